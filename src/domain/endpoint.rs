@@ -1,0 +1,182 @@
+//! The endpoint: the URL of the push resource (RFC 8030 section 4). Whoever has it can send, so it is a secret: it shows
+//! itself in no `Debug` and has no `Display`.
+
+use std::fmt;
+
+use super::limits;
+
+/// A push resource's URL, kept exactly as the browser gave it: some services sign it octet by octet.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    url: Box<str>,
+    origin: Origin,
+}
+
+/// Why a text is no endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// There is none.
+    #[error("is required")]
+    Missing,
+    /// See [`limits::ENDPOINT_OCTETS_MAX`].
+    #[error("must have at most {} octets", limits::ENDPOINT_OCTETS_MAX)]
+    TooLong,
+    /// No URL parser takes it.
+    #[error("must be an absolute https URL")]
+    NotAUrl,
+    /// RFC 8030 section 8.
+    #[error("must be an https URL")]
+    NotHttps,
+    /// It carries a user name or password.
+    #[error("must not have a user name or password")]
+    UserInfo,
+    /// It carries a fragment.
+    #[error("must not have a fragment")]
+    Fragment,
+}
+
+impl Endpoint {
+    /// Reads a URL. `http` passes only where the caller says so, which is for configured exceptions on loopback.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that do not repeat it.
+    pub fn parse(url: &str, allow_http: bool) -> Result<Self, EndpointError> {
+        if url.is_empty() {
+            return Err(EndpointError::Missing);
+        }
+        if url.len() > limits::ENDPOINT_OCTETS_MAX {
+            return Err(EndpointError::TooLong);
+        }
+        let parsed = url::Url::parse(url).map_err(|_| EndpointError::NotAUrl)?;
+        if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(EndpointError::NotAUrl);
+        }
+        match parsed.scheme() {
+            "https" => {}
+            "http" if allow_http => {}
+            _ => return Err(EndpointError::NotHttps),
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(EndpointError::UserInfo);
+        }
+        if parsed.fragment().is_some() {
+            return Err(EndpointError::Fragment);
+        }
+        let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or(EndpointError::NotAUrl)?;
+        let port = parsed.port_or_known_default().ok_or(EndpointError::NotAUrl)?;
+        let origin = Origin::new(parsed.scheme(), host, port);
+        Ok(Self { url: url.into(), origin })
+    }
+
+    /// The URL itself, for the request that goes to it and for the store.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.url
+    }
+
+    /// What may be shown of it.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({}/…)", self.origin)
+    }
+}
+
+/// Scheme, host and port of a push service (RFC 6454); the port is written only where it is not the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin {
+    text: Box<str>,
+    host: Box<str>,
+    port: u16,
+    https: bool,
+}
+
+impl Origin {
+    fn new(scheme: &str, host: &str, port: u16) -> Self {
+        let https = scheme == "https";
+        let default_port = if https { 443 } else { 80 };
+        let text = if port == default_port {
+            format!("{scheme}://{host}")
+        } else {
+            format!("{scheme}://{host}:{port}")
+        };
+        Self { text: text.into(), host: host.into(), port, https }
+    }
+
+    /// Reads `scheme://host[:port]`; `None` when it is not an http or https origin.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        Some(Self::new(url.scheme(), url.host_str()?, url.port_or_known_default()?))
+    }
+
+    /// `scheme://host[:port]`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host as a URL parser normalises it: lower case, punycode, addresses in their one notation.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, also where it is the scheme's own.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether its scheme is https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_url_and_tells_the_origin() {
+        let url = "https://Push.Example.net/p/aB%2f?token=x%3D";
+        let endpoint = Endpoint::parse(url, false).unwrap();
+        assert_eq!(endpoint.expose(), url);
+        assert_eq!(endpoint.origin().as_str(), "https://push.example.net");
+        assert_eq!(format!("{endpoint:?}"), "Endpoint(https://push.example.net/…)");
+        let other = Endpoint::parse("https://push.example.net:8443/p", false).unwrap();
+        assert_eq!(other.origin().as_str(), "https://push.example.net:8443");
+    }
+
+    #[test]
+    fn refuses_what_is_no_endpoint() {
+        let long = format!("https://push.example.net/{}", "x".repeat(2_048));
+        for (url, error) in [
+            ("", EndpointError::Missing),
+            (long.as_str(), EndpointError::TooLong),
+            ("push.example.net/p", EndpointError::NotAUrl),
+            ("https://", EndpointError::NotAUrl),
+            ("https://push.example.net/a b", EndpointError::NotAUrl),
+            ("http://push.example.net/p", EndpointError::NotHttps),
+            ("ftp://push.example.net/p", EndpointError::NotHttps),
+            ("https://me@push.example.net/p", EndpointError::UserInfo),
+            ("https://push.example.net/p#f", EndpointError::Fragment),
+        ] {
+            assert_eq!(Endpoint::parse(url, false), Err(error), "{url}");
+        }
+        assert!(Endpoint::parse("http://127.0.0.1:8080/p", true).is_ok());
+    }
+}

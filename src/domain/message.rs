@@ -1,0 +1,142 @@
+//! Messages: one accepted Send or Broadcast.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{DeliveryCounts, MessageId, Outcome, SubscriptionId, Timestamp};
+
+/// The plaintext that is encrypted for each endpoint; at most [`super::limits::PAYLOAD_OCTETS_MAX`] octets. Empty is a
+/// message without a body.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Payload(pub Bytes);
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} octets)", self.0.len())
+    }
+}
+
+/// RFC 8030 section 5.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Urgency {
+    /// On power and Wi-Fi.
+    VeryLow,
+    /// On either power or Wi-Fi.
+    Low,
+    /// The default, which is not written.
+    #[default]
+    Normal,
+    /// Low battery too.
+    High,
+}
+
+impl Urgency {
+    /// The header's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VeryLow => "very-low",
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+/// How a payload's length is hidden.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Padding {
+    /// Not at all.
+    #[default]
+    None,
+    /// To the next power of two, from 128 octets on.
+    PowerOfTwo,
+    /// To the largest payload that fits.
+    Maximum,
+}
+
+/// What is sent, and how: the same for every endpoint of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageSpec {
+    /// The plaintext.
+    pub payload: Payload,
+    /// How long it is worth delivering, from its start on.
+    pub ttl: Duration,
+    /// RFC 8030 section 5.3.
+    pub urgency: Urgency,
+    /// The `Topic` header (RFC 8030 section 5.4) that the collapse key was mapped to: 32 safe characters.
+    pub topic_header: Option<String>,
+    /// Whether the length is hidden.
+    pub padding: Padding,
+    /// The caller's own; never sent.
+    pub labels: BTreeMap<String, String>,
+    /// For people; never sent.
+    pub note: String,
+}
+
+/// Whether it came by Send or by Broadcast: the first goes ahead of the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MessageKind {
+    /// To one recipient.
+    Send,
+    /// To an audience.
+    Broadcast,
+}
+
+/// Who gets a broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// These, each once; in the order of their identifiers.
+    Subscriptions(Vec<SubscriptionId>),
+    /// All subscriptions of these users, each once; in the order of their names.
+    Users(Vec<String>),
+    /// Subscriptions with any of these topics, each once.
+    Topics(Vec<String>),
+    /// Everyone.
+    All,
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageState {
+    /// Waits for its time.
+    Scheduled,
+    /// Under way.
+    Sending,
+    /// Cancelled, but attempts in flight have not ended.
+    Cancelling,
+    /// All deliveries have ended.
+    Done,
+    /// All deliveries have ended, some by being cancelled.
+    Cancelled,
+}
+
+/// A message as it stands, without its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageStatus {
+    /// Which.
+    pub id: MessageId,
+    /// Send or Broadcast.
+    pub kind: MessageKind,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Its deliveries by state.
+    pub counts: DeliveryCounts,
+    /// Terminal deliveries by outcome, those above zero.
+    pub outcomes: BTreeMap<Outcome, u32>,
+    /// The caller's own.
+    pub labels: BTreeMap<String, String>,
+    /// For people.
+    pub note: String,
+    /// The caller's key for the request; empty for none.
+    pub request_id: String,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// When its ttl is used up.
+    pub expires: Timestamp,
+    /// When its last delivery ended.
+    pub ended: Option<Timestamp>,
+}

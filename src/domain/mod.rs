@@ -1,0 +1,22 @@
+//! The words of Fanfare as types: plain data and the rules that hold for it, without gRPC, storage or HTTP.
+
+pub mod application;
+pub mod clock;
+pub mod delivery;
+pub mod endpoint;
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod subscription;
+pub mod violation;
+
+pub use application::{Application, MessageDefaults, VapidKey};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};
+pub use endpoint::{Endpoint, Origin};
+pub use ids::{ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
+pub use message::{
+    Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Urgency,
+};
+pub use subscription::{ContentEncoding, Subscription, SubscriptionKeys, SubscriptionState, Target};
+pub use violation::{Violation, Violations};

@@ -1,0 +1,4 @@
+//! Fanfare, a self-hosted Web Push delivery service. `docs/architecture.md` is the map.
+
+pub mod domain;
+pub mod proto;
