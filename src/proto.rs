@@ -13,8 +13,7 @@ pub const REFLECTION_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/fanfare_descriptor.bin"));
 
 /// The contract alone.
-pub const OWN_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/fanfare_own_descriptor.bin"));
+pub const OWN_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fanfare_own_descriptor.bin"));
 
 macro_rules! redacted_debug {
     ($($name:ident),+) => {$(
