@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::{Config, ConfigError, Problem};
 use crate::domain::application::is_application_name;
 use crate::domain::limits;
+use crate::webpush::vapid::check_contact;
 
 /// Checks everything.
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
@@ -66,6 +67,9 @@ fn applications(config: &Config, problems: &mut Problems) {
             stated if is_stated(stated, field) => format!("applications[{index}].{field}"),
             _ => format!("application_defaults.{field}"),
         };
+        if let Err(error) = check_contact(&application.contact) {
+            problems.add(key("contact"), error.to_string());
+        }
         problems.unless((1..=1_000).contains(&application.weight), &key("weight"), "must be 1 to 1000");
         problems.unless(application.defaults.ttl <= limits::TTL_MAX, &key("ttl"), "must be at most 28days");
     }
