@@ -147,10 +147,21 @@ fn read(builder: Builder) -> Result<(config::Config, Config), config::ConfigErro
 }
 
 fn unreadable(origin: &str, error: &config::ConfigError) -> ConfigError {
-    let mut problem = error.to_string();
-    // The library tells the origin too, where it knows it.
-    for told in [format!(" in {origin}"), " in the environment".to_owned()] {
-        problem = problem.replace(&told, "");
+    ConfigError::Unreadable { origin: origin.to_owned(), problem: problem(error) }
+}
+
+/// What the library says, without its own word on the origin, which it knows only sometimes.
+fn problem(error: &config::ConfigError) -> String {
+    use config::ConfigError as Library;
+    if let Library::FileParse { cause, .. } = error {
+        return cause.to_string().trim_end().to_owned();
     }
-    ConfigError::Unreadable { origin: origin.to_owned(), problem }
+    let (what, key) = match error {
+        Library::At { error, key, .. } => (problem(error), key),
+        Library::Type { unexpected, expected, key, .. } => {
+            (format!("invalid type: {unexpected}, expected {expected}"), key)
+        }
+        other => return other.to_string(),
+    };
+    key.as_ref().map_or(what.clone(), |key| format!("{key}: {what}"))
 }

@@ -135,7 +135,7 @@ impl Config {
     /// Adds the application that always exists.
     fn with_default_application(mut self) -> Self {
         if !self.applications.iter().any(|application| application.name == DEFAULT_APPLICATION) {
-            self.applications.insert(0, ApplicationConfig::named(DEFAULT_APPLICATION));
+            self.applications.push(ApplicationConfig::named(DEFAULT_APPLICATION));
         }
         self
     }
