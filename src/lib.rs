@@ -6,4 +6,5 @@ pub mod domain;
 pub mod engine;
 pub mod proto;
 pub mod store;
+pub mod sandbox;
 pub mod webpush;
