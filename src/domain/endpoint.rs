@@ -146,6 +146,35 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Which endpoints may be posted to. The API asks it before anything is stored, the transport again before each POST.
+pub trait EndpointPolicy: Send + Sync + fmt::Debug {
+    /// Whether an http URL may name this host and port: for configured exceptions on loopback.
+    fn allows_http(&self, host: &str, port: u16) -> bool;
+
+    /// Whether this server may post to the endpoint, as far as can be told without looking its host up.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal>;
+}
+
+/// Why an endpoint may not be posted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is none of the known push services, and none that the operator listed.
+    #[error("the endpoint's host is no push service that this server may post to")]
+    HostNotAllowed,
+    /// Only 443, unless the operator listed another with the host.
+    #[error("the endpoint's port is none that this server may post to")]
+    PortNotAllowed,
+    /// It lies in a private or special range.
+    #[error("the endpoint's address is none that this server may post to")]
+    AddressNotAllowed,
+    /// Only configured exceptions on loopback speak http.
+    #[error("this server posts to the endpoint's host by https only")]
+    HttpNotAllowed,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

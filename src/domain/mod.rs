@@ -13,7 +13,7 @@ pub mod violation;
 pub use application::{Application, MessageDefaults, VapidKey};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};
-pub use endpoint::{Endpoint, Origin};
+pub use endpoint::{Endpoint, EndpointPolicy, Origin, Refusal};
 pub use ids::{ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
 pub use message::{
     Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Urgency,
