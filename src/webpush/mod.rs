@@ -5,7 +5,8 @@
 //! small seam) · [`encryption`] (one entry to [`aes128gcm`], RFC 8291, and [`aesgcm`], its predecessor) · [`vapid`] (who
 //! sends: RFC 8292) · [`push_service`] (whose manners to follow) · [`request`] (the POST of RFC 8030)
 //!
-//! and its answer ([`outcome`], [`retry_after`]). [`collapse`] makes `Topic` headers of collapse keys.
+//! and its answer ([`outcome`], [`retry_after`]). Beside the way: [`collapse`] makes `Topic` headers of collapse keys,
+//! [`notification`] makes JSON of structured notifications.
 
 pub mod aes128gcm;
 pub mod aesgcm;
@@ -13,6 +14,7 @@ pub mod agreement;
 pub mod collapse;
 pub mod encryption;
 pub mod keys;
+pub mod notification;
 pub mod outcome;
 mod parameters;
 pub mod push_service;
