@@ -1,6 +1,8 @@
 //! Fanfare, a self-hosted Web Push delivery service. `docs/architecture.md` is the map.
 
 pub mod domain;
+pub mod engine;
 pub mod proto;
 pub mod sandbox;
+pub mod store;
 pub mod webpush;

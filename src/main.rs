@@ -1,1 +1,3 @@
+//! The program: arguments to commands.
+
 fn main() {}

@@ -1,0 +1,261 @@
+//! The store: what must survive. This module is its contract; `kv` keeps it over any ordered key-value [`kv::Backend`],
+//! of which there are two (sled, and memory for tests). A database of another kind implements [`Store`] itself.
+//!
+//! What every store promises:
+//!
+//! * **Durable before answered.** When a method that writes returns `Ok`, a crash of the process or of the machine loses
+//!   nothing of it. Methods that write are atomic unless they say otherwise: all of it is there after a crash, or nothing.
+//! * **Nothing is shown before it is durable.** A read never returns what a crash could still take back; it waits for
+//!   the sync that covers what it saw.
+//! * **One sequence of commits per application.** Whatever belongs on a status stream (a message's acceptance, its
+//!   events, its end) takes the application's next sequence number inside its transaction, so that the order of numbers
+//!   is the order of becoming visible, without gaps. [`Store::synced`] tells how far it may be read.
+//! * **Writers of different classes share.** Accepts and commits with the outcome of a Send go first, then other
+//!   commits, then subscriptions, then [`Store::reap`].
+//! * **A corrupt record is reported and skipped** in lists and scans, and is [`StoreError::Corrupt`] where it was asked
+//!   for by name.
+//!
+//! No type of a backend crosses this line, and nothing here assumes that only one process uses the store.
+
+pub mod types;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::domain::{
+    ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Subscription, SubscriptionId,
+    Target, VapidKey,
+};
+
+pub use types::{
+    Accepted, ApplicationRecord, AudienceChunk, Commit, EntryState, FeedEntry, FeedRow, GroupId, ListFilter,
+    MessageCommit, MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit,
+    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Recipients, Removal, Replaces, RetryState,
+    Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+};
+
+/// Why a store did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot write or read at present: disk full or failing, or it is closing. Nothing was changed.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A record does not read. Names the kind of record, never its content.
+    #[error("a record is corrupt: {0}")]
+    Corrupt(&'static str),
+    /// What was asked for is not there.
+    #[error("not found")]
+    NotFound,
+    /// The `request_id` was used for another request.
+    #[error("the request_id was used for another request")]
+    RequestIdReused(MessageId),
+    /// The revision that the caller read is not the present one.
+    #[error("it was changed in between")]
+    RevisionMismatch,
+}
+
+/// See the [module's documentation](self) for what holds for all methods.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    // ---------------------------------------------------------------- applications and keys
+
+    /// The application of that name, made if there is none: without keys.
+    async fn application(&self, name: &str) -> Result<ApplicationRecord, StoreError>;
+
+    /// All applications, in the order of their ids.
+    async fn applications(&self) -> Result<Vec<ApplicationRecord>, StoreError>;
+
+    /// Adds a VAPID key and gives it the next number; with `make_current`, or as the first key, it becomes the current
+    /// one. A key with the same public half is not added again: its number is returned.
+    async fn add_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKey,
+        make_current: bool,
+    ) -> Result<VapidKey, StoreError>;
+
+    /// VAPID tokens that were kept with [`Store::put_vapid_token`], of all applications.
+    async fn vapid_tokens(&self) -> Result<Vec<StoredToken>, StoreError>;
+
+    /// Keeps a signed token, in place of an earlier one for the same application, key and origin. Durable before it is
+    /// used, so that a restart does not sign anew (push services count that).
+    async fn put_vapid_token(&self, token: StoredToken) -> Result<(), StoreError>;
+
+    /// 32 octets of this store's own, made at random when first asked for under this name and the same ever after.
+    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
+
+    // ---------------------------------------------------------------- subscriptions
+
+    /// The number of an origin, made if there is none. Each of the first 128 is a group of its own, later ones are
+    /// hashed into 64 shared groups.
+    async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError>;
+
+    /// An origin by its number; `None` for a number that was never given. Answers from memory.
+    fn origin(&self, id: OriginId) -> Option<OriginInfo>;
+
+    /// Stores a subscription, or updates the one with the same endpoint: same name, and if endpoint, keys, encoding or
+    /// VAPID key changed, the next generation and active again. Fields of [`Subscribe`] that are empty stay as they
+    /// were, unless `user_id` is given and differs from the stored one: then nothing of the former user stays.
+    ///
+    /// With `replaces`: the subscription named there gets the new endpoint and keys and keeps its name; if the new
+    /// endpoint is stored already, that one stays, takes over what it lacks (user, topics, labels, locale, time zone), and
+    /// the replaced one is removed. An unknown `replaces` is passed over.
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError>;
+
+    /// One subscription. `Selector::User` is answered with the first of the user's.
+    async fn subscription(
+        &self,
+        application: ApplicationId,
+        selector: &Selector,
+    ) -> Result<Option<Subscription>, StoreError>;
+
+    /// Removes what the selector names and says what was removed. A user's many subscriptions are removed in several
+    /// transactions; each is atomic.
+    async fn unsubscribe(
+        &self,
+        application: ApplicationId,
+        selector: &Selector,
+    ) -> Result<Vec<SubscriptionId>, StoreError>;
+
+    /// Changes fields of one subscription. Errors: [`StoreError::NotFound`], [`StoreError::RevisionMismatch`].
+    async fn update_subscription(
+        &self,
+        application: ApplicationId,
+        selector: &Selector,
+        patch: SubscriptionPatch,
+    ) -> Result<Subscription, StoreError>;
+
+    /// Subscriptions in the order of their ids, after `after`, at most `limit`.
+    async fn list_subscriptions(
+        &self,
+        application: ApplicationId,
+        filter: &ListFilter,
+        after: Option<SubscriptionId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>, StoreError>;
+
+    /// The present targets of these subscriptions, in the order asked; `None` for what is not there.
+    async fn targets(
+        &self,
+        application: ApplicationId,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<Option<Target>>, StoreError>;
+
+    /// Acts on evidence of push services: removes ([`crate::domain::Outcome::Gone`]) or disables (any other outcome) each
+    /// subscription whose generation is still the one that the evidence is about, and moves the reaper's position to
+    /// `position`. In transactions of a few subscriptions each, the position last: repeating it does no harm. Returns
+    /// those that were changed.
+    async fn reap(
+        &self,
+        application: ApplicationId,
+        removals: Vec<Removal>,
+        position: u64,
+    ) -> Result<Vec<SubscriptionId>, StoreError>;
+
+    /// The sequence number up to which [`Store::reap`] has been done.
+    async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError>;
+
+    // ---------------------------------------------------------------- messages
+
+    /// Accepts a message. With a `request_id` that was seen before: the earlier message, `replayed`, if the request is
+    /// the same, else [`StoreError::RequestIdReused`]; decided inside the transaction, so of racing calls one wins.
+    /// Resolved recipients are written as pages in the same transaction.
+    async fn accept(&self, message: NewMessage) -> Result<Accepted, StoreError>;
+
+    /// The message that a `request_id` was used for, with the hash of that request.
+    async fn request(
+        &self,
+        application: ApplicationId,
+        request_id: &str,
+    ) -> Result<Option<(MessageId, [u8; 32])>, StoreError>;
+
+    /// A message as it stands, and the sequence numbers of its acceptance and of its end.
+    async fn message(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageRecord>, StoreError>;
+
+    /// Messages, newest first, older than `before`, in any of `states` (empty: all), at most `limit`.
+    async fn list_messages(
+        &self,
+        application: ApplicationId,
+        states: &[MessageState],
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageStatus>, StoreError>;
+
+    /// How many subscriptions an audience has about now, from counters, never from a scan; exact for lists of
+    /// subscriptions.
+    async fn estimate(
+        &self,
+        application: ApplicationId,
+        audience: &crate::domain::Audience,
+    ) -> Result<u32, StoreError>;
+
+    /// All messages that have not ended, for recovery.
+    async fn open_messages(&self) -> Result<Vec<OpenMessage>, StoreError>;
+
+    // ---------------------------------------------------------------- planning
+
+    /// The next at most `limit` members of a message's audience, from `cursor` on (empty: from the start): those who
+    /// had joined when the message was accepted and still exist. Each subscription comes once.
+    async fn audience(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        cursor: &[u8],
+        limit: usize,
+    ) -> Result<AudienceChunk, StoreError>;
+
+    /// Writes pages, and then, in the last transaction, what the step says of the cursor. Not atomic as a whole: after a
+    /// crash the first pages may be there without the cursor, which is what [`Plan::first_page`] is for. When the plan
+    /// becomes done and nothing is left to deliver, the message ends here; `true` tells so.
+    async fn plan(&self, step: PlanStep) -> Result<bool, StoreError>;
+
+    /// The pages that are not settled, for recovery: heads, not bodies.
+    async fn page_heads(&self) -> Result<Vec<PageHead>, StoreError>;
+
+    /// A page with the present targets of its entries; `None` when it has been settled.
+    async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
+
+    /// The subscriptions of a page, without looking them up; empty when it has been settled.
+    async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;
+
+    // ---------------------------------------------------------------- recording and reading
+
+    /// Records outcomes. All that concerns one page is in one transaction: its events, its new state, the counters, and
+    /// the end of the message when that was its last delivery. Returns the messages that ended.
+    async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError>;
+
+    /// The highest sequence number that may be read, and word of each rise.
+    fn synced(&self, application: ApplicationId) -> watch::Receiver<u64>;
+
+    /// Segments of a message with sequence numbers from `from` on, at most `limit` of them.
+    async fn segments(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Segment>, StoreError>;
+
+    /// Rows of an application's feed with sequence numbers from `from` on, at most `limit` of them.
+    async fn feed(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<FeedRow>, StoreError>;
+
+    /// A sequence number at or before the first commit at or after `time`: where a reader starts that then compares
+    /// times.
+    async fn seq_at(
+        &self,
+        application: ApplicationId,
+        time: crate::domain::Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Finishes what was asked for, refuses what comes after, and closes the files.
+    async fn close(&self);
+}

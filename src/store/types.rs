@@ -1,0 +1,449 @@
+//! What goes into and comes out of a [`super::Store`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::delivery::PastAttempt;
+use crate::domain::{
+    ApplicationId, Audience, ContentEncoding, DeliveryEvent, Endpoint, MessageId, MessageKind, MessageSpec,
+    MessageStatus, Origin, OriginId, Outcome, Subscription, SubscriptionId, SubscriptionKeys, Target,
+    Timestamp, VapidKey, VapidKeyId,
+};
+
+/// Lanes that are planned together: one large origin, or a share of the many small ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(pub u16);
+
+/// An origin as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginInfo {
+    /// Its number.
+    pub id: OriginId,
+    /// What it is.
+    pub origin: Origin,
+    /// Which group it is planned with.
+    pub group: GroupId,
+}
+
+/// An application as the store knows it; contact, weight and defaults are configuration.
+#[derive(Clone, Debug)]
+pub struct ApplicationRecord {
+    /// Its number.
+    pub id: ApplicationId,
+    /// What callers name it by.
+    pub name: String,
+    /// Its VAPID keys, in the order of their numbers.
+    pub vapid_keys: Vec<VapidKey>,
+    /// The one that browsers are given; `None` as long as there is none.
+    pub current_vapid_key: Option<VapidKeyId>,
+}
+
+/// A signed VAPID token, kept across restarts.
+#[derive(Clone)]
+pub struct StoredToken {
+    /// Whose.
+    pub application: ApplicationId,
+    /// Signed with which key.
+    pub key: VapidKeyId,
+    /// For which origin (`aud`).
+    pub origin: String,
+    /// When it was signed.
+    pub issued: Timestamp,
+    /// When it ends (`exp`).
+    pub expires: Timestamp,
+    /// The token: a secret.
+    pub jwt: String,
+}
+
+impl fmt::Debug for StoredToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredToken")
+            .field("key", &self.key)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names subscriptions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// One, by its id.
+    Id(SubscriptionId),
+    /// One, by its endpoint.
+    Endpoint(Endpoint),
+    /// All of a user.
+    User(String),
+}
+
+/// Which subscriptions a list shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListFilter {
+    /// Those of a user.
+    User(String),
+    /// Those with a topic.
+    Topic(String),
+    /// All.
+    All,
+}
+
+/// What `pushsubscriptionchange` replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// By its old endpoint.
+    Endpoint(Endpoint),
+    /// By its id.
+    Id(SubscriptionId),
+}
+
+/// A subscription to store; see [`super::Store::subscribe`].
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// Whose.
+    pub application: ApplicationId,
+    /// Where to.
+    pub endpoint: Endpoint,
+    /// Whom to encrypt for.
+    pub keys: SubscriptionKeys,
+    /// How.
+    pub encoding: ContentEncoding,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+    /// The VAPID key that it was made with; `None`: as stored, or `current_vapid_key` for a new one.
+    pub vapid_key: Option<VapidKeyId>,
+    /// The application's current key.
+    pub current_vapid_key: VapidKeyId,
+    /// Empty: as it was.
+    pub user_id: String,
+    /// Empty: as they were.
+    pub topics: Vec<String>,
+    /// Empty: as they were.
+    pub labels: BTreeMap<String, String>,
+    /// Empty: as it was.
+    pub locale: String,
+    /// Empty: as it was.
+    pub time_zone: String,
+    /// What it takes the place of.
+    pub replaces: Option<Replaces>,
+}
+
+/// What [`super::Store::subscribe`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribed {
+    /// As it is now.
+    pub subscription: Subscription,
+    /// False when an existing one was updated.
+    pub created: bool,
+    /// One that was removed because this one takes its place.
+    pub removed: Option<SubscriptionId>,
+}
+/// Changes of one subscription: `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscriptionPatch {
+    /// The revision that must still hold.
+    pub revision: Option<u64>,
+    /// The caller's own user; empty removes it.
+    pub user_id: Option<String>,
+    /// All topics.
+    pub topics: Option<Vec<String>>,
+    /// Topics to add.
+    pub add_topics: Vec<String>,
+    /// Topics to remove.
+    pub remove_topics: Vec<String>,
+    /// All labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// BCP 47; empty removes it.
+    pub locale: Option<String>,
+    /// IANA name; empty removes it.
+    pub time_zone: Option<String>,
+    /// When it ends by itself; `Some(None)` removes it.
+    pub expires: Option<Option<Timestamp>>,
+}
+
+/// Evidence against a subscription, for [`super::Store::reap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// Against which.
+    pub subscription: SubscriptionId,
+    /// The generation that the attempt used.
+    pub generation: u32,
+    /// `Gone` removes, anything else disables.
+    pub outcome: Outcome,
+}
+
+/// Who gets a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// Looked up already: a Send's.
+    Targets(Vec<Target>),
+    /// To be planned: a Broadcast's.
+    Audience(Audience),
+}
+
+/// A message to accept.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Whose.
+    pub application: ApplicationId,
+    /// Send or Broadcast.
+    pub kind: MessageKind,
+    /// What and how.
+    pub spec: Arc<MessageSpec>,
+    /// To whom.
+    pub recipients: Recipients,
+    /// The caller's key for the request; empty for none.
+    pub request_id: String,
+    /// Of the request in canonical form; compared when the `request_id` comes again.
+    pub request_hash: [u8; 32],
+    /// What to show as number of targets until planning is done; see [`super::Store::estimate`].
+    pub targets_estimate: u32,
+}
+
+/// What [`super::Store::accept`] did.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// As it stands.
+    pub record: MessageRecord,
+    /// True when it was accepted earlier, under the same `request_id`.
+    pub replayed: bool,
+    /// The pages that were written with it, for the engine to start at once. Empty when replayed.
+    pub pages: Vec<StoredPage>,
+}
+
+/// A message and its place in the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// As it stands.
+    pub status: MessageStatus,
+    /// The sequence number of its acceptance.
+    pub accepted_seq: u64,
+    /// The highest sequence number that concerns it so far: of its end, once it has ended.
+    pub last_seq: u64,
+}
+
+/// A message that has not ended.
+#[derive(Clone, Debug)]
+pub struct OpenMessage {
+    /// Whose.
+    pub application: ApplicationId,
+    /// As it stands.
+    pub status: MessageStatus,
+    /// What and how.
+    pub spec: Arc<MessageSpec>,
+    /// How far planning has come; `None` when it is done.
+    pub plan: Option<Plan>,
+}
+
+/// How far the planning of a message has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything before it is in pages. Empty: nothing yet.
+    pub cursor: Vec<u8>,
+    /// The first page that may hold targets from behind the cursor: those from here on were written after it moved last.
+    pub first_page: u32,
+    /// The number of the next page.
+    pub next_page: u32,
+}
+
+/// A member of a list that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// No such subscription.
+    Subscription(SubscriptionId),
+    /// A user without subscriptions.
+    User(String),
+}
+
+/// A piece of an audience.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AudienceChunk {
+    /// Who is there.
+    pub targets: Vec<Target>,
+    /// Who was listed and is not there.
+    pub missing: Vec<Missing>,
+    /// Where to go on.
+    pub cursor: Vec<u8>,
+    /// Nothing follows.
+    pub done: bool,
+}
+
+/// Names a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PageKey {
+    /// Of which message.
+    pub message: MessageId,
+    /// From 0 on.
+    pub number: u32,
+}
+
+/// A page to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPage {
+    /// The caller numbers pages: from [`Plan::next_page`] on.
+    pub number: u32,
+    /// Lanes it is for.
+    pub group: GroupId,
+    /// At most [`crate::domain::limits::PAGE_DELIVERIES_MAX`].
+    pub entries: Vec<PageEntry>,
+    /// When its first attempts are due.
+    pub due: Timestamp,
+}
+
+/// One delivery of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageEntry {
+    /// To a stored subscription.
+    Stored(SubscriptionId),
+    /// To one that is stored nowhere else.
+    Inline(Box<Target>),
+}
+
+/// A step of planning; see [`super::Store::plan`].
+#[derive(Clone, Debug)]
+pub struct PlanStep {
+    /// Whose.
+    pub application: ApplicationId,
+    /// Of which message.
+    pub message: MessageId,
+    /// Send or Broadcast.
+    pub kind: MessageKind,
+    /// Written first. Each counts into the message's targets when it is written.
+    pub pages: Vec<NewPage>,
+    /// Where the cursor moves once they are written; `None`: it stays.
+    pub cursor: Option<Vec<u8>>,
+    /// Members of a list that are not there: events with NOT_FOUND, recorded in the transaction that moves the cursor.
+    pub missing: Vec<DeliveryEvent>,
+    /// The audience has been read through: `targets` is exact from here on.
+    pub done: bool,
+}
+
+/// What recovery needs to know of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageHead {
+    /// Whose.
+    pub application: ApplicationId,
+    /// Which.
+    pub key: PageKey,
+    /// Lanes it is for.
+    pub group: GroupId,
+    /// Send or Broadcast.
+    pub kind: MessageKind,
+    /// When its next attempt is due.
+    pub due: Timestamp,
+}
+
+/// A page and the present targets of its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPage {
+    /// As recovery sees it.
+    pub head: PageHead,
+    /// Its deliveries; they keep their places.
+    pub entries: Vec<StoredEntry>,
+}
+
+/// One delivery of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// To which subscription.
+    pub id: SubscriptionId,
+    /// Where it stands.
+    pub state: EntryState,
+    /// As it is now; `None` when it is not there any more, or when the entry is settled.
+    pub target: Option<Target>,
+}
+
+/// Where a page's entry stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EntryState {
+    /// No attempt has been recorded.
+    #[default]
+    Waiting,
+    /// Attempts failed, another follows.
+    Retrying(RetryState),
+    /// Its terminal event is recorded.
+    Settled,
+}
+
+/// An entry under retry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetryState {
+    /// Attempts made.
+    pub attempts: u32,
+    /// When the next is due.
+    pub due: Timestamp,
+    /// The last [`crate::domain::limits::ATTEMPTS_KEPT_MAX`], oldest first.
+    pub past: Vec<PastAttempt>,
+}
+
+/// The new state of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageUpdate {
+    /// Which.
+    pub key: PageKey,
+    /// All entries, in their places. When every one is settled, the page is removed.
+    pub entries: Vec<EntryState>,
+    /// When its next attempt is due.
+    pub due: Timestamp,
+}
+
+/// Outcomes to record; see [`super::Store::commit`].
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Whose.
+    pub application: ApplicationId,
+    /// A Send's outcome is in it: it goes ahead of others.
+    pub urgent: bool,
+    /// By message.
+    pub messages: Vec<MessageCommit>,
+}
+
+/// Outcomes of one message.
+#[derive(Clone, Debug)]
+pub struct MessageCommit {
+    /// Which.
+    pub message: MessageId,
+    /// By page.
+    pub pages: Vec<PageCommit>,
+}
+
+/// Outcomes of one page: in one transaction.
+#[derive(Clone, Debug)]
+pub struct PageCommit {
+    /// What happened, in order; at most a few per delivery.
+    pub events: Vec<DeliveryEvent>,
+    /// How the page stands with these events in it.
+    pub update: PageUpdate,
+    /// By how much the number of deliveries under retry changes.
+    pub retrying_change: i32,
+}
+
+/// Events that one commit recorded for one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The commit's number in the application's sequence.
+    pub seq: u64,
+    /// In order; an event's place is (`seq`, its index here).
+    pub events: Vec<DeliveryEvent>,
+}
+
+/// What one commit did, for readers of everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// The commit's number.
+    pub seq: u64,
+    /// When.
+    pub time: Timestamp,
+    /// In order.
+    pub entries: Vec<FeedEntry>,
+}
+
+/// One thing that a commit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedEntry {
+    /// A message was accepted.
+    Accepted(MessageId),
+    /// A segment was written for a message.
+    Events(MessageId),
+    /// A message ended; its events come before.
+    Ended(MessageId),
+}
