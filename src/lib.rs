@@ -3,6 +3,7 @@
 pub mod domain;
 pub mod engine;
 pub mod proto;
+pub mod sandbox;
 pub mod store;
 pub mod transport;
 pub mod webpush;
