@@ -5,6 +5,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod proto;
-pub mod store;
 pub mod sandbox;
+pub mod store;
+pub mod transport;
 pub mod webpush;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -27,6 +27,8 @@ use crate::domain::ContentEncoding;
 use crate::webpush::AgreementKey;
 use crate::webpush::keys::{encode_base64url, parse_p256dh};
 
+/// Body of a call, in octets.
+const CALL_OCTETS_MAX: usize = 64 * 1_024;
 /// Lines of a long answer that are made at a time.
 const LINES_AT_A_TIME: u32 = 256;
 
@@ -51,6 +53,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/groups/{group}/faults", get(list_faults).put(set_faults))
         .route("/groups/{group}/subscribers/{index}/faults", post(set_own_fault))
         .fallback(async || refuse(StatusCode::NOT_FOUND, "there is no such call"))
+        .layer(DefaultBodyLimit::max(CALL_OCTETS_MAX))
         .with_state(control)
 }
 

@@ -1,6 +1,7 @@
 //! The JSON of the control API, for whoever serves it and whoever calls it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ pub struct About {
 }
 
 /// `POST /groups`: a group of synthetic subscribers to make.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
     /// How many, at least one.
@@ -37,6 +38,16 @@ pub struct NewGroup {
     /// private keys.
     #[serde(default)]
     pub seed: Option<String>,
+}
+
+impl fmt::Debug for NewGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewGroup")
+            .field("count", &self.count)
+            .field("content_encoding", &self.content_encoding)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A group as it stands: the answer to `POST /groups` and `GET /groups/{group}`.

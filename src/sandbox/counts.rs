@@ -1,6 +1,7 @@
 //! What a sandbox counts, by atomics that no request waits for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::control_json::{Counts, Gauge};
@@ -13,7 +14,7 @@ pub(crate) struct Counters {
     pub(crate) decrypt_failures: AtomicU64,
     pub(crate) duplicates: AtomicU64,
     refused: [AtomicU64; Reason::ALL.len()],
-    pub(crate) connections: OpenCounter,
+    pub(crate) connections: Arc<OpenCounter>,
     pub(crate) requests: OpenCounter,
 }
 

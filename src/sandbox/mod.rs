@@ -48,11 +48,14 @@ mod settings;
 mod subscriber;
 mod synthetic_keys;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper::service::service_fn;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -64,6 +67,7 @@ pub use settings::{Profile, SandboxLimits, SandboxSettings};
 use crate::domain::{Clock, Origin};
 use certificates::Certificates;
 use control::Control;
+use listener::Listener;
 use push_resource::PushService;
 
 /// Why a sandbox did not start.
@@ -113,7 +117,7 @@ pub struct Sandbox {
     authority_pem: Option<Arc<str>>,
     stop: DropGuard,
     push: JoinHandle<()>,
-    control: JoinHandle<io::Result<()>>,
+    control: JoinHandle<()>,
 }
 
 impl Sandbox {
@@ -137,16 +141,26 @@ impl Sandbox {
 
         let service = Arc::new(PushService::new(&settings, addresses.push_origin.clone(), clock));
         let stop = CancellationToken::new();
-        let serve_push = listener::serve(push.1, tls, Arc::clone(&service), settings.limits, stop.clone());
-        let router = control::router(Control { service, authority_pem: authority_pem.clone() });
-        let serve_control =
-            axum::serve(control.1, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let push = Listener {
+            socket: push.1,
+            tls,
+            limits: settings.limits.clone(),
+            open: Arc::clone(&service.counters.connections),
+        };
+        let control =
+            Listener { socket: control.1, tls: None, limits: settings.limits, open: Arc::default() };
+        let calls =
+            control::router(Control { service: Arc::clone(&service), authority_pem: authority_pem.clone() });
+        let answers = service_fn(move |request| {
+            let service = Arc::clone(&service);
+            async move { Ok::<_, Infallible>(service.answer(request).await) }
+        });
         Ok(Self {
             addresses,
             authority_pem,
+            push: tokio::spawn(push.serve(answers, stop.clone())),
+            control: tokio::spawn(control.serve(TowerToHyperService::new(calls), stop.clone())),
             stop: stop.drop_guard(),
-            push: tokio::spawn(serve_push),
-            control: tokio::spawn(serve_control.into_future()),
         })
     }
 
@@ -164,14 +178,12 @@ impl Sandbox {
 
     /// Stops: no new connections; open requests have [`SandboxLimits::shutdown_timeout`] to end.
     pub async fn shutdown(self) {
-        let Self { stop, push, mut control, .. } = self;
+        let Self { stop, push, control, .. } = self;
         drop(stop);
-        if push.await.is_err() {
-            tracing::error!("the push listener of the sandbox panicked");
+        let (push, control) = tokio::join!(push, control);
+        if push.is_err() || control.is_err() {
+            tracing::error!("a listener of the sandbox panicked");
         }
-        // By now the time for open requests is used up, and a control call is not worth more.
-        control.abort();
-        let _ = (&mut control).await;
     }
 }
 

@@ -172,6 +172,9 @@ fn urgency(headers: &HeaderMap, profile: Profile) -> Result<Option<Urgency>, Ref
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
     use crate::webpush::keys;
@@ -286,4 +289,28 @@ mod tests {
             assert_eq!(with_ttl(fields), Err(Reason::EncodingInvalid), "{fields:?}");
         }
     }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_answered(
+            fields in vec((select(FIELDS), "[ -~é]{0,40}"), 0..8),
+            has_body: bool,
+            strict: bool,
+        ) {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &fields {
+                headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            let profile = if strict { Profile::Strict } else { Profile::Mozilla };
+            match PushHeaders::read(&headers, has_body, profile) {
+                Ok(read) => {
+                    prop_assert!(read.ttl_seconds <= TTL_SECONDS_MAX);
+                    prop_assert_eq!(read.encryption.is_some(), has_body);
+                }
+                Err(refusal) => prop_assert_eq!(refusal.reason.status(), 400),
+            }
+        }
+    }
+
+    const FIELDS: &[&str] = &["ttl", "topic", "urgency", "content-encoding", "encryption", "crypto-key"];
 }

@@ -81,7 +81,7 @@ impl Default for SandboxSettings {
 /// Limits of a sandbox. What is refused for one of them is told so, but for connections, which wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxLimits {
-    /// Open connections to the push listener; further ones wait. Default 1,024.
+    /// Open connections to each listener; further ones wait. Default 1,024.
     pub connections_max: usize,
     /// HTTP/2 streams of one connection. Default 256.
     pub concurrent_streams_max: u32,

@@ -118,6 +118,8 @@ impl SyntheticKeys {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -156,5 +158,15 @@ mod tests {
         let keys = SyntheticKeys::new(b"seed");
         let below: usize = (0..10_000).filter(|index| keys.position(*index) < 0.1).count();
         assert!((900..1_100).contains(&below), "{below}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_token_in_its_one_notation_or_none(text in "[A-Za-z0-9_=-]{30,34}|.{0,40}") {
+            if let Some(token) = EndpointToken::parse(&text) {
+                prop_assert_eq!(token.text(), text);
+                prop_assert!(!SyntheticKeys::new(b"seed").made(&token));
+            }
+        }
     }
 }

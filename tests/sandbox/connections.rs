@@ -167,3 +167,20 @@ async fn shutdown_does_not_wait_for_ever() {
     let _ = stream.read_to_end(&mut rest).await;
     assert!(rest.is_empty(), "{rest:?}");
 }
+
+#[tokio::test]
+async fn many_streams_share_a_connection_within_their_limit() {
+    let limits = SandboxLimits { concurrent_streams_max: 20, ..SandboxLimits::default() };
+    let harness = Harness::start(SandboxSettings { limits, ..SandboxSettings::default() }).await;
+    let group = harness.group(serde_json::json!({"count": 200})).await;
+    let subscriptions = harness.subscriptions(group).await;
+    // The first request brings the connection up and the server's settings to the client.
+    assert_eq!(harness.send(&subscriptions[0], ContentEncoding::Aes128Gcm, b"x", &[]).await.status, 201);
+    let sends = subscriptions[1..].iter().map(|to| harness.send(to, ContentEncoding::Aes128Gcm, b"x", &[]));
+    let answers = futures_util::future::join_all(sends).await;
+    assert!(answers.iter().all(|answer| answer.status == 201));
+    let counts = harness.counts().await;
+    assert_eq!((counts.connections.total, counts.requests.total), (1, 200));
+    assert!(counts.requests.peak <= 20, "{counts:?}");
+    assert_eq!((counts.statuses[&201], counts.decrypt_failures, counts.duplicates), (200, 0, 0));
+}
