@@ -1,0 +1,3 @@
+//! The gRPC service.
+mod status;
+mod tokens;
