@@ -180,10 +180,12 @@ pub(super) fn padding_len(
     padding: Padding,
     body_octets_max: usize,
 ) -> Result<usize, TooLarge> {
-    let room = body_octets_max.min(BODY_OCTETS_MAX).saturating_sub(overhead(encoding));
-    if payload_octets > room {
-        return Err(TooLarge { payload_octets_max: room });
-    }
+    let room = body_octets_max.min(BODY_OCTETS_MAX).checked_sub(overhead(encoding));
+    let room = match room {
+        Some(room) if payload_octets <= room => room,
+        Some(payload_octets_max) => return Err(TooLarge { payload_octets_max }),
+        None => return Err(TooLarge { payload_octets_max: 0 }),
+    };
     let padded = match padding {
         Padding::None => payload_octets,
         Padding::PowerOfTwo => payload_octets.next_power_of_two().max(PADDED_OCTETS_MIN).min(room),

@@ -59,13 +59,13 @@ pub enum VerifyError {
     /// The public key is no uncompressed point of the curve.
     #[error("invalid public key")]
     Key,
-    /// Not three parts of base64url, longer than [`TOKEN_OCTETS_MAX`], or not JSON within.
+    /// Not three parts, longer than [`TOKEN_OCTETS_MAX`], or without JSON objects within.
     #[error("malformed token")]
     Malformed,
     /// `alg` is not ES256.
     #[error("the token's algorithm is not ES256")]
     Algorithm,
-    /// Made with another key, or changed since.
+    /// No signature, one of another key, or of something else.
     #[error("invalid signature")]
     Signature,
     /// `aud` is missing or is no string.
@@ -137,7 +137,7 @@ fn verified_claims(token: &str, public: &[u8; POINT_OCTETS]) -> Result<Map<Strin
     if header.get("alg").and_then(Value::as_str) != Some("ES256") {
         return Err(VerifyError::Algorithm);
     }
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| VerifyError::Malformed)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| VerifyError::Signature)?;
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public)
         .verify(signed.as_bytes(), &signature)
         .map_err(|_| VerifyError::Signature)?;
