@@ -1,17 +1,22 @@
 //! The Web Push protocol, pure: no input or output, no clock, no async. Times are arguments; randomness is an argument
 //! whose default comes from the operating system.
 //!
-//! - [`keys`]: what browsers and libraries give as keys · [`agreement`]: P-256 behind one small seam
-//! - [`encryption`]: [`aes128gcm`] (RFC 8291) and [`aesgcm`] (its predecessor) behind one entry
-//! - [`vapid`]: tokens that say who sends (RFC 8292), their age, and their verification
+//! A delivery walks through these files: [`keys`] (what browsers and libraries give) · [`agreement`] (P-256 behind one
+//! small seam) · [`encryption`] (one entry to [`aes128gcm`], RFC 8291, and [`aesgcm`], its predecessor) · [`vapid`] (who
+//! sends: RFC 8292) · [`push_service`] (whose manners to follow) · [`request`] (the POST of RFC 8030).
+//!
+//! [`collapse`] makes `Topic` headers of collapse keys.
 
 pub mod aes128gcm;
 pub mod aesgcm;
 pub mod agreement;
+pub mod collapse;
 pub mod encryption;
 pub mod keys;
 mod parameters;
+pub mod push_service;
 mod record;
+pub mod request;
 pub mod vapid;
 
 pub use agreement::{AgreementError, AgreementKey, AwsLcKey, P256Key};
@@ -19,4 +24,6 @@ pub use encryption::{
     DecryptError, EncryptError, Encrypted, Ephemeral, TooLarge, encrypt, encrypted_len, fits,
 };
 pub use keys::{KeyError, VapidKeyPair};
+pub use push_service::PushService;
+pub use request::{Authorization, GcmKey, MessageHeaders, PushRequest, PushResponse};
 pub use vapid::{TokenTimes, VapidToken};

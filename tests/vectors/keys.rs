@@ -15,7 +15,7 @@ fn subscription_keys_are_taken_or_refused() {
             "not_on_curve" => assert_eq!(parsed, Err(KeyError::NotOnCurve), "{source}"),
             "not_uncompressed" => assert_eq!(parsed, Err(KeyError::NotUncompressed), "{source}"),
             "length" => {
-                assert!(matches!(parsed, Err(KeyError::PointLength(33 | 45))), "{source}: {parsed:?}")
+                assert!(matches!(parsed, Err(KeyError::PointLength(33 | 45))), "{source}: {parsed:?}");
             }
             verdict => panic!("{verdict}"),
         }
