@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{known, text};
 use crate::api::convert::{json, notification, time};
-use crate::domain::limits::{COLLAPSE_KEY_OCTETS_MAX, NOTE_OCTETS_MAX, PAYLOAD_OCTETS_MAX, TTL_MAX};
+use crate::domain::limits::{NOTE_OCTETS_MAX, PAYLOAD_OCTETS_MAX, TTL_MAX};
 use crate::domain::{MessageDefaults, MessageSpec, Padding, Payload, Urgency, Violations};
 use crate::proto::v1;
 use crate::webpush::collapse;
@@ -51,14 +51,18 @@ pub(crate) fn message(
             v1::Padding::Maximum => Padding::Maximum,
         })
     });
-    text::at_most(violations, "message.collapse_key", collapse_key, COLLAPSE_KEY_OCTETS_MAX);
+    let topic_header = if collapse_key.is_empty() {
+        Some(None)
+    } else {
+        violations.check("message.collapse_key", collapse::topic_header(collapse_key)).map(Some)
+    };
     text::labels(violations, "message.labels", labels);
     text::at_most(violations, "message.note", note, NOTE_OCTETS_MAX);
     Some(MessageSpec {
         payload: payload?,
         ttl: ttl?,
         urgency: urgency?,
-        topic_header: (!collapse_key.is_empty()).then(|| collapse::topic_header(collapse_key)),
+        topic_header: topic_header?,
         padding: padding?,
         labels: labels.clone(),
         note: note.clone(),

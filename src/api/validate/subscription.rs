@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use crate::proto::v1;
 use crate::webpush::keys;
+use crate::webpush::push_service::{PushService, is_denied_host};
 
 /// A browser's subscription, checked.
 #[derive(Clone, Debug)]
@@ -86,20 +87,16 @@ pub(crate) fn endpoint(
 /// Whether this server posts to the endpoint: asked once all fields are right.
 pub(crate) fn check_allowed(endpoint: &Endpoint, rules: Rules<'_>) -> Result<(), ApiError> {
     let refuse = |why: &str| Err(ApiError::EndpointNotAllowed(why.to_owned()));
-    if endpoint.origin().host().trim_end_matches('.').ends_with(".invalid") {
+    if is_denied_host(endpoint.origin().host()) {
         return refuse("the endpoint is one that the browser has given up: it must subscribe again");
     }
-    if is_gcm(endpoint) && !rules.gcm_key {
+    if PushService::of(endpoint) == PushService::Gcm && !rules.gcm_key {
         return refuse(
             "the endpoint is of Google Cloud Messaging, which has ended, and this server has no GCM key: \
              the browser must subscribe again with an applicationServerKey",
         );
     }
     rules.policy.check(endpoint).map_err(|refusal| ApiError::EndpointNotAllowed(refusal.to_string()))
-}
-
-fn is_gcm(endpoint: &Endpoint) -> bool {
-    todo!("{endpoint:?}")
 }
 
 fn subscription_keys(
