@@ -26,7 +26,7 @@ impl Group {
 pub(super) struct Backlog {
     heads: HashMap<PageKey, PageHead>,
     sleeping: BTreeSet<(Timestamp, PageKey)>,
-    groups: HashMap<GroupId, Group>,
+    groups: BTreeMap<GroupId, Group>,
 }
 
 impl Backlog {

@@ -13,7 +13,7 @@ mod pending;
 mod settle;
 mod start;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ pub(crate) struct Core {
     /// Retries of entries in memory.
     timers: BTreeSet<(Timestamp, EntryRef)>,
     unsettled: usize,
-    pending: HashMap<ApplicationId, Pending>,
+    pending: BTreeMap<ApplicationId, Pending>,
     changed: HashMap<SubscriptionId, u64>,
     /// Targets older than this change are looked up again, whatever `changed` says.
     all_changed_at: u64,
@@ -175,7 +175,7 @@ impl Core {
             pauses: BTreeSet::new(),
             timers: BTreeSet::new(),
             unsettled: 0,
-            pending: HashMap::new(),
+            pending: BTreeMap::new(),
             changed: HashMap::new(),
             all_changed_at: 0,
             gone: HashMap::new(),

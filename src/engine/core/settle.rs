@@ -12,6 +12,9 @@ use crate::engine::retry::Failure;
 use super::page::{EntryRef, Phase};
 use super::{Core, GONE_MAX, Now};
 
+/// How long a delivery waits whose stream the peer refused.
+const REFUSED_STREAM_WAIT: Duration = Duration::from_millis(50);
+
 /// How a delivery ends, or goes on.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -32,14 +35,14 @@ impl Core {
         self.leave_lane(now, at, &report);
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
-        let kind = page.head.kind;
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
         if report.refused_stream {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
-            entry.phase = Phase::Queued;
-            let origin = entry.target.as_ref().map_or(super::NOWHERE, |target| target.origin);
-            return self.enqueue(origin, kind, at);
+            let due = now.wall.plus(REFUSED_STREAM_WAIT);
+            entry.phase = Phase::BackingOff(due);
+            self.timers.insert((due, at));
+            return;
         }
         entry.attempts += 1;
         let attempts = entry.attempts;
@@ -76,6 +79,9 @@ impl Core {
             self.pause(origin, now.wall.plus(wait.min(self.settings.retry_max)));
         }
         self.offer_turn(origin);
+        if self.lanes.get(&origin).is_some_and(|lane| lane.is_idle(now.wall)) {
+            self.lanes.remove(&origin);
+        }
     }
 
     fn pause(&mut self, origin: OriginId, until: Timestamp) {
@@ -150,23 +156,6 @@ impl Core {
         let ended = (event.state, event.outcome) == (DeliveryState::Failed, Outcome::Gone);
         if let (true, Some(subscription)) = (ended && self.gone.len() < GONE_MAX, event.subscription) {
             self.gone.insert(subscription, event.generation);
-        }
-    }
-}
-
-/// A report for what never came to an answer.
-impl AttemptReport {
-    pub(crate) fn failed(outcome: Outcome, detail: &str, latency: Option<Duration>) -> Self {
-        Self {
-            outcome,
-            retry: outcome.is_retryable(),
-            http_status: None,
-            latency,
-            granted_ttl: None,
-            retry_after: None,
-            throttle: Throttle::Delivery,
-            detail: detail.to_owned(),
-            refused_stream: false,
         }
     }
 }
