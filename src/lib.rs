@@ -5,4 +5,5 @@ pub mod domain;
 pub mod engine;
 pub mod proto;
 pub mod store;
+pub mod transport;
 pub mod webpush;

@@ -16,7 +16,7 @@ use crate::domain::{ApplicationId, Clock, Outcome};
 use crate::store::{Commit, Store, StoreError};
 
 use super::attempt::{AttemptReport, Attempter};
-use super::core::{Attempt, Core, Effect, Gauges, Input, Now};
+use super::core::{Core, Effect, Gauges, Input, Now};
 use super::reap;
 
 /// Inputs that are taken in before effects are carried out.
@@ -50,7 +50,6 @@ impl Driver {
         loop {
             let idle = self.core.idle_for(self.now());
             tokio::select! {
-                biased;
                 () = self.stop.cancelled() => return,
                 _ = self.inputs.recv_many(&mut batch, BATCH) => {}
                 Some(page) = self.pages.recv() => batch.push(page),
@@ -81,20 +80,20 @@ impl Driver {
             Effect::Start(attempt) => {
                 let attempter = Arc::clone(&self.attempter);
                 self.spawn(async move {
-                    let Attempt { entry, message, target } = attempt;
-                    let attempt = AssertUnwindSafe(attempter.attempt(&message, &target)).catch_unwind();
-                    let report = attempt.await.unwrap_or_else(|_| {
-                        tracing::error!(message = %message.id, "an attempt panicked; its delivery fails");
+                    let report = AssertUnwindSafe(attempter.attempt(&attempt)).catch_unwind().await;
+                    let report = report.unwrap_or_else(|_| {
+                        tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
                         AttemptReport::failed(Outcome::Internal, "", None)
                     });
-                    let _ = reports.send(Input::AttemptEnded { entry, report }).await;
+                    let _ = reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
                 });
             }
             Effect::Lookup { entry, application, subscription } => {
                 let (store, as_of) = (Arc::clone(&self.store), self.changes.load(Ordering::SeqCst));
                 self.spawn(async move {
                     let ids = [subscription];
-                    let found = persist("looking a subscription up", || store.targets(application, &ids)).await;
+                    let found =
+                        persist("looking a subscription up", || store.targets(application, &ids)).await;
                     let target = found.unwrap_or_default().into_iter().next().flatten();
                     let _ = reports.send(Input::TargetFound { entry, target, as_of }).await;
                 });
@@ -108,7 +107,8 @@ impl Driver {
                 });
             }
             Effect::Commit(commit) => {
-                let (store, evidence) = (Arc::clone(&self.store), self.evidence.get(&commit.application).cloned());
+                let (store, evidence) =
+                    (Arc::clone(&self.store), self.evidence.get(&commit.application).cloned());
                 self.spawn(async move {
                     let application = commit.application;
                     let ring = evidence.filter(|_| has_evidence(&commit));

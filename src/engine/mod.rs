@@ -17,7 +17,7 @@ mod retry;
 mod settings;
 mod tokens;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,9 +26,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{
-    Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp,
-};
+use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
 use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
 
@@ -121,21 +119,16 @@ impl Engine {
         let names = Arc::clone(&store);
         let name_of = move |id| names.origin(id).map(|of| of.origin.as_str().to_owned()).unwrap_or_default();
         let core = Core::new(settings.clone(), OriginNames(Box::new(name_of)), seed);
-        let mut evidence = BTreeMap::new();
-        for application in applications.keys().copied() {
-            let bell = Arc::new(Notify::new());
-            evidence.insert(application, Arc::clone(&bell));
-            let reaper = Reaper {
+        let reapers: Vec<Reaper> = applications
+            .keys()
+            .map(|application| Reaper {
                 store: Arc::clone(&store),
-                application,
-                evidence: bell,
+                application: *application,
+                evidence: Arc::new(Notify::new()),
                 inputs: inputs.clone(),
                 stop: stop.clone(),
-            };
-            // Before the first attempt: what is recorded as gone must not be attempted again.
-            reaper.catch_up().await?;
-            tasks.spawn(reaper.run());
-        }
+            })
+            .collect();
         let planner = Planner {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -155,13 +148,18 @@ impl Engine {
             pages: pages_received,
             reports: inputs.clone(),
             changes: Arc::clone(&changes),
-            evidence,
+            evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
             gauges: gauges_sender,
             tasks: tasks.clone(),
             stop: stop.clone(),
             drained: drained.clone(),
         };
         tasks.spawn(driver.run());
+        for reaper in reapers {
+            // Before the first attempt: what is recorded as gone must not be attempted again.
+            reaper.catch_up().await?;
+            tasks.spawn(reaper.run());
+        }
         tasks.spawn(planner.run());
         let engine = Self {
             store,
@@ -181,7 +179,10 @@ impl Engine {
     }
 
     /// Takes up what an earlier run left: messages, then the heads of their pages. No page is read for it.
-    async fn recover(&self, applications: &HashMap<ApplicationId, Arc<Application>>) -> Result<(), StoreError> {
+    async fn recover(
+        &self,
+        applications: &HashMap<ApplicationId, Arc<Application>>,
+    ) -> Result<(), StoreError> {
         for open in self.store.open_messages().await? {
             let Some(application) = applications.get(&open.application) else {
                 tracing::error!(message = %open.status.id, "a message of an unknown application waits");

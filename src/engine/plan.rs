@@ -146,7 +146,11 @@ impl Planner {
                 let entries: Vec<_> = targets
                     .by_ref()
                     .take(PAGE_DELIVERIES_MAX)
-                    .map(|target| StoredEntry { id: target.id, state: EntryState::Waiting, target: Some(target) })
+                    .map(|target| StoredEntry {
+                        id: target.id,
+                        state: EntryState::Waiting,
+                        target: Some(target),
+                    })
                     .collect();
                 let ids = entries.iter().map(|entry| PageEntry::Stored(entry.id)).collect();
                 let head =

@@ -63,11 +63,16 @@ mod tests {
 
     #[test]
     fn grows_and_stays_below_the_maximum() {
-        for (attempts, least, most) in [(1, 1, 2), (2, 2, 4), (3, 4, 8), (9, 256, 512), (10, 300, 600), (99, 300, 600)] {
+        for (attempts, least, most) in
+            [(1, 1, 2), (2, 2, 4), (3, 4, 8), (9, 256, 512), (10, 300, 600), (99, 300, 600)]
+        {
             for random in [0, 1, u64::MAX / 2, u64::MAX] {
                 let failure = failure(attempts, random);
                 let wait = BACKOFF.next(failure).unwrap().since(failure.now);
-                assert!(wait >= Duration::from_secs(least) && wait <= Duration::from_secs(most), "{attempts} {wait:?}");
+                assert!(
+                    wait >= Duration::from_secs(least) && wait <= Duration::from_secs(most),
+                    "{attempts} {wait:?}"
+                );
             }
         }
     }

@@ -58,7 +58,10 @@ impl Backlog {
     /// Whether a new page may come into memory without overtaking one that waits.
     pub(super) fn has_room(&self, head: &PageHead, pages_max: usize) -> bool {
         head.kind == MessageKind::Send
-            || self.groups.get(&head.group).is_none_or(|group| group.in_memory < pages_max && group.ready.is_empty())
+            || self
+                .groups
+                .get(&head.group)
+                .is_none_or(|group| group.in_memory < pages_max && group.ready.is_empty())
     }
 
     /// A page has come into memory.

@@ -12,6 +12,8 @@ mod page;
 mod pending;
 mod settle;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,7 +25,8 @@ use tokio::time::Instant;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, SubscriptionId, Target, Timestamp,
+    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, SubscriptionId, Target,
+    Timestamp,
 };
 use crate::store::{Commit, PageHead, PageKey, StoredPage};
 
@@ -97,6 +100,8 @@ pub(crate) struct Attempt {
     pub(crate) entry: EntryRef,
     pub(crate) message: Arc<ActiveMessage>,
     pub(crate) target: Arc<Target>,
+    /// 1 for the first.
+    pub(crate) number: u32,
 }
 
 /// The two clocks: wall time for what is stored, monotonic time for waits of this process.
@@ -204,7 +209,9 @@ impl Core {
             Input::MessageEnded(message) => {
                 self.messages.remove(&message);
             }
-            Input::SubscriptionChanged { subscription, change } => self.subscription_changed(subscription, change),
+            Input::SubscriptionChanged { subscription, change } => {
+                self.subscription_changed(subscription, change);
+            }
             Input::Reaped(subscriptions) => {
                 for subscription in subscriptions {
                     self.gone.remove(&subscription);
@@ -299,7 +306,14 @@ impl Core {
                 }
                 Phase::Queued => {
                     let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
-                    enqueue(&mut self.lanes, &mut self.send_turns, &mut self.broadcast_turns, origin, kind, at);
+                    enqueue(
+                        &mut self.lanes,
+                        &mut self.send_turns,
+                        &mut self.broadcast_turns,
+                        origin,
+                        kind,
+                        at,
+                    );
                 }
             }
         }

@@ -110,7 +110,9 @@ impl Page {
             match entry.phase {
                 Phase::Settled => {}
                 Phase::Queued | Phase::InFlight => return None,
-                Phase::BackingOff(due) => earliest = Some(earliest.map_or(due, |least: Timestamp| least.min(due))),
+                Phase::BackingOff(due) => {
+                    earliest = Some(earliest.map_or(due, |least: Timestamp| least.min(due)));
+                }
             }
         }
         earliest.filter(|_| self.uncommitted == 0)

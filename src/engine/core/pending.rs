@@ -69,9 +69,9 @@ impl Core {
 
     pub(super) fn form_commits(&mut self, now: Now) {
         for (application, pending) in &mut self.pending {
-            let due = pending.due(&self.settings).is_some_and(|at| at <= now.monotonic);
             // A server that stops has nothing to wait for.
-            if !due && !(self.draining && pending.since.is_some() && pending.under_way.is_none()) {
+            let due = |at: Instant| at <= now.monotonic || self.draining;
+            if !pending.due(&self.settings).is_some_and(due) {
                 continue;
             }
             let mut messages: Vec<MessageCommit> = Vec::new();

@@ -51,7 +51,8 @@ impl Core {
         let retry = report.retry && !message.spec.ttl.is_zero();
         let next_attempt = if retry {
             let random = self.random.next_u64();
-            let failure = Failure { attempts, retry_after: report.retry_after, now: now.wall, expires, random };
+            let failure =
+                Failure { attempts, retry_after: report.retry_after, now: now.wall, expires, random };
             self.backoff.next(failure)
         } else {
             None

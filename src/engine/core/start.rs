@@ -46,7 +46,7 @@ impl Core {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let application = page.head.application;
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        let (id, as_of, first) = (entry.id, entry.as_of, entry.attempts == 0);
+        let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
         let target = entry.target.clone();
         let inline = target.as_ref().is_some_and(|target| target.inline);
         if !inline && self.is_stale(id, as_of) {
@@ -54,7 +54,7 @@ impl Core {
             self.effects.push(Effect::Lookup { entry: at, application, subscription: id });
             return;
         }
-        if is_too_late(now, &message, first) {
+        if is_too_late(now, &message, number == 1) {
             return self.end(now, at, Ending::without_attempt(DeliveryState::Expired, Outcome::Unspecified));
         }
         let Some(target) = target else {
@@ -68,7 +68,7 @@ impl Core {
         if let Some(lane) = self.lanes.get_mut(&origin) {
             lane.in_flight += 1;
         }
-        self.effects.push(Effect::Start(Attempt { entry: at, message, target }));
+        self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
     }
 
     /// Why a subscription is not attempted.

@@ -1,0 +1,62 @@
+//! The way to the push services: one POST for one attempt, and what came of it.
+//!
+//! [`Transport`] is what the engine knows. [`HttpTransport`] is the real one; [`scripted`] answers in tests. An endpoint
+//! is a stranger's URL, so every request passes three gates: [`HostPolicy`] judges scheme, host and port (and hosts
+//! that are addresses); [`resolver`] judges every address a name resolves to and hands the connector just those; and
+//! there are neither redirects nor proxies from the environment that could lead elsewhere. See `docs/security.md`.
+
+pub mod address;
+mod http;
+pub mod policy;
+pub mod resolver;
+pub mod scripted;
+pub mod settings;
+mod tls;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use http::{HttpTransport, StartError};
+pub use policy::{HostPolicy, PolicyError};
+pub use settings::{ExceptionSettings, HttpSettings, Profile, PushServicesSettings};
+
+use crate::domain::Refusal;
+use crate::webpush::request::{PushRequest, PushResponse};
+
+/// Posts requests.
+#[async_trait]
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
+    /// Posts one request and waits for the answer, whatever its status. Ends within a deadline of its own; a caller
+    /// that drops the future gives the request up.
+    ///
+    /// # Errors
+    /// When there is no answer: see [`TransportError`].
+    async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError>;
+}
+
+/// Why there is no answer. Nothing of the endpoint but what its origin tells is in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// A place that this server may not post to. Nothing was sent.
+    #[error("blocked: {0}")]
+    Blocked(Refusal),
+    /// Name lookup, TCP, TLS or HTTP failed.
+    #[error("unreachable: {detail}")]
+    Unreachable {
+        /// What failed, in fixed words.
+        detail: String,
+        /// Whether the request may have reached the push service.
+        sent: bool,
+    },
+    /// The deadline passed.
+    #[error("timed out")]
+    TimedOut {
+        /// Whether the request may have reached the push service.
+        sent: bool,
+    },
+    /// The push service says that it did not process the request (HTTP/2 `REFUSED_STREAM` or `GOAWAY`, RFC 9113
+    /// section 8.7): it may be sent again without counting as an attempt.
+    #[error("the push service refused the stream")]
+    StreamRefused,
+}

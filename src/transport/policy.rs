@@ -1,0 +1,264 @@
+//! Which hosts may be posted to: the known push services, those that the operator lists, and exceptions for
+//! self-hosted ones. What a host's name resolves to is judged where it is dialled, by [`super::resolver`].
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use super::address;
+use super::settings::{ExceptionSettings, Profile, PushServicesSettings};
+use crate::domain::{Endpoint, EndpointPolicy, Origin, Refusal};
+use crate::webpush::push_service::{is_denied_host, is_known_host};
+
+/// Port of https.
+const HTTPS_PORT: u16 = 443;
+
+/// Why the settings of push services can't be used. Ends the start of the server.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// An entry of the list of hosts.
+    #[error("push_services.hosts: {entry:?} is no host, .suffix, host:port or .suffix:port")]
+    Host {
+        /// As configured.
+        entry: String,
+    },
+    /// An exception.
+    #[error("push_services.exceptions: {name:?}: {problem}")]
+    Exception {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// The policy of a server: see [`PushServicesSettings`] for what it is made of.
+#[derive(Debug)]
+pub struct HostPolicy {
+    profile: Profile,
+    rules: Vec<HostRule>,
+    exceptions: Vec<Exception>,
+}
+
+/// What may be dialled for an origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Whatever is public.
+    Public,
+    /// What lies in one of these networks.
+    Networks(Vec<IpNet>),
+    /// This, whatever the name resolves to.
+    Address(SocketAddr),
+}
+
+impl Reach {
+    /// Whether the address may be dialled.
+    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Public => address::is_public(address),
+            Self::Networks(networks) => networks.iter().any(|network| network.contains(&address)),
+            Self::Address(only) => only.ip() == address,
+        }
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Public => false,
+            Self::Networks(networks) => networks
+                .iter()
+                .all(|network| network.network().is_loopback() && network.broadcast().is_loopback()),
+            Self::Address(address) => address.ip().is_loopback(),
+        }
+    }
+}
+
+/// A self-hosted push service that the operator named.
+#[derive(Debug)]
+pub(crate) struct Exception {
+    host: String,
+    port: u16,
+    allow_http: bool,
+    reach: Reach,
+    /// The only roots that it is trusted by, in DER; `None` for those of the system.
+    roots: Option<Vec<Vec<u8>>>,
+}
+
+impl Exception {
+    /// What may be dialled for it.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// The only roots that it is trusted by, in DER; `None` for those of the system.
+    pub(crate) fn roots(&self) -> Option<&[Vec<u8>]> {
+        self.roots.as_deref()
+    }
+}
+
+impl HostPolicy {
+    /// Reads the settings and the certificates they name.
+    ///
+    /// # Errors
+    /// Anything that could never work or would be unsafe.
+    pub fn new(settings: &PushServicesSettings) -> Result<Self, PolicyError> {
+        let rules = settings
+            .hosts
+            .iter()
+            .map(|entry| HostRule::parse(entry).ok_or_else(|| PolicyError::Host { entry: entry.clone() }))
+            .collect::<Result<_, _>>()?;
+        let exceptions = settings.exceptions.iter().map(read_exception).collect::<Result<_, _>>()?;
+        Ok(Self { profile: settings.profile, rules, exceptions })
+    }
+
+    /// The exception that names this origin.
+    pub(crate) fn exception(&self, origin: &Origin) -> Option<&Exception> {
+        self.find(origin.host(), origin.port())
+    }
+
+    fn find(&self, host: &str, port: u16) -> Option<&Exception> {
+        self.exceptions.iter().find(|exception| exception.host == host && exception.port == port)
+    }
+
+    fn check_host(&self, origin: &Origin) -> Result<(), Refusal> {
+        let (host, port) = (origin.host(), origin.port());
+        // An absolute name is another spelling of a host, which would have its own limits; no service uses it.
+        if host.ends_with('.') || is_denied_host(host) {
+            return Err(Refusal::HostNotAllowed);
+        }
+        let by_profile = match self.profile {
+            Profile::KnownPushServices => is_known_host(host),
+            Profile::AnyPublicHost => true,
+            Profile::ListedOnly => false,
+        };
+        let mut ports = self.rules.iter().filter(|rule| rule.names(host)).map(|rule| rule.port).peekable();
+        if !by_profile && ports.peek().is_none() {
+            return Err(Refusal::HostNotAllowed);
+        }
+        if (by_profile && port == HTTPS_PORT) || ports.any(|listed| listed == port) {
+            return Ok(());
+        }
+        Err(Refusal::PortNotAllowed)
+    }
+}
+
+impl EndpointPolicy for HostPolicy {
+    fn allows_http(&self, host: &str, port: u16) -> bool {
+        self.find(host, port).is_some_and(|exception| exception.allow_http)
+    }
+
+    fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal> {
+        let origin = endpoint.origin();
+        let reach = match self.exception(origin) {
+            Some(exception) if !origin.is_https() && !exception.allow_http => {
+                return Err(Refusal::HttpNotAllowed);
+            }
+            Some(exception) => &exception.reach,
+            None if !origin.is_https() => return Err(Refusal::HttpNotAllowed),
+            None => {
+                self.check_host(origin)?;
+                &Reach::Public
+            }
+        };
+        match literal(origin.host()) {
+            Some(address) if !reach.allows(address) => Err(Refusal::AddressNotAllowed),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The address that a host of a URL is, if it is one.
+pub(crate) fn literal(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse().ok()
+}
+
+/// A host that is allowed, or all names below one.
+#[derive(Debug)]
+struct HostRule {
+    host: String,
+    below: bool,
+    port: u16,
+}
+
+impl HostRule {
+    /// Reads `host`, `.suffix`, or either with `:port`.
+    fn parse(entry: &str) -> Option<Self> {
+        let below = entry.starts_with('.');
+        let entry = entry.strip_prefix('.').unwrap_or(entry);
+        let (host, port) = normalise(entry)?;
+        if below && literal(&host).is_some() {
+            return None;
+        }
+        Some(Self { host, below, port })
+    }
+
+    fn names(&self, host: &str) -> bool {
+        if self.below {
+            host.strip_suffix(&self.host).is_some_and(|above| above.len() > 1 && above.ends_with('.'))
+        } else {
+            host == self.host
+        }
+    }
+}
+
+/// A `host` or `host:port` as a URL parser understands it: lower case, punycode, addresses in one notation.
+fn normalise(entry: &str) -> Option<(String, u16)> {
+    if let Ok(IpAddr::V6(address)) = entry.parse() {
+        return Some((format!("[{address}]"), HTTPS_PORT));
+    }
+    let origin = Origin::parse(&format!("https://{entry}/"))?;
+    let bare = entry.chars().all(|c| !matches!(c, '/' | '@' | '?' | '#' | '\\') && !c.is_whitespace());
+    (bare && !origin.host().is_empty() && !origin.host().ends_with('.'))
+        .then(|| (origin.host().to_owned(), origin.port()))
+}
+
+fn read_exception(settings: &ExceptionSettings) -> Result<Exception, PolicyError> {
+    let fail = |problem: String| PolicyError::Exception { name: settings.name.clone(), problem };
+    let host = match normalise(&settings.host) {
+        Some((host, HTTPS_PORT)) if !settings.host.ends_with(":443") => host,
+        Some(_) | None => return Err(fail("host must be one host, without scheme, port or path".into())),
+    };
+    let reach = read_reach(settings, &host).map_err(|problem| fail(problem.to_owned()))?;
+    if settings.allow_http && !reach.is_loopback() {
+        return Err(fail("allow_http needs cidrs or connect_to on loopback".into()));
+    }
+    let roots = match &settings.root_certificate {
+        None => None,
+        Some(path) => {
+            let roots = super::tls::read_certificates(path)
+                .map_err(|error| fail(format!("root_certificate {}: {error}", path.display())))?;
+            Some(roots)
+        }
+    };
+    Ok(Exception { host, port: settings.port, allow_http: settings.allow_http, reach, roots })
+}
+
+fn read_reach(settings: &ExceptionSettings, host: &str) -> Result<Reach, &'static str> {
+    let reach = match settings.connect_to {
+        Some(_) if !settings.cidrs.is_empty() => {
+            return Err("connect_to and cidrs exclude each other");
+        }
+        Some(_) if literal(host).is_some() => {
+            return Err("connect_to needs a host that is a name");
+        }
+        // The connector keeps a port that the URL names.
+        Some(address) if settings.port != HTTPS_PORT && settings.port != address.port() => {
+            return Err("connect_to must have the exception's own port, unless that is 443");
+        }
+        Some(_) if settings.allow_http && settings.port == HTTPS_PORT => {
+            return Err("allow_http needs a port other than 443 beside connect_to");
+        }
+        Some(address) => Reach::Address(address),
+        None if settings.cidrs.is_empty() => Reach::Public,
+        None => Reach::Networks(settings.cidrs.clone()),
+    };
+    match literal(host) {
+        Some(address) if !reach.allows(address) => {
+            Err("its host is an address that cidrs do not allow: it could never be reached")
+        }
+        Some(_) | None => Ok(reach),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Names to addresses, for the connector: what it gets from here is what it dials, so the address that was judged is
+//! the address that is used, on every connection. Nothing is cached: connections live long, and a cache would be one
+//! more place where an old judgement stands. Hosts that are addresses never come here; `HostPolicy::check` judges them.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
+
+use super::policy::Reach;
+use crate::domain::Refusal;
+
+/// Lookups of the system's resolver at the same time. Each holds a thread, if a name server is silent for many seconds.
+const LOOKUPS_MAX: usize = 64;
+
+/// Looks names up.
+#[async_trait]
+pub trait Lookup: Send + Sync + fmt::Debug + 'static {
+    /// All addresses of a name.
+    ///
+    /// # Errors
+    /// When it has none or nobody answers.
+    async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// The system's resolver.
+#[derive(Debug)]
+pub struct SystemLookup {
+    threads: Arc<Semaphore>,
+}
+
+impl Default for SystemLookup {
+    fn default() -> Self {
+        Self { threads: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+    }
+}
+
+#[async_trait]
+impl Lookup for SystemLookup {
+    async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(io::Error::other)?;
+        let host = host.to_owned();
+        // The permit goes with the thread, which outlives a caller that has stopped waiting.
+        tokio::task::spawn_blocking(move || {
+            let _thread = thread;
+            Ok((host.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect())
+        })
+        .await
+        .map_err(io::Error::other)?
+    }
+}
+
+/// Why a name gave no address to dial.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResolveError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the host's name has no address")]
+    NoAddress,
+    #[error("the host's name could not be looked up")]
+    Failed(#[source] io::Error),
+}
+
+/// The resolver of one origin's connections.
+#[derive(Clone, Debug)]
+pub(crate) struct GuardedResolver {
+    reach: Reach,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl GuardedResolver {
+    pub(crate) fn new(reach: Reach, lookup: Arc<dyn Lookup>) -> Self {
+        Self { reach, lookup }
+    }
+
+    /// What may be dialled for a name. One bad address among the answers refuses them all: whoever mixes them is up to
+    /// something. Port 0 means that of the URL.
+    async fn addresses(&self, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+        if let Reach::Address(address) = self.reach {
+            return Ok(vec![address]);
+        }
+        let addresses = self.lookup.lookup(host).await.map_err(ResolveError::Failed)?;
+        if addresses.is_empty() {
+            return Err(ResolveError::NoAddress);
+        }
+        if !addresses.iter().all(|address| self.reach.allows(*address)) {
+            return Err(Refusal::AddressNotAllowed.into());
+        }
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
+    }
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let addresses = resolver.addresses(name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Answers(Vec<&'static str>);
+
+    #[async_trait]
+    impl Lookup for Answers {
+        async fn lookup(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+            Ok(self.0.iter().map(|text| text.parse().unwrap()).collect())
+        }
+    }
+
+    async fn resolve(reach: Reach, answers: &[&'static str]) -> Result<Vec<String>, String> {
+        let resolver = GuardedResolver::new(reach, Arc::new(Answers(answers.to_vec())));
+        resolver
+            .addresses("push.example.net")
+            .await
+            .map(|addresses| addresses.iter().map(ToString::to_string).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn one_bad_answer_refuses_all() {
+        let refused = Err(Refusal::AddressNotAllowed.to_string());
+        assert_eq!(
+            resolve(Reach::Public, &["8.8.8.8", "2a00:1450::1"]).await,
+            Ok(vec!["8.8.8.8:0".into(), "[2a00:1450::1]:0".into()])
+        );
+        assert_eq!(resolve(Reach::Public, &["8.8.8.8", "127.0.0.1"]).await, refused);
+        assert_eq!(resolve(Reach::Public, &["::ffff:10.0.0.1", "8.8.8.8"]).await, refused);
+        assert_eq!(resolve(Reach::Public, &[]).await, Err(ResolveError::NoAddress.to_string()));
+    }
+
+    #[tokio::test]
+    async fn an_exception_is_reached_within_its_networks_only() {
+        let reach = Reach::Networks(vec!["10.1.0.0/16".parse().unwrap()]);
+        assert_eq!(resolve(reach.clone(), &["10.1.2.3"]).await, Ok(vec!["10.1.2.3:0".into()]));
+        for answers in [["10.1.2.3", "10.2.0.1"], ["10.1.2.3", "8.8.8.8"]] {
+            assert!(resolve(reach.clone(), &answers).await.is_err(), "{answers:?}");
+        }
+        let reach = Reach::Address("127.0.0.1:4433".parse().unwrap());
+        assert_eq!(resolve(reach, &["8.8.8.8"]).await, Ok(vec!["127.0.0.1:4433".into()]));
+    }
+}

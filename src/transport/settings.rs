@@ -1,0 +1,147 @@
+//! The settings of this module, as the configuration file spells them. Each has a default; unknown keys are errors.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// `[push_services]`: where the server may post to.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PushServicesSettings {
+    /// Which hosts are allowed besides the listed ones.
+    pub profile: Profile,
+    /// Allowed besides: `host`, `.suffix` (all names below), or either with `:port` instead of 443.
+    pub hosts: Vec<String>,
+    /// Self-hosted push services, each with its own rules; the only way to a private address.
+    pub exceptions: Vec<ExceptionSettings>,
+}
+
+/// Which hosts may be posted to besides those of [`PushServicesSettings::hosts`] and the exceptions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// The push services of the browsers in use.
+    #[default]
+    KnownPushServices,
+    /// Any host with a public address, on port 443.
+    AnyPublicHost,
+    /// None.
+    ListedOnly,
+}
+
+/// `[[push_services.exceptions]]`: a self-hosted push service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExceptionSettings {
+    /// What the operator calls it.
+    pub name: String,
+    /// Its endpoints' host: a name or an address.
+    pub host: String,
+    /// Its endpoints' port.
+    #[serde(default = "https_port")]
+    pub port: u16,
+    /// The networks in which its addresses lie; all of them must. Empty: they must be public.
+    #[serde(default)]
+    pub cidrs: Vec<IpNet>,
+    /// A PEM file with the only certificates that it is trusted by. Absent: those of the system.
+    #[serde(default)]
+    pub root_certificate: Option<PathBuf>,
+    /// Where it is dialled, whatever its name resolves to. Excludes `cidrs`. The port must be the exception's own,
+    /// unless that is 443.
+    #[serde(default)]
+    pub connect_to: Option<SocketAddr>,
+    /// Whether its endpoints may be `http` too. On loopback only.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+const fn https_port() -> u16 {
+    443
+}
+
+/// `[transport]`: connections, limits and timeouts of requests to push services.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSettings {
+    /// Connections to one origin; each is opened when those before it are full. 1 to 64.
+    pub connections_per_origin_max: usize,
+    /// Requests in flight on one connection: just below what push services take at once. 1 to 10,000. Over HTTP/1.1,
+    /// where a connection carries one request, this many connections take its place.
+    pub requests_per_connection_max: usize,
+    /// Origins whose connections are kept. Beyond it, those idle for longest are dropped; those with requests in
+    /// flight never are. 1 to 1,000,000.
+    pub origins_max: usize,
+    /// How long an idle origin's connections are kept.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// Bounds name lookup, TCP and TLS together.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// Bounds everything from waiting for a connection to the answer's last octet.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+    /// How often an HTTP/2 connection with requests in flight is probed by PING.
+    #[serde(with = "humantime_serde")]
+    pub ping_interval: Duration,
+    /// How long the answer to a PING may take before the connection counts as dead.
+    #[serde(with = "humantime_serde")]
+    pub ping_timeout: Duration,
+    /// What is read of an answer's body, in octets; the rest is cut off and its stream reset.
+    pub response_body_octets_max: usize,
+    /// An answer's header fields, in octets as HTTP/2 counts them (RFC 9113 section 6.5.2); more is an error.
+    pub response_header_octets_max: u32,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connections_per_origin_max: 2,
+            requests_per_connection_max: 100,
+            origins_max: 4_096,
+            idle_timeout: Duration::from_secs(90),
+            connect_timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(15),
+            ping_timeout: Duration::from_secs(10),
+            response_body_octets_max: 16 * 1024,
+            response_header_octets_max: 16 * 1024,
+        }
+    }
+}
+
+impl HttpSettings {
+    /// Refuses what can't work.
+    ///
+    /// # Errors
+    /// The first such setting, with what it must be.
+    pub fn validate(&self) -> Result<(), String> {
+        let ranges = [
+            ("connections_per_origin_max", self.connections_per_origin_max, 1, 64),
+            ("requests_per_connection_max", self.requests_per_connection_max, 1, 10_000),
+            ("origins_max", self.origins_max, 1, 1_000_000),
+            ("response_body_octets_max", self.response_body_octets_max, 0, 1024 * 1024),
+            ("response_header_octets_max", self.response_header_octets_max as usize, 1_024, 1024 * 1024),
+        ];
+        for (name, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                return Err(format!("transport.{name} must be {least} to {most}"));
+            }
+        }
+        let durations = [
+            ("idle_timeout", self.idle_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("deadline", self.deadline),
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", self.ping_timeout),
+        ];
+        for (name, value) in durations {
+            if value.is_zero() || value > Duration::from_secs(3_600) {
+                return Err(format!("transport.{name} must be above zero and at most an hour"));
+            }
+        }
+        Ok(())
+    }
+}
