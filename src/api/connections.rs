@@ -78,11 +78,7 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, octets)
     }
 
@@ -142,7 +138,8 @@ mod tests {
     async fn no_more_than_the_limit_are_accepted() {
         let (listener, address) = listen().await;
         let mut incoming = Box::pin(incoming(listener, 1, Duration::from_secs(60)));
-        let _clients = (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        let _clients =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
         let first = incoming.next().await.unwrap().unwrap();
         let waiting = incoming.next();
         tokio::pin!(waiting);

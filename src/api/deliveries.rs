@@ -53,7 +53,8 @@ impl Cursor {
         let (seq, rest) = rest.split_first_chunk()?;
         let (index, rest) = rest.split_first_chunk()?;
         let (page, rest) = rest.split_first_chunk()?;
-        let phase = [Phase::Log, Phase::Pages, Phase::Tail].into_iter().find(|known| *known as u8 == *phase)?;
+        let phase =
+            [Phase::Log, Phase::Pages, Phase::Tail].into_iter().find(|known| *known as u8 == *phase)?;
         Some(Self {
             phase,
             seq: u64::from_be_bytes(*seq),
@@ -77,13 +78,13 @@ pub(super) async fn list_deliveries(
         None => Cursor::default(),
     };
     let record = api.store.message(application.id, asked.message).await?;
-    let status =
-        record.ok_or_else(|| ApiError::NotFound(Resource::Message(asked.message.name())))?.status;
+    let status = record.ok_or_else(|| ApiError::NotFound(Resource::Message(asked.message.name())))?.status;
     let request_id = match status.kind {
         MessageKind::Send => status.request_id,
         MessageKind::Broadcast => String::new(),
     };
-    let mut reader = Reader { api, application: &application, asked: &asked, request_id, cursor, found: Vec::new() };
+    let mut reader =
+        Reader { api, application: &application, asked: &asked, request_id, cursor, found: Vec::new() };
     let done = reader.read().await?;
     let next_page_token = if done {
         String::new()

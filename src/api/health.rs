@@ -1,8 +1,8 @@
 //! `grpc.health.v1`: whether this server serves.
 
 use tonic_health::ServingStatus;
-use tonic_health::server::{HealthReporter, HealthService};
 use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
 
 use super::layers::SizedService;
 use tonic::server::NamedService;

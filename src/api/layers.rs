@@ -13,8 +13,8 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::{BoxError, Code, Status};
-use tower::{Layer, Service};
+use tonic::{Code, Status};
+use tower::{BoxError, Layer, Service};
 
 use super::Api;
 use super::status::ApiError;
@@ -180,7 +180,7 @@ impl HttpBody for Observed {
 }
 
 /// What the layers inside refuse, as an answer: shed, too slow, or a bug.
-pub(super) fn answer_errors<B>(result: Result<Response<B>, BoxError>) -> Result<Response<Body>, Infallible>
+pub(super) fn answer_errors<B>(result: Result<Response<B>, BoxError>) -> Result<Response<Body>, BoxError>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -285,7 +285,12 @@ mod tests {
         drop(Call::start(Arc::clone(&log) as Arc<dyn CallObserver>, "Broadcast"));
         assert_eq!(
             *log.0.lock().unwrap(),
-            [("Send", None), ("Send", Some(Code::Ok)), ("Broadcast", None), ("Broadcast", Some(Code::Cancelled))]
+            [
+                ("Send", None),
+                ("Send", Some(Code::Ok)),
+                ("Broadcast", None),
+                ("Broadcast", Some(Code::Cancelled))
+            ]
         );
     }
 }

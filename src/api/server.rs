@@ -11,10 +11,10 @@ use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 use tower::ServiceBuilder;
 use tower::util::MapResultLayer;
-use tower_http::ServiceBuilderExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::classify::{GrpcCode, GrpcErrorsAsFailures, SharedClassifier};
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
 
 use super::Api;
@@ -119,7 +119,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let layers = ServiceBuilder::new()
         // First of all: nothing behind it may show a token.
-        .sensitive_request_headers([AUTHORIZATION])
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         // Browsers ask before they call; that is no call.
         .layer(cors(&settings.cors_origins)?)
         // gRPC-Web becomes gRPC here, so that all that follows sees one protocol.
@@ -211,11 +211,7 @@ fn cors(origins: &[String]) -> Result<CorsLayer, ServeError> {
             header("x-user-agent"),
             header("grpc-timeout"),
         ])
-        .expose_headers([
-            header("grpc-status"),
-            header("grpc-message"),
-            header("grpc-status-details-bin"),
-        ])
+        .expose_headers([header("grpc-status"), header("grpc-message"), header("grpc-status-details-bin")])
         .max_age(Duration::from_secs(3_600)))
 }
 
@@ -228,7 +224,8 @@ mod tests {
         let of = |origin: &str| cors(&[origin.to_owned()]);
         assert!(of("https://app.example.com").is_ok());
         assert!(of("http://localhost:5173").is_ok());
-        for bad in ["*", "app.example.com", "https://app.example.com/", "https://App.example.com", "null", ""] {
+        for bad in ["*", "app.example.com", "https://app.example.com/", "https://App.example.com", "null", ""]
+        {
             assert!(matches!(of(bad), Err(ServeError::CorsOrigin(_))), "{bad}");
         }
     }

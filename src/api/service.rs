@@ -81,7 +81,9 @@ impl PushService for Api {
 
     async fn broadcast(&self, request: Request<v1::BroadcastRequest>) -> Answer<Self::BroadcastStream> {
         let frames = sending::broadcast(self, request.into_inner()).await?;
-        answer(Ok(frames.map(|frame| frame.map(|frame| v1::BroadcastResponse { frame: Some(frame) })).boxed()))
+        answer(Ok(frames
+            .map(|frame| frame.map(|frame| v1::BroadcastResponse { frame: Some(frame) }))
+            .boxed()))
     }
 
     type SendStreamStream = Answers<v1::SendStreamResponse>;

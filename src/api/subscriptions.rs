@@ -166,9 +166,7 @@ pub(super) async fn list_subscriptions(
     let more = found.len() > page_size;
     found.truncate(page_size);
     let next_page_token = match found.last() {
-        Some(last) if more => {
-            api.tokens.page(application.id, List::Subscriptions, &bound, &last.target.id.0)
-        }
+        Some(last) if more => api.tokens.page(application.id, List::Subscriptions, &bound, &last.target.id.0),
         Some(_) | None => String::new(),
     };
     let subscriptions = found.iter().map(|found| subscription(&application, found)).collect();

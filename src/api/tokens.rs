@@ -73,13 +73,20 @@ impl Tokens {
     ) -> Result<Position, ApiError> {
         let content = open(&self.resume, &[], token).ok_or(ApiError::ResumeTokenInvalid)?;
         let position = content.strip_prefix(resume_head(application, scope).as_slice());
-        let (seq, index) = position.and_then(|position| position.split_first_chunk()).ok_or(ApiError::ResumeTokenInvalid)?;
+        let (seq, index) =
+            position.and_then(|position| position.split_first_chunk()).ok_or(ApiError::ResumeTokenInvalid)?;
         let index = index.try_into().map_err(|_| ApiError::ResumeTokenInvalid)?;
         Ok(Position { seq: u64::from_be_bytes(*seq), index: u32::from_be_bytes(index) })
     }
 
     /// The token of a list's position. `filter` is whatever else of the request decides what the list shows.
-    pub(crate) fn page(&self, application: ApplicationId, list: List, filter: &[u8], position: &[u8]) -> String {
+    pub(crate) fn page(
+        &self,
+        application: ApplicationId,
+        list: List,
+        filter: &[u8],
+        position: &[u8],
+    ) -> String {
         let mut token = vec![VERSION];
         token.extend(position);
         seal(&self.page, &page_context(application, list, filter), token)
@@ -213,7 +220,10 @@ mod tests {
         for place in 0..octets.len() {
             let mut changed = octets.clone();
             changed[place] ^= 1;
-            assert!(tokens.read_resume(SHOP, Scope::All, &URL_SAFE_NO_PAD.encode(&changed)).is_err(), "{place}");
+            assert!(
+                tokens.read_resume(SHOP, Scope::All, &URL_SAFE_NO_PAD.encode(&changed)).is_err(),
+                "{place}"
+            );
             assert!(tokens.read_resume(SHOP, Scope::All, &URL_SAFE_NO_PAD.encode(&octets[..place])).is_err());
         }
         for bad in ["", "*", &"A".repeat(2_000)] {

@@ -206,7 +206,10 @@ mod tests {
         };
         assert!(attempts(&terminal(DeliveryState::Accepted, 1, vec![])).is_empty());
         assert_eq!(attempts(&terminal(DeliveryState::Failed, 1, vec![])), [1]);
-        assert_eq!(attempts(&terminal(DeliveryState::Accepted, 3, vec![throttled(1), throttled(2)])), [1, 2, 3]);
+        assert_eq!(
+            attempts(&terminal(DeliveryState::Accepted, 3, vec![throttled(1), throttled(2)])),
+            [1, 2, 3]
+        );
         // Expired while it waited: the last attempt is among the past ones.
         assert_eq!(attempts(&terminal(DeliveryState::Expired, 2, vec![throttled(1), throttled(2)])), [1, 2]);
         assert!(attempts(&terminal(DeliveryState::Cancelled, 0, vec![])).is_empty());
@@ -216,8 +219,14 @@ mod tests {
     fn an_event_is_told_with_all_its_fields() {
         let told = event(&terminal(DeliveryState::Accepted, 1, vec![]), "e".into(), "order-1");
         assert_eq!(told.subscription, SubscriptionId([2; 16]).name());
-        assert_eq!((told.user_id.as_str(), told.endpoint_origin.as_str()), ("anna", "https://push.example.net"));
-        assert_eq!((told.state(), told.outcome(), told.attempt), (v1::DeliveryState::Accepted, v1::Outcome::Accepted, 1));
+        assert_eq!(
+            (told.user_id.as_str(), told.endpoint_origin.as_str()),
+            ("anna", "https://push.example.net")
+        );
+        assert_eq!(
+            (told.state(), told.outcome(), told.attempt),
+            (v1::DeliveryState::Accepted, v1::Outcome::Accepted, 1)
+        );
         assert_eq!(told.http_status, Some(201));
         assert_eq!(told.latency.map(|latency| latency.nanos), Some(12_000_000));
         assert_eq!(told.granted_ttl.map(|ttl| ttl.seconds), Some(60));
@@ -229,7 +238,8 @@ mod tests {
         let entry = |state| StoredEntry { id: SubscriptionId([2; 16]), state, target: None };
         let message = MessageId([1; 16]);
         assert_eq!(unsettled(message, &entry(EntryState::Settled), ""), None);
-        let pending = unsettled(message, &entry(EntryState::Waiting), "").and_then(|d| d.latest).expect("pending");
+        let pending =
+            unsettled(message, &entry(EntryState::Waiting), "").and_then(|d| d.latest).expect("pending");
         assert_eq!((pending.state(), pending.attempt), (v1::DeliveryState::Pending, 0));
         assert!(pending.event_id.is_empty() && pending.event_time.is_none());
         let retry = RetryState {

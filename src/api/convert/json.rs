@@ -34,7 +34,9 @@ fn value(violations: &mut Violations, field: &str, value: &prost_types::Value) -
         ),
         Some(Kind::ListValue(list)) => {
             let entries = list.values.iter().enumerate();
-            entries.map(|(index, entry)| self::value(violations, &format!("{field}[{index}]"), entry)).collect()
+            entries
+                .map(|(index, entry)| self::value(violations, &format!("{field}[{index}]"), entry))
+                .collect()
         }
         Some(Kind::StructValue(object)) => read(violations, field, object).unwrap_or_default(),
     }
@@ -66,7 +68,8 @@ mod tests {
     #[test]
     fn writes_every_kind() {
         let inner = object(vec![("deep", Kind::StringValue("\"ü\n".into()))]);
-        let list = vec![of(Kind::NumberValue(-0.5)), prost_types::Value { kind: None }, of(Kind::BoolValue(true))];
+        let list =
+            vec![of(Kind::NumberValue(-0.5)), prost_types::Value { kind: None }, of(Kind::BoolValue(true))];
         let all = object(vec![
             ("whole", Kind::NumberValue(9_007_199_254_740_992.0)),
             ("big", Kind::NumberValue(1e300)),

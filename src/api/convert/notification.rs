@@ -38,8 +38,8 @@ pub(crate) fn read(violations: &mut Violations, field: &str, given: &v1::Notific
             v1::TextDirection::Rtl => Some(TextDirection::Rtl),
         })
     });
-    let timestamp = timestamp
-        .and_then(|at| violations.check(&format!("{field}.timestamp"), time::read_timestamp(at)));
+    let timestamp =
+        timestamp.and_then(|at| violations.check(&format!("{field}.timestamp"), time::read_timestamp(at)));
     let data = data.and_then(|data| json::read(violations, &format!("{field}.data"), &data));
     let action = |v1::NotificationAction { action, title, icon, navigate }| NotificationAction {
         action,

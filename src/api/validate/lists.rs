@@ -94,9 +94,8 @@ pub(crate) fn watch(request: &v1::WatchDeliveriesRequest) -> Result<WatchDeliver
     } else {
         message_parent(&mut violations, &request.parent).map(Scope::Message)
     };
-    let start_time = request
-        .start_time
-        .and_then(|time| violations.check("start_time", time::read_timestamp(time)));
+    let start_time =
+        request.start_time.and_then(|time| violations.check("start_time", time::read_timestamp(time)));
     if request.start_time.is_some() && (scope != Some(Scope::All) || !request.resume_token.is_empty()) {
         violations.add("start_time", "is only for messages/- without a resume_token");
     }

@@ -8,7 +8,11 @@ use crate::proto::v1;
 use crate::store::{Replaces, Selector};
 
 /// Reads `subscriptions/{id}`.
-pub(crate) fn subscription_name(violations: &mut Violations, field: &str, name: &str) -> Option<SubscriptionId> {
+pub(crate) fn subscription_name(
+    violations: &mut Violations,
+    field: &str,
+    name: &str,
+) -> Option<SubscriptionId> {
     let id = SubscriptionId::parse_name(name);
     if id.is_none() {
         violations.add(field, "must be subscriptions/{id}");

@@ -120,7 +120,10 @@ mod tests {
     #[test]
     fn topics_are_counted_in_characters_and_have_no_white_space() {
         assert!(found(|v| topic(v, "topic", &"新".repeat(64))).is_empty());
-        assert_eq!(found(|v| topic(v, "topic", &"新".repeat(65))), ["topic: must have at most 64 characters"]);
+        assert_eq!(
+            found(|v| topic(v, "topic", &"新".repeat(65))),
+            ["topic: must have at most 64 characters"]
+        );
         for bad in ["", "a b", "a\u{a0}b", "a\tb", "a\u{7f}"] {
             assert_eq!(found(|v| topic(v, "topic", bad)).len(), 1, "{bad:?}");
         }
