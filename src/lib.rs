@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod api;
 pub mod domain;
 pub mod engine;
 pub mod proto;
