@@ -30,6 +30,13 @@ impl Failure {
         Self::Failed(anyhow!(message.into()))
     }
 
+    /// What is wrong, without the exit code.
+    pub(super) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Usage(error) | Self::Failed(error) => error,
+        }
+    }
+
     /// Tells it on stderr and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
         let (error, code) = match self {

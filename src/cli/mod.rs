@@ -3,14 +3,20 @@
 
 mod config;
 mod connection;
+mod demo;
 mod failure;
 mod follow;
 mod input;
 mod json;
 mod message;
+pub mod process;
+mod sandbox;
 mod send;
+mod serve;
+mod stop;
 mod subscribe;
 mod subscriptions;
+mod vapid;
 mod view;
 mod watch;
 
@@ -20,6 +26,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use failure::Failure;
+pub use sandbox::SandboxReady;
+pub use serve::{ReadyApplication, ServeReady};
 
 /// Fanfare delivers Web Push messages: gRPC in, RFC 8030 out, the status of every endpoint streamed back
 #[derive(Parser, Clone, Debug)]
@@ -31,7 +39,11 @@ pub struct Cli {
 
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
+    Serve(serve::ServeArgs),
+    Demo(demo::DemoArgs),
+    Sandbox(sandbox::SandboxArgs),
     Config(config::ConfigArgs),
+    Vapid(vapid::VapidArgs),
     Subscribe(subscribe::SubscribeArgs),
     Subscriptions(subscriptions::SubscriptionsArgs),
     Send(send::SendArgs),
@@ -61,7 +73,11 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Serve(args) => args.run().await,
+            Self::Demo(args) => args.run().await,
+            Self::Sandbox(args) => args.run().await,
             Self::Config(args) => args.run(),
+            Self::Vapid(args) => args.run().await,
             Self::Subscribe(args) => args.run().await,
             Self::Subscriptions(args) => args.run().await,
             Self::Send(args) => args.run().await,

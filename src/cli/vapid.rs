@@ -1,12 +1,19 @@
 //! `fanfare vapid`: key pairs in the forms that other libraries print.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
+use super::config::ConfigSource;
 use super::failure::Failure;
 use super::input;
+use crate::app;
+use crate::config;
+use crate::domain::application::is_application_name;
+use crate::domain::{Clock as _, SystemClock, VapidKeyId};
+use crate::store::{Store, StoreError};
 use crate::webpush::keys::{KeyError, VapidKeyPair, decode_base64, encode_base64url};
 
 /// Makes, shows and imports VAPID key pairs (RFC 8292)
@@ -99,6 +106,53 @@ fn generate(form: Form) -> Result<(), Failure> {
         println!("Public Key:\n{}\n\nPrivate Key:\n{}", pair.public_base64url(), pair.private_base64url().as_str());
     }
     Ok(())
+}
+
+async fn show(args: ShowArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.file {
+        println!("{}", read_pair(path)?.public_base64url());
+        return Ok(());
+    }
+    let store = open(args.data_dir).await?;
+    for application in store.applications().await.map_err(anyhow::Error::from)? {
+        for key in &application.vapid_keys {
+            let current = if application.current_vapid_key == Some(key.id) { " current" } else { "" };
+            println!("{} {}{current}", application.name, encode_base64url(&key.public));
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn import(args: ImportArgs) -> Result<(), Failure> {
+    let pair = read_pair(&args.file)?;
+    if !is_application_name(&args.application) {
+        return Err(Failure::usage("--application: must have a to z, 0 to 9 and -, and begin with a letter"));
+    }
+    let public = pair.public_base64url();
+    let store = open(Some(args.data_dir)).await?;
+    let added = async {
+        let application = store.application(&args.application).await?;
+        // The store numbers it.
+        let key = pair.into_vapid_key(VapidKeyId(1), SystemClock.now());
+        let key = store.add_vapid_key(application.id, key, args.make_current).await?;
+        let application = store.application(&args.application).await?;
+        Ok(application.current_vapid_key == Some(key.id))
+    };
+    let added: Result<bool, StoreError> = added.await;
+    store.close().await;
+    let current = added.map_err(anyhow::Error::from)?;
+    let role = if current { "browsers are given it from now on" } else { "browsers are still given another key" };
+    println!("{public} is a key of {}; {role}", args.application);
+    Ok(())
+}
+
+/// Opens the store that the configuration, or the argument, names.
+async fn open(data_dir: Option<PathBuf>) -> Result<impl Store, Failure> {
+    let sources = ConfigSource::default().sources();
+    let sources = sources.with_flag("--data-dir", "store.data_dir", data_dir.map(|dir| dir.display().to_string()));
+    let config = config::load(&sources)?.config;
+    Ok(app::open_store(&config, Arc::new(SystemClock)).await.map_err(anyhow::Error::from)?)
 }
 
 /// What `web-push generate-vapid-keys --json` prints.

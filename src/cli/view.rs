@@ -106,7 +106,8 @@ impl Progress {
     }
 }
 
-fn is_terminal(state: DeliveryState) -> bool {
+/// Whether nothing can follow.
+pub(super) fn is_terminal(state: DeliveryState) -> bool {
     match state {
         DeliveryState::Unspecified | DeliveryState::Pending | DeliveryState::Retrying => false,
         DeliveryState::Accepted

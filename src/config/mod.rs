@@ -8,12 +8,19 @@ mod show;
 mod validate;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::api::ApiSettings;
+use crate::api::server::ServerSettings;
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{MessageDefaults, Padding, Urgency};
+use crate::engine::EngineSettings;
+use crate::store::kv;
+use crate::transport::{HttpSettings, PushServicesSettings};
 
 pub use error::{ConfigError, Problem};
 pub use load::{Loaded, Override, Sources, load};
@@ -25,10 +32,20 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where callers are served.
+    /// Where and how callers are served.
     pub server: ServerConfig,
     /// Where metrics and health are served.
     pub admin: AdminConfig,
+    /// Where everything is kept.
+    pub store: StoreConfig,
+    /// How messages are worked off.
+    pub engine: EngineSettings,
+    /// How push services are posted to.
+    pub transport: HttpSettings,
+    /// Which push services may be posted to.
+    pub push_services: PushServicesSettings,
+    /// Endpoints of the time of GCM.
+    pub gcm: GcmConfig,
     /// What messages and applications leave unset.
     pub application_defaults: ApplicationDefaults,
     /// The tenants, in the order of the file; `default` is always among them.
@@ -43,9 +60,13 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Other than loopback addresses may be listened on although nobody is asked who they are.
     pub insecure: bool,
-    /// Time for an orderly shutdown.
+    /// Time for an orderly shutdown as a whole.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
+    /// Connections and calls.
+    pub http: ServerSettings,
+    /// The service itself.
+    pub calls: ApiSettings,
 }
 
 /// `[admin]`
@@ -54,6 +75,46 @@ pub struct ServerConfig {
 pub struct AdminConfig {
     /// Address and port of metrics and health; port 0 takes a free one.
     pub listen: SocketAddr,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The directory that everything is kept in; made if there is none.
+    pub data_dir: PathBuf,
+    /// What sled's cache may hold, in octets.
+    pub cache_octets: u64,
+    /// Commands of each class that may wait for the writer.
+    pub queue_commands: usize,
+    /// Commands at most that share a sync.
+    pub group_commands: usize,
+    /// Rows after which a group takes no more commands.
+    pub group_rows: usize,
+    /// Reads that may run at once.
+    pub reads: usize,
+}
+
+impl StoreConfig {
+    /// As the store takes them.
+    #[must_use]
+    pub fn settings(&self) -> kv::Settings {
+        kv::Settings {
+            cache_octets: self.cache_octets,
+            queue_commands: self.queue_commands,
+            group_commands: self.group_commands,
+            group_rows: self.group_rows,
+            reads: self.reads,
+        }
+    }
+}
+
+/// `[gcm]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GcmConfig {
+    /// Sent to endpoints of the time of GCM (`Authorization: key=…`).
+    pub api_key: Option<SecretString>,
 }
 
 /// `[application_defaults]`

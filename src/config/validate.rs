@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 use super::{Config, ConfigError, Problem};
 use crate::domain::application::is_application_name;
 use crate::domain::limits;
+use crate::transport::HostPolicy;
 use crate::webpush::vapid::check_contact;
 
 /// Checks everything.
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let mut problems = Problems::default();
     listeners(config, &mut problems);
+    shutdown(config, &mut problems);
+    push_services(config, &mut problems);
     applications(config, &mut problems);
     if problems.0.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems.0)) }
 }
@@ -22,6 +25,12 @@ struct Problems(Vec<Problem>);
 impl Problems {
     fn add(&mut self, key: impl Into<String>, description: impl Into<String>) {
         self.0.push(Problem { key: key.into(), description: description.into() });
+    }
+
+    /// A problem of another module, which begins with its key.
+    fn add_told(&mut self, told: &str) {
+        let (key, description) = told.split_once(": ").or_else(|| told.split_once(' ')).unwrap_or((told, ""));
+        self.add(key, description);
     }
 
     fn unless(&mut self, holds: bool, key: &str, description: &str) {
@@ -43,7 +52,25 @@ fn listeners(config: &Config, problems: &mut Problems) {
     }
     let [(_, server), (_, admin)] = addresses;
     problems.unless(!collide(server, admin), "admin.listen", "must differ from server.listen");
-    problems.unless(!config.server.shutdown_timeout.is_zero(), "server.shutdown_timeout", "must be above 0s");
+}
+
+fn shutdown(config: &Config, problems: &mut Problems) {
+    let parts = [
+        ("engine.shutdown_grace", config.engine.shutdown_grace),
+        ("server.http.drain_timeout", config.server.http.drain_timeout),
+    ];
+    for (key, part) in parts {
+        problems.unless(part < config.server.shutdown_timeout, key, "must be shorter than server.shutdown_timeout");
+    }
+}
+
+fn push_services(config: &Config, problems: &mut Problems) {
+    if let Err(error) = HostPolicy::new(&config.push_services) {
+        problems.add_told(&error.to_string());
+    }
+    if let Err(error) = config.transport.validate() {
+        problems.add_told(&error);
+    }
 }
 
 fn collide(one: SocketAddr, other: SocketAddr) -> bool {
