@@ -1,5 +1,6 @@
 //! Fanfare, a self-hosted Web Push delivery service. `docs/architecture.md` is the map.
 
+pub mod api;
 pub mod domain;
 pub mod engine;
 pub mod proto;
