@@ -1,12 +1,19 @@
 //! The configuration: its layers, what is refused, and that every setting is documented.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fanfare::api::ApiSettings;
+use fanfare::api::server::ServerSettings;
 use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, Sources, load};
 use fanfare::domain::{Padding, Urgency};
+use fanfare::engine::EngineSettings;
+use fanfare::store::kv::Settings as StoreSettings;
+use fanfare::transport::{HttpSettings, PushServicesSettings};
 use tempfile::TempDir;
 
 struct Given {
@@ -135,7 +142,8 @@ fn all_that_cannot_be_is_reported_at_once() {
         "server.listen",
         "admin.listen",
         "admin.listen",
-        "server.shutdown_timeout",
+        "engine.shutdown_grace",
+        "server.http.drain_timeout",
         "applications[0].name",
         "applications[1].name",
         "applications[1].name",
@@ -156,10 +164,29 @@ fn other_than_loopback_addresses_need_to_be_meant() {
 
 #[test]
 fn what_came_out_is_shown_and_reads_again() {
-    let given = Given::nothing().environment(&[("FANFARE_APPLICATION_DEFAULTS__WEIGHT", "7")]);
+    let given = Given::nothing().environment(&[
+        ("FANFARE_APPLICATION_DEFAULTS__WEIGHT", "7"),
+        ("FANFARE_SERVER__HTTP__CORS_ORIGINS", "https://one.example, https://two.example"),
+        ("FANFARE_GCM__API_KEY", "a secret"),
+    ]);
     let shown = given.load().unwrap().to_toml();
     assert!(shown.contains("weight = 7"), "{shown}");
+    assert!(shown.contains("[\"https://one.example\", \"https://two.example\"]"), "{shown}");
+    assert!(shown.contains("api_key = \"<redacted>\""), "{shown}");
+    assert!(!format!("{:?} {:?}", given.sources, given.load().unwrap()).contains("a secret"));
     assert_eq!(Given::nothing().file(&shown).load().unwrap().to_toml(), shown);
+}
+
+/// Parts that have defaults of their own, for their tests: they must be those of the documentation.
+#[test]
+fn the_documented_defaults_are_those_of_the_code() {
+    let config = Given::nothing().config();
+    assert_eq!(config.server.http, ServerSettings::default());
+    assert_eq!(config.server.calls, ApiSettings::default());
+    assert_eq!(config.engine, EngineSettings::default());
+    assert_eq!(config.store.settings(), StoreSettings::default());
+    assert_eq!(format!("{:?}", config.transport), format!("{:?}", HttpSettings::default()));
+    assert_eq!(format!("{:?}", config.push_services), format!("{:?}", PushServicesSettings::default()));
 }
 
 /// `default.toml` with its settings that have no default.
@@ -198,7 +225,8 @@ fn table_paths(table: &toml::Table, path: &[String]) -> Vec<Vec<String>> {
 #[test]
 fn every_setting_is_documented() {
     let documented: toml::Table = with_optional_settings().parse().unwrap();
-    Given::nothing().file(&documented.to_string()).load().expect("the examples are right");
+    let examples = Given::nothing().file(&documented.to_string()).load();
+    assert!(!matches!(examples, Err(ConfigError::Unreadable { .. })), "the examples read: {examples:?}");
     for path in table_paths(&documented, &[]) {
         let mut spoilt = documented.clone();
         table_at(&mut spoilt, &path).insert("no_such_key".to_owned(), 1.into());

@@ -71,14 +71,12 @@ impl Process {
         let line = timeout(READY_TIMEOUT, self.stdout.next_line())
             .await
             .with_context(|| format!("{} did not become ready within {READY_TIMEOUT:?}", self.name))??;
-        match line {
-            Some(line) => serde_json::from_str(&line)
-                .with_context(|| format!("{} said something else than that it is ready", self.name)),
-            None => {
-                let status = self.child.wait().await?;
-                Err(anyhow!("{} ended before it was ready: {status}", self.name))
-            }
-        }
+        let Some(line) = line else {
+            let status = self.child.wait().await?;
+            return Err(anyhow!("{} ended before it was ready: {status}", self.name));
+        };
+        serde_json::from_str(&line)
+            .with_context(|| format!("{} said something else than that it is ready", self.name))
     }
 
     /// Its process id; `None` when it has ended.
@@ -101,13 +99,11 @@ impl Process {
     /// It did not end in time and was killed, or ended otherwise than with success.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         drop(self.stdin.take());
-        let status = match timeout(STOP_TIMEOUT, self.child.wait()).await {
-            Ok(status) => status?,
-            Err(_) => {
-                self.child.kill().await?;
-                return Err(anyhow!("{} did not stop within {STOP_TIMEOUT:?}", self.name));
-            }
+        let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await else {
+            self.child.kill().await?;
+            return Err(anyhow!("{} did not stop within {STOP_TIMEOUT:?}", self.name));
         };
+        let status = status?;
         if status.success() {
             return Ok(());
         }

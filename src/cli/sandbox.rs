@@ -15,7 +15,8 @@ use crate::sandbox::{Profile, Sandbox, SandboxSettings};
 
 /// Runs a push service on this machine, for development and tests
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "It is strict about RFC 8030 and RFC 8292, and makes synthetic subscribers that really decrypt what they \
+#[command(
+    after_help = "It is strict about RFC 8030 and RFC 8292, and makes synthetic subscribers that really decrypt what they \
                         are sent. GET / on the control address says what it is; the control API is documented in \
                         src/sandbox/mod.rs.
 
@@ -29,7 +30,8 @@ The server must be told of it, like of any self-hosted push service:
 
 Examples:
   fanfare sandbox --ca-out sandbox-ca.pem
-  fanfare sandbox --listen 127.0.0.1:0 --control 127.0.0.1:0 --json")]
+  fanfare sandbox --listen 127.0.0.1:0 --control 127.0.0.1:0 --json"
+)]
 pub(super) struct SandboxArgs {
     /// Where push messages are posted to; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8032")]

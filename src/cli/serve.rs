@@ -18,7 +18,8 @@ use crate::webpush::keys::encode_base64url;
 
 /// Runs the server
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Without any configuration it listens on loopback, keeps everything in ./fanfare-data, and makes a VAPID \
+#[command(
+    after_help = "Without any configuration it listens on loopback, keeps everything in ./fanfare-data, and makes a VAPID \
                         key at its first start. `fanfare config default` prints every setting.
 
 Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the configuration is wrong.
@@ -26,7 +27,8 @@ Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the c
 Examples:
   fanfare serve
   fanfare serve --config fanfare.toml --data-dir /var/lib/fanfare
-  FANFARE_SERVER__LISTEN=0.0.0.0:8030 fanfare serve --insecure")]
+  FANFARE_SERVER__LISTEN=0.0.0.0:8030 fanfare serve --insecure"
+)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigSource,
@@ -113,9 +115,5 @@ fn ready(app: &App) -> ServeReady {
             .map(|key| encode_base64url(&key.public))
             .unwrap_or_default(),
     });
-    ServeReady {
-        server: app.address(),
-        admin: app.admin_address(),
-        applications: applications.collect(),
-    }
+    ServeReady { server: app.address(), admin: app.admin_address(), applications: applications.collect() }
 }

@@ -18,14 +18,16 @@ use crate::webpush::keys::{KeyError, VapidKeyPair, decode_base64, encode_base64u
 
 /// Makes, shows and imports VAPID key pairs (RFC 8292)
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "A server makes a key pair of its own at its first start. Import one to keep subscribers that were made \
+#[command(
+    after_help = "A server makes a key pair of its own at its first start. Import one to keep subscribers that were made \
                         with it.
 
 Examples:
   fanfare vapid generate
   fanfare vapid generate --pem > vapid.pem
   npx web-push generate-vapid-keys --json | fanfare vapid import --data-dir fanfare-data --make-current
-  fanfare vapid show vapid.pem")]
+  fanfare vapid show vapid.pem"
+)]
 pub(super) struct VapidArgs {
     #[command(subcommand)]
     action: Action,
@@ -103,7 +105,11 @@ fn generate(form: Form) -> Result<(), Failure> {
         };
         println!("{}", serde_json::to_string(&json).map_err(anyhow::Error::from)?);
     } else {
-        println!("Public Key:\n{}\n\nPrivate Key:\n{}", pair.public_base64url(), pair.private_base64url().as_str());
+        println!(
+            "Public Key:\n{}\n\nPrivate Key:\n{}",
+            pair.public_base64url(),
+            pair.private_base64url().as_str()
+        );
     }
     Ok(())
 }
@@ -142,7 +148,8 @@ async fn import(args: ImportArgs) -> Result<(), Failure> {
     let added: Result<bool, StoreError> = added.await;
     store.close().await;
     let current = added.map_err(anyhow::Error::from)?;
-    let role = if current { "browsers are given it from now on" } else { "browsers are still given another key" };
+    let role =
+        if current { "browsers are given it from now on" } else { "browsers are still given another key" };
     println!("{public} is a key of {}; {role}", args.application);
     Ok(())
 }
@@ -150,7 +157,8 @@ async fn import(args: ImportArgs) -> Result<(), Failure> {
 /// Opens the store that the configuration, or the argument, names.
 async fn open(data_dir: Option<PathBuf>) -> Result<impl Store, Failure> {
     let sources = ConfigSource::default().sources();
-    let sources = sources.with_flag("--data-dir", "store.data_dir", data_dir.map(|dir| dir.display().to_string()));
+    let sources =
+        sources.with_flag("--data-dir", "store.data_dir", data_dir.map(|dir| dir.display().to_string()));
     let config = config::load(&sources)?.config;
     Ok(app::open_store(&config, Arc::new(SystemClock)).await.map_err(anyhow::Error::from)?)
 }

@@ -1,6 +1,7 @@
 //! The layers of the configuration, one over the other. Each is read as soon as it is laid, so that an error is the
 //! fault of the layer that was laid last.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use config::builder::{ConfigBuilder, DefaultState};
@@ -14,7 +15,7 @@ const PREFIX: &str = "FANFARE_";
 const NOT_SETTINGS: [&str; 3] = ["FANFARE_CONFIG", "FANFARE_SERVER", "FANFARE_APPLICATION"];
 
 /// One value from the environment or from a flag.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Override {
     /// What to call it in errors: the variable or the flag.
     pub origin: String,
@@ -22,6 +23,16 @@ pub struct Override {
     pub key: String,
     /// As text; a list's members are separated by commas.
     pub value: String,
+}
+
+/// The value may be a secret.
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Override")
+            .field("origin", &self.origin)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The layers over the built-in one.
@@ -66,11 +77,17 @@ impl Sources {
 }
 
 /// A configuration, read and found to be possible.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loaded {
     /// What it says.
     pub config: Config,
     merged: config::Config,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Loaded {
@@ -156,12 +173,12 @@ fn problem(error: &config::ConfigError) -> String {
     if let Library::FileParse { cause, .. } = error {
         return cause.to_string().trim_end().to_owned();
     }
-    let (what, key) = match error {
-        Library::At { error, key, .. } => (problem(error), key),
-        Library::Type { unexpected, expected, key, .. } => {
-            (format!("invalid type: {unexpected}, expected {expected}"), key)
-        }
-        other => return other.to_string(),
+    let (what, key) = if let Library::At { error, key, .. } = error {
+        (problem(error), key)
+    } else if let Library::Type { unexpected, expected, key, .. } = error {
+        (format!("invalid type: {unexpected}, expected {expected}"), key)
+    } else {
+        return error.to_string();
     };
     key.as_ref().map_or(what.clone(), |key| format!("{key}: {what}"))
 }

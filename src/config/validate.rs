@@ -60,7 +60,11 @@ fn shutdown(config: &Config, problems: &mut Problems) {
         ("server.http.drain_timeout", config.server.http.drain_timeout),
     ];
     for (key, part) in parts {
-        problems.unless(part < config.server.shutdown_timeout, key, "must be shorter than server.shutdown_timeout");
+        problems.unless(
+            part < config.server.shutdown_timeout,
+            key,
+            "must be shorter than server.shutdown_timeout",
+        );
     }
 }
 

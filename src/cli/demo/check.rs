@@ -137,9 +137,8 @@ fn wrong_counts(recording: &Recording, targets: usize) -> Option<String> {
     let terminal = recording.terminal().count();
     let all_equal = [counts.targets, ended].iter().all(|&count| usize::try_from(count) == Ok(targets))
         && terminal == targets;
-    (!all_equal).then(|| {
-        format!("{targets} targets, {terminal} terminal events, but the summary counts {counts:?}")
-    })
+    (!all_equal)
+        .then(|| format!("{targets} targets, {terminal} terminal events, but the summary counts {counts:?}"))
 }
 
 #[cfg(test)]

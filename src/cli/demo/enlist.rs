@@ -110,7 +110,8 @@ async fn count(mut client: Client) -> anyhow::Result<usize> {
     };
     let mut count = 0;
     loop {
-        let page = client.list_subscriptions(request.clone()).await.context("ListSubscriptions")?.into_inner();
+        let page =
+            client.list_subscriptions(request.clone()).await.context("ListSubscriptions")?.into_inner();
         count += page.subscriptions.len();
         if page.next_page_token.is_empty() {
             return Ok(count);

@@ -10,7 +10,7 @@ pub(super) fn shares() -> anyhow::Result<FaultShares> {
     Ok(serde_json::from_value(json!({
         "gone": 0.04,
         "not_found": 0.03,
-        "throttled": {"share": 0.03, "times": 1, "retry_after_seconds": 1},
+        "throttled": {"share": 0.05, "times": 1, "retry_after_seconds": 1},
         "failing": {"share": 0.05, "times": 2},
     }))?)
 }

@@ -26,6 +26,7 @@ use crate::proto::v1::audience::Selector;
 use crate::proto::v1::message::Payload;
 use crate::proto::v1::send_request::Recipient;
 use crate::proto::v1::{Audience, BroadcastRequest, Message, ReportLevel, SendRequest, TopicList};
+use crate::sandbox::FaultShares;
 use crate::sandbox::control_json::NewGroup;
 use check::{Arrivals, Checked, check};
 use cpu::CpuTime;
@@ -42,7 +43,8 @@ const BROADCAST_PAYLOAD: &str = r#"{"web_push":8030,"notification":{"title":"For
 
 /// Shows the whole way at work: server, sandbox, subscribers that decrypt, and the status of each
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Everything happens on this machine, on free loopback ports, in a temporary directory. The last line is one \
+#[command(
+    after_help = "Everything happens on this machine, on free loopback ports, in a temporary directory. The last line is one \
                         JSON object with the figures.
 
 Exit code 0: each subscriber got exactly the octets that were sent, and each delivery has exactly one terminal event.
@@ -50,7 +52,8 @@ Exit code 0: each subscriber got exactly the octets that were sent, and each del
 Examples:
   fanfare demo
   fanfare demo --subscribers 1000 --faults
-  fanfare demo --json | jq .broadcast.deliveries_per_second")]
+  fanfare demo --json | jq .broadcast.deliveries_per_second"
+)]
 pub(super) struct DemoArgs {
     /// How many subscribers get the broadcast
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -106,7 +109,7 @@ impl DemoArgs {
                 count: self.subscribers,
                 application_server_key: Some(stage.application_server_key()?),
                 content_encoding: None,
-                faults: if self.faults { faults::shares()? } else { Default::default() },
+                faults: if self.faults { faults::shares()? } else { FaultShares::default() },
                 seed: Some("fanfare demo".to_owned()),
             })
             .await?

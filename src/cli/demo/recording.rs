@@ -11,9 +11,7 @@ use crate::cli::failure::describe;
 use crate::cli::follow::{Opening, follow};
 use crate::cli::view::is_terminal;
 use crate::proto::v1::delivery_frame::Kind;
-use crate::proto::v1::{
-    DeliveryCounts, DeliveryEvent, DeliveryFrame, DeliveryState, MessageStatus, Outcome,
-};
+use crate::proto::v1::{DeliveryCounts, DeliveryEvent, DeliveryFrame, DeliveryState, MessageStatus, Outcome};
 
 /// One event, as far as the demo looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +38,7 @@ pub(super) struct Recording {
 
 impl Recording {
     /// Makes the call and records its stream to the summary.
-    pub(super) async fn of(
-        mut client: Client,
-        opening: Opening,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<Self> {
+    pub(super) async fn of(mut client: Client, opening: Opening, bar: &ProgressBar) -> anyhow::Result<Self> {
         let mut recorder = Recorder { accepted: None, ended: None, recording: Self::default() };
         follow(&mut client, opening, |frame| recorder.frame(frame, bar))
             .await

@@ -71,12 +71,9 @@ impl Report {
         broadcast: Played,
         problems: Vec<String>,
     ) -> Self {
-        let fault_results: Vec<_> =
-            faults.iter().flat_map(|_| broadcast.checked.by_fault.clone()).collect();
-        let of_fault = |result: &FaultResult| FaultFigures {
-            subscribers: result.subscribers,
-            right: result.right,
-        };
+        let fault_results: Vec<_> = faults.iter().flat_map(|_| broadcast.checked.by_fault.clone()).collect();
+        let of_fault =
+            |result: &FaultResult| FaultFigures { subscribers: result.subscribers, right: result.right };
         let figures = Figures {
             send: MessageFigures::of(&send),
             broadcast: MessageFigures::of(&broadcast),
@@ -128,7 +125,8 @@ impl Report {
             let _ = writeln!(table, "{kind:<12}{subscribers:>12}{right:>12}   {}", statuses.join(", "));
         }
         let verdict = match self.problems.len() {
-            0 => "Each subscriber got exactly what was sent, and each delivery has one terminal event.".to_owned(),
+            0 => "Each subscriber got exactly what was sent, and each delivery has one terminal event."
+                .to_owned(),
             count => format!("{count} thing(s) are not as they must be."),
         };
         let _ = writeln!(table, "\n{verdict}\n");
@@ -156,10 +154,9 @@ impl MessageFigures {
             deliveries_per_second: rounded(f64::from(counts.targets) / seconds.max(f64::EPSILON)),
             p50_ms: millis(recording.age_percentile(50)),
             p99_ms: millis(recording.age_percentile(99)),
-            cpu_us_per_push: played
-                .cpu
-                .filter(|_| attempts > 0)
-                .map(|cpu| rounded(cpu.as_secs_f64() * 1e6 / f64::from(u32::try_from(attempts).unwrap_or(u32::MAX)))),
+            cpu_us_per_push: played.cpu.filter(|_| attempts > 0).map(|cpu| {
+                rounded(cpu.as_secs_f64() * 1e6 / f64::from(u32::try_from(attempts).unwrap_or(u32::MAX)))
+            }),
         }
     }
 }

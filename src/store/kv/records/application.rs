@@ -64,6 +64,8 @@ pub(crate) struct VapidTokenValue {
     expires: u64,
     #[prost(string, tag = "4")]
     jwt: String,
+    #[prost(bool, tag = "5")]
+    extra: bool,
 }
 
 impl Record for VapidTokenValue {
@@ -77,6 +79,7 @@ impl VapidTokenValue {
             issued: token.issued.as_micros(),
             expires: token.expires.as_micros(),
             jwt: token.jwt,
+            extra: token.extra,
         }
     }
 
@@ -87,6 +90,7 @@ impl VapidTokenValue {
             origin: self.origin,
             issued: Timestamp::from_micros(self.issued),
             expires: Timestamp::from_micros(self.expires),
+            extra: self.extra,
             jwt: self.jwt,
         }
     }
