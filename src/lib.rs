@@ -2,6 +2,7 @@
 
 pub mod domain;
 pub mod engine;
+pub mod observe;
 pub mod proto;
 pub mod store;
 pub mod transport;
