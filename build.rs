@@ -14,9 +14,13 @@ const FILES: [&str; 5] = [
     "fanfare/v1/errors.proto",
 ];
 /// Messages that hold what must not be logged: their `Debug` is written by hand in `src/proto.rs`.
-const SECRET: [&str; 4] = [
+const SECRET: [&str; 8] = [
     ".fanfare.v1.PushSubscription",
     ".fanfare.v1.PushSubscriptionKeys",
+    ".fanfare.v1.SubscribeRequest",
+    ".fanfare.v1.UnsubscribeRequest",
+    ".fanfare.v1.GetSubscriptionRequest",
+    ".fanfare.v1.UpdateSubscriptionRequest",
     ".fanfare.v1.Message",
     ".fanfare.v1.CreateSubscriberTokenResponse",
 ];
@@ -35,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .extern_path(".google.rpc", "::tonic_types::pb")
         .bytes(".fanfare.v1.Message.data")
+        // Sorted, so that equal requests encode to equal octets: `api::validate::request_hash`.
+        .btree_map(".")
         .skip_debug(SECRET)
         .compile_fds(code.file_descriptor_set())?;
 

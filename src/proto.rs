@@ -24,4 +24,13 @@ macro_rules! redacted_debug {
         }
     )+};
 }
-redacted_debug!(PushSubscription, PushSubscriptionKeys, Message, CreateSubscriberTokenResponse);
+redacted_debug!(
+    PushSubscription,
+    PushSubscriptionKeys,
+    SubscribeRequest,
+    UnsubscribeRequest,
+    GetSubscriptionRequest,
+    UpdateSubscriptionRequest,
+    Message,
+    CreateSubscriberTokenResponse
+);

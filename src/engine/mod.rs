@@ -1,37 +1,97 @@
-//! The engine: from an accepted message to the terminal event of each of its deliveries.
+//! The engine: from an accepted message to the terminal event of each of its deliveries. `docs/deliveries.md` tells how a
+//! delivery lives; here is who does what:
+//!
+//! * [`Engine::submit`] makes a message durable and hands it on.
+//! * `plan` turns an audience into pages; `core` decides what is attempted when; `driver` runs it; `attempt` encrypts,
+//!   signs, posts and classifies; `tokens` keeps VAPID tokens; `retry` is the policy of retries.
+//! * `reap` removes subscriptions that push services declared gone.
+//! * [`feed`] reads the log for those who watch.
 
+mod attempt;
+mod core;
+mod driver;
 pub mod feed;
+mod plan;
+mod reap;
+mod retry;
+mod settings;
+mod tokens;
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::domain::{Application, Audience, MessageSpec, SubscriptionId, Target};
-use crate::store::{Accepted, Store, StoreError};
+use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
+use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
+use crate::transport::Transport;
+
+pub use crate::store::Recipients;
+pub use attempt::AttemptSettings;
+use attempt::Attempter;
+use core::{ActiveMessage, Core, Gauges, Input, OriginNames};
+use driver::Driver;
 use feed::{FrameStream, Watch};
+use plan::{PlanJob, Planner};
+use reap::Reaper;
+pub use settings::EngineSettings;
+use tokens::Tokens;
+
+/// Inputs that wait for the core.
+const INPUTS_MAX: usize = 4_096;
+/// Pages of broadcasts that wait for the core.
+const PAGES_MAX: usize = 4;
+/// Messages that wait for the planner.
+const PLAN_JOBS_MAX: usize = 1_024;
+
+/// What the engine works with.
+#[derive(Debug)]
+pub struct EngineParts {
+    /// What must survive.
+    pub store: Arc<dyn Store>,
+    /// The way to push services.
+    pub transport: Arc<dyn Transport>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// All applications.
+    pub applications: Vec<Arc<Application>>,
+    /// Every bound.
+    pub settings: EngineSettings,
+    /// What attempts need beside it.
+    pub attempts: AttemptSettings,
+    /// Where jitter comes from.
+    pub seed: u64,
+}
 
 /// The engine's handle: what the API calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Engine {
     store: Arc<dyn Store>,
+    inputs: mpsc::Sender<Input>,
+    plan_jobs: mpsc::Sender<PlanJob>,
+    changes: Arc<AtomicU64>,
+    gauges: watch::Receiver<Gauges>,
+    tasks: TaskTracker,
+    /// Nothing is accepted any more.
+    draining: CancellationToken,
+    drained: CancellationToken,
+    stop: CancellationToken,
     stop_streams: CancellationToken,
-}
-
-/// To whom a message goes.
-#[derive(Clone, Debug)]
-pub enum Recipients {
-    /// A Send's, looked up already: at least one.
-    Targets(Vec<Target>),
-    /// A Broadcast's.
-    Audience(Audience),
+    shutdown_grace: Duration,
 }
 
 /// A message to accept.
 #[derive(Clone, Debug)]
 pub struct Submission {
+    /// Send or Broadcast.
+    pub kind: MessageKind,
     /// What and how.
     pub spec: MessageSpec,
-    /// To whom.
+    /// To whom: targets that were looked up for a Send, at least one; an audience for a Broadcast.
     pub recipients: Recipients,
     /// The caller's key for the request; empty for none.
     pub request_id: String,
@@ -40,14 +100,166 @@ pub struct Submission {
 }
 
 impl Engine {
-    /// Accepts a message: durable when this returns, and on its way. Errors: [`StoreError::RequestIdReused`],
-    /// [`StoreError::Unavailable`].
+    /// Recovers what an earlier run left and starts. When this returns, everything recorded is known again and attempts
+    /// go on.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn start(parts: EngineParts) -> Result<Self, StoreError> {
+        let EngineParts { store, transport, clock, applications, settings, attempts, seed } = parts;
+        let applications: HashMap<_, _> = applications.into_iter().map(|of| (of.id, of)).collect();
+        let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock), &applications).await?;
+        let (inputs, inputs_received) = mpsc::channel(INPUTS_MAX);
+        let (pages, pages_received) = mpsc::channel(PAGES_MAX);
+        let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
+        let (gauges_sender, gauges) = watch::channel(Gauges::default());
+        let (tasks, stop, drained) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let changes = Arc::new(AtomicU64::new(0));
+
+        let names = Arc::clone(&store);
+        let name_of = move |id| names.origin(id).map(|of| of.origin.as_str().to_owned()).unwrap_or_default();
+        let core = Core::new(settings.clone(), OriginNames(Box::new(name_of)), seed);
+        let reapers: Vec<Reaper> = applications
+            .keys()
+            .map(|application| Reaper {
+                store: Arc::clone(&store),
+                application: *application,
+                evidence: Arc::new(Notify::new()),
+                inputs: inputs.clone(),
+                stop: stop.clone(),
+            })
+            .collect();
+        let planner = Planner {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            jobs: plan_jobs_received,
+            pages,
+            changes: Arc::clone(&changes),
+            chunk: settings.plan_chunk,
+            stop: stop.clone(),
+        };
+        let attempter = Attempter::new(Arc::clone(&store), transport, Arc::clone(&clock), tokens, attempts);
+        let driver = Driver {
+            core,
+            store: Arc::clone(&store),
+            clock,
+            attempter: Arc::new(attempter),
+            inputs: inputs_received,
+            pages: pages_received,
+            reports: inputs.clone(),
+            changes: Arc::clone(&changes),
+            evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
+            gauges: gauges_sender,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            drained: drained.clone(),
+        };
+        tasks.spawn(driver.run());
+        for reaper in reapers {
+            // Before the first attempt: what is recorded as gone must not be attempted again.
+            reaper.catch_up().await?;
+            tasks.spawn(reaper.run());
+        }
+        tasks.spawn(planner.run());
+        let engine = Self {
+            store,
+            inputs,
+            plan_jobs,
+            changes,
+            gauges,
+            tasks,
+            draining: CancellationToken::new(),
+            drained,
+            stop,
+            stop_streams: CancellationToken::new(),
+            shutdown_grace: settings.shutdown_grace,
+        };
+        engine.recover(&applications).await?;
+        Ok(engine)
+    }
+
+    /// Takes up what an earlier run left: messages, then the heads of their pages. No page is read for it.
+    async fn recover(
+        &self,
+        applications: &HashMap<ApplicationId, Arc<Application>>,
+    ) -> Result<(), StoreError> {
+        for open in self.store.open_messages().await? {
+            let Some(application) = applications.get(&open.application) else {
+                tracing::error!(message = %open.status.id, "a message of an unknown application waits");
+                continue;
+            };
+            let message = active(application, &open);
+            self.input(Input::Message(Arc::clone(&message))).await;
+            if let Some(plan) = open.plan {
+                let _ = self.plan_jobs.send(PlanJob { message, plan }).await;
+            }
+        }
+        for head in self.store.page_heads().await? {
+            self.input(Input::PageFound(head)).await;
+        }
+        Ok(())
+    }
+
+    /// Accepts a message: durable when this returns, and on its way. It runs to its end even if the caller goes away.
+    ///
+    /// # Errors
+    /// [`StoreError::RequestIdReused`]; [`StoreError::Unavailable`], also while the engine stops.
     pub async fn submit(
         &self,
-        application: &Application,
+        application: &Arc<Application>,
         submission: Submission,
     ) -> Result<Accepted, StoreError> {
-        todo!("{application:?} {submission:?}")
+        if self.draining.is_cancelled() {
+            return Err(StoreError::Unavailable("the server is stopping".to_owned()));
+        }
+        let (engine, application) = (self.clone(), Arc::clone(application));
+        let submitted = self.tasks.spawn(async move { engine.accept(&application, submission).await });
+        submitted.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    async fn accept(
+        &self,
+        application: &Arc<Application>,
+        submission: Submission,
+    ) -> Result<Accepted, StoreError> {
+        let Submission { kind, spec, recipients, request_id, request_hash } = submission;
+        let as_of = self.changes.load(Ordering::SeqCst);
+        let spec = Arc::new(spec);
+        let targets_estimate = match &recipients {
+            Recipients::Targets(targets) => u32::try_from(targets.len()).unwrap_or(u32::MAX),
+            Recipients::Audience(audience) => self.store.estimate(application.id, audience).await?,
+        };
+        let planned = matches!(recipients, Recipients::Targets(_));
+        let new = NewMessage {
+            application: application.id,
+            kind,
+            spec: Arc::clone(&spec),
+            recipients,
+            request_id,
+            request_hash,
+            targets_estimate,
+        };
+        let mut accepted = self.store.accept(new).await?;
+        if accepted.replayed {
+            return Ok(accepted);
+        }
+        let status = &accepted.record.status;
+        let message = Arc::new(ActiveMessage {
+            application: Arc::clone(application),
+            id: status.id,
+            kind,
+            spec,
+            expires: status.expires,
+        });
+        self.input(Input::Message(Arc::clone(&message))).await;
+        for page in accepted.pages.drain(..) {
+            self.input(Input::PageWritten { page, as_of }).await;
+        }
+        if !planned {
+            // It fails only when the engine has stopped; then the next start plans it.
+            let _ = self.plan_jobs.send(PlanJob { message, plan: crate::store::Plan::default() }).await;
+        }
+        Ok(accepted)
     }
 
     /// A status stream; see [`feed::watch`].
@@ -58,7 +270,61 @@ impl Engine {
 
     /// A stored subscription was changed or removed: attempts that have not started look it up again. Call it once the
     /// store has answered.
-    pub fn subscription_changed(&self, subscription: SubscriptionId) {
-        todo!("{subscription:?}")
+    pub async fn subscription_changed(&self, subscription: SubscriptionId) {
+        let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        self.input(Input::SubscriptionChanged { subscription, change }).await;
     }
+
+    /// Deliveries whose POST has begun and whose outcome is not yet synced.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.gauges.borrow().unsettled
+    }
+
+    /// Deliveries that wait in memory, with what is reserved for pages that are being read.
+    #[must_use]
+    pub fn targets_in_memory(&self) -> usize {
+        self.gauges.borrow().targets_in_memory
+    }
+
+    /// Pages that wait in the store.
+    #[must_use]
+    pub fn pages_waiting(&self) -> usize {
+        self.gauges.borrow().pages_waiting
+    }
+
+    /// Messages that have not ended.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.gauges.borrow().messages
+    }
+
+    /// Stops: nothing new is accepted or attempted, attempts under way end and are committed, or count as unsettled after
+    /// the grace; then streams end, with a position to go on from. Answers whether everything under way was settled.
+    pub async fn shutdown(&self) -> bool {
+        self.draining.cancel();
+        self.input(Input::Drain).await;
+        let settled = tokio::time::timeout(self.shutdown_grace, self.drained.cancelled()).await.is_ok();
+        self.stop_streams.cancel();
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        settled
+    }
+
+    async fn input(&self, input: Input) {
+        // It fails only when the engine has stopped: whatever it was, the store knows it.
+        let _ = self.inputs.send(input).await;
+    }
+}
+
+fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessage> {
+    let expires: Timestamp = open.status.expires;
+    Arc::new(ActiveMessage {
+        application: Arc::clone(application),
+        id: open.status.id,
+        kind: open.status.kind,
+        spec: Arc::clone(&open.spec),
+        expires,
+    })
 }

@@ -17,6 +17,7 @@
 //!
 //! No type of a backend crosses this line, and nothing here assumes that only one process uses the store.
 
+pub mod kv;
 pub mod types;
 
 use async_trait::async_trait;
@@ -215,6 +216,21 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The pages that are not settled, for recovery: heads, not bodies.
     async fn page_heads(&self) -> Result<Vec<PageHead>, StoreError>;
+
+    /// The pages of one message that are not settled, with numbers from `from` on, in order, at most `limit`.
+    async fn message_pages(
+        &self,
+        message: MessageId,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<PageKey>, StoreError> {
+        let heads = self.page_heads().await?;
+        let mut keys: Vec<PageKey> = heads.into_iter().map(|head| head.key).collect();
+        keys.retain(|key| key.message == message && key.number >= from);
+        keys.sort_unstable();
+        keys.truncate(limit);
+        Ok(keys)
+    }
 
     /// A page with the present targets of its entries; `None` when it has been settled.
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;

@@ -52,6 +52,8 @@ pub struct StoredToken {
     pub issued: Timestamp,
     /// When it ends (`exp`).
     pub expires: Timestamp,
+    /// Whether it is the extra one that replaced a refused token.
+    pub extra: bool,
     /// The token: a secret.
     pub jwt: String,
 }

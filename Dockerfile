@@ -1,0 +1,23 @@
+# Builds the one binary that is server, sandbox and client.
+FROM rust:1.95-bookworm AS build
+WORKDIR /build
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY proto proto
+COPY third_party third_party
+COPY src src
+COPY clients clients
+RUN cargo build --release --locked --bin fanfare
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --home-dir /var/lib/fanfare --create-home fanfare \
+ && install -d -m 0700 -o fanfare -g fanfare /var/lib/fanfare/data
+COPY --from=build /build/target/release/fanfare /usr/local/bin/fanfare
+USER fanfare
+WORKDIR /var/lib/fanfare
+ENV FANFARE_STORE__DATA_DIR=/var/lib/fanfare/data
+EXPOSE 7750 7751
+ENTRYPOINT ["fanfare"]
+CMD ["serve"]

@@ -1,0 +1,296 @@
+//! What stands between a connection and the service, beside what tower and tower-http bring.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::{Code, Status};
+use tower::{BoxError, Layer, Service};
+
+use super::Api;
+use super::status::ApiError;
+use crate::domain::limits::{LIST_REQUEST_OCTETS_MAX, REQUEST_OCTETS_MAX};
+use crate::proto::v1::push_service_server::PushServiceServer;
+
+/// The RPCs of the service, by the names under which they are observed.
+pub const METHODS: [&str; 17] = [
+    "Subscribe",
+    "Unsubscribe",
+    "GetSubscription",
+    "UpdateSubscription",
+    "ListSubscriptions",
+    "WatchSubscriptions",
+    "ImportSubscriptions",
+    "Send",
+    "Broadcast",
+    "SendStream",
+    "WatchDeliveries",
+    "GetMessage",
+    "ListMessages",
+    "ListDeliveries",
+    "CancelMessage",
+    "GetVapidPublicKey",
+    "CreateSubscriberToken",
+];
+/// Health, reflection, and what does not exist.
+pub const OTHER_METHOD: &str = "other";
+
+/// Told of every call: for metrics.
+pub trait CallObserver: fmt::Debug + Send + Sync + 'static {
+    /// A call begins. `method` is one of [`METHODS`] or [`OTHER_METHOD`].
+    fn started(&self, method: &'static str);
+    /// It has ended: a stream with its last frame; one that the caller left, as CANCELLED.
+    fn finished(&self, method: &'static str, code: Code, elapsed: Duration);
+}
+
+/// Observes nothing.
+impl CallObserver for () {
+    fn started(&self, _: &'static str) {}
+    fn finished(&self, _: &'static str, _: Code, _: Duration) {}
+}
+
+fn method(path: &str) -> &'static str {
+    let name = path.strip_prefix("/fanfare.v1.PushService/").unwrap_or_default();
+    METHODS.into_iter().find(|known| *known == name).unwrap_or(OTHER_METHOD)
+}
+
+/// One call under observation. Dropped before it is finished, it counts as cancelled.
+#[derive(Debug)]
+struct Call {
+    observer: Arc<dyn CallObserver>,
+    method: &'static str,
+    started: Instant,
+    finished: bool,
+}
+
+impl Call {
+    fn start(observer: Arc<dyn CallObserver>, method: &'static str) -> Self {
+        observer.started(method);
+        Self { observer, method, started: Instant::now(), finished: false }
+    }
+
+    fn finish(&mut self, code: Code) {
+        if !self.finished {
+            self.finished = true;
+            self.observer.finished(self.method, code, self.started.elapsed());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.finish(Code::Cancelled);
+    }
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    headers.get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+/// Tells a [`CallObserver`] of calls.
+#[derive(Clone, Debug)]
+pub(super) struct ObserveLayer(pub(super) Arc<dyn CallObserver>);
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Observe { inner, observer: Arc::clone(&self.0) }
+    }
+}
+
+/// See [`ObserveLayer`].
+#[derive(Clone, Debug)]
+pub(super) struct Observe<S> {
+    inner: S,
+    observer: Arc<dyn CallObserver>,
+}
+
+impl<S, B> Service<Request<Body>> for Observe<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let mut call = Call::start(Arc::clone(&self.observer), method(request.uri().path()));
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            let response = response.await?;
+            if let Some(code) = code(response.headers()) {
+                call.finish(code);
+            }
+            Ok(response.map(|body| Body::new(Observed { body: Body::new(body), call })))
+        })
+    }
+}
+
+/// The body of an observed call.
+struct Observed {
+    body: Body,
+    call: Call,
+}
+
+impl HttpBody for Observed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.call.finish(code(trailers).unwrap_or(Code::Unknown));
+                }
+            }
+            Some(Err(status)) => self.call.finish(status.code()),
+            None => self.call.finish(Code::Unknown),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What the layers inside refuse, as an answer: shed, too slow, or a bug.
+pub(super) fn answer_errors<B>(result: Result<Response<B>, BoxError>) -> Result<Response<Body>, BoxError>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let error = match result {
+        Ok(response) => return Ok(response.map(Body::new)),
+        Err(error) => error,
+    };
+    let status = if error.is::<tower::load_shed::error::Overloaded>() {
+        ApiError::Overloaded.into()
+    } else if error.is::<tower::timeout::error::Elapsed>() {
+        Status::deadline_exceeded("the server did not answer in the time that it allows itself")
+    } else {
+        ApiError::Internal(error.to_string()).into()
+    };
+    Ok(status.into_http())
+}
+
+/// A handler that panicked answers INTERNAL; what it said goes to the log, by the panic hook.
+pub(super) fn answer_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+    Status::from(ApiError::Internal("a handler panicked".to_owned())).into_http()
+}
+
+/// The service twice: tonic limits requests for a whole service, and only requests with lists may be large.
+#[derive(Clone, Debug)]
+pub(super) struct SizedService {
+    small: PushServiceServer<Api>,
+    large: PushServiceServer<Api>,
+}
+
+impl SizedService {
+    pub(super) fn new(api: Api, answer_octets_max: usize) -> Self {
+        let of = |request_octets_max| {
+            PushServiceServer::new(api.clone())
+                .max_decoding_message_size(request_octets_max)
+                .max_encoding_message_size(answer_octets_max)
+        };
+        Self { small: of(REQUEST_OCTETS_MAX), large: of(LIST_REQUEST_OCTETS_MAX) }
+    }
+}
+
+impl NamedService for SizedService {
+    const NAME: &'static str = PushServiceServer::<Api>::NAME;
+}
+
+impl Service<Request<Body>> for SizedService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match method(request.uri().path()) {
+            "Broadcast" | "ImportSubscriptions" => self.large.call(request),
+            _ => self.small.call(request),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn every_rpc_of_the_contract_is_observed_by_its_name() {
+        let files = prost_types::FileDescriptorSet::decode(crate::proto::OWN_DESCRIPTOR_SET).unwrap();
+        let services = files.file.iter().flat_map(|file| &file.service);
+        let names: Vec<&str> =
+            services.flat_map(|service| &service.method).map(|method| method.name()).collect();
+        assert_eq!(names, METHODS);
+        assert_eq!(method("/fanfare.v1.PushService/Send"), "Send");
+        for other in ["/fanfare.v1.PushService/Sendx", "/grpc.health.v1.Health/Check", "", "/"] {
+            assert_eq!(method(other), OTHER_METHOD);
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Log(Mutex<Vec<(&'static str, Option<Code>)>>);
+
+    impl CallObserver for Log {
+        fn started(&self, method: &'static str) {
+            self.0.lock().unwrap().push((method, None));
+        }
+        fn finished(&self, method: &'static str, code: Code, _: Duration) {
+            self.0.lock().unwrap().push((method, Some(code)));
+        }
+    }
+
+    #[test]
+    fn a_call_is_finished_once_and_cancelled_when_it_is_left() {
+        let log = Arc::new(Log::default());
+        let mut call = Call::start(Arc::clone(&log) as Arc<dyn CallObserver>, "Send");
+        call.finish(Code::Ok);
+        drop(call);
+        drop(Call::start(Arc::clone(&log) as Arc<dyn CallObserver>, "Broadcast"));
+        assert_eq!(
+            *log.0.lock().unwrap(),
+            [
+                ("Send", None),
+                ("Send", Some(Code::Ok)),
+                ("Broadcast", None),
+                ("Broadcast", Some(Code::Cancelled))
+            ]
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! GetMessage and ListMessages.
+
+use super::Api;
+use super::convert::message::status;
+use super::status::{ApiError, Resource};
+use super::tokens::List;
+use super::validate::{lists, selector};
+use crate::domain::MessageId;
+use crate::proto::v1;
+
+pub(super) async fn get_message(
+    api: &Api,
+    request: v1::GetMessageRequest,
+) -> Result<v1::GetMessageResponse, ApiError> {
+    let application = api.application(&request.application)?;
+    let id = selector::message_name("name", &request.name)?;
+    let record = api.store.message(application.id, id).await?;
+    let record = record.ok_or_else(|| ApiError::NotFound(Resource::Message(id.name())))?;
+    Ok(v1::GetMessageResponse { message: Some(status(&application.name, &record.status)) })
+}
+
+pub(super) async fn list_messages(
+    api: &Api,
+    request: v1::ListMessagesRequest,
+) -> Result<v1::ListMessagesResponse, ApiError> {
+    let application = api.application(&request.application)?;
+    let (page_size, states) = lists::messages(&request)?;
+    let bound: Vec<u8> = states.iter().map(|state| *state as u8).collect();
+    let token = api.tokens.read_page(application.id, List::Messages, &bound, &request.page_token)?;
+    let before = match token {
+        Some(position) => Some(MessageId(position.try_into().map_err(|_| ApiError::PageTokenInvalid)?)),
+        None => None,
+    };
+    let mut found = api.store.list_messages(application.id, &states, before, page_size + 1).await?;
+    let more = found.len() > page_size;
+    found.truncate(page_size);
+    let next_page_token = match found.last() {
+        Some(last) if more => api.tokens.page(application.id, List::Messages, &bound, &last.id.0),
+        Some(_) | None => String::new(),
+    };
+    let messages = found.iter().map(|message| status(&application.name, message)).collect();
+    Ok(v1::ListMessagesResponse { messages, next_page_token })
+}

@@ -1,0 +1,232 @@
+//! The server: listens, and has every limit of connections and calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic_web::GrpcWebLayer;
+use tower::ServiceBuilder;
+use tower::util::MapResultLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::classify::{GrpcCode, GrpcErrorsAsFailures, SharedClassifier};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::trace::TraceLayer;
+
+use super::Api;
+use super::connections::incoming;
+pub use super::health::Health;
+use super::layers::{CallObserver, ObserveLayer, SizedService, answer_errors, answer_panic};
+use crate::proto::REFLECTION_DESCRIPTOR_SET;
+
+/// Limits and choices of the server. Sizes are in octets.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Connections at once; more wait in the listener's queue. Default 10,000.
+    pub connections_max: usize,
+    /// How long a new connection may be silent. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub first_octet_timeout: Duration,
+    /// Streams at once on a connection, which is what HTTP/2 calls calls. Default 200.
+    pub concurrent_streams_max: u32,
+    /// Headers of a call. Default 16 KiB.
+    pub header_list_octets_max: u32,
+    /// How long a connection may be quiet before it is asked for a sign of life. Default 30 s.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_interval: Duration,
+    /// How long that sign may take. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_timeout: Duration,
+    /// Streams that a caller may reset before they were looked at (CVE-2023-44487). Default 20.
+    pub pending_reset_streams_max: usize,
+    /// Streams that a caller may make this server reset (RUSTSEC-2024-0003). Default 1,024.
+    pub local_reset_streams_max: usize,
+    /// What may be on its way to a slow caller on one stream. Default 256 KiB.
+    pub stream_window_octets: u32,
+    /// The same on one connection. Default 1 MiB.
+    pub connection_window_octets: u32,
+    /// An answer, or a frame of a stream. Default 4 MiB, which is what clients take unless told otherwise.
+    pub answer_octets_max: usize,
+    /// Calls at once that have not begun to answer, over all connections; more are shed. Default 1,024.
+    pub calls_max: usize,
+    /// How long a call may take to begin its answer. Default 30 s.
+    #[serde(with = "humantime_serde")]
+    pub call_timeout: Duration,
+    /// How long calls may go on once the server stops. Default 20 s.
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+    /// Whether the contract can be read by server reflection. Default true.
+    pub reflection: bool,
+    /// Origins of web pages that may call by gRPC-Web, for example `https://app.example.com`. Default none.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            first_octet_timeout: Duration::from_secs(10),
+            concurrent_streams_max: 200,
+            header_list_octets_max: 16 * 1024,
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(10),
+            pending_reset_streams_max: 20,
+            local_reset_streams_max: 1_024,
+            stream_window_octets: 256 * 1024,
+            connection_window_octets: 1024 * 1024,
+            answer_octets_max: 4 * 1024 * 1024,
+            calls_max: 1_024,
+            call_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(20),
+            reflection: true,
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+/// Why the server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// `cors_origins` has something that is no origin.
+    #[error("cors_origins: {0:?} is not an origin such as https://app.example.com")]
+    CorsOrigin(String),
+    /// The descriptor does not read: a bug of the build.
+    #[error("server reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener or the protocol.
+    #[error(transparent)]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves until `stop`: then nothing new is accepted, health says so, calls under way go on for `drain_timeout`, and
+/// writes whose callers left are finished. Status streams end when the engine is shut down, which is to happen at the same
+/// time. Health stays as it is until `stop`; whoever calls this sets it.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(
+    listener: TcpListener,
+    api: Api,
+    health: &Health,
+    settings: ServerSettings,
+    observer: Arc<dyn CallObserver>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let layers = ServiceBuilder::new()
+        // First of all: nothing behind it may show a token.
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        // Browsers ask before they call; that is no call.
+        .layer(cors(&settings.cors_origins)?)
+        // gRPC-Web becomes gRPC here, so that all that follows sees one protocol.
+        .layer(GrpcWebLayer::new())
+        // Nothing answers without being traced and observed.
+        .layer(TraceLayer::new(SharedClassifier::new(failures())))
+        .layer(ObserveLayer(observer))
+        // A bug in a handler is INTERNAL, and ends one call only.
+        .layer(CatchPanicLayer::custom(answer_panic))
+        // What the next three refuse becomes a status with its reason.
+        .layer(MapResultLayer::new(answer_errors))
+        // Shedding costs less than anything behind it. It counts calls until they begin to answer; status streams have
+        // a limit of their own.
+        .load_shed()
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(settings.calls_max))
+        // The server's own deadline; a shorter one of the caller is kept by tonic, around all of this.
+        .timeout(settings.call_timeout)
+        .into_inner();
+    let mut server = Server::builder()
+        .accept_http1(true)
+        .max_concurrent_streams(settings.concurrent_streams_max)
+        .http2_max_header_list_size(settings.header_list_octets_max)
+        .http2_keepalive_interval(Some(settings.keepalive_interval))
+        .http2_keepalive_timeout(Some(settings.keepalive_timeout))
+        .http2_max_pending_accept_reset_streams(Some(settings.pending_reset_streams_max))
+        .http2_max_local_error_reset_streams(Some(settings.local_reset_streams_max))
+        .initial_stream_window_size(settings.stream_window_octets)
+        .initial_connection_window_size(settings.connection_window_octets)
+        .layer(layers);
+    let mut router = server
+        .add_service(SizedService::new(api.clone(), settings.answer_octets_max))
+        .add_service(health.service());
+    if settings.reflection {
+        router = router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
+    }
+    let connections = incoming(listener, settings.connections_max, settings.first_octet_timeout);
+    let stopping = async {
+        stop.cancelled().await;
+        health.stopped().await;
+    };
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(settings.drain_timeout).await;
+    };
+    tokio::select! {
+        served = router.serve_with_incoming_shutdown(connections, stopping) => served?,
+        () = too_long => tracing::warn!("calls were still under way when the server stopped"),
+    }
+    api.finished().await;
+    Ok(())
+}
+
+/// Without them it would not be worth a line in the log: the caller's affairs.
+fn failures() -> GrpcErrorsAsFailures {
+    GrpcErrorsAsFailures::new()
+        .with_success(GrpcCode::Cancelled)
+        .with_success(GrpcCode::InvalidArgument)
+        .with_success(GrpcCode::NotFound)
+        .with_success(GrpcCode::AlreadyExists)
+        .with_success(GrpcCode::PermissionDenied)
+        .with_success(GrpcCode::FailedPrecondition)
+        .with_success(GrpcCode::Aborted)
+        .with_success(GrpcCode::OutOfRange)
+        .with_success(GrpcCode::Unimplemented)
+        .with_success(GrpcCode::Unauthenticated)
+}
+
+fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(REFLECTION_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// What gRPC-Web clients send and read. With no origin allowed, browsers refuse every page.
+fn cors(origins: &[String]) -> Result<CorsLayer, ServeError> {
+    let header = HeaderName::from_static;
+    let origins = origins.iter().map(|origin| {
+        let plain = crate::domain::Origin::parse(origin).filter(|parsed| parsed.as_str() == origin);
+        let value = plain.and_then(|_| HeaderValue::from_str(origin).ok());
+        value.ok_or_else(|| ServeError::CorsOrigin(origin.clone()))
+    });
+    Ok(CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.collect::<Result<Vec<_>, _>>()?))
+        .allow_methods([Method::POST])
+        .allow_headers([
+            CONTENT_TYPE,
+            AUTHORIZATION,
+            header("x-grpc-web"),
+            header("x-user-agent"),
+            header("grpc-timeout"),
+        ])
+        .expose_headers([header("grpc-status"), header("grpc-message"), header("grpc-status-details-bin")])
+        .max_age(Duration::from_secs(3_600)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_origins_are_allowed_as_such() {
+        let of = |origin: &str| cors(&[origin.to_owned()]);
+        assert!(of("https://app.example.com").is_ok());
+        assert!(of("http://localhost:5173").is_ok());
+        for bad in ["*", "app.example.com", "https://app.example.com/", "https://App.example.com", "null", ""]
+        {
+            assert!(matches!(of(bad), Err(ServeError::CorsOrigin(_))), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Errors of calls: each as a gRPC status with a stable reason and details that a program can read. The vocabulary is
+//! `proto/fanfare/v1/errors.proto`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
+
+use crate::domain::limits::VIOLATIONS_LISTED_MAX;
+use crate::domain::{MessageId, Violations};
+use crate::engine::feed::FeedError;
+use crate::proto::v1::ErrorReason;
+use crate::store::StoreError;
+
+/// `ErrorInfo.domain` of every error that this server makes.
+pub const ERROR_DOMAIN: &str = "fanfare.v1";
+/// What `RetryInfo` advises when the server is overloaded, drains or cannot write.
+pub const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Octets of field violations that one error lists: encoded, they travel in a trailer, and common clients take 8 KiB.
+const VIOLATIONS_OCTETS_MAX: usize = 4_500;
+
+/// Why a call ends without doing what it was asked to.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// Fields that are not as they must be.
+    InvalidFields(Violations),
+    /// Not ours, or another list's.
+    PageTokenInvalid,
+    /// Not ours, or of another parent.
+    ResumeTokenInvalid,
+    /// The `request_id` was used for this message, with another body.
+    RequestIdReused(MessageId),
+    /// Why the endpoint may not be posted to, in words without secrets.
+    EndpointNotAllowed(String),
+    /// It is not there, or belongs to another application.
+    NotFound(Resource),
+    /// The subscription was changed in between.
+    EtagMismatch,
+    /// A fixed bound was met: of what, and which.
+    QuotaExceeded { subject: &'static str, description: String },
+    /// Too many status streams are open.
+    TooManyStreams,
+    /// Shed before anything was done.
+    Overloaded,
+    /// This server stops.
+    Draining,
+    /// The stream has reached its greatest age.
+    StreamTooOld,
+    /// The store cannot write or read.
+    StoreUnavailable,
+    /// A field or RPC that is still to come.
+    NotImplemented(&'static str),
+    /// A bug or a corrupt record: what happened, for the log only.
+    Internal(String),
+}
+
+/// What was not found, by the name that the caller gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Application(String),
+    Subscription(String),
+    User(String),
+    Message(String),
+    VapidKey(String),
+}
+
+impl Resource {
+    fn name(&self) -> &str {
+        match self {
+            Self::Application(name)
+            | Self::Subscription(name)
+            | Self::User(name)
+            | Self::Message(name)
+            | Self::VapidKey(name) => name,
+        }
+    }
+
+    /// Its type and what is said of it.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Application(_) => ("application", "there is no such application"),
+            Self::Subscription(_) => ("subscription", "there is no such subscription"),
+            Self::User(_) => ("user", "the user has no subscription"),
+            Self::Message(_) => ("message", "there is no such message"),
+            Self::VapidKey(_) => ("vapid_key", "the application has no VAPID key"),
+        }
+    }
+}
+
+impl ApiError {
+    fn code(&self) -> Code {
+        match self {
+            Self::InvalidFields(_) | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
+                Code::InvalidArgument
+            }
+            Self::RequestIdReused(_) => Code::AlreadyExists,
+            Self::EndpointNotAllowed(_) => Code::PermissionDenied,
+            Self::NotFound(_) => Code::NotFound,
+            Self::EtagMismatch => Code::Aborted,
+            Self::QuotaExceeded { .. } | Self::TooManyStreams => Code::ResourceExhausted,
+            Self::Overloaded | Self::Draining | Self::StreamTooOld | Self::StoreUnavailable => {
+                Code::Unavailable
+            }
+            Self::NotImplemented(_) => Code::Unimplemented,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    fn reason(&self) -> ErrorReason {
+        match self {
+            Self::InvalidFields(_) => ErrorReason::InvalidFields,
+            Self::PageTokenInvalid => ErrorReason::PageTokenInvalid,
+            Self::ResumeTokenInvalid => ErrorReason::ResumeTokenInvalid,
+            Self::RequestIdReused(_) => ErrorReason::RequestIdReused,
+            Self::EndpointNotAllowed(_) => ErrorReason::EndpointNotAllowed,
+            Self::NotFound(Resource::Application(_)) => ErrorReason::ApplicationNotFound,
+            Self::NotFound(Resource::Subscription(_)) => ErrorReason::SubscriptionNotFound,
+            Self::NotFound(Resource::User(_)) => ErrorReason::UserNotFound,
+            Self::NotFound(Resource::Message(_)) => ErrorReason::MessageNotFound,
+            Self::NotFound(Resource::VapidKey(_)) => ErrorReason::VapidKeyNotFound,
+            Self::EtagMismatch => ErrorReason::EtagMismatch,
+            Self::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
+            Self::TooManyStreams => ErrorReason::RateLimited,
+            Self::Overloaded => ErrorReason::Overloaded,
+            Self::Draining => ErrorReason::ServerDraining,
+            Self::StreamTooOld => ErrorReason::StreamTooOld,
+            Self::StoreUnavailable => ErrorReason::StoreUnavailable,
+            Self::NotImplemented(_) => ErrorReason::NotImplemented,
+            Self::Internal(_) => ErrorReason::Internal,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::InvalidFields(violations) => describe(violations),
+            Self::PageTokenInvalid => "the page_token is not of this list".into(),
+            Self::ResumeTokenInvalid => "the resume_token is not of this stream".into(),
+            Self::RequestIdReused(_) => "the request_id was used for another request".into(),
+            Self::EndpointNotAllowed(why) => why.clone(),
+            Self::NotFound(resource) => resource.words().1.into(),
+            Self::EtagMismatch => "the subscription was changed in between: read it again".into(),
+            Self::QuotaExceeded { description, .. } => description.clone(),
+            Self::TooManyStreams => "too many status streams are open".into(),
+            Self::Overloaded => "the server is overloaded: nothing was done".into(),
+            Self::Draining => "the server is stopping: connect again".into(),
+            Self::StreamTooOld => "the stream has reached its greatest age: connect again".into(),
+            Self::StoreUnavailable => "the store is unavailable".into(),
+            Self::NotImplemented(what) => format!("{what} is not implemented yet"),
+            Self::Internal(_) => "an error of this server; the incident is in its log".into(),
+        }
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let pair = match self {
+            Self::InvalidFields(violations) => Some(("violations", violations.len().to_string())),
+            Self::RequestIdReused(message) => Some(("message", message.name())),
+            Self::PageTokenInvalid
+            | Self::ResumeTokenInvalid
+            | Self::EndpointNotAllowed(_)
+            | Self::NotFound(_)
+            | Self::EtagMismatch
+            | Self::QuotaExceeded { .. }
+            | Self::TooManyStreams
+            | Self::Overloaded
+            | Self::Draining
+            | Self::StreamTooOld
+            | Self::StoreUnavailable
+            | Self::NotImplemented(_)
+            | Self::Internal(_) => None,
+        };
+        pair.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+impl From<ApiError> for Status {
+    fn from(error: ApiError) -> Self {
+        let mut metadata = error.metadata();
+        let mut details = ErrorDetails::new();
+        match &error {
+            ApiError::InvalidFields(violations) => {
+                details.set_bad_request(listed(violations));
+            }
+            ApiError::NotFound(resource) => {
+                let (kind, description) = resource.words();
+                details.set_resource_info(kind, resource.name(), "", description);
+            }
+            ApiError::QuotaExceeded { subject, description } => {
+                details.set_quota_failure(vec![QuotaViolation::new(*subject, description.as_str())]);
+            }
+            ApiError::TooManyStreams
+            | ApiError::Overloaded
+            | ApiError::Draining
+            | ApiError::StoreUnavailable => {
+                details.set_retry_info(Some(RETRY_DELAY));
+            }
+            ApiError::StreamTooOld => {
+                details.set_retry_info(Some(Duration::ZERO));
+            }
+            ApiError::Internal(what) => {
+                let incident = uuid::Uuid::now_v7().to_string();
+                tracing::error!(%incident, %what, "internal error");
+                metadata.insert("incident".into(), incident);
+            }
+            ApiError::PageTokenInvalid
+            | ApiError::ResumeTokenInvalid
+            | ApiError::RequestIdReused(_)
+            | ApiError::EndpointNotAllowed(_)
+            | ApiError::EtagMismatch
+            | ApiError::NotImplemented(_) => {}
+        }
+        details.set_error_info(reason_name(error.reason()), ERROR_DOMAIN, metadata);
+        Status::with_error_details(error.code(), error.message(), details)
+    }
+}
+
+/// The value's name without its prefix, as `ErrorInfo.reason` has it.
+pub(crate) fn reason_name(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+/// For people who see the message only: how many, and the first.
+fn describe(violations: &Violations) -> String {
+    let first = violations.as_slice().first();
+    let (field, description) = first.map_or(("", ""), |first| (&first.field, &first.description));
+    match violations.len() {
+        0 | 1 => format!("invalid field: {field}: {description}"),
+        many => format!("{many} invalid fields; the first: {field}: {description}"),
+    }
+}
+
+fn listed(violations: &Violations) -> Vec<FieldViolation> {
+    let mut octets = 0;
+    violations
+        .as_slice()
+        .iter()
+        .take(VIOLATIONS_LISTED_MAX)
+        .take_while(|violation| {
+            octets += violation.field.len() + violation.description.len() + 8;
+            octets <= VIOLATIONS_OCTETS_MAX
+        })
+        .map(|violation| FieldViolation::new(violation.field.as_str(), violation.description.as_str()))
+        .collect()
+}
+
+impl From<Violations> for ApiError {
+    fn from(violations: Violations) -> Self {
+        Self::InvalidFields(violations)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(why) => {
+                tracing::warn!(%why, "the store is unavailable");
+                Self::StoreUnavailable
+            }
+            StoreError::RequestIdReused(message) => Self::RequestIdReused(message),
+            StoreError::RevisionMismatch => Self::EtagMismatch,
+            StoreError::Corrupt(_) | StoreError::NotFound => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl ApiError {
+    /// A store's error, where "not found" is about this resource.
+    pub(crate) fn from_store(error: StoreError, resource: Resource) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound(resource),
+            StoreError::Unavailable(_)
+            | StoreError::Corrupt(_)
+            | StoreError::RequestIdReused(_)
+            | StoreError::RevisionMismatch => error.into(),
+        }
+    }
+
+    /// A stream's error; `message` is the name of what it is about.
+    pub(crate) fn from_feed(error: FeedError, message: &str) -> Self {
+        match error {
+            FeedError::MessageNotFound => Self::NotFound(Resource::Message(message.to_owned())),
+            FeedError::Draining => Self::Draining,
+            FeedError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<ApiError> {
+        let mut violations = Violations::new();
+        violations.add("message.ttl", "must not be negative");
+        vec![
+            ApiError::InvalidFields(violations),
+            ApiError::PageTokenInvalid,
+            ApiError::ResumeTokenInvalid,
+            ApiError::RequestIdReused(MessageId([7; 16])),
+            ApiError::EndpointNotAllowed("no".into()),
+            ApiError::NotFound(Resource::Application("shop".into())),
+            ApiError::NotFound(Resource::Subscription("subscriptions/-".into())),
+            ApiError::NotFound(Resource::User("anna".into())),
+            ApiError::NotFound(Resource::Message("messages/1".into())),
+            ApiError::NotFound(Resource::VapidKey("default".into())),
+            ApiError::EtagMismatch,
+            ApiError::QuotaExceeded { subject: "user_targets", description: "too many".into() },
+            ApiError::TooManyStreams,
+            ApiError::Overloaded,
+            ApiError::Draining,
+            ApiError::StreamTooOld,
+            ApiError::StoreUnavailable,
+            ApiError::NotImplemented("the field send_time"),
+            ApiError::Internal("secret detail".into()),
+        ]
+    }
+
+    #[test]
+    fn every_error_has_a_reason_and_the_details_of_its_code() {
+        for error in all() {
+            let (code, reason) = (error.code(), error.reason());
+            let status = Status::from(error);
+            let details = status.get_error_details();
+            let info = details.error_info().expect("an ErrorInfo");
+            assert_eq!(status.code(), code);
+            assert_eq!(info.domain, ERROR_DOMAIN);
+            assert_eq!(info.reason, reason_name(reason));
+            assert_eq!(details.bad_request().is_some(), reason == ErrorReason::InvalidFields);
+            assert_eq!(details.resource_info().is_some(), code == Code::NotFound);
+            assert_eq!(details.quota_failure().is_some(), reason == ErrorReason::QuotaExceeded);
+            let retries = code == Code::Unavailable || reason == ErrorReason::RateLimited;
+            assert_eq!(details.retry_info().is_some(), retries, "{reason:?}");
+        }
+    }
+
+    /// The code in brackets in errors.proto is the one that is sent.
+    #[test]
+    fn codes_are_those_that_the_contract_states() {
+        let contract = include_str!("../../proto/fanfare/v1/errors.proto");
+        for error in all() {
+            let value = format!("  {} = ", error.reason().as_str_name());
+            let before = contract.split_once(&value).expect("the reason is in errors.proto").0;
+            let comment = &before[before.rfind(";\n").unwrap_or(0)..];
+            let code = comment.split_once('[').and_then(|(_, rest)| rest.split_once(']')).expect("a code").0;
+            let name = format!("{:?}", error.code());
+            assert_eq!(code.replace('_', "").to_lowercase(), name.to_lowercase(), "{value}");
+        }
+    }
+
+    #[test]
+    fn internal_errors_show_nothing_but_an_incident() {
+        let status = Status::from(ApiError::Internal("secret detail".into()));
+        let text = format!("{status:?}{:?}", status.get_error_details());
+        assert!(!text.contains("secret detail"), "{text}");
+        let details = status.get_error_details();
+        assert!(details.error_info().expect("info").metadata.contains_key("incident"));
+    }
+
+    #[test]
+    fn lists_fifty_violations_and_counts_them_all() {
+        let mut violations = Violations::new();
+        for index in 0..120 {
+            violations.add(format!("topics[{index}]"), "must have at most 64 characters");
+        }
+        let status = Status::from(ApiError::from(violations));
+        let details = status.get_error_details();
+        assert_eq!(details.bad_request().expect("violations").field_violations.len(), 50);
+        assert_eq!(details.error_info().expect("info").metadata["violations"], "120");
+        assert!(status.message().starts_with("120 invalid fields; the first: topics[0]: "));
+        assert!(status.details().len() < 6_000, "base64 of it fits in 8 KiB");
+    }
+}

@@ -1,0 +1,260 @@
+//! Tokens that callers hold for us: positions of streams and of lists, and names of events. Each carries a MAC under a
+//! secret of the store's own, so that it is good on every server of the store and nobody can make one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::status::ApiError;
+use crate::domain::{ApplicationId, MessageId};
+use crate::engine::feed::{Position, Scope};
+use crate::store::{Store, StoreError};
+
+/// Longest token that is looked at, in octets.
+pub const TOKEN_OCTETS_MAX: usize = 1_024;
+/// First octet of every token: what follows is laid out as this file says.
+const VERSION: u8 = 1;
+const MAC_OCTETS: usize = 16;
+/// Octets of an event's name; base64url makes 24 of them.
+const EVENT_ID_OCTETS: usize = 18;
+const MESSAGE_SCOPE: u8 = 0;
+const ALL_SCOPE: u8 = 1;
+
+type HmacSha256 = Hmac<Sha256>;
+
+/// Makes and reads tokens.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    resume: HmacSha256,
+    page: HmacSha256,
+    event: HmacSha256,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens(<redacted>)")
+    }
+}
+
+/// Which list a page token belongs to. The other fields of the request are part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum List {
+    Subscriptions = 1,
+    Messages = 2,
+    Deliveries = 3,
+}
+
+impl Tokens {
+    /// With the secrets of this store.
+    pub(crate) async fn of(store: &dyn Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            resume: keyed(store.secret("resume").await?)?,
+            page: keyed(store.secret("page").await?)?,
+            event: keyed(store.secret("event").await?)?,
+        })
+    }
+
+    /// The token of a stream's position.
+    pub(crate) fn resume(&self, application: ApplicationId, scope: Scope, position: Position) -> String {
+        let mut token = resume_head(application, scope);
+        token.extend(position.seq.to_be_bytes());
+        token.extend(position.index.to_be_bytes());
+        seal(&self.resume, &[], token)
+    }
+
+    /// The position in a token of this very scope.
+    pub(crate) fn read_resume(
+        &self,
+        application: ApplicationId,
+        scope: Scope,
+        token: &str,
+    ) -> Result<Position, ApiError> {
+        let content = open(&self.resume, &[], token).ok_or(ApiError::ResumeTokenInvalid)?;
+        let position = content.strip_prefix(resume_head(application, scope).as_slice());
+        let (seq, index) =
+            position.and_then(|position| position.split_first_chunk()).ok_or(ApiError::ResumeTokenInvalid)?;
+        let index = index.try_into().map_err(|_| ApiError::ResumeTokenInvalid)?;
+        Ok(Position { seq: u64::from_be_bytes(*seq), index: u32::from_be_bytes(index) })
+    }
+
+    /// The token of a list's position. `filter` is whatever else of the request decides what the list shows.
+    pub(crate) fn page(
+        &self,
+        application: ApplicationId,
+        list: List,
+        filter: &[u8],
+        position: &[u8],
+    ) -> String {
+        let mut token = vec![VERSION];
+        token.extend(position);
+        seal(&self.page, &page_context(application, list, filter), token)
+    }
+
+    /// The position in a token of this very list; `None` for no token.
+    pub(crate) fn read_page(
+        &self,
+        application: ApplicationId,
+        list: List,
+        filter: &[u8],
+        token: &str,
+    ) -> Result<Option<Vec<u8>>, ApiError> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let content = open(&self.page, &page_context(application, list, filter), token);
+        match content.as_deref() {
+            Some([VERSION, position @ ..]) => Ok(Some(position.to_vec())),
+            Some(_) | None => Err(ApiError::PageTokenInvalid),
+        }
+    }
+
+    /// The name of the event at a place of its message's log. It tells nothing of the place.
+    pub(crate) fn event_id(&self, message: MessageId, seq: u64, index: u32) -> String {
+        let mut mac = self.event.clone();
+        mac.update(&message.0);
+        mac.update(&seq.to_be_bytes());
+        mac.update(&index.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..EVENT_ID_OCTETS])
+    }
+}
+
+fn keyed(secret: [u8; 32]) -> Result<HmacSha256, StoreError> {
+    HmacSha256::new_from_slice(&secret).map_err(|_| StoreError::Corrupt("secret"))
+}
+
+fn resume_head(application: ApplicationId, scope: Scope) -> Vec<u8> {
+    let mut head = vec![VERSION];
+    head.extend(application.0.to_be_bytes());
+    match scope {
+        Scope::Message(message) => {
+            head.push(MESSAGE_SCOPE);
+            head.extend(message.0);
+        }
+        Scope::All => head.push(ALL_SCOPE),
+    }
+    head
+}
+
+fn page_context(application: ApplicationId, list: List, filter: &[u8]) -> Vec<u8> {
+    let mut context = application.0.to_be_bytes().to_vec();
+    context.push(list as u8);
+    context.extend(filter);
+    context
+}
+
+/// base64url of the content and a MAC over context and content.
+fn seal(key: &HmacSha256, context: &[u8], mut content: Vec<u8>) -> String {
+    let mac = mac(key, context, &content).finalize().into_bytes();
+    content.extend_from_slice(&mac[..MAC_OCTETS]);
+    URL_SAFE_NO_PAD.encode(content)
+}
+
+/// The content of a token whose MAC is right.
+fn open(key: &HmacSha256, context: &[u8], token: &str) -> Option<Vec<u8>> {
+    if token.len() > TOKEN_OCTETS_MAX {
+        return None;
+    }
+    let mut content = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let tag = content.split_off(content.len().checked_sub(MAC_OCTETS)?);
+    mac(key, context, &content).verify_truncated_left(&tag).ok()?;
+    Some(content)
+}
+
+/// The context's length goes first: without it, octets could move between context and content.
+fn mac(key: &HmacSha256, context: &[u8], content: &[u8]) -> HmacSha256 {
+    let mut mac = key.clone();
+    mac.update(&(context.len() as u64).to_be_bytes());
+    mac.update(context);
+    mac.update(content);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOP: ApplicationId = ApplicationId(3);
+    const MESSAGE: MessageId = MessageId([0xab; 16]);
+    const PLACE: Position = Position { seq: 9_000_000_000, index: 77 };
+
+    fn tokens(secret: u8) -> Tokens {
+        Tokens {
+            resume: keyed([secret; 32]).unwrap(),
+            page: keyed([secret ^ 0xff; 32]).unwrap(),
+            event: keyed([secret ^ 0x0f; 32]).unwrap(),
+        }
+    }
+
+    #[test]
+    fn positions_round_trip() {
+        let tokens = tokens(1);
+        for scope in [Scope::Message(MESSAGE), Scope::All] {
+            for position in [Position::default(), PLACE, Position::after(u64::MAX)] {
+                let token = tokens.resume(SHOP, scope, position);
+                assert!(token.len() <= TOKEN_OCTETS_MAX);
+                assert_eq!(tokens.read_resume(SHOP, scope, &token).unwrap(), position);
+            }
+        }
+    }
+
+    #[test]
+    fn a_resume_token_is_good_for_its_parent_only() {
+        let tokens = tokens(1);
+        let token = tokens.resume(SHOP, Scope::Message(MESSAGE), PLACE);
+        let other = Scope::Message(MessageId([0xac; 16]));
+        assert!(tokens.read_resume(SHOP, other, &token).is_err());
+        assert!(tokens.read_resume(SHOP, Scope::All, &token).is_err());
+        assert!(tokens.read_resume(ApplicationId(4), Scope::Message(MESSAGE), &token).is_err());
+        assert!(self::tokens(2).read_resume(SHOP, Scope::Message(MESSAGE), &token).is_err());
+        let page = tokens.page(SHOP, List::Messages, b"", b"x");
+        assert!(tokens.read_resume(SHOP, Scope::All, &page).is_err());
+    }
+
+    #[test]
+    fn every_changed_octet_is_noticed() {
+        let tokens = tokens(1);
+        let token = tokens.resume(SHOP, Scope::All, PLACE);
+        let octets = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for place in 0..octets.len() {
+            let mut changed = octets.clone();
+            changed[place] ^= 1;
+            assert!(
+                tokens.read_resume(SHOP, Scope::All, &URL_SAFE_NO_PAD.encode(&changed)).is_err(),
+                "{place}"
+            );
+            assert!(tokens.read_resume(SHOP, Scope::All, &URL_SAFE_NO_PAD.encode(&octets[..place])).is_err());
+        }
+        for bad in ["", "*", &"A".repeat(2_000)] {
+            assert!(tokens.read_resume(SHOP, Scope::All, bad).is_err());
+        }
+    }
+
+    #[test]
+    fn a_page_token_is_good_for_its_list_only() {
+        let tokens = tokens(1);
+        let token = tokens.page(SHOP, List::Subscriptions, b"user anna", b"position");
+        let read = |application, list, filter: &[u8]| tokens.read_page(application, list, filter, &token);
+        assert_eq!(read(SHOP, List::Subscriptions, b"user anna").unwrap().as_deref(), Some(&b"position"[..]));
+        assert!(read(SHOP, List::Subscriptions, b"user ann").is_err());
+        assert!(read(SHOP, List::Deliveries, b"user anna").is_err());
+        assert!(read(ApplicationId(1), List::Subscriptions, b"user anna").is_err());
+        assert_eq!(tokens.read_page(SHOP, List::Messages, b"", "").unwrap(), None);
+    }
+
+    #[test]
+    fn event_names_are_short_stable_and_of_one_event() {
+        let tokens = tokens(1);
+        let name = tokens.event_id(MESSAGE, 5, 1);
+        assert!(name.len() <= 32);
+        assert_eq!(name, tokens.event_id(MESSAGE, 5, 1));
+        for other in [
+            tokens.event_id(MESSAGE, 5, 2),
+            tokens.event_id(MESSAGE, 6, 1),
+            tokens.event_id(MessageId([1; 16]), 5, 1),
+        ] {
+            assert_ne!(name, other);
+        }
+    }
+}

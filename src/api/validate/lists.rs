@@ -1,0 +1,134 @@
+//! ListSubscriptions, ListMessages, ListDeliveries and WatchDeliveries.
+
+use super::sending::{refuse, report_level};
+use super::{known, selector, text};
+use crate::api::convert::{delivery, message as states, time};
+use crate::api::status::ApiError;
+use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::domain::{
+    DeliveryState, MessageId, MessageState, Outcome, ReportLevel, SubscriptionId, Timestamp, Violations,
+};
+use crate::engine::feed::Scope;
+use crate::proto::v1;
+use crate::store::ListFilter;
+
+/// 0 means the default, too many the most.
+fn page_size(violations: &mut Violations, size: i32) -> Option<usize> {
+    match usize::try_from(size) {
+        Ok(0) => Some(PAGE_SIZE_DEFAULT),
+        Ok(size) => Some(size.min(PAGE_SIZE_MAX)),
+        Err(_) => {
+            violations.add("page_size", "must not be negative");
+            None
+        }
+    }
+}
+
+/// Reads ListSubscriptions: how many, and which.
+pub(crate) fn subscriptions(request: &v1::ListSubscriptionsRequest) -> Result<(usize, ListFilter), ApiError> {
+    use v1::list_subscriptions_request::Selector as Given;
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    let filter = match &request.selector {
+        Some(Given::UserId(user)) => {
+            text::named_user(&mut violations, "user_id", user);
+            ListFilter::User(user.clone())
+        }
+        Some(Given::Topic(topic)) => {
+            text::topic(&mut violations, "topic", topic);
+            ListFilter::Topic(topic.clone())
+        }
+        None => ListFilter::All,
+    };
+    Ok((violations.or(size)?, filter))
+}
+
+/// Reads ListMessages: how many, and in which states.
+pub(crate) fn messages(request: &v1::ListMessagesRequest) -> Result<(usize, Vec<MessageState>), ApiError> {
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    let states = each(&mut violations, "states", &request.states, states::read_state);
+    Ok((violations.or(size)?, states))
+}
+
+/// What ListDeliveries asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Deliveries {
+    pub(crate) message: MessageId,
+    pub(crate) page_size: usize,
+    pub(crate) states: Vec<DeliveryState>,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) subscription: Option<SubscriptionId>,
+}
+
+/// Reads ListDeliveries.
+pub(crate) fn deliveries(request: &v1::ListDeliveriesRequest) -> Result<Deliveries, ApiError> {
+    let mut violations = Violations::new();
+    let message = message_parent(&mut violations, &request.parent);
+    let page_size = page_size(&mut violations, request.page_size);
+    let states = each(&mut violations, "states", &request.states, delivery::read_state);
+    let outcomes = each(&mut violations, "outcomes", &request.outcomes, |outcome: v1::Outcome| {
+        delivery::read_outcome(outcome)
+    });
+    let name = (!request.subscription.is_empty()).then_some(&request.subscription);
+    let subscription =
+        name.and_then(|name| selector::subscription_name(&mut violations, "subscription", name));
+    let found = message.zip(page_size);
+    let (message, page_size) = violations.or(found)?;
+    Ok(Deliveries { message, page_size, states, outcomes, subscription })
+}
+
+/// What WatchDeliveries asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct WatchDeliveries {
+    pub(crate) scope: Scope,
+    pub(crate) start_time: Option<Timestamp>,
+    pub(crate) level: ReportLevel,
+}
+
+/// Reads WatchDeliveries, but for its token.
+pub(crate) fn watch(request: &v1::WatchDeliveriesRequest) -> Result<WatchDeliveries, ApiError> {
+    let mut violations = Violations::new();
+    let scope = if request.parent == "messages/-" {
+        Some(Scope::All)
+    } else {
+        message_parent(&mut violations, &request.parent).map(Scope::Message)
+    };
+    let start_time =
+        request.start_time.and_then(|time| violations.check("start_time", time::read_timestamp(time)));
+    if request.start_time.is_some() && (scope != Some(Scope::All) || !request.resume_token.is_empty()) {
+        violations.add("start_time", "is only for messages/- without a resume_token");
+    }
+    let level = report_level(&mut violations, request.report_level);
+    if level == Some(ReportLevel::Accepted) {
+        violations.add("report_level", "must not be REPORT_LEVEL_ACCEPTED here");
+    }
+    let (scope, level) = violations.or(scope.zip(level))?;
+    refuse(request.include_receipts.then_some("the field include_receipts"))?;
+    Ok(WatchDeliveries { scope, start_time, level })
+}
+
+fn message_parent(violations: &mut Violations, parent: &str) -> Option<MessageId> {
+    let message = MessageId::parse_name(parent);
+    if message.is_none() {
+        violations.add("parent", if parent.is_empty() { "is required" } else { "must be messages/{id}" });
+    }
+    message
+}
+
+/// The values of a repeated enum, sorted and each once.
+fn each<P: TryFrom<i32>, D: Ord>(
+    violations: &mut Violations,
+    field: &str,
+    numbers: &[i32],
+    convert: impl Fn(P) -> Option<D>,
+) -> Vec<D> {
+    let mut values: Vec<D> = numbers
+        .iter()
+        .enumerate()
+        .filter_map(|(index, number)| known(violations, &format!("{field}[{index}]"), *number, &convert))
+        .collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}

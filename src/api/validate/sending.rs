@@ -1,0 +1,142 @@
+//! Send and Broadcast.
+
+use super::audience::{Asked, audience};
+use super::message::{message, not_implemented};
+use super::subscription::{BrowserSubscription, check_allowed, push_subscription};
+use super::{Rules, known, request_hash, selector, text};
+use crate::api::status::ApiError;
+use crate::domain::limits::REQUEST_ID_OCTETS_MAX;
+use crate::domain::{Audience, MessageSpec, ReportLevel, SubscriptionId, Violations};
+use crate::proto::v1;
+
+/// A Send or Broadcast whose fields are right.
+#[derive(Clone, Debug)]
+pub(crate) struct Sending<R> {
+    pub(crate) spec: MessageSpec,
+    pub(crate) recipient: R,
+    pub(crate) request_id: String,
+    pub(crate) request_hash: [u8; 32],
+    pub(crate) level: ReportLevel,
+    pub(crate) validate_only: bool,
+}
+
+/// To whom a Send goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Recipient {
+    Subscription(SubscriptionId),
+    User(String),
+    Inline(Box<BrowserSubscription>),
+}
+
+/// Reads a Send.
+pub(crate) fn send(request: v1::SendRequest, rules: Rules<'_>) -> Result<Sending<Recipient>, ApiError> {
+    let request_hash = request_hash::of_send(&request);
+    let v1::SendRequest {
+        application: _,
+        message: given,
+        request_id,
+        validate_only,
+        report_level,
+        include_receipts,
+        cancel_on_disconnect,
+        recipient,
+    } = request;
+    let mut violations = Violations::new();
+    let recipient = self::recipient(&mut violations, recipient.as_ref(), rules);
+    let spec = message(&mut violations, given.as_ref(), rules.application.defaults);
+    text::plain(&mut violations, "request_id", &request_id, REQUEST_ID_OCTETS_MAX);
+    let level = self::report_level(&mut violations, report_level);
+    let (recipient, spec, level) = violations.or(all_of(recipient, spec, level))?;
+    refuse(given.as_ref().and_then(not_implemented))?;
+    refuse(include_receipts.then_some("the field include_receipts"))?;
+    refuse(cancel_on_disconnect.then_some("the field cancel_on_disconnect"))?;
+    if let Recipient::Inline(browser) = &recipient {
+        check_allowed(&browser.endpoint, rules)?;
+    }
+    Ok(Sending { spec, recipient, request_id, request_hash, level, validate_only })
+}
+
+/// Reads a Broadcast.
+pub(crate) fn broadcast(
+    request: v1::BroadcastRequest,
+    rules: Rules<'_>,
+) -> Result<Sending<Audience>, ApiError> {
+    let request_hash = request_hash::of_broadcast(&request);
+    let v1::BroadcastRequest {
+        application: _,
+        audience: to,
+        message: given,
+        request_id,
+        validate_only,
+        report_level,
+        include_receipts,
+        cancel_on_disconnect,
+        max_per_second,
+    } = request;
+    let mut violations = Violations::new();
+    let asked = audience(&mut violations, to.as_ref());
+    let spec = message(&mut violations, given.as_ref(), rules.application.defaults);
+    text::plain(&mut violations, "request_id", &request_id, REQUEST_ID_OCTETS_MAX);
+    let level = self::report_level(&mut violations, report_level);
+    if !(max_per_second.is_finite() && max_per_second >= 0.0) {
+        violations.add("max_per_second", "must be a number from 0 on");
+    }
+    let (asked, spec, level) = violations.or(all_of(asked, spec, level))?;
+    refuse(given.as_ref().and_then(not_implemented))?;
+    refuse(include_receipts.then_some("the field include_receipts"))?;
+    refuse(cancel_on_disconnect.then_some("the field cancel_on_disconnect"))?;
+    refuse((max_per_second > 0.0).then_some("the field max_per_second"))?;
+    match asked {
+        Asked::Audience(recipient) => {
+            Ok(Sending { spec, recipient, request_id, request_hash, level, validate_only })
+        }
+        Asked::Filter => Err(ApiError::NotImplemented("the field audience.filter")),
+    }
+}
+
+/// Reads a report level; unset is [`ReportLevel::Terminal`].
+pub(crate) fn report_level(violations: &mut Violations, number: i32) -> Option<ReportLevel> {
+    known(violations, "report_level", number, |level| {
+        Some(match level {
+            v1::ReportLevel::Unspecified | v1::ReportLevel::Terminal => ReportLevel::Terminal,
+            v1::ReportLevel::Accepted => ReportLevel::Accepted,
+            v1::ReportLevel::Progress => ReportLevel::Progress,
+            v1::ReportLevel::Failures => ReportLevel::Failures,
+            v1::ReportLevel::Attempts => ReportLevel::Attempts,
+        })
+    })
+}
+
+/// Refuses what is still to come.
+pub(crate) fn refuse(what: Option<&'static str>) -> Result<(), ApiError> {
+    what.map_or(Ok(()), |what| Err(ApiError::NotImplemented(what)))
+}
+
+fn all_of<A, B, C>(a: Option<A>, b: Option<B>, c: Option<C>) -> Option<(A, B, C)> {
+    Some((a?, b?, c?))
+}
+
+fn recipient(
+    violations: &mut Violations,
+    recipient: Option<&v1::send_request::Recipient>,
+    rules: Rules<'_>,
+) -> Option<Recipient> {
+    use v1::send_request::Recipient as Given;
+    match recipient {
+        Some(Given::Subscription(name)) => {
+            selector::subscription_name(violations, "subscription", name).map(Recipient::Subscription)
+        }
+        Some(Given::UserId(user)) => {
+            text::named_user(violations, "user_id", user);
+            Some(Recipient::User(user.clone()))
+        }
+        Some(Given::PushSubscription(browser)) => {
+            push_subscription(violations, "push_subscription", Some(browser), rules)
+                .map(|browser| Recipient::Inline(Box::new(browser)))
+        }
+        None => {
+            violations.add("recipient", "one of subscription, user_id and push_subscription must be set");
+            None
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a browser's `PushSubscription` says.
+
+use super::Rules;
+use crate::api::convert::time::TIMESTAMP_MILLIS_MAX;
+use crate::api::status::ApiError;
+use crate::domain::{
+    Application, ContentEncoding, Endpoint, EndpointPolicy, Origin, SubscriptionKeys, Timestamp, VapidKeyId,
+    Violations,
+};
+use crate::proto::v1;
+use crate::webpush::keys;
+use crate::webpush::push_service::{PushService, is_denied_host};
+
+/// A browser's subscription, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct BrowserSubscription {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) keys: SubscriptionKeys,
+    pub(crate) encoding: ContentEncoding,
+    pub(crate) expires: Option<Timestamp>,
+    /// The application's key that it was made with, where it was told.
+    pub(crate) vapid_key: Option<VapidKeyId>,
+}
+
+/// Reads a subscription whose path in the request is `field`.
+pub(crate) fn push_subscription(
+    violations: &mut Violations,
+    field: &str,
+    subscription: Option<&v1::PushSubscription>,
+    rules: Rules<'_>,
+) -> Option<BrowserSubscription> {
+    let Some(subscription) = subscription else {
+        violations.add(field, "is required");
+        return None;
+    };
+    let v1::PushSubscription {
+        endpoint,
+        keys,
+        expiration_time_ms,
+        supported_content_encodings,
+        application_server_key,
+    } = subscription;
+    let endpoint = self::endpoint(violations, &format!("{field}.endpoint"), endpoint, rules.policy);
+    let keys = subscription_keys(violations, &format!("{field}.keys"), keys.as_ref());
+    let expires = expiration_time_ms
+        .map(|millis| expiration_time(violations, &format!("{field}.expiration_time_ms"), millis));
+    let encoding = content_encoding(
+        violations,
+        &format!("{field}.supported_content_encodings"),
+        supported_content_encodings,
+    );
+    let vapid_key = (!application_server_key.is_empty()).then(|| {
+        let field = format!("{field}.application_server_key");
+        vapid_key(violations, &field, application_server_key, rules.application)
+    });
+    Some(BrowserSubscription {
+        endpoint: endpoint?,
+        keys: keys?,
+        encoding: encoding?,
+        expires: transpose(expires)?,
+        vapid_key: transpose(vapid_key)?,
+    })
+}
+
+/// What was given must have been right.
+#[expect(clippy::option_option, reason = "given or not, right or not")]
+fn transpose<T>(given: Option<Option<T>>) -> Option<Option<T>> {
+    match given {
+        Some(None) => None,
+        Some(value) => Some(value),
+        None => Some(None),
+    }
+}
+
+/// Reads an endpoint; http passes where the policy says so.
+pub(crate) fn endpoint(
+    violations: &mut Violations,
+    field: &str,
+    url: &str,
+    policy: &dyn EndpointPolicy,
+) -> Option<Endpoint> {
+    let allow_http = url.len() <= crate::domain::limits::ENDPOINT_OCTETS_MAX
+        && Origin::parse(url).is_some_and(|origin| policy.allows_http(origin.host(), origin.port()));
+    violations.check(field, Endpoint::parse(url, allow_http))
+}
+
+/// Whether this server posts to the endpoint: asked once all fields are right.
+pub(crate) fn check_allowed(endpoint: &Endpoint, rules: Rules<'_>) -> Result<(), ApiError> {
+    let refuse = |why: &str| Err(ApiError::EndpointNotAllowed(why.to_owned()));
+    if is_denied_host(endpoint.origin().host()) {
+        return refuse("the endpoint is one that the browser has given up: it must subscribe again");
+    }
+    if PushService::of(endpoint) == PushService::Gcm && !rules.gcm_key {
+        return refuse(
+            "the endpoint is of Google Cloud Messaging, which has ended, and this server has no GCM key: \
+             the browser must subscribe again with an applicationServerKey",
+        );
+    }
+    rules.policy.check(endpoint).map_err(|refusal| ApiError::EndpointNotAllowed(refusal.to_string()))
+}
+
+fn subscription_keys(
+    violations: &mut Violations,
+    field: &str,
+    keys: Option<&v1::PushSubscriptionKeys>,
+) -> Option<SubscriptionKeys> {
+    let Some(v1::PushSubscriptionKeys { p256dh, auth }) = keys else {
+        violations.add(field, "is required");
+        return None;
+    };
+    let p256dh = violations.check(&format!("{field}.p256dh"), keys::parse_p256dh(p256dh));
+    let auth = violations.check(&format!("{field}.auth"), keys::parse_auth(auth));
+    Some(SubscriptionKeys { p256dh: p256dh?, auth: auth? })
+}
+
+fn expiration_time(violations: &mut Violations, field: &str, millis: f64) -> Option<Timestamp> {
+    if !(0.0..=TIMESTAMP_MILLIS_MAX).contains(&millis) {
+        violations.add(field, "must be milliseconds since 1970, before the year 10000");
+        return None;
+    }
+    #[expect(clippy::cast_sign_loss, reason = "the range was checked")]
+    Some(Timestamp::from_millis(millis as u64))
+}
+
+/// The first that this server knows: the browser's list is best first.
+fn content_encoding(violations: &mut Violations, field: &str, names: &[String]) -> Option<ContentEncoding> {
+    if names.is_empty() {
+        return Some(ContentEncoding::default());
+    }
+    let encoding = names.iter().find_map(|name| ContentEncoding::parse(name));
+    if encoding.is_none() {
+        violations.add(field, "must have aes128gcm or aesgcm");
+    }
+    encoding
+}
+
+fn vapid_key(
+    violations: &mut Violations,
+    field: &str,
+    text: &str,
+    application: &Application,
+) -> Option<VapidKeyId> {
+    let point = violations.check(field, keys::parse_p256dh(text))?;
+    let key = application.vapid_keys.iter().find(|key| key.public == point);
+    if key.is_none() {
+        violations.add(field, "must be one of the application's VAPID keys");
+    }
+    key.map(|key| key.id)
+}

@@ -1,0 +1,284 @@
+//! One attempt: encrypt, sign, post, and say what the answer means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::{Clock, OriginId, Outcome, Target, Timestamp};
+use crate::store::{OriginInfo, Store};
+use crate::transport::{Transport, TransportError};
+use crate::webpush::encryption::body_octets_max;
+use crate::webpush::outcome::{self, Circumstances, Scope, Signal, Verdict};
+use crate::webpush::request::{self, Authorization, GcmKey, MessageHeaders, PushRequest};
+use crate::webpush::vapid::VapidToken;
+use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
+
+use super::core::{ActiveMessage, Attempt};
+use super::tokens::{TokenError, Tokens};
+
+/// What attempts need beside what the store knows.
+#[derive(Clone, Debug, Default)]
+pub struct AttemptSettings {
+    /// The API key for endpoints of the time of GCM; without one they are refused.
+    pub gcm_key: Option<GcmKey>,
+}
+
+/// Whom a throttled answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Throttle {
+    /// This delivery alone, or nobody.
+    Delivery,
+    /// All of its origin.
+    Origin,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(crate) struct AttemptReport {
+    pub(crate) outcome: Outcome,
+    /// Whether another attempt may do better.
+    pub(crate) retry: bool,
+    pub(crate) http_status: Option<u16>,
+    /// From the start of the POST to its answer.
+    pub(crate) latency: Option<Duration>,
+    pub(crate) granted_ttl: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) throttle: Throttle,
+    pub(crate) detail: String,
+    /// The push service did not process the request: it does not count.
+    pub(crate) refused_stream: bool,
+}
+
+impl AttemptReport {
+    /// The report of an attempt without an answer.
+    pub(crate) fn failed(outcome: Outcome, detail: &str, latency: Option<Duration>) -> Self {
+        Self {
+            outcome,
+            retry: outcome.is_retryable(),
+            http_status: None,
+            latency,
+            granted_ttl: None,
+            retry_after: None,
+            throttle: Throttle::Delivery,
+            detail: detail.to_owned(),
+            refused_stream: false,
+        }
+    }
+
+    fn of_error(error: &TransportError, latency: Duration) -> Self {
+        let outcome = match error {
+            TransportError::Blocked(_) => Outcome::Blocked,
+            TransportError::Unreachable { .. } | TransportError::StreamRefused => Outcome::Unreachable,
+            TransportError::TimedOut { .. } => Outcome::TimedOut,
+        };
+        let refused_stream = matches!(error, TransportError::StreamRefused);
+        Self { refused_stream, ..Self::failed(outcome, &error.to_string(), Some(latency)) }
+    }
+
+    fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
+        let throttle = match verdict.scope {
+            Scope::Subscription => Throttle::Delivery,
+            // One key's share of a lane is not a lane of its own.
+            Scope::SenderKey | Scope::Origin => Throttle::Origin,
+        };
+        Self {
+            outcome: verdict.outcome,
+            retry: verdict.outcome.is_retryable(),
+            http_status: Some(status),
+            latency: Some(latency),
+            granted_ttl: verdict.granted_ttl,
+            retry_after: verdict.retry_after,
+            throttle,
+            detail: verdict.detail,
+            refused_stream: false,
+        }
+    }
+}
+
+/// Why no POST was made.
+#[derive(Debug, thiserror::Error)]
+enum Unprepared {
+    #[error("the payload does not fit")]
+    TooLarge,
+    #[error("the origin is not known")]
+    Origin,
+    #[error("encryption: {0}")]
+    Encrypt(EncryptError),
+    #[error("VAPID: {0}")]
+    Token(#[from] TokenError),
+    #[error("no GCM key is configured")]
+    GcmKey,
+    #[error("the topic header is malformed")]
+    Topic,
+}
+
+impl Unprepared {
+    fn report(&self) -> AttemptReport {
+        let outcome = match self {
+            Self::TooLarge => Outcome::TooLarge,
+            Self::GcmKey => Outcome::Blocked,
+            // Nothing can be signed while the store cannot keep the token.
+            Self::Token(TokenError::Store(_)) => Outcome::Unavailable,
+            // Its key was removed: nobody can sign for this subscription any more.
+            Self::Token(TokenError::NoKey) => Outcome::KeyMismatch,
+            Self::Token(TokenError::Sign(_)) | Self::Origin | Self::Encrypt(_) | Self::Topic => {
+                Outcome::Internal
+            }
+        };
+        if outcome == Outcome::Internal {
+            tracing::error!(error = %self, "an attempt could not be prepared");
+        }
+        AttemptReport::failed(outcome, "", None)
+    }
+}
+
+/// Makes attempts.
+#[derive(Debug)]
+pub(crate) struct Attempter {
+    store: Arc<dyn Store>,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    tokens: Tokens,
+    settings: AttemptSettings,
+}
+
+impl Attempter {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        tokens: Tokens,
+        settings: AttemptSettings,
+    ) -> Self {
+        Self { store, transport, clock, tokens, settings }
+    }
+
+    /// Makes one attempt.
+    pub(crate) async fn attempt(&self, attempt: &Attempt) -> AttemptReport {
+        match self.try_attempt(attempt).await {
+            Ok(report) => report,
+            Err(unprepared) => unprepared.report(),
+        }
+    }
+
+    async fn try_attempt(&self, attempt: &Attempt) -> Result<AttemptReport, Unprepared> {
+        let (message, target) = (&*attempt.message, &*attempt.target);
+        let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
+        let service = PushService::of(&target.endpoint);
+        if service == PushService::Gcm {
+            let key = self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?;
+            let request = self.request(message, target, service, Authorization::Gcm(key))?;
+            return Ok(self.post(request, service, attempt).await.0);
+        }
+        let at = (origin.id, &origin.origin);
+        let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
+        let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+        let (report, refused) = self.post(request, service, attempt).await;
+        if !refused {
+            return Ok(report);
+        }
+        match self.sign_again(message, target, &origin, &token).await? {
+            Some(token) => {
+                let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+                Ok(self.post(request, service, attempt).await.0)
+            }
+            None => Ok(report),
+        }
+    }
+
+    /// A token that was refused is signed once more: it may be our clock, or theirs.
+    async fn sign_again(
+        &self,
+        message: &ActiveMessage,
+        target: &Target,
+        origin: &OriginInfo,
+        refused: &VapidToken,
+    ) -> Result<Option<Arc<VapidToken>>, TokenError> {
+        let at: (OriginId, _) = (origin.id, &origin.origin);
+        self.tokens.after_refusal(&message.application, target.vapid_key, at, refused).await
+    }
+
+    fn request(
+        &self,
+        message: &ActiveMessage,
+        target: &Target,
+        service: PushService,
+        authorization: Authorization<'_>,
+    ) -> Result<PushRequest, Unprepared> {
+        let spec = &message.spec;
+        let encrypted = (!spec.payload.0.is_empty()).then(|| encrypt_for(message, target)).transpose()?;
+        let headers =
+            MessageHeaders::new(spec.urgency, spec.topic_header.as_deref()).map_err(|_| Unprepared::Topic)?;
+        let ttl = remaining_ttl(message, self.clock.now());
+        Ok(request::build(target.endpoint.clone(), service, encrypted, ttl, &headers, authorization))
+    }
+
+    /// Posts and judges; tells also whether the VAPID token was refused.
+    async fn post(
+        &self,
+        request: PushRequest,
+        service: PushService,
+        attempt: &Attempt,
+    ) -> (AttemptReport, bool) {
+        let body_octets = request.body.len();
+        let started = Instant::now();
+        let answer = self.transport.post(request).await;
+        let latency = started.elapsed();
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => return (AttemptReport::of_error(&error, latency), false),
+        };
+        let now = self.clock.now();
+        let circumstances = Circumstances {
+            service,
+            subscription_age: now.since(attempt.target.subscribed),
+            attempt: attempt.number,
+            body_octets,
+            now,
+        };
+        let verdict = outcome::classify(&response, &circumstances);
+        let origin = attempt.target.endpoint.origin();
+        let application = &attempt.message.application.name;
+        match verdict.signal {
+            Some(Signal::DomainBlocked) => {
+                tracing::error!(%origin, application, "the push service has blocked the sender");
+            }
+            Some(Signal::Redirected) => {
+                tracing::error!(%origin, "a push service redirects, which is not followed");
+            }
+            Some(
+                Signal::Suspect | Signal::KeyOrSubscription | Signal::SignAgain | Signal::YoungSubscription,
+            )
+            | None => {}
+        }
+        let refused = verdict.outcome == Outcome::CredentialsRefused;
+        if refused {
+            tracing::error!(%origin, application, detail = verdict.detail, "the push service refuses the VAPID token");
+        }
+        (AttemptReport::of_verdict(verdict, response.status, latency), refused)
+    }
+}
+
+impl From<EncryptError> for Unprepared {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::TooLarge(_) => Self::TooLarge,
+            EncryptError::SubscriptionKey | EncryptError::Library => Self::Encrypt(error),
+        }
+    }
+}
+
+fn encrypt_for(message: &ActiveMessage, target: &Target) -> Result<Encrypted, Unprepared> {
+    let spec = &message.spec;
+    let body_max = body_octets_max(target.body_octets_max);
+    Ok(encrypt(&target.keys, target.encoding, &spec.payload.0, spec.padding, body_max, Ephemeral::fresh()?)?)
+}
+
+/// What is left of the ttl, in whole seconds: waiting and retrying here count.
+fn remaining_ttl(message: &ActiveMessage, now: Timestamp) -> u32 {
+    if message.spec.ttl.is_zero() {
+        return 0;
+    }
+    u32::try_from(message.expires.since(now).as_secs()).unwrap_or(u32::MAX)
+}

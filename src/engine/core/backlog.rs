@@ -1,0 +1,153 @@
+//! Pages that wait in the store: which of them may be loaded next. Of each it holds a few dozen octets.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::domain::{MessageId, MessageKind, Timestamp};
+use crate::store::{GroupId, PageHead, PageKey};
+
+/// Ready pages of one group by class and message: the classes in order of precedence, the messages in turn.
+#[derive(Debug, Default)]
+struct Group {
+    ready: BTreeMap<(MessageKind, MessageId), BTreeSet<u32>>,
+    last_served: Option<(MessageKind, MessageId)>,
+    /// Of broadcasts: those of Sends are small, and bounded by their targets.
+    in_memory: usize,
+}
+
+impl Group {
+    /// The class of what would be loaded next, if there is room for it.
+    fn next_kind(&self, pages_max: usize) -> Option<MessageKind> {
+        let (kind, _) = *self.ready.first_key_value()?.0;
+        (kind == MessageKind::Send || self.in_memory < pages_max).then_some(kind)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    heads: HashMap<PageKey, PageHead>,
+    sleeping: BTreeSet<(Timestamp, PageKey)>,
+    groups: BTreeMap<GroupId, Group>,
+}
+
+impl Backlog {
+    /// Puts a page to wait for its time.
+    pub(super) fn add(&mut self, head: PageHead) {
+        self.heads.insert(head.key, head);
+        self.sleeping.insert((head.due, head.key));
+    }
+
+    /// When the next page becomes ready.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.sleeping.first().map(|(due, _)| *due)
+    }
+
+    /// Makes those ready whose time has come.
+    pub(super) fn wake(&mut self, now: Timestamp) {
+        while let Some((due, key)) = self.sleeping.first().copied() {
+            if due > now {
+                break;
+            }
+            self.sleeping.remove(&(due, key));
+            if let Some(head) = self.heads.get(&key) {
+                let group = self.groups.entry(head.group).or_default();
+                group.ready.entry((head.kind, key.message)).or_default().insert(key.number);
+            }
+        }
+    }
+
+    /// Whether a new page may come into memory without overtaking one that waits.
+    pub(super) fn has_room(&self, head: &PageHead, pages_max: usize) -> bool {
+        head.kind == MessageKind::Send
+            || self
+                .groups
+                .get(&head.group)
+                .is_none_or(|group| group.in_memory < pages_max && group.ready.is_empty())
+    }
+
+    /// A page has come into memory.
+    pub(super) fn enter(&mut self, head: &PageHead) {
+        if head.kind == MessageKind::Broadcast {
+            self.groups.entry(head.group).or_default().in_memory += 1;
+        }
+    }
+
+    /// A page has left memory.
+    pub(super) fn leave(&mut self, head: &PageHead) {
+        let Some(group) = self.groups.get_mut(&head.group) else { return };
+        if head.kind == MessageKind::Broadcast {
+            group.in_memory = group.in_memory.saturating_sub(1);
+        }
+        if group.in_memory == 0 && group.ready.is_empty() {
+            self.groups.remove(&head.group);
+        }
+    }
+
+    /// The next page to load, of any group with room, and counts it as in memory. Sends go first; broadcasts take turns.
+    pub(super) fn take(&mut self, pages_max: usize) -> Option<PageHead> {
+        let (_, group) = self
+            .groups
+            .values_mut()
+            .filter_map(|group| Some(((group.next_kind(pages_max)?, group.in_memory), group)))
+            .min_by_key(|(precedence, _)| *precedence)?;
+        let first = *group.ready.first_key_value()?.0;
+        let after_last = group.last_served.filter(|last| last.0 == first.0).and_then(|last| {
+            let behind = (std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded);
+            group.ready.range(behind).next().map(|(turn, _)| *turn)
+        });
+        let turn = after_last.unwrap_or(first);
+        let numbers = group.ready.get_mut(&turn)?;
+        let number = numbers.pop_first()?;
+        if numbers.is_empty() {
+            group.ready.remove(&turn);
+        }
+        group.last_served = Some(turn);
+        if turn.0 == MessageKind::Broadcast {
+            group.in_memory += 1;
+        }
+        self.heads.remove(&PageKey { message: turn.1, number })
+    }
+
+    /// Pages that wait.
+    pub(super) fn len(&self) -> usize {
+        self.heads.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ApplicationId;
+
+    fn head(kind: MessageKind, message: u8, number: u32, due: u64) -> PageHead {
+        PageHead {
+            application: ApplicationId(1),
+            key: PageKey { message: MessageId([message; 16]), number },
+            group: GroupId(1),
+            kind,
+            due: Timestamp::from_secs(due),
+        }
+    }
+
+    #[test]
+    fn sends_first_then_broadcasts_in_turn_when_due() {
+        let mut backlog = Backlog::default();
+        for number in 0..3 {
+            backlog.add(head(MessageKind::Broadcast, 1, number, 10));
+        }
+        backlog.add(head(MessageKind::Broadcast, 2, 0, 10));
+        backlog.add(head(MessageKind::Send, 3, 0, 10));
+        backlog.add(head(MessageKind::Send, 4, 0, 20));
+        backlog.wake(Timestamp::from_secs(9));
+        assert_eq!(backlog.take(8), None);
+        backlog.wake(Timestamp::from_secs(10));
+        assert_eq!(backlog.next_due(), Some(Timestamp::from_secs(20)));
+        let mut order = Vec::new();
+        while let Some(head) = backlog.take(3) {
+            order.push(head.key.message.0[0]);
+        }
+        assert_eq!(order, [3, 1, 2, 1], "three broadcasts fit");
+        backlog.leave(&head(MessageKind::Broadcast, 1, 0, 10));
+        assert_eq!(backlog.take(3).map(|head| head.key.message.0[0]), Some(1));
+        assert_eq!(backlog.len(), 1);
+    }
+}

@@ -1,0 +1,386 @@
+//! The engine's state, without any waiting of its own: inputs go in, effects come out, time is an argument. One task owns
+//! it (`driver`), so it needs no lock, and a test can drive it through any history.
+//!
+//! A delivery's way through it: its page is planned or loaded ([`Core::admit`]), the entry waits in the lane of its
+//! origin (`start`), an attempt is started when the lane and the bound on unsettled deliveries allow, its report is
+//! turned into an event (`settle`), and the event goes into the next commit (`pending`). When that commit is synced, the
+//! delivery is settled, and its page leaves memory with the last one.
+
+mod backlog;
+mod lane;
+mod page;
+mod pending;
+mod settle;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::Instant;
+
+use crate::domain::limits::PAGE_DELIVERIES_MAX;
+use crate::domain::{
+    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, SubscriptionId, Target,
+    Timestamp,
+};
+use crate::store::{Commit, PageHead, PageKey, StoredPage};
+
+use super::attempt::AttemptReport;
+use super::retry::Backoff;
+use super::settings::EngineSettings;
+use backlog::Backlog;
+use lane::Lane;
+pub(crate) use page::EntryRef;
+use page::{Page, Phase};
+use pending::Pending;
+
+/// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
+const CHANGED_MAX: usize = 65_536;
+/// Subscriptions known to be gone that are remembered until they are removed.
+const GONE_MAX: usize = 65_536;
+
+/// A message that has not ended, as every attempt needs it.
+#[derive(Debug)]
+pub(crate) struct ActiveMessage {
+    pub(crate) application: Arc<Application>,
+    pub(crate) id: MessageId,
+    pub(crate) kind: MessageKind,
+    pub(crate) spec: Arc<MessageSpec>,
+    pub(crate) expires: Timestamp,
+}
+
+/// What the engine is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A message was accepted, or found by recovery.
+    Message(Arc<ActiveMessage>),
+    /// A page was written, with the targets that were read at `as_of` (see [`Input::SubscriptionChanged`]).
+    PageWritten { page: StoredPage, as_of: u64 },
+    /// A page was found by recovery.
+    PageFound(PageHead),
+    /// The answer to [`Effect::Load`]; `None`: it has been settled, or does not read.
+    PageLoaded { head: PageHead, page: Option<StoredPage>, as_of: u64 },
+    /// The answer to [`Effect::Lookup`].
+    TargetFound { entry: EntryRef, target: Option<Target>, as_of: u64 },
+    /// The answer to [`Effect::Start`].
+    AttemptEnded { entry: EntryRef, report: AttemptReport },
+    /// The answer to [`Effect::Commit`]: it is synced, and these messages ended with it.
+    Committed { application: ApplicationId, ended: Vec<MessageId> },
+    /// A planning step ended a message that had nothing left to deliver.
+    MessageEnded(MessageId),
+    /// A subscription was changed; the number counts such changes.
+    SubscriptionChanged { subscription: SubscriptionId, change: u64 },
+    /// These are removed from the store.
+    Reaped(Vec<SubscriptionId>),
+    /// Start nothing any more.
+    Drain,
+}
+
+/// What the engine wants done.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Make an attempt. The delivery is unsettled from here on.
+    Start(Attempt),
+    /// Look a target up again.
+    Lookup { entry: EntryRef, application: ApplicationId, subscription: SubscriptionId },
+    /// Read a page and its targets.
+    Load(PageHead),
+    /// Record outcomes; asked again until it succeeds.
+    Commit(Commit),
+}
+
+/// An attempt to make.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) entry: EntryRef,
+    pub(crate) message: Arc<ActiveMessage>,
+    pub(crate) target: Arc<Target>,
+    /// 1 for the first.
+    pub(crate) number: u32,
+}
+
+/// The two clocks: wall time for what is stored, monotonic time for waits of this process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) wall: Timestamp,
+    pub(crate) monotonic: Instant,
+}
+
+/// How full the engine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gauges {
+    pub(crate) unsettled: usize,
+    pub(crate) targets_in_memory: usize,
+    pub(crate) pages_waiting: usize,
+    pub(crate) messages: usize,
+}
+
+/// See the [module's documentation](self).
+#[derive(Debug)]
+pub(crate) struct Core {
+    settings: EngineSettings,
+    backoff: Backoff,
+    random: StdRng,
+    /// Gives the text of an origin for events.
+    origins: OriginNames,
+    messages: HashMap<MessageId, Arc<ActiveMessage>>,
+    pages: HashMap<PageKey, Page>,
+    /// Pages that are being read; each has [`PAGE_DELIVERIES_MAX`] targets reserved.
+    loading: BTreeSet<PageKey>,
+    backlog: Backlog,
+    targets_in_memory: usize,
+    lanes: HashMap<OriginId, Lane>,
+    /// Lanes with something to start, in turn, by class.
+    send_turns: VecDeque<OriginId>,
+    broadcast_turns: VecDeque<OriginId>,
+    /// Ends of pauses of lanes.
+    pauses: BTreeSet<(Timestamp, OriginId)>,
+    /// Retries of entries in memory.
+    timers: BTreeSet<(Timestamp, EntryRef)>,
+    unsettled: usize,
+    pending: BTreeMap<ApplicationId, Pending>,
+    changed: HashMap<SubscriptionId, u64>,
+    /// Targets older than this change are looked up again, whatever `changed` says.
+    all_changed_at: u64,
+    gone: HashMap<SubscriptionId, u32>,
+    draining: bool,
+    effects: Vec<Effect>,
+}
+
+/// Where the core learns what an origin's number stands for.
+pub(crate) struct OriginNames(pub(crate) Box<dyn Fn(OriginId) -> String + Send + Sync>);
+
+impl std::fmt::Debug for OriginNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OriginNames")
+    }
+}
+
+impl Core {
+    pub(crate) fn new(settings: EngineSettings, origins: OriginNames, seed: u64) -> Self {
+        let backoff = Backoff { base: settings.retry_base, max: settings.retry_max };
+        Self {
+            settings,
+            backoff,
+            random: StdRng::seed_from_u64(seed),
+            origins,
+            messages: HashMap::new(),
+            pages: HashMap::new(),
+            loading: BTreeSet::new(),
+            backlog: Backlog::default(),
+            targets_in_memory: 0,
+            lanes: HashMap::new(),
+            send_turns: VecDeque::new(),
+            broadcast_turns: VecDeque::new(),
+            pauses: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            unsettled: 0,
+            pending: BTreeMap::new(),
+            changed: HashMap::new(),
+            all_changed_at: 0,
+            gone: HashMap::new(),
+            draining: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes one input in. Call [`Core::advance`] after the last of a batch.
+    pub(crate) fn take(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Message(message) => {
+                self.messages.insert(message.id, message);
+            }
+            Input::PageWritten { page, as_of } => self.page_written(page, as_of),
+            Input::PageFound(head) => self.backlog.add(head),
+            Input::PageLoaded { head, page, as_of } => self.page_loaded(&head, page, as_of),
+            Input::TargetFound { entry, target, as_of } => self.target_found(now, entry, target, as_of),
+            Input::AttemptEnded { entry, report } => self.attempt_ended(now, entry, report),
+            Input::Committed { application, ended } => {
+                self.committed(now, application);
+                for message in ended {
+                    self.messages.remove(&message);
+                }
+            }
+            Input::MessageEnded(message) => {
+                self.messages.remove(&message);
+            }
+            Input::SubscriptionChanged { subscription, change } => {
+                self.subscription_changed(subscription, change);
+            }
+            Input::Reaped(subscriptions) => {
+                for subscription in subscriptions {
+                    self.gone.remove(&subscription);
+                }
+            }
+            Input::Drain => self.draining = true,
+        }
+    }
+
+    /// Does what has become possible or due, and gives out what is wanted.
+    pub(crate) fn advance(&mut self, now: Now) -> Vec<Effect> {
+        self.fire_timers(now);
+        if !self.draining {
+            self.backlog.wake(now.wall);
+            self.load_pages();
+            self.start_attempts(now);
+        }
+        self.form_commits(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// How long nothing will become due: without an input, [`Core::advance`] need not be called before.
+    pub(crate) fn idle_for(&self, now: Now) -> Option<Duration> {
+        let timers = [
+            self.timers.first().map(|(due, _)| *due),
+            self.pauses.first().map(|(until, _)| *until),
+            self.backlog.next_due(),
+        ];
+        let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
+        let commit = self.next_commit_at().map(|at| at.saturating_duration_since(now.monotonic));
+        wall.map(|due| due.since(now.wall)).into_iter().chain(commit).min()
+    }
+
+    /// Nothing is under way and nothing waits to be recorded.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.unsettled == 0 && self.pending.is_empty()
+    }
+
+    pub(crate) fn gauges(&self) -> Gauges {
+        Gauges {
+            unsettled: self.unsettled,
+            targets_in_memory: self.targets_in_memory + self.loading.len() * PAGE_DELIVERIES_MAX,
+            pages_waiting: self.backlog.len(),
+            messages: self.messages.len(),
+        }
+    }
+
+    // ------------------------------------------------------------ pages in and out of memory
+
+    fn has_room_for(&self, targets: usize) -> bool {
+        let reserved = self.loading.len() * PAGE_DELIVERIES_MAX;
+        self.targets_in_memory + reserved + targets <= self.settings.max_targets_in_memory
+    }
+
+    fn page_written(&mut self, page: StoredPage, as_of: u64) {
+        let fits = self.has_room_for(page.entries.len());
+        if fits && self.backlog.has_room(&page.head, self.settings.max_pages_per_group) {
+            self.backlog.enter(&page.head);
+            self.admit(page, as_of);
+        } else {
+            self.backlog.add(page.head);
+        }
+    }
+
+    fn load_pages(&mut self) {
+        while self.has_room_for(PAGE_DELIVERIES_MAX) {
+            let Some(head) = self.backlog.take(self.settings.max_pages_per_group) else { break };
+            self.loading.insert(head.key);
+            self.effects.push(Effect::Load(head));
+        }
+    }
+
+    fn page_loaded(&mut self, head: &PageHead, page: Option<StoredPage>, as_of: u64) {
+        self.loading.remove(&head.key);
+        match page {
+            Some(page) => self.admit(page, as_of),
+            None => self.backlog.leave(head),
+        }
+    }
+
+    /// Takes a page into memory: each delivery that is not settled goes to its lane or to its timer.
+    fn admit(&mut self, stored: StoredPage, as_of: u64) {
+        let (key, kind) = (stored.head.key, stored.head.kind);
+        let page = Page::load(stored, as_of);
+        self.targets_in_memory += page.targets();
+        for (index, entry) in (0..).zip(&page.entries) {
+            let at = EntryRef { page: key, index };
+            match entry.phase {
+                Phase::Settled | Phase::InFlight => {}
+                Phase::BackingOff(due) => {
+                    self.timers.insert((due, at));
+                }
+                Phase::Queued => {
+                    let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
+                    enqueue(
+                        &mut self.lanes,
+                        &mut self.send_turns,
+                        &mut self.broadcast_turns,
+                        origin,
+                        kind,
+                        at,
+                    );
+                }
+            }
+        }
+        self.pages.insert(key, page);
+    }
+
+    /// Lets a page go that waits for long; the store knows all about it.
+    fn park_if_idle(&mut self, now: Now, key: PageKey) {
+        let Some(page) = self.pages.get(&key) else { return };
+        if page.is_finished() {
+            self.remove_page(key);
+        } else if let Some(due) = page.idle_until()
+            && due > now.wall.plus(self.settings.park_after)
+            && let Some(mut head) = self.remove_page(key)
+        {
+            head.due = due;
+            self.backlog.add(head);
+        }
+    }
+
+    fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
+        let page = self.pages.remove(&key)?;
+        self.targets_in_memory -= page.targets();
+        for (index, entry) in (0..).zip(&page.entries) {
+            if let Phase::BackingOff(due) = entry.phase {
+                self.timers.remove(&(due, EntryRef { page: key, index }));
+            }
+        }
+        self.backlog.leave(&page.head);
+        Some(page.head)
+    }
+
+    // ------------------------------------------------------------ changes of subscriptions
+
+    fn subscription_changed(&mut self, subscription: SubscriptionId, change: u64) {
+        if self.pages.is_empty() && self.loading.is_empty() {
+            // Whatever is read from here on is newer.
+            self.changed.clear();
+        }
+        if self.changed.len() >= CHANGED_MAX {
+            self.changed.clear();
+            self.all_changed_at = change;
+        }
+        self.changed.insert(subscription, change);
+    }
+
+    fn is_stale(&self, subscription: SubscriptionId, as_of: u64) -> bool {
+        as_of < self.all_changed_at || self.changed.get(&subscription).is_some_and(|change| as_of < *change)
+    }
+}
+
+/// The lane of deliveries whose subscription is not there any more: they end without an attempt.
+const NOWHERE: OriginId = OriginId(u32::MAX);
+
+/// Puts a delivery into its lane, and the lane among those with something to start.
+fn enqueue(
+    lanes: &mut HashMap<OriginId, Lane>,
+    send_turns: &mut VecDeque<OriginId>,
+    broadcast_turns: &mut VecDeque<OriginId>,
+    origin: OriginId,
+    kind: MessageKind,
+    entry: EntryRef,
+) {
+    let lane = lanes.entry(origin).or_default();
+    lane.push(kind, entry);
+    match kind {
+        MessageKind::Send => lane.offer(kind, origin, send_turns),
+        MessageKind::Broadcast => lane.offer(kind, origin, broadcast_turns),
+    }
+}

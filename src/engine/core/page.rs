@@ -1,0 +1,125 @@
+//! A page in memory: up to 512 deliveries of one message, and where each stands.
+
+use std::sync::Arc;
+
+use crate::domain::delivery::PastAttempt;
+use crate::domain::limits::ATTEMPTS_KEPT_MAX;
+use crate::domain::{SubscriptionId, Target, Timestamp};
+use crate::store::{EntryState, PageHead, PageKey, RetryState, StoredEntry, StoredPage};
+
+/// One delivery, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct EntryRef {
+    pub(crate) page: PageKey,
+    pub(crate) index: u16,
+}
+
+/// Where a delivery in memory stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Waits in a lane.
+    Queued,
+    /// Its POST has begun, or its target is being looked up for it.
+    InFlight,
+    /// Waits for its next attempt.
+    BackingOff(Timestamp),
+    /// Its terminal event is known; committed or about to be.
+    Settled,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: SubscriptionId,
+    pub(super) target: Option<Arc<Target>>,
+    pub(super) phase: Phase,
+    pub(super) attempts: u32,
+    pub(super) past: Vec<PastAttempt>,
+    /// Which change of subscriptions its target is as new as.
+    pub(super) as_of: u64,
+}
+
+impl Entry {
+    fn load(stored: StoredEntry, as_of: u64) -> Self {
+        let (phase, attempts, past) = match stored.state {
+            EntryState::Waiting => (Phase::Queued, 0, Vec::new()),
+            EntryState::Retrying(retry) => (Phase::BackingOff(retry.due), retry.attempts, retry.past),
+            EntryState::Settled => (Phase::Settled, 0, Vec::new()),
+        };
+        Self { id: stored.id, target: stored.target.map(Arc::new), phase, attempts, past, as_of }
+    }
+
+    /// Takes note of an attempt that did not end the delivery.
+    pub(super) fn remember(&mut self, attempt: PastAttempt) {
+        if self.past.len() == ATTEMPTS_KEPT_MAX {
+            self.past.remove(0);
+        }
+        self.past.push(attempt);
+    }
+
+    /// What a restart must find, if it happened now: an attempt in flight has not been made.
+    fn to_stored(&self, page_due: Timestamp) -> EntryState {
+        let due = match self.phase {
+            Phase::Settled => return EntryState::Settled,
+            Phase::BackingOff(due) => due,
+            Phase::Queued | Phase::InFlight => page_due,
+        };
+        if self.attempts == 0 {
+            return EntryState::Waiting;
+        }
+        EntryState::Retrying(RetryState { attempts: self.attempts, due, past: self.past.clone() })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) head: PageHead,
+    pub(super) entries: Vec<Entry>,
+    /// Outcomes that are not yet committed.
+    pub(super) uncommitted: usize,
+}
+
+impl Page {
+    pub(super) fn load(stored: StoredPage, as_of: u64) -> Self {
+        let entries = stored.entries.into_iter().map(|entry| Entry::load(entry, as_of)).collect();
+        Self { head: stored.head, entries, uncommitted: 0 }
+    }
+
+    /// How many targets it holds in memory.
+    pub(super) fn targets(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.target.is_some()).count()
+    }
+
+    pub(super) fn stored_entries(&self) -> Vec<EntryState> {
+        self.entries.iter().map(|entry| entry.to_stored(self.head.due)).collect()
+    }
+
+    /// When the next attempt of a delivery that is not settled is due; `None` when all are settled.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let due = |entry: &Entry| match entry.phase {
+            Phase::Settled => None,
+            Phase::BackingOff(due) => Some(due),
+            Phase::Queued | Phase::InFlight => Some(self.head.due),
+        };
+        self.entries.iter().filter_map(due).min()
+    }
+
+    /// When the page may leave memory until: all that is left to do waits, at least until then.
+    pub(super) fn idle_until(&self) -> Option<Timestamp> {
+        let mut earliest = None;
+        for entry in &self.entries {
+            match entry.phase {
+                Phase::Settled => {}
+                Phase::Queued | Phase::InFlight => return None,
+                Phase::BackingOff(due) => {
+                    earliest = Some(earliest.map_or(due, |least: Timestamp| least.min(due)));
+                }
+            }
+        }
+        earliest.filter(|_| self.uncommitted == 0)
+    }
+
+    /// Nothing is left to do or to record.
+    pub(super) fn is_finished(&self) -> bool {
+        self.uncommitted == 0 && self.entries.iter().all(|entry| entry.phase == Phase::Settled)
+    }
+}

@@ -1,0 +1,162 @@
+//! What an attempt came to, and what follows from it.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use crate::domain::delivery::PastAttempt;
+use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, OriginId, Outcome, Timestamp};
+use crate::engine::attempt::{AttemptReport, Throttle};
+use crate::engine::retry::Failure;
+
+use super::page::{EntryRef, Phase};
+use super::{Core, GONE_MAX, Now};
+
+/// How long a delivery waits whose stream the peer refused.
+const REFUSED_STREAM_WAIT: Duration = Duration::from_millis(50);
+
+/// How a delivery ends, or goes on.
+#[derive(Debug)]
+pub(super) struct Ending {
+    state: DeliveryState,
+    report: Option<AttemptReport>,
+    outcome: Outcome,
+    next_attempt: Option<Timestamp>,
+}
+
+impl Ending {
+    pub(super) fn without_attempt(state: DeliveryState, outcome: Outcome) -> Self {
+        Self { state, report: None, outcome, next_attempt: None }
+    }
+}
+
+impl Core {
+    pub(super) fn attempt_ended(&mut self, now: Now, at: EntryRef, report: AttemptReport) {
+        self.leave_lane(now, at, &report);
+        let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
+        let Some(page) = self.pages.get_mut(&at.page) else { return };
+        let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
+        if report.refused_stream {
+            // The peer never saw it: no attempt was made, nothing is unsettled.
+            self.unsettled -= 1;
+            let due = now.wall.plus(REFUSED_STREAM_WAIT);
+            entry.phase = Phase::BackingOff(due);
+            self.timers.insert((due, at));
+            return;
+        }
+        entry.attempts += 1;
+        let attempts = entry.attempts;
+        let outcome = report.outcome;
+        let expires = message.expires;
+        let retry = report.retry && !message.spec.ttl.is_zero();
+        let next_attempt = if retry {
+            let random = self.random.next_u64();
+            let failure =
+                Failure { attempts, retry_after: report.retry_after, now: now.wall, expires, random };
+            self.backoff.next(failure)
+        } else {
+            None
+        };
+        let state = match (outcome, next_attempt) {
+            (Outcome::Accepted, _) => DeliveryState::Accepted,
+            (_, Some(_)) => DeliveryState::Retrying,
+            (_, None) if report.retry => DeliveryState::Expired,
+            (_, None) => DeliveryState::Failed,
+        };
+        self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
+    }
+
+    /// The lane's share of an attempt ends with the answer.
+    fn leave_lane(&mut self, now: Now, at: EntryRef, report: &AttemptReport) {
+        let page = self.pages.get(&at.page);
+        let entry = page.and_then(|page| page.entries.get(usize::from(at.index)));
+        let Some(origin) = entry.and_then(|entry| entry.target.as_ref()).map(|target| target.origin) else {
+            return;
+        };
+        if let Some(lane) = self.lanes.get_mut(&origin) {
+            lane.in_flight = lane.in_flight.saturating_sub(1);
+        }
+        if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
+            self.pause(origin, now.wall.plus(wait.min(self.settings.retry_max)));
+        }
+        self.offer_turn(origin);
+        if self.lanes.get(&origin).is_some_and(|lane| lane.is_idle(now.wall)) {
+            self.lanes.remove(&origin);
+        }
+    }
+
+    fn pause(&mut self, origin: OriginId, until: Timestamp) {
+        let lane = self.lanes.entry(origin).or_default();
+        if lane.paused_until.is_none_or(|earlier| earlier < until) {
+            lane.paused_until = Some(until);
+            self.pauses.insert((until, origin));
+        }
+    }
+
+    /// Notes the event of a delivery for the next commit. A terminal state, or [`DeliveryState::Retrying`] with the time of
+    /// the next attempt.
+    pub(super) fn end(&mut self, now: Now, at: EntryRef, ending: Ending) {
+        let Some(page) = self.pages.get_mut(&at.page) else { return };
+        let (application, kind) = (page.head.application, page.head.kind);
+        page.uncommitted += 1;
+        let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
+        let was_retrying = entry.attempts > u32::from(ending.report.is_some());
+        let report = ending.report;
+        let attempted = report.is_some();
+        let mut event = DeliveryEvent {
+            message: at.page.message,
+            subscription: Some(entry.id),
+            generation: 0,
+            user_id: String::new(),
+            origin: String::new(),
+            state: ending.state,
+            outcome: ending.outcome,
+            attempt: entry.attempts,
+            http_status: report.as_ref().and_then(|report| report.http_status),
+            time: now.wall,
+            next_attempt: ending.next_attempt,
+            latency: report.as_ref().and_then(|report| report.latency),
+            granted_ttl: report.as_ref().and_then(|report| report.granted_ttl),
+            detail: report.map(|report| report.detail).unwrap_or_default(),
+            past: Vec::new(),
+        };
+        if let Some(target) = &entry.target {
+            event.subscription = (!target.inline).then_some(target.id);
+            event.generation = target.generation;
+            event.user_id.clone_from(&target.user_id);
+            event.origin = (self.origins.0)(target.origin);
+        }
+        if let (DeliveryState::Expired, false, Some(last)) = (ending.state, attempted, entry.past.last()) {
+            // The ttl ran out while it waited: the outcome is the last attempt's.
+            event.outcome = last.outcome;
+        }
+        let is_retrying = ending.state == DeliveryState::Retrying;
+        if let (true, Some(due)) = (is_retrying, ending.next_attempt) {
+            entry.remember(PastAttempt {
+                attempt: event.attempt,
+                outcome: event.outcome,
+                http_status: event.http_status,
+                time: event.time,
+            });
+            entry.phase = Phase::BackingOff(due);
+            self.timers.insert((due, at));
+        } else {
+            event.past = std::mem::take(&mut entry.past);
+            entry.phase = Phase::Settled;
+            self.targets_in_memory -= usize::from(entry.target.take().is_some());
+            self.note_gone(&event);
+        }
+        let urgent = kind == MessageKind::Send;
+        let retrying_change = i32::from(is_retrying) - i32::from(was_retrying);
+        let pending = self.pending.entry(application).or_default();
+        pending.add(now, at.page, event, retrying_change, urgent, attempted);
+    }
+
+    /// Remembers that a subscription is gone until it is removed, so that no attempt starts in between.
+    fn note_gone(&mut self, event: &DeliveryEvent) {
+        let ended = (event.state, event.outcome) == (DeliveryState::Failed, Outcome::Gone);
+        if let (true, Some(subscription)) = (ended && self.gone.len() < GONE_MAX, event.subscription) {
+            self.gone.insert(subscription, event.generation);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Runs the core: takes inputs in, carries effects out, and sleeps until the next thing is due.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::{ApplicationId, Clock, Outcome};
+use crate::store::{Commit, Store, StoreError};
+
+use super::attempt::{AttemptReport, Attempter};
+use super::core::{Core, Effect, Gauges, Input, Now};
+use super::reap;
+
+/// Inputs that are taken in before effects are carried out.
+const BATCH: usize = 256;
+/// How long a read or a commit waits when the store does not answer.
+const STORE_RETRY: Duration = Duration::from_millis(200);
+
+pub(super) struct Driver {
+    pub(super) core: Core,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) attempter: Arc<Attempter>,
+    pub(super) inputs: mpsc::Receiver<Input>,
+    /// Pages of broadcasts: a channel of their own, because each holds hundreds of targets.
+    pub(super) pages: mpsc::Receiver<Input>,
+    /// For what effects report.
+    pub(super) reports: mpsc::Sender<Input>,
+    pub(super) changes: Arc<AtomicU64>,
+    pub(super) evidence: BTreeMap<ApplicationId, Arc<Notify>>,
+    pub(super) gauges: watch::Sender<Gauges>,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    pub(super) drained: CancellationToken,
+}
+
+impl Driver {
+    /// Runs until it is stopped.
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut draining = false;
+        loop {
+            let idle = self.core.idle_for(self.now());
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = self.inputs.recv_many(&mut batch, BATCH) => {}
+                Some(page) = self.pages.recv() => batch.push(page),
+                () = sleep_for(idle) => {}
+            }
+            let now = self.now();
+            for input in batch.drain(..) {
+                draining |= matches!(input, Input::Drain);
+                self.core.take(now, input);
+            }
+            for effect in self.core.advance(now) {
+                self.carry_out(effect);
+            }
+            self.gauges.send_replace(self.core.gauges());
+            if draining && self.core.is_drained() {
+                self.drained.cancel();
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.clock.now(), monotonic: Instant::now() }
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        let reports = self.reports.clone();
+        match effect {
+            Effect::Start(attempt) => {
+                let attempter = Arc::clone(&self.attempter);
+                self.spawn(async move {
+                    let report = AssertUnwindSafe(attempter.attempt(&attempt)).catch_unwind().await;
+                    let report = report.unwrap_or_else(|_| {
+                        tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
+                        AttemptReport::failed(Outcome::Internal, "", None)
+                    });
+                    let _ = reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
+                });
+            }
+            Effect::Lookup { entry, application, subscription } => {
+                let (store, as_of) = (Arc::clone(&self.store), self.changes.load(Ordering::SeqCst));
+                self.spawn(async move {
+                    let ids = [subscription];
+                    let found =
+                        persist("looking a subscription up", || store.targets(application, &ids)).await;
+                    let target = found.unwrap_or_default().into_iter().next().flatten();
+                    let _ = reports.send(Input::TargetFound { entry, target, as_of }).await;
+                });
+            }
+            Effect::Load(head) => {
+                let (store, as_of) = (Arc::clone(&self.store), self.changes.load(Ordering::SeqCst));
+                self.spawn(async move {
+                    let found = persist("loading a page", || store.page(head.application, head.key)).await;
+                    let page = found.unwrap_or_default();
+                    let _ = reports.send(Input::PageLoaded { head, page, as_of }).await;
+                });
+            }
+            Effect::Commit(commit) => {
+                let (store, evidence) =
+                    (Arc::clone(&self.store), self.evidence.get(&commit.application).cloned());
+                self.spawn(async move {
+                    let application = commit.application;
+                    let ring = evidence.filter(|_| has_evidence(&commit));
+                    let committed = persist("a commit", || store.commit(commit.clone())).await;
+                    if let Some(ring) = ring {
+                        ring.notify_one();
+                    }
+                    let ended = committed.unwrap_or_default();
+                    let _ = reports.send(Input::Committed { application, ended }).await;
+                });
+            }
+        }
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(work).map(|_| ()));
+    }
+}
+
+fn has_evidence(commit: &Commit) -> bool {
+    let pages = commit.messages.iter().flat_map(|message| &message.pages);
+    pages.flat_map(|page| &page.events).any(|event| reap::evidence(event).is_some())
+}
+
+/// Tries until the store answers. While it does not, nothing is settled, so the bound on unsettled deliveries stops the
+/// POSTs by itself. `None`: it never will, because the record is corrupt.
+async fn persist<T, F>(what: &str, mut call: impl FnMut() -> F) -> Option<T>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        match call().await {
+            Ok(done) => return Some(done),
+            Err(error @ (StoreError::Corrupt(_) | StoreError::NotFound)) => {
+                tracing::error!(%error, "{what} failed");
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "{what} failed; trying again");
+                tokio::time::sleep(STORE_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn sleep_for(idle: Option<Duration>) {
+    match idle {
+        Some(idle) => tokio::time::sleep(idle).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,82 @@
+//! The reaper: what push services said of subscriptions, done to the store. A recorded event is the durable intent, so it
+//! follows the feed from a position of its own, and a crash loses none of it. Only proof removes a subscription: an event
+//! that ended FAILED with GONE; a key mismatch disables. Either counts only against the generation that was attempted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{ApplicationId, DeliveryEvent, DeliveryState, Outcome};
+use crate::store::{FeedEntry, Removal, Store, StoreError};
+
+use super::core::Input;
+
+/// Feed rows that are read at once.
+const ROWS: usize = 64;
+/// Without evidence the position moves on this often, so that a restart has little to read.
+const IDLE_INTERVAL: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug)]
+pub(super) struct Reaper {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) application: ApplicationId,
+    /// Rung when a commit with evidence was synced.
+    pub(super) evidence: Arc<Notify>,
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Reaper {
+    pub(super) async fn run(self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.evidence.notified() => {}
+                () = tokio::time::sleep(IDLE_INTERVAL) => {}
+            }
+            if let Err(error) = self.catch_up().await {
+                tracing::error!(%error, "subscriptions that are gone could not be removed; trying again");
+            }
+        }
+    }
+
+    /// Does all that is recorded and not yet done.
+    pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
+        let mut position = self.store.reaper_position(self.application).await?;
+        let start = position;
+        loop {
+            let rows = self.store.feed(self.application, position + 1, ROWS).await?;
+            let Some(last) = rows.last().map(|row| row.seq) else { break };
+            let mut removals = Vec::new();
+            for row in rows {
+                for entry in row.entries {
+                    let FeedEntry::Events(message) = entry else { continue };
+                    let segments = self.store.segments(self.application, message, row.seq, 1).await?;
+                    let of_row = segments.iter().filter(|segment| segment.seq == row.seq);
+                    removals.extend(of_row.flat_map(|segment| &segment.events).filter_map(evidence));
+                }
+            }
+            position = last;
+            if removals.is_empty() {
+                continue;
+            }
+            let done = removals.iter().map(|removal| removal.subscription).collect();
+            self.store.reap(self.application, removals, position).await?;
+            // It fails only when the engine has stopped.
+            let _ = self.inputs.send(Input::Reaped(done)).await;
+        }
+        if position > start {
+            self.store.reap(self.application, Vec::new(), position).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What an event proves against its subscription.
+pub(super) fn evidence(event: &DeliveryEvent) -> Option<Removal> {
+    let against = matches!(event.outcome, Outcome::Gone | Outcome::KeyMismatch);
+    let subscription = event.subscription.filter(|_| against && event.state == DeliveryState::Failed)?;
+    Some(Removal { subscription, generation: event.generation, outcome: event.outcome })
+}

@@ -1,0 +1,56 @@
+//! The engine's settings: every queue and every wait has one.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Section `[engine]` of the configuration, which documents each field.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Deliveries whose POST has begun and whose outcome is not yet synced: what a crash may repeat.
+    pub max_unsettled: usize,
+    /// Deliveries that wait in memory; all others wait in the store.
+    pub max_targets_in_memory: usize,
+    /// Pages of one group that are in memory at once.
+    pub max_pages_per_group: usize,
+    /// Requests in flight to one origin.
+    pub lane_concurrency: usize,
+    /// Outcomes of broadcasts are committed together this often; those of a Send at once.
+    #[serde(with = "humantime_serde")]
+    pub commit_interval: Duration,
+    /// Outcomes after which a commit does not wait any longer.
+    pub commit_outcomes: usize,
+    /// Members of an audience that are read and paged at once.
+    pub plan_chunk: usize,
+    /// The first retry waits between half of this and this.
+    #[serde(with = "humantime_serde")]
+    pub retry_base: Duration,
+    /// No retry waits longer, whatever the push service asks for.
+    #[serde(with = "humantime_serde")]
+    pub retry_max: Duration,
+    /// A page all of whose deliveries wait longer than this leaves memory.
+    #[serde(with = "humantime_serde")]
+    pub park_after: Duration,
+    /// How long attempts in flight may take to end when the server stops.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            max_unsettled: 4_096,
+            max_targets_in_memory: 65_536,
+            max_pages_per_group: 8,
+            lane_concurrency: 128,
+            commit_interval: Duration::from_millis(10),
+            commit_outcomes: 512,
+            plan_chunk: 2_048,
+            retry_base: Duration::from_secs(2),
+            retry_max: Duration::from_secs(3_600),
+            park_after: Duration::from_secs(5),
+            shutdown_grace: Duration::from_secs(20),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! VAPID tokens, one for each application, key and origin, kept for half a day. Push services cache the verification of a
+//! token and some count how often it changes, so tokens are stored before they are used and a restart goes on with them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
+
+use crate::domain::{Application, ApplicationId, Clock, Origin, OriginId, VapidKeyId};
+use crate::store::{Store, StoreError, StoredToken};
+use crate::webpush::vapid::{self, AfterRefusal, SignError, TokenTimes, VapidToken};
+
+/// Tokens that are kept in memory; beyond it those that are due go first, then all.
+const TOKENS_MAX: usize = 16_384;
+
+type Key = (ApplicationId, VapidKeyId, OriginId);
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// The application has no such key (any more).
+    #[error("the VAPID key is not there")]
+    NoKey,
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    current: RwLock<HashMap<Key, Arc<VapidToken>>>,
+    /// One signature at a time: racing attempts of a new origin must not sign twice.
+    signing: Mutex<()>,
+}
+
+impl Tokens {
+    /// With those that the store kept.
+    pub(crate) async fn load(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        applications: &HashMap<ApplicationId, Arc<Application>>,
+    ) -> Result<Self, StoreError> {
+        let mut current = HashMap::new();
+        for stored in store.vapid_tokens().await? {
+            let key = applications.get(&stored.application).and_then(|of| of.vapid_key(stored.key));
+            let origin = Origin::parse(&stored.origin);
+            let (Some(key), Some(origin)) = (key, origin) else { continue };
+            let times = TokenTimes { issued: stored.issued, expires: stored.expires, extra: stored.extra };
+            let origin = store.intern_origin(&origin).await?.id;
+            if let Ok(token) = VapidToken::restore(stored.jwt, key.public, times) {
+                current.insert((stored.application, stored.key, origin), Arc::new(token));
+            }
+        }
+        Ok(Self { store, clock, current: RwLock::new(current), signing: Mutex::new(()) })
+    }
+
+    /// The token to use now.
+    pub(crate) async fn get(
+        &self,
+        application: &Application,
+        key: VapidKeyId,
+        origin: (OriginId, &Origin),
+    ) -> Result<Arc<VapidToken>, TokenError> {
+        let cached = || self.cached((application.id, key, origin.0));
+        let fresh = |token: &Arc<VapidToken>| !token.times().is_due(self.clock.now());
+        if let Some(token) = cached().filter(fresh) {
+            return Ok(token);
+        }
+        let _signing = self.signing.lock().await;
+        if let Some(token) = cached().filter(fresh) {
+            return Ok(token);
+        }
+        self.sign(application, key, origin, TokenTimes::signed(self.clock.now())).await
+    }
+
+    /// What to try after `refused` was refused; `None`: the credentials are refused for good.
+    pub(crate) async fn after_refusal(
+        &self,
+        application: &Application,
+        key: VapidKeyId,
+        origin: (OriginId, &Origin),
+        refused: &VapidToken,
+    ) -> Result<Option<Arc<VapidToken>>, TokenError> {
+        let _signing = self.signing.lock().await;
+        let Some(current) = self.cached((application.id, key, origin.0)) else {
+            return Ok(None);
+        };
+        match current.times().after_refusal(refused.times(), self.clock.now()) {
+            AfterRefusal::TryCurrent => Ok(Some(current)),
+            AfterRefusal::Sign(times) => self.sign(application, key, origin, times).await.map(Some),
+            AfterRefusal::GiveUp => Ok(None),
+        }
+    }
+
+    fn cached(&self, key: Key) -> Option<Arc<VapidToken>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    async fn sign(
+        &self,
+        application: &Application,
+        key: VapidKeyId,
+        (origin_id, origin): (OriginId, &Origin),
+        times: TokenTimes,
+    ) -> Result<Arc<VapidToken>, TokenError> {
+        let pair = application.vapid_key(key).ok_or(TokenError::NoKey)?;
+        let token = Arc::new(vapid::sign(pair, origin, &application.contact, times)?);
+        let stored = StoredToken {
+            application: application.id,
+            key,
+            origin: origin.as_str().to_owned(),
+            issued: times.issued,
+            expires: times.expires,
+            extra: times.extra,
+            jwt: token.expose().to_owned(),
+        };
+        self.store.put_vapid_token(stored).await?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.len() >= TOKENS_MAX {
+            let now = self.clock.now();
+            current.retain(|_, token| !token.times().is_due(now));
+            if current.len() >= TOKENS_MAX {
+                current.clear();
+            }
+        }
+        current.insert((application.id, key, origin_id), Arc::clone(&token));
+        Ok(token)
+    }
+}
