@@ -3,6 +3,7 @@
 pub mod api;
 pub mod domain;
 pub mod engine;
+pub mod observe;
 pub mod proto;
 pub mod sandbox;
 pub mod store;
