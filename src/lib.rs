@@ -4,6 +4,7 @@ pub mod api;
 pub mod domain;
 pub mod engine;
 pub mod proto;
+pub mod sandbox;
 pub mod store;
 pub mod transport;
 pub mod webpush;

@@ -17,6 +17,7 @@
 //!
 //! No type of a backend crosses this line, and nothing here assumes that only one process uses the store.
 
+pub mod kv;
 pub mod types;
 
 use async_trait::async_trait;

@@ -1,0 +1,166 @@
+//! The JSON of the control API, for whoever serves it and whoever calls it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fault, FaultShares};
+
+/// `GET /`: what the sandbox is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// `scheme://host:port` of every endpoint, and the `aud` that VAPID tokens must have.
+    pub push_origin: String,
+    /// `strict` or `mozilla`.
+    pub profile: String,
+    /// Largest body it takes, in octets.
+    pub body_octets_max: usize,
+}
+
+/// `POST /groups`: a group of synthetic subscribers to make.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGroup {
+    /// How many, at least one.
+    pub count: u32,
+    /// The VAPID public key that they subscribe with, as `pushManager.subscribe` takes it: an uncompressed point in
+    /// base64url. Without one, anybody who has an endpoint may send to it.
+    #[serde(default)]
+    pub application_server_key: Option<String>,
+    /// The one content encoding that they understand, `aes128gcm` (the default) or `aesgcm`.
+    #[serde(default)]
+    pub content_encoding: Option<String>,
+    /// Who of them has which fault.
+    #[serde(default)]
+    pub faults: FaultShares,
+    /// Makes keys, endpoints' tokens and the choice of faults repeatable; random without. Whoever knows it knows the
+    /// private keys.
+    #[serde(default)]
+    pub seed: Option<String>,
+}
+
+impl fmt::Debug for NewGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewGroup")
+            .field("count", &self.count)
+            .field("content_encoding", &self.content_encoding)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A group as it stands: the answer to `POST /groups` and `GET /groups/{group}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// Its number, from 1 on.
+    pub group: u32,
+    /// How many subscribers it has; they are numbered from 0 on.
+    pub count: u32,
+    /// What they understand.
+    pub content_encoding: String,
+    /// Who has which fault.
+    pub faults: FaultShares,
+    /// Messages answered 201.
+    pub accepted: u64,
+    /// How many of them the log left out because the sandbox remembers no more.
+    pub received_left_out: u64,
+}
+
+/// A line of `GET /groups/{group}/received`: one message that was answered 201.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivedLine {
+    /// Rises with every 201 of the sandbox.
+    pub sequence: u64,
+    /// The subscriber's number within the group: its line in `GET /groups/{group}/subscriptions`, from 0 on.
+    pub index: u32,
+    /// Of the decrypted plaintext, in lower-case hex; null when it could not be decrypted.
+    pub sha256: Option<String>,
+    /// Length of the plaintext; null when it could not be decrypted.
+    pub octets: Option<u32>,
+    /// Why it could not be decrypted.
+    pub error: Option<String>,
+    /// What was granted, in seconds.
+    pub ttl: u32,
+    /// null where the profile does not read it.
+    pub urgency: Option<String>,
+    /// The `Topic` header.
+    pub topic: Option<String>,
+    /// The content encoding; null for a message without a body.
+    pub encoding: Option<String>,
+    /// Always 201.
+    pub status: u16,
+    /// Microseconds since 1970.
+    pub time_micros: u64,
+}
+
+/// The last line of `GET /groups/{group}/received`, if lines are missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivedLeftOut {
+    /// How many.
+    pub left_out: u64,
+}
+
+/// A line of `GET /groups/{group}/faults`: a subscriber with a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultLine {
+    /// The subscriber's number within the group.
+    pub index: u32,
+    /// What it has.
+    pub fault: Fault,
+}
+
+/// `GET /counts`: everything since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Answers by status; those that there were.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Refusals by reason; those that there were. The reasons `fault_…` are faults.
+    pub refusals: BTreeMap<String, u64>,
+    /// Messages answered 201 that could not be decrypted.
+    pub decrypt_failures: u64,
+    /// Messages answered 201 whose plaintext the same subscriber received before, among the last messages that the
+    /// sandbox remembers. Who sends the same text twice on purpose is counted too.
+    pub duplicates: u64,
+    /// Messages answered 201 that no log has a line for.
+    pub received_left_out: u64,
+    /// To the push listener.
+    pub connections: Gauge,
+    /// To the push listener, which are its HTTP/2 streams too.
+    pub requests: Gauge,
+}
+
+/// What opens and closes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gauge {
+    /// Open now.
+    pub open: u64,
+    /// Most that were open at once.
+    pub peak: u64,
+    /// All.
+    pub total: u64,
+}
+
+/// What a refused call of the control API answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlError {
+    /// What is wrong.
+    pub error: String,
+}
+
+/// What a browser's `JSON.stringify(subscription)` gives; a line of `GET /groups/{group}/subscriptions`. Its members are
+/// secrets, so it has no `Debug`.
+#[derive(Serialize)]
+pub(crate) struct PushSubscriptionJson {
+    pub(crate) endpoint: String,
+    #[serde(rename = "expirationTime")]
+    pub(crate) expiration_time: Option<u64>,
+    pub(crate) keys: PushSubscriptionKeysJson,
+}
+
+/// See [`PushSubscriptionJson`].
+#[derive(Serialize)]
+pub(crate) struct PushSubscriptionKeysJson {
+    pub(crate) p256dh: String,
+    pub(crate) auth: String,
+}

@@ -1,0 +1,272 @@
+//! Reading an audience in pieces: lists by position; topics and everyone by merging scans in the order of ids.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::backend::Order;
+use super::cursor::Cursor;
+use super::index;
+use super::keys::{self, KeyRange};
+use super::records::Record as _;
+use super::records::message::{AudienceKind, ListValue, OpenValue};
+use super::records::subscription::{MemberValue, TargetValue, TopicValue};
+use super::subscriptions::of_user;
+use super::transaction::{Reader, Rows, Scan};
+use crate::domain::{ApplicationId, MessageId, SubscriptionId, SubscriptionState, Timestamp};
+use crate::store::{AudienceChunk, Missing, StoreError};
+
+/// Rows that one piece reads at most, whatever comes of them.
+const CHUNK_ROWS: usize = 8_192;
+/// Rows that a merge fetches at once of each of its scans.
+const MERGE_ROWS_MIN: usize = 16;
+
+/// See [`crate::store::Store::audience`].
+pub(crate) fn read(
+    reader: &Reader,
+    application: ApplicationId,
+    message: MessageId,
+    cursor: &[u8],
+    limit: usize,
+) -> Result<AudienceChunk, StoreError> {
+    let open: Option<OpenValue> = reader.record(&keys::open(application, message))?;
+    let open = open.ok_or(StoreError::NotFound)?;
+    let piece = Piece {
+        reader,
+        application,
+        message,
+        accepted: open.header()?.created(),
+        cursor: Cursor::decode(cursor)?,
+        limit: limit.max(1),
+        chunk: AudienceChunk { cursor: cursor.to_vec(), ..AudienceChunk::default() },
+    };
+    match open.audience_kind()? {
+        AudienceKind::Resolved => Ok(AudienceChunk { done: true, ..piece.chunk }),
+        AudienceKind::Subscriptions => piece.listed(open.lists, Piece::listed_subscription),
+        AudienceKind::Users => piece.listed(open.lists, Piece::listed_user),
+        AudienceKind::All => piece.merge(&[(Membership::Everyone, keys::subscriptions(application))]),
+        AudienceKind::Topics => {
+            let mut scans = Vec::new();
+            for name in &open.topics {
+                if let Some(topic) = index::topic(reader, application, name)? {
+                    scans.push((Membership::Topic, keys::topic_members(application, topic)));
+                }
+            }
+            piece.merge(&scans)
+        }
+    }
+}
+
+struct Piece<'a> {
+    reader: &'a Reader,
+    application: ApplicationId,
+    message: MessageId,
+    /// Who joined later is not part of it.
+    accepted: Timestamp,
+    cursor: Cursor,
+    limit: usize,
+    chunk: AudienceChunk,
+}
+
+/// What a list goes on with after an entry.
+enum Next {
+    Entry,
+    /// The same user, after this subscription.
+    SameUser(SubscriptionId),
+}
+
+impl Piece<'_> {
+    fn is_full(&self) -> bool {
+        self.chunk.targets.len() + self.chunk.missing.len() >= self.limit
+    }
+
+    fn listed(
+        mut self,
+        lists: u32,
+        add: impl Fn(&mut Self, &[u8], Option<SubscriptionId>) -> Result<Next, StoreError>,
+    ) -> Result<AudienceChunk, StoreError> {
+        let (mut row, mut entry, mut after) = match self.cursor {
+            Cursor::Listed { row, entry, after } => (row, entry, after),
+            Cursor::Start | Cursor::Member(_) => (0, 0, None),
+        };
+        while row < lists {
+            let list = self.reader.record::<ListValue>(&keys::list(self.message, row));
+            let list = self.reader.readable(list)?.flatten().unwrap_or_default();
+            while let Some(name) = list.entries.get(entry as usize) {
+                if self.is_full() {
+                    self.chunk.cursor = Cursor::Listed { row, entry, after }.encode();
+                    return Ok(self.chunk);
+                }
+                match add(&mut self, name, after)? {
+                    Next::Entry => (entry, after) = (entry + 1, None),
+                    Next::SameUser(user_last) => after = Some(user_last),
+                }
+            }
+            (row, entry, after) = (row + 1, 0, None);
+        }
+        self.chunk.cursor = Cursor::Listed { row, entry, after }.encode();
+        self.chunk.done = true;
+        Ok(self.chunk)
+    }
+
+    /// One that was listed is a target also when it is disabled, which its event will tell.
+    fn listed_subscription(
+        &mut self,
+        name: &[u8],
+        _after: Option<SubscriptionId>,
+    ) -> Result<Next, StoreError> {
+        let id = SubscriptionId(name.try_into().map_err(|_| StoreError::Corrupt(ListValue::KIND))?);
+        match self.reader.readable(index::target(self.reader, self.application, id))?.flatten() {
+            Some(target) => self.chunk.targets.push(target),
+            None => self.chunk.missing.push(Missing::Subscription(id)),
+        }
+        Ok(Next::Entry)
+    }
+
+    fn listed_user(&mut self, name: &[u8], after: Option<SubscriptionId>) -> Result<Next, StoreError> {
+        let user = std::str::from_utf8(name).map_err(|_| StoreError::Corrupt(ListValue::KIND))?;
+        let mut found = after.is_some();
+        for subscription in of_user(self.reader, self.application, user, after) {
+            let subscription = subscription?;
+            if subscription.created > self.accepted {
+                continue;
+            }
+            let id = subscription.target.id;
+            found = true;
+            self.chunk.targets.push(subscription.target);
+            if self.is_full() {
+                return Ok(Next::SameUser(id));
+            }
+        }
+        if !found {
+            self.chunk.missing.push(Missing::User(user.to_owned()));
+        }
+        Ok(Next::Entry)
+    }
+
+    /// Walks several scans as one, in the order of ids, each subscription once.
+    fn merge(mut self, ranges: &[(Membership, KeyRange)]) -> Result<AudienceChunk, StoreError> {
+        let start = match self.cursor {
+            Cursor::Member(id) => Some(id),
+            Cursor::Start | Cursor::Listed { .. } => None,
+        };
+        let piece = (self.limit / ranges.len().max(1)).clamp(MERGE_ROWS_MIN, CHUNK_ROWS);
+        let mut scans: Vec<_> = ranges
+            .iter()
+            .map(|(membership, range)| {
+                let range = match start {
+                    // The id is the end of the key, the prefix its start.
+                    Some(id) => range.clone().after(&[&range.from[..], &id.0].concat()),
+                    None => range.clone(),
+                };
+                (*membership, self.reader.scan_by(range, Order::Ascending, piece))
+            })
+            .collect();
+        let mut heads = BinaryHeap::new();
+        let mut to_advance: Vec<usize> = (0..scans.len()).collect();
+        let mut rows = 0;
+        loop {
+            if self.is_full() || rows >= CHUNK_ROWS {
+                return Ok(self.chunk);
+            }
+            for scan in to_advance.drain(..) {
+                let (membership, rows) = &mut scans[scan];
+                if let Some(member) = membership.next(self.reader, rows)? {
+                    heads.push(Head { id: Reverse(member.id), scan, member });
+                }
+            }
+            let Some(Head { id: Reverse(id), scan, member: mut joined }) = heads.pop() else {
+                self.chunk.done = true;
+                return Ok(self.chunk);
+            };
+            to_advance.push(scan);
+            while let Some(same) = heads.peek().filter(|head| head.id.0 == id).map(|head| head.scan) {
+                to_advance.push(same);
+                if let Some(Head { member, .. }) = heads.pop() {
+                    joined.since = joined.since.min(member.since);
+                    joined.target = joined.target.or(member.target);
+                }
+            }
+            rows += to_advance.len();
+            self.chunk.cursor = Cursor::Member(id).encode();
+            self.add(joined)?;
+        }
+    }
+
+    fn add(&mut self, joined: Member) -> Result<(), StoreError> {
+        if joined.since > self.accepted {
+            return Ok(());
+        }
+        let target = match joined.target {
+            Some(target) => self.reader.readable(target.into_target(joined.id, false))?,
+            None => self.reader.readable(index::target(self.reader, self.application, joined.id))?.flatten(),
+        };
+        self.chunk.targets.extend(target.filter(|target| target.state == SubscriptionState::Active));
+        Ok(())
+    }
+}
+
+/// Which rows a scan has.
+#[derive(Clone, Copy)]
+enum Membership {
+    Everyone,
+    Topic,
+}
+
+/// One row of a scan.
+struct Member {
+    id: SubscriptionId,
+    since: Timestamp,
+    target: Option<TargetValue>,
+}
+
+impl Membership {
+    fn next(self, reader: &Reader, rows: &mut Scan) -> Result<Option<Member>, StoreError> {
+        for row in rows {
+            let (key, value) = row?;
+            let Some(id) = keys::subscription_of(&key) else { continue };
+            let member = match self {
+                Self::Everyone => MemberValue::from_value(&value).map(|value| Member {
+                    id,
+                    since: value.created(),
+                    target: value.target,
+                }),
+                Self::Topic => TopicValue::from_value(&value).map(|value| Member {
+                    id,
+                    since: Timestamp::from_micros(value.since),
+                    target: value.target,
+                }),
+            };
+            if let Some(member) = reader.readable(member)? {
+                return Ok(Some(member));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The next row of a scan; the smallest id is the greatest head.
+struct Head {
+    id: Reverse<SubscriptionId>,
+    scan: usize,
+    member: Member,
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, self.scan) == (other.id, other.scan)
+    }
+}
+
+impl Eq for Head {}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.id, self.scan).cmp(&(other.id, other.scan))
+    }
+}

@@ -1,0 +1,67 @@
+//! Recording outcomes.
+
+use super::keys;
+use super::recording::Recording;
+use super::records::page::HeadValue;
+use super::transaction::Rows;
+use super::writer::{TRANSACTION_ROWS, Writer};
+use crate::domain::MessageId;
+use crate::store::{Commit, PageCommit, StoreError};
+
+impl Writer {
+    /// See [`crate::store::Store::commit`]. Pages share transactions of about [`TRANSACTION_ROWS`].
+    pub(crate) fn commit(&mut self, commit: &Commit) -> Result<Vec<MessageId>, StoreError> {
+        let mut ended = Vec::new();
+        let mut recording = Recording::new(self.begin(), commit.application);
+        for message in &commit.messages {
+            for page in &message.pages {
+                record(&mut recording, message.message, page)?;
+                if recording.rows() >= TRANSACTION_ROWS {
+                    ended.extend(recording.finish(self)?);
+                    recording = Recording::new(self.begin(), commit.application);
+                }
+            }
+        }
+        ended.extend(recording.finish(self)?);
+        Ok(ended)
+    }
+}
+
+/// Records what happened on one page. A page that is settled already stays as it is: each delivery ends once.
+fn record(recording: &mut Recording, message: MessageId, page: &PageCommit) -> Result<(), StoreError> {
+    let key = page.update.key;
+    let transaction = &mut recording.transaction;
+    let Some(head) = transaction.record::<HeadValue>(&keys::head(key))? else {
+        tracing::warn!(message = %key.message, page = key.number, "outcomes for a settled page are dropped");
+        return Ok(());
+    };
+    let new = head.updated(&page.update.entries, page.update.due);
+    let terminal = page.events.iter().filter(|event| event.state.is_terminal()).count();
+    let settled = new.settled_since(&head).map(|settled| settled as usize);
+    let retrying_change = i64::from(new.retrying()) - i64::from(head.retrying());
+    // Counters that went wrong once would never reconcile: the message would end early or not at all.
+    if key.message != message
+        || page.update.entries.len() != head.entries()
+        || settled != Some(terminal)
+        || retrying_change != i64::from(page.retrying_change)
+    {
+        tracing::error!(
+            message = %message, page = key.number, terminal, ?settled, retrying_change,
+            "a commit's events do not match the new state of its page"
+        );
+        return Err(StoreError::Corrupt("page commit"));
+    }
+    if new.settled() as usize == new.entries() {
+        transaction.remove(keys::head(key));
+        transaction.remove(keys::page(key));
+    } else {
+        transaction.put(keys::head(key), &new);
+    }
+    if page.events.is_empty() && page.retrying_change == 0 {
+        return Ok(());
+    }
+    let recorded = recording.message(message)?;
+    recorded.state.retrying = recorded.state.retrying.saturating_add_signed(page.retrying_change);
+    page.events.iter().for_each(|event| recorded.event(event));
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! A subscription's rows: the record itself and the indexes by endpoint, user and topic, with their counters. They change
+//! together, in one transaction, and only here.
+
+use super::applications::next_number;
+use super::keys::{self, TopicId};
+use super::records::subscription::{
+    MemberValue, SubscriptionReference, SubscriptionValue, TargetValue, TopicValue,
+};
+use super::records::{Mark, Number};
+use super::transaction::{Rows, Transaction};
+use crate::domain::{ApplicationId, Endpoint, Subscription, SubscriptionId, Target, Timestamp};
+use crate::store::StoreError;
+
+/// Topic rows of a subscription with more topics than this have no copy of its target: copies cost space and writes.
+const COPIES_MAX: usize = 4;
+
+/// One subscription.
+pub(crate) fn find(
+    rows: &impl Rows,
+    application: ApplicationId,
+    id: SubscriptionId,
+) -> Result<Option<Subscription>, StoreError> {
+    let value: Option<SubscriptionValue> = rows.record(&keys::subscription(application, id))?;
+    value.map(|value| value.into_subscription(id)).transpose()
+}
+
+/// One subscription, by its endpoint.
+pub(crate) fn find_by_endpoint(
+    rows: &impl Rows,
+    application: ApplicationId,
+    endpoint: &Endpoint,
+) -> Result<Option<Subscription>, StoreError> {
+    let key = keys::endpoint(application, endpoint.expose());
+    let Some(reference) = rows.record::<SubscriptionReference>(&key)? else { return Ok(None) };
+    let found = find(rows, application, reference.id()?)?;
+    // The key is a hash.
+    Ok(found.filter(|subscription| subscription.target.endpoint == *endpoint))
+}
+
+/// What an attempt needs of one subscription.
+pub(crate) fn target(
+    rows: &impl Rows,
+    application: ApplicationId,
+    id: SubscriptionId,
+) -> Result<Option<Target>, StoreError> {
+    Ok(member(rows, application, id)?.map(|(target, _)| target))
+}
+
+/// What an attempt needs of one subscription, and since when it has been part of "everyone".
+pub(crate) fn member(
+    rows: &impl Rows,
+    application: ApplicationId,
+    id: SubscriptionId,
+) -> Result<Option<(Target, Timestamp)>, StoreError> {
+    let Some(value) = rows.record::<MemberValue>(&keys::subscription(application, id))? else {
+        return Ok(None);
+    };
+    let created = value.created();
+    Ok(Some((value.into_target(id)?, created)))
+}
+
+/// A topic's number, if any subscription ever had it.
+pub(crate) fn topic(
+    rows: &impl Rows,
+    application: ApplicationId,
+    name: &str,
+) -> Result<Option<TopicId>, StoreError> {
+    let number: Option<Number> = rows.record(&keys::topic_name(application, name))?;
+    number.map(|number| number.narrow().map(TopicId)).transpose()
+}
+
+fn intern_topic(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    name: &str,
+) -> Result<TopicId, StoreError> {
+    if let Some(topic) = topic(transaction, application, name)? {
+        return Ok(topic);
+    }
+    let number = next_number(transaction, keys::last_topic(application))?;
+    transaction.put(keys::topic_name(application, name), &Number::new(number));
+    Ok(TopicId(number))
+}
+
+/// How many subscriptions have a topic.
+pub(crate) fn count(rows: &impl Rows, application: ApplicationId, topic: TopicId) -> Result<u64, StoreError> {
+    let number: Option<Number> = rows.record(&keys::count(application, topic))?;
+    Ok(number.unwrap_or_default().value)
+}
+
+fn change_count(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    topic: TopicId,
+    change: i64,
+) -> Result<(), StoreError> {
+    let count = count(transaction, application, topic)?;
+    transaction.put(keys::count(application, topic), &Number::new(count.saturating_add_signed(change)));
+    Ok(())
+}
+
+/// Writes a subscription in place of what it was.
+pub(crate) fn store(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    old: Option<&Subscription>,
+    new: &Subscription,
+) -> Result<(), StoreError> {
+    let id = new.target.id;
+    transaction.put(keys::subscription(application, id), &SubscriptionValue::new(new));
+    if old.is_none() {
+        change_count(transaction, application, TopicId::EVERYONE, 1)?;
+    }
+    if old.is_none_or(|old| old.target.endpoint != new.target.endpoint) {
+        remove_endpoint(transaction, application, old);
+        let key = keys::endpoint(application, new.target.endpoint.expose());
+        transaction.put(key, &SubscriptionReference::new(id));
+    }
+    if old.is_none_or(|old| old.target.user_id != new.target.user_id) {
+        remove_user(transaction, application, old);
+        if !new.target.user_id.is_empty() {
+            transaction.put(keys::user(application, &new.target.user_id, id), &Mark {});
+        }
+    }
+    for name in old.iter().flat_map(|old| old.topics.keys()).filter(|name| !new.topics.contains_key(*name)) {
+        leave_topic(transaction, application, id, name)?;
+    }
+    let copies = |subscription: &Subscription| subscription.topics.len() <= COPIES_MAX;
+    let target = copies(new).then(|| TargetValue::new(&new.target));
+    for (name, since) in &new.topics {
+        let was = old.and_then(|old| old.topics.get(name));
+        let same_copy = old
+            .is_some_and(|old| copies(old) == copies(new) && (target.is_none() || old.target == new.target));
+        if was == Some(since) && same_copy {
+            continue;
+        }
+        let topic = intern_topic(transaction, application, name)?;
+        let row = TopicValue { since: since.as_micros(), target: target.clone() };
+        transaction.put(keys::topic(application, topic, id), &row);
+        if was.is_none() {
+            change_count(transaction, application, topic, 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a subscription.
+pub(crate) fn remove(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    old: &Subscription,
+) -> Result<(), StoreError> {
+    transaction.remove(keys::subscription(application, old.target.id));
+    change_count(transaction, application, TopicId::EVERYONE, -1)?;
+    remove_endpoint(transaction, application, Some(old));
+    remove_user(transaction, application, Some(old));
+    for name in old.topics.keys() {
+        leave_topic(transaction, application, old.target.id, name)?;
+    }
+    Ok(())
+}
+
+fn remove_endpoint(transaction: &mut Transaction, application: ApplicationId, old: Option<&Subscription>) {
+    if let Some(old) = old {
+        transaction.remove(keys::endpoint(application, old.target.endpoint.expose()));
+    }
+}
+
+fn remove_user(transaction: &mut Transaction, application: ApplicationId, old: Option<&Subscription>) {
+    if let Some(old) = old.filter(|old| !old.target.user_id.is_empty()) {
+        transaction.remove(keys::user(application, &old.target.user_id, old.target.id));
+    }
+}
+
+fn leave_topic(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    id: SubscriptionId,
+    name: &str,
+) -> Result<(), StoreError> {
+    if let Some(topic) = topic(transaction, application, name)? {
+        transaction.remove(keys::topic(application, topic, id));
+        change_count(transaction, application, topic, -1)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,419 @@
+//! Every key of the store, and nothing else. The first octet is the kind of record; numbers are big-endian, so that the
+//! order of keys is the order of numbers; ranges have exclusive upper bounds. `docs/storage.md` has the table of all
+//! kinds with what they hold.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::{ApplicationId, MessageId, OriginId, SubscriptionId, Timestamp, VapidKeyId};
+use crate::store::PageKey;
+
+/// The kinds of records. 0x00 and 0xff are not to be used: bounds need room on both sides.
+mod kind {
+    pub(super) const APPLICATION: u8 = 0x01;
+    pub(super) const APPLICATION_NAME: u8 = 0x02;
+    pub(super) const VAPID_KEY: u8 = 0x03;
+    pub(super) const VAPID_TOKEN: u8 = 0x04;
+    pub(super) const META: u8 = 0x05;
+    pub(super) const SEQUENCE: u8 = 0x06;
+    pub(super) const REAPER: u8 = 0x07;
+    pub(super) const SUBSCRIPTION: u8 = 0x10;
+    pub(super) const TOPIC: u8 = 0x11;
+    pub(super) const USER: u8 = 0x12;
+    pub(super) const ENDPOINT: u8 = 0x13;
+    pub(super) const COUNT: u8 = 0x14;
+    pub(super) const TOPIC_NAME: u8 = 0x15;
+    pub(super) const LAST_TOPIC: u8 = 0x16;
+    pub(super) const ORIGIN: u8 = 0x18;
+    pub(super) const ORIGIN_TEXT: u8 = 0x19;
+    pub(super) const OPEN: u8 = 0x30;
+    pub(super) const LIST: u8 = 0x31;
+    pub(super) const STATE: u8 = 0x32;
+    pub(super) const DONE: u8 = 0x33;
+    pub(super) const REQUEST: u8 = 0x34;
+    pub(super) const FINISHED: u8 = 0x35;
+    pub(super) const PAGE: u8 = 0x40;
+    pub(super) const HEAD: u8 = 0x41;
+    pub(super) const SEGMENT: u8 = 0x50;
+    pub(super) const FEED: u8 = 0x51;
+    pub(super) const TIME: u8 = 0x52;
+}
+
+/// A topic's number within its application. 0 stands for everyone and is never given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TopicId(pub(crate) u32);
+
+impl TopicId {
+    /// In counters: all subscriptions of the application.
+    pub(crate) const EVERYONE: Self = Self(0);
+}
+
+/// Keys from `from` up to, but without, `to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key that is in it.
+    pub from: Vec<u8>,
+    /// The first key that is not in it any more.
+    pub to: Vec<u8>,
+}
+
+impl KeyRange {
+    /// All keys that start with `prefix`, which is not all 0xff.
+    fn prefix(prefix: &[u8]) -> Self {
+        let mut to = prefix.to_vec();
+        while let Some(last) = to.pop() {
+            if last < u8::MAX {
+                to.push(last + 1);
+                break;
+            }
+        }
+        Self { from: prefix.to_vec(), to }
+    }
+
+    /// What of it comes after `key`.
+    pub(crate) fn after(mut self, key: &[u8]) -> Self {
+        let mut from = key.to_vec();
+        from.push(0);
+        self.from = self.from.max(from);
+        self
+    }
+
+    /// What of it comes before `key`.
+    pub(crate) fn before(mut self, key: &[u8]) -> Self {
+        self.to = self.to.min(key.to_vec());
+        self
+    }
+
+    /// What of it is not before `key`.
+    pub(crate) fn starting_at(mut self, key: &[u8]) -> Self {
+        self.from = self.from.max(key.to_vec());
+        self
+    }
+}
+
+fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(kind);
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// The first half of SHA-256: names that are too long or too secret for a key.
+fn hash(parts: &[&[u8]]) -> [u8; 16] {
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update(part);
+    }
+    let mut half = [0; 16];
+    half.copy_from_slice(&sha.finalize()[..16]);
+    half
+}
+
+fn app(application: ApplicationId) -> [u8; 4] {
+    application.0.to_be_bytes()
+}
+
+/// An array out of the octets of a key from `at` on; `None` when they are not there.
+fn part<const N: usize>(key: &[u8], at: usize) -> Option<[u8; N]> {
+    key.get(at..at + N)?.try_into().ok()
+}
+
+// ------------------------------------------------------------------------------------------- applications and keys
+
+pub(crate) fn application(id: ApplicationId) -> Vec<u8> {
+    key(kind::APPLICATION, &[&app(id)])
+}
+
+pub(crate) fn applications() -> KeyRange {
+    KeyRange::prefix(&[kind::APPLICATION])
+}
+
+pub(crate) fn application_of(key: &[u8]) -> Option<ApplicationId> {
+    part(key, 1).map(|id| ApplicationId(u32::from_be_bytes(id)))
+}
+
+pub(crate) fn application_name(name: &str) -> Vec<u8> {
+    key(kind::APPLICATION_NAME, &[name.as_bytes()])
+}
+
+pub(crate) fn vapid_key(application: ApplicationId, id: VapidKeyId) -> Vec<u8> {
+    key(kind::VAPID_KEY, &[&app(application), &id.0.to_be_bytes()])
+}
+
+pub(crate) fn vapid_keys(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::VAPID_KEY, &[&app(application)]))
+}
+
+/// The VAPID key that a key of `vapid_keys` or `vapid_tokens` belongs to.
+pub(crate) fn vapid_key_of(key: &[u8]) -> Option<VapidKeyId> {
+    part(key, 5).map(|id| VapidKeyId(u16::from_be_bytes(id)))
+}
+
+pub(crate) fn vapid_token(application: ApplicationId, id: VapidKeyId, origin: &str) -> Vec<u8> {
+    key(kind::VAPID_TOKEN, &[&app(application), &id.0.to_be_bytes(), &hash(&[origin.as_bytes()])])
+}
+
+pub(crate) fn vapid_tokens() -> KeyRange {
+    KeyRange::prefix(&[kind::VAPID_TOKEN])
+}
+
+pub(crate) fn meta(name: &str) -> Vec<u8> {
+    key(kind::META, &[name.as_bytes()])
+}
+
+pub(crate) fn secret(name: &str) -> Vec<u8> {
+    key(kind::META, &[b"secret/", name.as_bytes()])
+}
+
+/// The last sequence number that an application has used.
+pub(crate) fn sequence(application: ApplicationId) -> Vec<u8> {
+    key(kind::SEQUENCE, &[&app(application)])
+}
+
+pub(crate) fn sequences() -> KeyRange {
+    KeyRange::prefix(&[kind::SEQUENCE])
+}
+
+pub(crate) fn reaper(application: ApplicationId) -> Vec<u8> {
+    key(kind::REAPER, &[&app(application)])
+}
+
+// ------------------------------------------------------------------------------------------- subscriptions
+
+pub(crate) fn subscription(application: ApplicationId, id: SubscriptionId) -> Vec<u8> {
+    key(kind::SUBSCRIPTION, &[&app(application), &id.0])
+}
+
+pub(crate) fn subscriptions(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::SUBSCRIPTION, &[&app(application)]))
+}
+
+pub(crate) fn topic(application: ApplicationId, topic: TopicId, id: SubscriptionId) -> Vec<u8> {
+    key(kind::TOPIC, &[&app(application), &topic.0.to_be_bytes(), &id.0])
+}
+
+pub(crate) fn topic_members(application: ApplicationId, topic: TopicId) -> KeyRange {
+    KeyRange::prefix(&key(kind::TOPIC, &[&app(application), &topic.0.to_be_bytes()]))
+}
+
+pub(crate) fn user(application: ApplicationId, user: &str, id: SubscriptionId) -> Vec<u8> {
+    key(kind::USER, &[&app(application), &hash(&[user.as_bytes()]), &id.0])
+}
+
+pub(crate) fn user_subscriptions(application: ApplicationId, user: &str) -> KeyRange {
+    KeyRange::prefix(&key(kind::USER, &[&app(application), &hash(&[user.as_bytes()])]))
+}
+
+/// The subscription that a key of `subscriptions`, `topic_members` or `user_subscriptions` ends with.
+pub(crate) fn subscription_of(key: &[u8]) -> Option<SubscriptionId> {
+    part(key, key.len().checked_sub(16)?).map(SubscriptionId)
+}
+
+/// Hashed, so that no endpoint stands in a key; who finds one compares the endpoint itself.
+pub(crate) fn endpoint(application: ApplicationId, endpoint: &str) -> Vec<u8> {
+    key(kind::ENDPOINT, &[&hash(&[&app(application), endpoint.as_bytes()])])
+}
+
+pub(crate) fn count(application: ApplicationId, topic: TopicId) -> Vec<u8> {
+    key(kind::COUNT, &[&app(application), &topic.0.to_be_bytes()])
+}
+
+pub(crate) fn topic_name(application: ApplicationId, name: &str) -> Vec<u8> {
+    key(kind::TOPIC_NAME, &[&app(application), name.as_bytes()])
+}
+
+/// The last topic number that an application has given.
+pub(crate) fn last_topic(application: ApplicationId) -> Vec<u8> {
+    key(kind::LAST_TOPIC, &[&app(application)])
+}
+
+pub(crate) fn origin(id: OriginId) -> Vec<u8> {
+    key(kind::ORIGIN, &[&id.0.to_be_bytes()])
+}
+
+pub(crate) fn origins() -> KeyRange {
+    KeyRange::prefix(&[kind::ORIGIN])
+}
+
+pub(crate) fn origin_of(key: &[u8]) -> Option<OriginId> {
+    part(key, 1).map(|id| OriginId(u32::from_be_bytes(id)))
+}
+
+pub(crate) fn origin_text(text: &str) -> Vec<u8> {
+    key(kind::ORIGIN_TEXT, &[&hash(&[text.as_bytes()])])
+}
+
+/// A number from the hash of a text, the same in every process.
+pub(crate) fn share_of(text: &str, shares: u16) -> u16 {
+    let hash = hash(&[text.as_bytes()]);
+    u16::from_be_bytes([hash[0], hash[1]]) % shares
+}
+
+// ------------------------------------------------------------------------------------------- messages
+
+pub(crate) fn open(application: ApplicationId, message: MessageId) -> Vec<u8> {
+    key(kind::OPEN, &[&app(application), &message.0])
+}
+
+pub(crate) fn all_open() -> KeyRange {
+    KeyRange::prefix(&[kind::OPEN])
+}
+
+pub(crate) fn opens(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::OPEN, &[&app(application)]))
+}
+
+/// The message that a key of `opens` or `dones` ends with.
+pub(crate) fn message_of(key: &[u8]) -> Option<MessageId> {
+    part(key, key.len().checked_sub(16)?).map(MessageId)
+}
+
+pub(crate) fn list(message: MessageId, row: u32) -> Vec<u8> {
+    key(kind::LIST, &[&message.0, &row.to_be_bytes()])
+}
+
+pub(crate) fn state(application: ApplicationId, message: MessageId) -> Vec<u8> {
+    key(kind::STATE, &[&app(application), &message.0])
+}
+
+pub(crate) fn done(application: ApplicationId, message: MessageId) -> Vec<u8> {
+    key(kind::DONE, &[&app(application), &message.0])
+}
+
+pub(crate) fn dones(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::DONE, &[&app(application)]))
+}
+
+pub(crate) fn request(application: ApplicationId, request_id: &str) -> Vec<u8> {
+    key(kind::REQUEST, &[&app(application), &hash(&[request_id.as_bytes()])])
+}
+
+/// Ended messages by the time of their end, for trimming.
+pub(crate) fn finished(ended: Timestamp, application: ApplicationId, message: MessageId) -> Vec<u8> {
+    key(kind::FINISHED, &[&ended.as_micros().to_be_bytes(), &app(application), &message.0])
+}
+
+// ------------------------------------------------------------------------------------------- pages
+
+pub(crate) fn page(page: PageKey) -> Vec<u8> {
+    key(kind::PAGE, &[&page.message.0, &page.number.to_be_bytes()])
+}
+
+pub(crate) fn head(page: PageKey) -> Vec<u8> {
+    key(kind::HEAD, &[&page.message.0, &page.number.to_be_bytes()])
+}
+
+pub(crate) fn heads() -> KeyRange {
+    KeyRange::prefix(&[kind::HEAD])
+}
+
+pub(crate) fn page_of(key: &[u8]) -> Option<PageKey> {
+    Some(PageKey { message: MessageId(part(key, 1)?), number: u32::from_be_bytes(part(key, 17)?) })
+}
+
+// ------------------------------------------------------------------------------------------- the log
+
+pub(crate) fn segment(message: MessageId, seq: u64) -> Vec<u8> {
+    key(kind::SEGMENT, &[&message.0, &seq.to_be_bytes()])
+}
+
+pub(crate) fn segments(message: MessageId) -> KeyRange {
+    KeyRange::prefix(&key(kind::SEGMENT, &[&message.0]))
+}
+
+pub(crate) fn feed(application: ApplicationId, seq: u64) -> Vec<u8> {
+    key(kind::FEED, &[&app(application), &seq.to_be_bytes()])
+}
+
+pub(crate) fn feeds(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::FEED, &[&app(application)]))
+}
+
+/// The sequence number that a key of `segments` or `feeds` ends with.
+pub(crate) fn seq_of(key: &[u8]) -> Option<u64> {
+    part(key, key.len().checked_sub(8)?).map(u64::from_be_bytes)
+}
+
+/// Minutes since 1970.
+pub(crate) fn minute(time: Timestamp) -> u64 {
+    time.as_secs() / 60
+}
+
+pub(crate) fn time(application: ApplicationId, minute: u64) -> Vec<u8> {
+    key(kind::TIME, &[&app(application), &minute.to_be_bytes()])
+}
+
+pub(crate) fn times(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::TIME, &[&app(application)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: ApplicationId = ApplicationId(0x0102_0304);
+    const ID: [u8; 16] = [7; 16];
+
+    #[test]
+    fn have_the_sizes_of_the_table() {
+        let page_key = PageKey { message: MessageId(ID), number: 3 };
+        for (key, octets) in [
+            (application(APP), 5),
+            (application_name("default"), 8),
+            (vapid_key(APP, VapidKeyId(1)), 7),
+            (vapid_token(APP, VapidKeyId(1), "https://push.example.net"), 23),
+            (sequence(APP), 5),
+            (reaper(APP), 5),
+            (subscription(APP, SubscriptionId(ID)), 21),
+            (topic(APP, TopicId(9), SubscriptionId(ID)), 25),
+            (user(APP, "someone", SubscriptionId(ID)), 37),
+            (endpoint(APP, "https://push.example.net/p"), 17),
+            (count(APP, TopicId::EVERYONE), 9),
+            (origin(OriginId(1)), 5),
+            (origin_text("https://push.example.net"), 17),
+            (open(APP, MessageId(ID)), 21),
+            (list(MessageId(ID), 0), 21),
+            (state(APP, MessageId(ID)), 21),
+            (done(APP, MessageId(ID)), 21),
+            (request(APP, "r"), 21),
+            (finished(Timestamp::MAX, APP, MessageId(ID)), 29),
+            (page(page_key), 21),
+            (head(page_key), 21),
+            (segment(MessageId(ID), 1), 25),
+            (feed(APP, 1), 13),
+            (time(APP, 1), 13),
+        ] {
+            assert_eq!(key.len(), octets, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn give_back_what_they_were_made_of() {
+        let page_key = PageKey { message: MessageId(ID), number: 3 };
+        assert_eq!(page_of(&head(page_key)), Some(page_key));
+        assert_eq!(subscription_of(&topic(APP, TopicId(9), SubscriptionId(ID))), Some(SubscriptionId(ID)));
+        assert_eq!(message_of(&open(APP, MessageId(ID))), Some(MessageId(ID)));
+        assert_eq!(application_of(&open(APP, MessageId(ID))), Some(APP));
+        assert_eq!(seq_of(&feed(APP, 77)), Some(77));
+        assert_eq!(origin_of(&origin(OriginId(5))), Some(OriginId(5)));
+        for short in [&[][..], &[1], &[1, 2, 3]] {
+            assert_eq!(page_of(short), None);
+            assert_eq!(subscription_of(short), None);
+            assert_eq!(seq_of(short), None);
+        }
+    }
+
+    #[test]
+    fn ranges_hold_their_prefix_and_nothing_else() {
+        let range = KeyRange::prefix(&[1, 0xff]);
+        assert_eq!((range.from.as_slice(), range.to.as_slice()), (&[1, 0xff][..], &[2][..]));
+        let members = topic_members(APP, TopicId(u32::MAX));
+        let last = topic(APP, TopicId(u32::MAX), SubscriptionId([0xff; 16]));
+        assert!(members.from <= last && last < members.to);
+        assert!(topic(ApplicationId(APP.0 + 1), TopicId(0), SubscriptionId([0; 16])) >= members.to);
+        let rest = members.clone().after(&last);
+        assert!(rest.from > last && rest.to == members.to);
+        assert_eq!(members.clone().before(&last).to, last);
+    }
+}

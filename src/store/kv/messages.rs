@@ -1,0 +1,294 @@
+//! Messages: accepting and reading them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::Rng as _;
+
+use super::backend::Order;
+use super::index;
+use super::keys::{self, TopicId};
+use super::recording::Recording;
+use super::records::Record;
+use super::records::message::{
+    AudienceKind, DoneValue, HeaderValue, ListValue, OpenValue, PlanValue, RequestValue, StateValue,
+};
+use super::records::page::{HeadValue, PageValue};
+use super::transaction::{Reader, Rows, Transaction};
+use super::writer::Writer;
+use crate::domain::limits::{PAGE_DELIVERIES_MAX, RECORD_OCTETS_MAX};
+use crate::domain::{
+    ApplicationId, Audience, MessageId, MessageKind, MessageState, MessageStatus, Target, Timestamp,
+};
+use crate::store::{
+    Accepted, EntryState, GroupId, MessageRecord, NewMessage, OpenMessage, PageEntry, PageKey, Recipients,
+    StoreError, StoredEntry, StoredPage,
+};
+
+/// A message as it stands.
+pub(crate) fn find(
+    rows: &impl Rows,
+    application: ApplicationId,
+    message: MessageId,
+) -> Result<Option<MessageRecord>, StoreError> {
+    if let Some(open) = rows.record::<OpenValue>(&keys::open(application, message))?
+        && let Some(state) = rows.record::<StateValue>(&keys::state(application, message))?
+    {
+        return open.into_record(message, &state).map(Some);
+    }
+    // Looked for last: a message that ends meanwhile is found.
+    let done: Option<DoneValue> = rows.record(&keys::done(application, message))?;
+    done.map(|done| done.into_record(message)).transpose()
+}
+
+/// See [`crate::store::Store::request`].
+pub(crate) fn request(
+    rows: &impl Rows,
+    application: ApplicationId,
+    request_id: &str,
+) -> Result<Option<(MessageId, [u8; 32])>, StoreError> {
+    let value: Option<RequestValue> = rows.record(&keys::request(application, request_id))?;
+    value.map(|value| value.parts()).transpose()
+}
+
+/// See [`crate::store::Store::list_messages`].
+pub(crate) fn list(
+    reader: &Reader,
+    application: ApplicationId,
+    states: &[MessageState],
+    before: Option<MessageId>,
+    limit: usize,
+) -> Result<Vec<MessageStatus>, StoreError> {
+    let mut newest = BTreeMap::new();
+    // Ended ones are read last, and count: a message that ends meanwhile is found, once.
+    let before = before.unwrap_or(MessageId([u8::MAX; 16]));
+    for range in [
+        keys::opens(application).before(&keys::open(application, before)),
+        keys::dones(application).before(&keys::done(application, before)),
+    ] {
+        let mut found = 0;
+        for row in reader.scan(range, Order::Descending) {
+            if found >= limit {
+                break;
+            }
+            let (key, _) = row?;
+            let Some(id) = keys::message_of(&key) else { continue };
+            let Some(record) = reader.readable(find(reader, application, id))?.flatten() else { continue };
+            if states.is_empty() || states.contains(&record.status.state) {
+                found += 1;
+                newest.insert(Reverse(id), record.status);
+            }
+        }
+    }
+    Ok(newest.into_values().take(limit).collect())
+}
+
+/// See [`crate::store::Store::open_messages`].
+pub(crate) fn open(reader: &Reader) -> Result<Vec<OpenMessage>, StoreError> {
+    let mut messages = Vec::new();
+    for row in reader.scan(keys::all_open(), Order::Ascending) {
+        let (key, value) = row?;
+        let (Some(application), Some(id)) = (keys::application_of(&key), keys::message_of(&key)) else {
+            continue;
+        };
+        let state = reader.record::<StateValue>(&keys::state(application, id));
+        let Some(Some(state)) = reader.readable(state)? else { continue };
+        let message = OpenValue::from_value(&value).and_then(|open| {
+            let spec = open.spec()?;
+            let status = open.into_record(id, &state)?.status;
+            Ok(OpenMessage { application, status, spec, plan: state.plan() })
+        });
+        messages.extend(reader.readable(message)?);
+    }
+    Ok(messages)
+}
+
+/// See [`crate::store::Store::estimate`].
+pub(crate) fn estimate(
+    rows: &impl Rows,
+    application: ApplicationId,
+    audience: &Audience,
+) -> Result<u32, StoreError> {
+    let everyone = || index::count(rows, application, TopicId::EVERYONE);
+    let count = match audience {
+        Audience::Subscriptions(ids) => ids.iter().collect::<BTreeSet<_>>().len() as u64,
+        // One at least for each, also where it is missing.
+        Audience::Users(users) => users.iter().collect::<BTreeSet<_>>().len() as u64,
+        Audience::All => everyone()?,
+        Audience::Topics(names) => {
+            let mut sum = 0_u64;
+            for name in names.iter().collect::<BTreeSet<_>>() {
+                if let Some(topic) = index::topic(rows, application, name)? {
+                    sum = sum.saturating_add(index::count(rows, application, topic)?);
+                }
+            }
+            // A subscription may have several of them.
+            sum.min(everyone()?)
+        }
+    };
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+impl Writer {
+    /// See [`crate::store::Store::accept`].
+    pub(crate) fn accept(&mut self, new: NewMessage) -> Result<Accepted, StoreError> {
+        let application = new.application;
+        let mut transaction = self.begin();
+        if !new.request_id.is_empty()
+            && let Some((message, hash)) = request(&transaction, application, &new.request_id)?
+            && let Some(record) = find(&transaction, application, message)?
+        {
+            if hash != new.request_hash {
+                return Err(StoreError::RequestIdReused(message));
+            }
+            return Ok(Accepted { record, replayed: true, pages: Vec::new() });
+        }
+        let now = self.clock.now();
+        let id = self.next_message(now);
+        if !new.request_id.is_empty() {
+            let value = RequestValue::new(id, &new.request_hash, now);
+            transaction.put(keys::request(application, &new.request_id), &value);
+        }
+        let seq = self.next_seq(application);
+        let header = HeaderValue::new(new.kind, &new.spec, new.request_id, now, seq);
+        let mut open = OpenValue::new(header, &new.spec, new.targets_estimate);
+        let (state, pages) = match new.recipients {
+            Recipients::Targets(targets) => {
+                let mut state = StateValue::new(None);
+                state.planned = targets.len() as u32;
+                let pages = self.write_targets(&mut transaction, application, id, new.kind, now, targets)?;
+                (state, pages)
+            }
+            Recipients::Audience(audience) => {
+                write_audience(&mut transaction, id, &mut open, audience);
+                (StateValue::new(Some(PlanValue::default())), Vec::new())
+            }
+        };
+        transaction.put(keys::open(application, id), &open);
+        let mut recording = Recording::new(transaction, application);
+        recording.accept(id, state);
+        recording.finish(self)?;
+        let record = find(&self.reader, application, id)?.ok_or(StoreError::NotFound)?;
+        Ok(Accepted { record, replayed: false, pages })
+    }
+
+    /// An identifier above all that this process gave.
+    fn next_message(&mut self, now: Timestamp) -> MessageId {
+        let mut random = [0; 10];
+        self.random.fill_bytes(&mut random);
+        let id = u128::from_be_bytes(MessageId::new(now, random).0);
+        self.last_message = id.max(self.last_message.saturating_add(1));
+        MessageId(self.last_message.to_be_bytes())
+    }
+
+    /// Writes resolved recipients as pages, by the group of their origin.
+    fn write_targets(
+        &mut self,
+        transaction: &mut Transaction,
+        application: ApplicationId,
+        message: MessageId,
+        kind: MessageKind,
+        now: Timestamp,
+        targets: Vec<Target>,
+    ) -> Result<Vec<StoredPage>, StoreError> {
+        let mut groups: BTreeMap<GroupId, Vec<Target>> = BTreeMap::new();
+        for target in targets {
+            let origin = self.origins.intern(transaction, target.endpoint.origin())?;
+            groups.entry(origin.group).or_default().push(target);
+        }
+        let mut pages = Vec::new();
+        for (group, targets) in groups {
+            for targets in paged(targets) {
+                let key = PageKey { message, number: pages.len() as u32 };
+                let entries: Vec<_> = targets.iter().map(page_entry).collect();
+                let head = HeadValue::new(application, kind, group, entries.len(), now);
+                transaction.put(keys::page(key), &PageValue::new(&entries));
+                transaction.put(keys::head(key), &head);
+                let entries = targets.into_iter().map(|target| StoredEntry {
+                    id: target.id,
+                    state: EntryState::Waiting,
+                    target: Some(target),
+                });
+                pages.push(StoredPage { head: head.head(key)?, entries: entries.collect() });
+            }
+        }
+        Ok(pages)
+    }
+}
+
+fn page_entry(target: &Target) -> PageEntry {
+    if target.inline { PageEntry::Inline(Box::new(target.clone())) } else { PageEntry::Stored(target.id) }
+}
+
+/// Octets of a stored target on a page.
+const STORED_OCTETS: usize = 16;
+/// Octets of an inline target on a page without its texts, at most.
+const INLINE_OCTETS: usize = 256;
+
+/// Divides targets into pages: by number, and so that a page's record is not too long.
+fn paged(targets: Vec<Target>) -> Vec<Vec<Target>> {
+    let mut pages: Vec<Vec<Target>> = Vec::new();
+    let mut room = 0;
+    for target in targets {
+        let octets = if target.inline {
+            INLINE_OCTETS + target.endpoint.expose().len() + target.user_id.len()
+        } else {
+            STORED_OCTETS
+        };
+        match pages.last_mut() {
+            Some(page) if octets <= room && page.len() < PAGE_DELIVERIES_MAX => page.push(target),
+            Some(_) | None => {
+                pages.push(vec![target]);
+                room = RECORD_OCTETS_MAX;
+            }
+        }
+        room = room.saturating_sub(octets);
+    }
+    pages
+}
+
+/// Octets of a list row that are not its entries, and of an entry besides itself.
+const LIST_OVERHEAD: usize = 16;
+
+/// Notes an audience in the message, long lists in rows of their own.
+fn write_audience(
+    transaction: &mut Transaction,
+    message: MessageId,
+    open: &mut OpenValue,
+    audience: Audience,
+) {
+    let entries: BTreeSet<Vec<u8>> = match audience {
+        Audience::All => {
+            open.audience = AudienceKind::All.into();
+            return;
+        }
+        Audience::Topics(topics) => {
+            open.audience = AudienceKind::Topics.into();
+            open.topics = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+            return;
+        }
+        Audience::Subscriptions(ids) => {
+            open.audience = AudienceKind::Subscriptions.into();
+            ids.into_iter().map(|id| id.0.to_vec()).collect()
+        }
+        Audience::Users(users) => {
+            open.audience = AudienceKind::Users.into();
+            users.into_iter().map(String::into_bytes).collect()
+        }
+    };
+    let mut row = ListValue::default();
+    let mut octets = 0;
+    for entry in entries {
+        if octets + entry.len() + LIST_OVERHEAD > RECORD_OCTETS_MAX {
+            transaction.put(keys::list(message, open.lists), &std::mem::take(&mut row));
+            open.lists += 1;
+            octets = 0;
+        }
+        octets += entry.len() + LIST_OVERHEAD;
+        row.entries.push(entry);
+    }
+    if !row.entries.is_empty() {
+        transaction.put(keys::list(message, open.lists), &row);
+        open.lists += 1;
+    }
+}

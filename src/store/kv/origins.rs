@@ -1,0 +1,115 @@
+//! Origins have numbers, which are short in records and never change. All of them are in memory too.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use super::backend::Order;
+use super::keys;
+use super::records::application::OriginValue;
+use super::records::{Number, Record};
+use super::transaction::{Reader, Rows, Transaction};
+use crate::domain::{Origin, OriginId};
+use crate::store::{GroupId, OriginInfo, StoreError};
+
+/// So many origins are groups of their own: the first ones, which the big push services are among.
+const OWN_GROUPS: u32 = 128;
+/// The others are hashed into so many groups.
+const SHARED_GROUPS: u16 = 64;
+/// Origins at most, since each takes some 200 octets of memory for good.
+const ORIGINS_MAX: u32 = 1_000_000;
+
+/// The name of the number of the last origin.
+const LAST_ORIGIN: &str = "last_origin";
+
+/// The origins that are durable, and those that will be with the next sync.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    known: RwLock<Known>,
+    pending: Mutex<Vec<OriginInfo>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_id: HashMap<OriginId, OriginInfo>,
+    by_text: HashMap<String, OriginId>,
+}
+
+impl Known {
+    fn add(&mut self, info: OriginInfo) {
+        self.by_text.insert(info.origin.as_str().to_owned(), info.id);
+        self.by_id.insert(info.id, info);
+    }
+}
+
+impl Origins {
+    /// All that are stored.
+    pub(crate) fn load(reader: &Reader) -> Result<Self, StoreError> {
+        let mut known = Known::default();
+        for row in reader.scan(keys::origins(), Order::Ascending) {
+            let (key, value) = row?;
+            let info = OriginValue::from_value(&value).and_then(|origin| {
+                origin.into_info(keys::origin_of(&key).ok_or(StoreError::Corrupt(OriginValue::KIND))?)
+            });
+            if let Some(info) = reader.readable(info)? {
+                known.add(info);
+            }
+        }
+        Ok(Self { known: RwLock::new(known), pending: Mutex::default() })
+    }
+
+    /// By its number.
+    pub(crate) fn by_id(&self, id: OriginId) -> Option<OriginInfo> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).cloned()
+    }
+
+    /// By what it is.
+    pub(crate) fn by_text(&self, origin: &Origin) -> Option<OriginInfo> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.by_text.get(origin.as_str()).and_then(|id| known.by_id.get(id)).cloned()
+    }
+
+    /// By what it is, made in this transaction if there is none.
+    pub(crate) fn intern(
+        &self,
+        transaction: &mut Transaction,
+        origin: &Origin,
+    ) -> Result<OriginInfo, StoreError> {
+        if let Some(info) = self.by_text(origin) {
+            return Ok(info);
+        }
+        let text_key = keys::origin_text(origin.as_str());
+        if let Some(number) = transaction.record::<Number>(&text_key)? {
+            let id = OriginId(number.narrow()?);
+            let value: Option<OriginValue> = transaction.record(&keys::origin(id))?;
+            return value.ok_or(StoreError::Corrupt(OriginValue::KIND))?.into_info(id);
+        }
+        let last_key = keys::meta(LAST_ORIGIN);
+        let last = transaction.record::<Number>(&last_key)?.unwrap_or_default().narrow()?;
+        if last >= ORIGINS_MAX {
+            return Err(StoreError::Unavailable("there are too many origins".to_owned()));
+        }
+        let id = OriginId(last + 1);
+        let group = GroupId(match u16::try_from(last) {
+            Ok(group) if last < OWN_GROUPS => group,
+            Ok(_) | Err(_) => OWN_GROUPS as u16 + keys::share_of(origin.as_str(), SHARED_GROUPS),
+        });
+        transaction.put(last_key, &Number::new(id.0));
+        transaction.put(text_key, &Number::new(id.0));
+        transaction.put(keys::origin(id), &OriginValue::new(origin, group));
+        let info = OriginInfo { id, origin: origin.clone(), group };
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(info.clone());
+        Ok(info)
+    }
+
+    /// Makes known what was interned and has been synced. A transaction may have been given up: its origins are not
+    /// there.
+    pub(crate) fn publish(&self, reader: &Reader) {
+        let pending = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        for info in pending {
+            let stored = reader.record::<Number>(&keys::origin_text(info.origin.as_str()));
+            if matches!(stored, Ok(Some(number)) if number.value == u64::from(info.id.0)) {
+                self.known.write().unwrap_or_else(PoisonError::into_inner).add(info);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Pages: writing them while planning, and reading them.
+
+use super::backend::Order;
+use super::index;
+use super::keys;
+use super::recording::Recording;
+use super::records::Record;
+use super::records::message::{PlanValue, StateValue};
+use super::records::page::{HeadValue, PageValue};
+use super::transaction::{Reader, Rows};
+use super::writer::{TRANSACTION_ROWS, Writer};
+use crate::domain::{ApplicationId, DeliveryEvent, MessageId, MessageKind, SubscriptionId};
+use crate::store::{EntryState, NewPage, PageHead, PageKey, StoreError, StoredEntry, StoredPage};
+
+/// Pages of one transaction: a body and a head each.
+pub(crate) const TRANSACTION_PAGES: usize = TRANSACTION_ROWS / 2;
+
+/// See [`crate::store::Store::page_heads`].
+pub(crate) fn heads(reader: &Reader) -> Result<Vec<PageHead>, StoreError> {
+    let mut heads = Vec::new();
+    for row in reader.scan(keys::heads(), Order::Ascending) {
+        let (key, value) = row?;
+        let head = HeadValue::from_value(&value)
+            .and_then(|head| head.head(keys::page_of(&key).ok_or(StoreError::Corrupt(HeadValue::KIND))?));
+        heads.extend(reader.readable(head)?);
+    }
+    Ok(heads)
+}
+
+/// See [`crate::store::Store::page`].
+pub(crate) fn read(
+    reader: &Reader,
+    application: ApplicationId,
+    key: PageKey,
+) -> Result<Option<StoredPage>, StoreError> {
+    let (Some(head), Some(page)) =
+        (reader.record::<HeadValue>(&keys::head(key))?, reader.record::<PageValue>(&keys::page(key))?)
+    else {
+        return Ok(None);
+    };
+    let (ids, states) = (page.ids(), head.states()?);
+    if ids.len() != states.len() {
+        return Err(StoreError::Corrupt(PageValue::KIND));
+    }
+    let mut inline = page.into_inline()?.into_iter().peekable();
+    let mut entries = Vec::with_capacity(ids.len());
+    for (place, (id, state)) in ids.into_iter().zip(states).enumerate() {
+        let on_page = inline.next_if(|(inline, _)| *inline == place);
+        let target = match (&state, on_page) {
+            (EntryState::Settled, _) => None,
+            (EntryState::Waiting | EntryState::Retrying(_), Some((_, target))) => Some(target),
+            (EntryState::Waiting | EntryState::Retrying(_), None) => {
+                reader.readable(index::target(reader, application, id))?.flatten()
+            }
+        };
+        entries.push(StoredEntry { id, state, target });
+    }
+    Ok(Some(StoredPage { head: head.head(key)?, entries }))
+}
+
+/// See [`crate::store::Store::page_ids`].
+pub(crate) fn ids(rows: &impl Rows, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
+    let page: Option<PageValue> = rows.record(&keys::page(key))?;
+    Ok(page.map(|page| page.ids()).unwrap_or_default())
+}
+
+/// What a step of planning does besides writing pages.
+#[derive(Debug)]
+pub(crate) struct PlanMove {
+    pub(crate) cursor: Option<Vec<u8>>,
+    pub(crate) missing: Vec<DeliveryEvent>,
+    pub(crate) done: bool,
+}
+
+impl Writer {
+    /// Writes pages, at most [`TRANSACTION_PAGES`], and counts them into the message.
+    pub(crate) fn write_pages(
+        &mut self,
+        application: ApplicationId,
+        message: MessageId,
+        kind: MessageKind,
+        pages: &[NewPage],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin();
+        let state_key = keys::state(application, message);
+        let mut state: StateValue = transaction.record(&state_key)?.ok_or(StoreError::NotFound)?;
+        let plan = state.plan.as_mut().ok_or(StoreError::NotFound)?;
+        for page in pages {
+            if page.number < plan.next_page {
+                // Written again it would count twice.
+                return Err(StoreError::Corrupt("page number"));
+            }
+            plan.next_page = page.number + 1;
+            state.planned += page.entries.len() as u32;
+            let key = PageKey { message, number: page.number };
+            let head = HeadValue::new(application, kind, page.group, page.entries.len(), page.due);
+            transaction.put(keys::page(key), &PageValue::new(&page.entries));
+            transaction.put(keys::head(key), &head);
+        }
+        transaction.put(state_key, &state);
+        self.apply(transaction)
+    }
+
+    /// Moves the cursor, records who is missing, ends planning, and with it the message when nothing is left: `true`.
+    pub(crate) fn move_plan(
+        &mut self,
+        application: ApplicationId,
+        message: MessageId,
+        step: PlanMove,
+    ) -> Result<bool, StoreError> {
+        let mut recording = Recording::new(self.begin(), application);
+        let recorded = recording.message(message)?;
+        let plan = recorded.state.plan.take().ok_or(StoreError::NotFound)?;
+        recorded.state.plan = match (step.done, step.cursor) {
+            (true, _) => None,
+            (false, None) => Some(plan),
+            (false, Some(cursor)) => {
+                Some(PlanValue { cursor, first_page: plan.next_page, next_page: plan.next_page })
+            }
+        };
+        recorded.state.planned += step.missing.len() as u32;
+        step.missing.iter().for_each(|event| recorded.event(event));
+        Ok(!recording.finish(self)?.is_empty())
+    }
+}

@@ -1,0 +1,77 @@
+//! Acting on evidence of push services.
+
+use super::index;
+use super::keys;
+use super::records::Number;
+use super::transaction::Rows;
+use super::writer::{TRANSACTION_ROWS, Writer};
+use crate::domain::{ApplicationId, Outcome, SubscriptionId, SubscriptionState};
+use crate::store::{Removal, StoreError};
+
+/// See [`crate::store::Store::reaper_position`].
+pub(crate) fn position(rows: &impl Rows, application: ApplicationId) -> Result<u64, StoreError> {
+    let number: Option<Number> = rows.record(&keys::reaper(application))?;
+    Ok(number.unwrap_or_default().value)
+}
+
+/// What of a list of evidence was done.
+#[derive(Debug)]
+pub(crate) struct Reaped {
+    /// Those that were changed.
+    pub(crate) changed: Vec<SubscriptionId>,
+    /// How much of the list was looked at.
+    pub(crate) done: usize,
+}
+
+impl Writer {
+    /// Acts on as much of the evidence as goes into one transaction.
+    pub(crate) fn reap(
+        &mut self,
+        application: ApplicationId,
+        removals: &[Removal],
+    ) -> Result<Reaped, StoreError> {
+        let now = self.clock.now();
+        let mut transaction = self.begin();
+        let mut reaped = Reaped { changed: Vec::new(), done: 0 };
+        for removal in removals {
+            reaped.done += 1;
+            // One that does not read is left alone: the rest of the list must go on.
+            let found = index::find(&transaction, application, removal.subscription);
+            let found = transaction.reader().readable(found)?.flatten();
+            let Some(old) = found.filter(|found| found.target.generation == removal.generation) else {
+                continue;
+            };
+            if removal.outcome == Outcome::Gone {
+                index::remove(&mut transaction, application, &old)?;
+            } else if old.target.state == SubscriptionState::Active {
+                let mut new = old.clone();
+                new.target.state = SubscriptionState::Disabled(removal.outcome);
+                new.revision += 1;
+                new.updated = now;
+                index::store(&mut transaction, application, Some(&old), &new)?;
+            } else {
+                continue;
+            }
+            reaped.changed.push(removal.subscription);
+            if transaction.rows() >= TRANSACTION_ROWS {
+                break;
+            }
+        }
+        self.apply(transaction)?;
+        Ok(reaped)
+    }
+
+    /// Moves the reaper's position, never back.
+    pub(crate) fn move_reaper(
+        &mut self,
+        application: ApplicationId,
+        position_to: u64,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin();
+        if position_to > position(&transaction, application)? {
+            transaction.put(keys::reaper(application), &Number::new(position_to));
+            self.apply(transaction)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! What one transaction tells of messages: that they were accepted, their events and counters, their ends. All of it
+//! takes the application's next numbers.
+
+use super::keys;
+use super::records::message::{DoneValue, OpenValue, StateValue};
+use super::records::segment::SegmentWriter;
+use super::records::{Mark, Record as _};
+use super::transaction::{Rows, Transaction};
+use super::writer::Writer;
+use crate::domain::limits::RECORD_OCTETS_MAX;
+use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Timestamp};
+use crate::store::{FeedEntry, StoreError};
+
+/// Rows of a message besides those of its pages: segment, state, and what its end takes.
+const MESSAGE_ROWS: usize = 3;
+
+/// A transaction that records.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    application: ApplicationId,
+    pub(crate) transaction: Transaction,
+    accepted: Option<MessageId>,
+    messages: Vec<Recorded>,
+}
+
+/// What is recorded of one message.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    message: MessageId,
+    pub(crate) state: StateValue,
+    segments: SegmentWriter,
+}
+
+impl Recorded {
+    /// Records an event and counts it.
+    pub(crate) fn event(&mut self, event: &DeliveryEvent) {
+        self.state.count(event.state, event.outcome);
+        self.segments.add(event);
+    }
+}
+
+impl Recording {
+    pub(crate) fn new(transaction: Transaction, application: ApplicationId) -> Self {
+        Self { application, transaction, accepted: None, messages: Vec::new() }
+    }
+
+    /// About how many rows it will write.
+    pub(crate) fn rows(&self) -> usize {
+        self.transaction.rows() + MESSAGE_ROWS * self.messages.len()
+    }
+
+    /// Records that a message was accepted, with its first state.
+    pub(crate) fn accept(&mut self, message: MessageId, state: StateValue) {
+        self.accepted = Some(message);
+        self.add(message, state);
+    }
+
+    /// What is recorded of a message that has not ended.
+    pub(crate) fn message(&mut self, message: MessageId) -> Result<&mut Recorded, StoreError> {
+        let known = self.messages.iter().position(|recorded| recorded.message == message);
+        let place = if let Some(place) = known {
+            place
+        } else {
+            let state: Option<StateValue> =
+                self.transaction.record(&keys::state(self.application, message))?;
+            self.add(message, state.ok_or(StoreError::NotFound)?)
+        };
+        Ok(&mut self.messages[place])
+    }
+
+    fn add(&mut self, message: MessageId, state: StateValue) -> usize {
+        let segments = SegmentWriter::new(RECORD_OCTETS_MAX);
+        self.messages.push(Recorded { message, state, segments });
+        self.messages.len() - 1
+    }
+
+    /// Applies the transaction, and returns the messages that ended with it.
+    pub(crate) fn finish(self, writer: &mut Writer) -> Result<Vec<MessageId>, StoreError> {
+        let Self { application, mut transaction, accepted, messages } = self;
+        let first = writer.next_seq(application);
+        let now = writer.clock.now();
+        let mut feed: Vec<Vec<FeedEntry>> = Vec::new();
+        feed.extend(accepted.map(|message| vec![FeedEntry::Accepted(message)]));
+        let mut open = Vec::new();
+        let mut complete = Vec::new();
+        for Recorded { message, mut state, segments } in messages {
+            if accepted == Some(message) {
+                state.last_seq = first;
+            }
+            for (place, segment) in segments.finish().into_iter().enumerate() {
+                if feed.len() <= place {
+                    feed.push(Vec::new());
+                }
+                feed[place].push(FeedEntry::Events(message));
+                state.last_seq = first + place as u64;
+                transaction.put(keys::segment(message, state.last_seq), &segment);
+            }
+            if state.is_complete() { complete.push((message, state)) } else { open.push((message, state)) }
+        }
+        for (message, state) in open {
+            transaction.put(keys::state(application, message), &state);
+        }
+        let mut ended = Vec::with_capacity(complete.len());
+        if !complete.is_empty() && feed.is_empty() {
+            feed.push(Vec::new());
+        }
+        let last = feed.len().saturating_sub(1);
+        for (message, mut state) in complete {
+            // Its events come before: the last of the numbers that this transaction takes.
+            state.last_seq = first + last as u64;
+            feed[last].push(FeedEntry::Ended(message));
+            end(&mut transaction, application, message, state, now)?;
+            ended.push(message);
+        }
+        if feed.is_empty() {
+            writer.apply(transaction)?;
+        } else {
+            writer.apply_with_feed(transaction, application, &feed)?;
+        }
+        Ok(ended)
+    }
+}
+
+/// Puts what outlives a message in place of what it needed while it was open.
+fn end(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    message: MessageId,
+    mut state: StateValue,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let open_key = keys::open(application, message);
+    let open: OpenValue = transaction.record(&open_key)?.ok_or(StoreError::Corrupt(OpenValue::KIND))?;
+    transaction.remove(open_key);
+    transaction.remove(keys::state(application, message));
+    for row in 0..open.lists {
+        transaction.remove(keys::list(message, row));
+    }
+    state.end();
+    let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros() };
+    transaction.put(keys::done(application, message), &done);
+    transaction.put(keys::finished(now, application, message), &Mark {});
+    Ok(())
+}

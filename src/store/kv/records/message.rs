@@ -1,0 +1,353 @@
+//! Messages: open, under way, ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Record, array, nanos, numbers};
+use crate::domain::{
+    DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec, MessageState, MessageStatus, Outcome,
+    Payload, Timestamp,
+};
+use crate::store::{MessageRecord, Plan, StoreError};
+
+/// What of a message never changes and outlives it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct HeaderValue {
+    #[prost(uint32, tag = "1")]
+    kind: u32,
+    #[prost(btree_map = "string, string", tag = "2")]
+    labels: BTreeMap<String, String>,
+    #[prost(string, tag = "3")]
+    note: String,
+    #[prost(string, tag = "4")]
+    request_id: String,
+    #[prost(uint64, tag = "5")]
+    created: u64,
+    #[prost(uint64, tag = "6")]
+    expires: u64,
+    #[prost(uint64, tag = "7")]
+    pub(crate) accepted_seq: u64,
+}
+
+impl HeaderValue {
+    pub(crate) fn new(
+        kind: MessageKind,
+        spec: &MessageSpec,
+        request_id: String,
+        created: Timestamp,
+        accepted_seq: u64,
+    ) -> Self {
+        Self {
+            kind: numbers::of_kind(kind),
+            labels: spec.labels.clone(),
+            note: spec.note.clone(),
+            request_id,
+            created: created.as_micros(),
+            expires: created.plus(spec.ttl).as_micros(),
+            accepted_seq,
+        }
+    }
+
+    pub(crate) fn created(&self) -> Timestamp {
+        Timestamp::from_micros(self.created)
+    }
+
+    fn into_record(
+        self,
+        id: MessageId,
+        state: &StateValue,
+        estimate: u32,
+        ended: Option<Timestamp>,
+    ) -> Result<MessageRecord, StoreError> {
+        let corrupt = || StoreError::Corrupt(OpenValue::KIND);
+        Ok(MessageRecord {
+            status: MessageStatus {
+                id,
+                kind: numbers::kind(self.kind).ok_or_else(corrupt)?,
+                state: state.message_state()?,
+                counts: state.counts(estimate),
+                outcomes: state.outcomes()?,
+                labels: self.labels,
+                note: self.note,
+                request_id: self.request_id,
+                created: Timestamp::from_micros(self.created),
+                expires: Timestamp::from_micros(self.expires),
+                ended,
+            },
+            accepted_seq: self.accepted_seq,
+            last_seq: state.last_seq,
+        })
+    }
+}
+
+/// What kind of audience a message has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum AudienceKind {
+    /// None: its recipients were in pages from the start.
+    Resolved = 0,
+    /// Lists of subscriptions.
+    Subscriptions = 1,
+    /// Lists of users.
+    Users = 2,
+    /// Topics.
+    Topics = 3,
+    /// Everyone.
+    All = 4,
+}
+
+/// A message that has not ended: what was asked for. Not rewritten.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct OpenValue {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) header: Option<HeaderValue>,
+    #[prost(bytes = "vec", tag = "2")]
+    payload: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    ttl_nanos: u64,
+    #[prost(uint32, tag = "4")]
+    urgency: u32,
+    #[prost(string, optional, tag = "5")]
+    topic_header: Option<String>,
+    #[prost(uint32, tag = "6")]
+    padding: u32,
+    #[prost(enumeration = "AudienceKind", tag = "7")]
+    pub(crate) audience: i32,
+    #[prost(string, repeated, tag = "8")]
+    pub(crate) topics: Vec<String>,
+    /// How many list rows there are.
+    #[prost(uint32, tag = "9")]
+    pub(crate) lists: u32,
+    #[prost(uint32, tag = "10")]
+    pub(crate) estimate: u32,
+}
+
+impl Record for OpenValue {
+    const KIND: &'static str = "message";
+}
+
+impl OpenValue {
+    pub(crate) fn new(header: HeaderValue, spec: &MessageSpec, estimate: u32) -> Self {
+        Self {
+            header: Some(header),
+            payload: spec.payload.0.to_vec(),
+            ttl_nanos: nanos(spec.ttl),
+            urgency: numbers::of_urgency(spec.urgency),
+            topic_header: spec.topic_header.clone(),
+            padding: numbers::of_padding(spec.padding),
+            audience: AudienceKind::Resolved.into(),
+            topics: Vec::new(),
+            lists: 0,
+            estimate,
+        }
+    }
+
+    pub(crate) fn header(&self) -> Result<&HeaderValue, StoreError> {
+        self.header.as_ref().ok_or(StoreError::Corrupt(Self::KIND))
+    }
+
+    pub(crate) fn audience_kind(&self) -> Result<AudienceKind, StoreError> {
+        AudienceKind::try_from(self.audience).map_err(|_| StoreError::Corrupt(Self::KIND))
+    }
+
+    pub(crate) fn spec(&self) -> Result<Arc<MessageSpec>, StoreError> {
+        let corrupt = || StoreError::Corrupt(Self::KIND);
+        let header = self.header()?;
+        Ok(Arc::new(MessageSpec {
+            payload: Payload(self.payload.clone().into()),
+            ttl: Duration::from_nanos(self.ttl_nanos),
+            urgency: numbers::urgency(self.urgency).ok_or_else(corrupt)?,
+            topic_header: self.topic_header.clone(),
+            padding: numbers::padding(self.padding).ok_or_else(corrupt)?,
+            labels: header.labels.clone(),
+            note: header.note.clone(),
+        }))
+    }
+
+    pub(crate) fn into_record(self, id: MessageId, state: &StateValue) -> Result<MessageRecord, StoreError> {
+        let header = self.header.ok_or(StoreError::Corrupt(Self::KIND))?;
+        header.into_record(id, state, self.estimate, None)
+    }
+}
+
+/// A piece of an audience's list: entries one behind the other.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ListValue {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) entries: Vec<Vec<u8>>,
+}
+
+impl Record for ListValue {
+    const KIND: &'static str = "audience list";
+}
+
+/// How far planning has come.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PlanValue {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) cursor: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub(crate) first_page: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) next_page: u32,
+}
+
+/// Where a message stands: rewritten by every commit that concerns it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct StateValue {
+    #[prost(uint32, tag = "1")]
+    state: u32,
+    /// Deliveries that are in pages or were missing.
+    #[prost(uint32, tag = "2")]
+    pub(crate) planned: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) retrying: u32,
+    #[prost(uint32, tag = "4")]
+    accepted: u32,
+    #[prost(uint32, tag = "5")]
+    failed: u32,
+    #[prost(uint32, tag = "6")]
+    expired: u32,
+    #[prost(uint32, tag = "7")]
+    cancelled: u32,
+    /// Terminal events by the number of their outcome.
+    #[prost(uint32, repeated, tag = "8")]
+    outcomes: Vec<u32>,
+    /// None when planning is done.
+    #[prost(message, optional, tag = "9")]
+    pub(crate) plan: Option<PlanValue>,
+    #[prost(uint64, tag = "10")]
+    pub(crate) last_seq: u64,
+}
+
+impl Record for StateValue {
+    const KIND: &'static str = "message state";
+}
+
+impl StateValue {
+    pub(crate) fn new(plan: Option<PlanValue>) -> Self {
+        let state = numbers::of_message_state(MessageState::Sending);
+        Self { state, plan, ..Self::default() }
+    }
+
+    pub(crate) fn plan(&self) -> Option<Plan> {
+        self.plan.clone().map(|plan| Plan {
+            cursor: plan.cursor,
+            first_page: plan.first_page,
+            next_page: plan.next_page,
+        })
+    }
+
+    /// Counts an event; one that is not terminal counts in the heads of pages only.
+    pub(crate) fn count(&mut self, state: DeliveryState, outcome: Outcome) {
+        let counter = match state {
+            DeliveryState::Pending | DeliveryState::Retrying => return,
+            DeliveryState::Accepted => &mut self.accepted,
+            DeliveryState::Failed => &mut self.failed,
+            DeliveryState::Expired => &mut self.expired,
+            DeliveryState::Cancelled => &mut self.cancelled,
+        };
+        *counter += 1;
+        let index = usize::from(outcome.number());
+        if self.outcomes.len() <= index {
+            self.outcomes.resize(index + 1, 0);
+        }
+        self.outcomes[index] += 1;
+    }
+
+    fn terminal(&self) -> u32 {
+        self.accepted + self.failed + self.expired + self.cancelled
+    }
+
+    /// Whether nothing is left to plan or to deliver.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.plan.is_none() && self.terminal() == self.planned
+    }
+
+    /// Makes it an ended message's.
+    pub(crate) fn end(&mut self) {
+        let state = if self.cancelled > 0 { MessageState::Cancelled } else { MessageState::Done };
+        self.state = numbers::of_message_state(state);
+    }
+
+    fn message_state(&self) -> Result<MessageState, StoreError> {
+        numbers::message_state(self.state).ok_or(StoreError::Corrupt(Self::KIND))
+    }
+
+    fn counts(&self, estimate: u32) -> DeliveryCounts {
+        let targets_estimated = self.plan.is_some();
+        let targets = if targets_estimated { self.planned.max(estimate) } else { self.planned };
+        DeliveryCounts {
+            targets,
+            targets_estimated,
+            pending: targets.saturating_sub(self.terminal()).saturating_sub(self.retrying),
+            retrying: self.retrying,
+            accepted: self.accepted,
+            failed: self.failed,
+            expired: self.expired,
+            cancelled: self.cancelled,
+        }
+    }
+
+    fn outcomes(&self) -> Result<BTreeMap<Outcome, u32>, StoreError> {
+        let counted = (0..).zip(&self.outcomes).filter(|(_, count)| **count > 0);
+        counted
+            .map(|(number, count)| {
+                let outcome = numbers::outcome(number).ok_or(StoreError::Corrupt(Self::KIND))?;
+                Ok((outcome, *count))
+            })
+            .collect()
+    }
+}
+
+/// A message that has ended. Its payload is gone.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct DoneValue {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) header: Option<HeaderValue>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) state: Option<StateValue>,
+    #[prost(uint64, tag = "3")]
+    pub(crate) ended: u64,
+}
+
+impl Record for DoneValue {
+    const KIND: &'static str = "ended message";
+}
+
+impl DoneValue {
+    pub(crate) fn into_record(self, id: MessageId) -> Result<MessageRecord, StoreError> {
+        let corrupt = || StoreError::Corrupt(Self::KIND);
+        let state = self.state.ok_or_else(corrupt)?;
+        let ended = Timestamp::from_micros(self.ended);
+        self.header.ok_or_else(corrupt)?.into_record(id, &state, 0, Some(ended))
+    }
+}
+
+/// What a `request_id` was used for.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RequestValue {
+    #[prost(bytes = "vec", tag = "1")]
+    message: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    hash: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    time: u64,
+}
+
+impl Record for RequestValue {
+    const KIND: &'static str = "request_id";
+}
+
+impl RequestValue {
+    pub(crate) fn new(message: MessageId, hash: &[u8; 32], time: Timestamp) -> Self {
+        Self { message: message.0.to_vec(), hash: hash.to_vec(), time: time.as_micros() }
+    }
+
+    pub(crate) fn parts(&self) -> Result<(MessageId, [u8; 32]), StoreError> {
+        Ok((MessageId(array(&self.message, Self::KIND)?), array(&self.hash, Self::KIND)?))
+    }
+}

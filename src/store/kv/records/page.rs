@@ -1,0 +1,199 @@
+//! Pages: who is on them, and how they stand.
+
+use super::subscription::TargetValue;
+use super::{Record, numbers, pack_past, unpack_past};
+use crate::domain::{ApplicationId, MessageKind, SubscriptionId, Target, Timestamp};
+use crate::store::{EntryState, GroupId, PageEntry, PageHead, PageKey, RetryState, StoreError};
+
+/// Who is on a page. Not rewritten.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct PageValue {
+    /// 16 octets each.
+    #[prost(bytes = "vec", tag = "1")]
+    ids: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    inline: Vec<InlineValue>,
+}
+
+/// A target that is stored nowhere else.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct InlineValue {
+    /// Its place on the page.
+    #[prost(uint32, tag = "1")]
+    place: u32,
+    #[prost(message, optional, tag = "2")]
+    target: Option<TargetValue>,
+}
+
+impl Record for PageValue {
+    const KIND: &'static str = "page";
+}
+
+impl PageValue {
+    pub(crate) fn new(entries: &[PageEntry]) -> Self {
+        let mut page = Self { ids: Vec::with_capacity(entries.len() * 16), inline: Vec::new() };
+        for (place, entry) in (0..).zip(entries) {
+            match entry {
+                PageEntry::Stored(id) => page.ids.extend_from_slice(&id.0),
+                PageEntry::Inline(target) => {
+                    page.ids.extend_from_slice(&target.id.0);
+                    page.inline.push(InlineValue { place, target: Some(TargetValue::new(target)) });
+                }
+            }
+        }
+        page
+    }
+
+    pub(crate) fn ids(&self) -> Vec<SubscriptionId> {
+        self.ids.as_chunks().0.iter().copied().map(SubscriptionId).collect()
+    }
+
+    /// The targets that stand on the page itself, with their places.
+    pub(crate) fn into_inline(self) -> Result<Vec<(usize, Target)>, StoreError> {
+        let ids = self.ids();
+        self.inline
+            .into_iter()
+            .map(|inline| {
+                let place = inline.place as usize;
+                let id = *ids.get(place).ok_or(StoreError::Corrupt(Self::KIND))?;
+                let target = inline.target.ok_or(StoreError::Corrupt(Self::KIND))?;
+                Ok((place, target.into_target(id, true)?))
+            })
+            .collect()
+    }
+}
+
+/// How a page stands: rewritten by every commit that concerns it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct HeadValue {
+    #[prost(uint32, tag = "1")]
+    application: u32,
+    #[prost(uint32, tag = "2")]
+    group: u32,
+    #[prost(uint32, tag = "3")]
+    kind: u32,
+    #[prost(uint64, tag = "4")]
+    due: u64,
+    #[prost(uint32, tag = "5")]
+    entries: u32,
+    /// A bit for each entry, the lowest of the first octet first; trailing zeros are left out.
+    #[prost(bytes = "vec", tag = "6")]
+    settled: Vec<u8>,
+    #[prost(message, repeated, tag = "7")]
+    retries: Vec<RetryValue>,
+}
+
+/// An entry under retry.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RetryValue {
+    /// Its place on the page.
+    #[prost(uint32, tag = "1")]
+    place: u32,
+    #[prost(uint32, tag = "2")]
+    attempts: u32,
+    #[prost(uint64, tag = "3")]
+    due: u64,
+    #[prost(sint64, repeated, tag = "4")]
+    past: Vec<i64>,
+}
+
+impl Record for HeadValue {
+    const KIND: &'static str = "page head";
+}
+
+impl HeadValue {
+    pub(crate) fn new(
+        application: ApplicationId,
+        kind: MessageKind,
+        group: GroupId,
+        entries: usize,
+        due: Timestamp,
+    ) -> Self {
+        Self {
+            application: application.0,
+            group: u32::from(group.0),
+            kind: numbers::of_kind(kind),
+            due: due.as_micros(),
+            entries: entries as u32,
+            settled: Vec::new(),
+            retries: Vec::new(),
+        }
+    }
+
+    pub(crate) fn head(&self, key: PageKey) -> Result<PageHead, StoreError> {
+        let corrupt = || StoreError::Corrupt(Self::KIND);
+        Ok(PageHead {
+            application: ApplicationId(self.application),
+            key,
+            group: GroupId(u16::try_from(self.group).map_err(|_| corrupt())?),
+            kind: numbers::kind(self.kind).ok_or_else(corrupt)?,
+            due: Timestamp::from_micros(self.due),
+        })
+    }
+
+    /// How many entries it has.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries as usize
+    }
+
+    /// How many entries are settled.
+    pub(crate) fn settled(&self) -> u32 {
+        self.settled.iter().map(|octet| octet.count_ones()).sum()
+    }
+
+    /// How many entries are settled that were not in `old`; `None` when one is not settled any more.
+    pub(crate) fn settled_since(&self, old: &Self) -> Option<u32> {
+        let kept = old.settled.iter().enumerate().all(|(place, octet)| {
+            let now = self.settled.get(place).copied().unwrap_or_default();
+            now & octet == *octet
+        });
+        kept.then(|| self.settled() - old.settled())
+    }
+
+    /// How many entries are under retry.
+    pub(crate) fn retrying(&self) -> u32 {
+        self.retries.len() as u32
+    }
+
+    /// The same page with its entries in new states.
+    pub(crate) fn updated(&self, entries: &[EntryState], due: Timestamp) -> Self {
+        let mut head = Self { due: due.as_micros(), settled: Vec::new(), retries: Vec::new(), ..*self };
+        for (place, entry) in entries.iter().enumerate() {
+            match entry {
+                EntryState::Waiting => {}
+                EntryState::Settled => {
+                    if head.settled.len() <= place / 8 {
+                        head.settled.resize(place / 8 + 1, 0);
+                    }
+                    head.settled[place / 8] |= 1 << (place % 8);
+                }
+                EntryState::Retrying(retry) => head.retries.push(RetryValue {
+                    place: place as u32,
+                    attempts: retry.attempts,
+                    due: retry.due.as_micros(),
+                    past: pack_past(&retry.past, retry.due),
+                }),
+            }
+        }
+        head
+    }
+
+    /// The states of all entries, in their places.
+    pub(crate) fn states(&self) -> Result<Vec<EntryState>, StoreError> {
+        let mut states = vec![EntryState::Waiting; self.entries()];
+        for (place, state) in states.iter_mut().enumerate() {
+            if self.settled.get(place / 8).is_some_and(|octet| octet >> (place % 8) & 1 == 1) {
+                *state = EntryState::Settled;
+            }
+        }
+        for retry in &self.retries {
+            let due = Timestamp::from_micros(retry.due);
+            let past = unpack_past(&retry.past, due, Self::KIND)?;
+            let state = states.get_mut(retry.place as usize).ok_or(StoreError::Corrupt(Self::KIND))?;
+            *state = EntryState::Retrying(RetryState { attempts: retry.attempts, due, past });
+        }
+        Ok(states)
+    }
+}

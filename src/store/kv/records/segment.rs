@@ -1,0 +1,255 @@
+//! Segments and feed rows: the status log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prost::Message as _;
+
+use super::{Record, array, at_offset, nanos, numbers, offset, pack_past, unpack_past};
+use crate::domain::{DeliveryEvent, MessageId, SubscriptionId, Timestamp};
+use crate::store::{FeedEntry, FeedRow, StoreError};
+
+/// Events of one message. A reader that filters needs the first two fields only.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SegmentValue {
+    /// Events by the number of their state.
+    #[prost(uint32, repeated, tag = "1")]
+    states: Vec<u32>,
+    /// Terminal events by the number of their outcome.
+    #[prost(uint32, repeated, tag = "2")]
+    outcomes: Vec<u32>,
+    /// Users, origins and details, each once; events name them by place, from 1 on, 0 for the empty text.
+    #[prost(string, repeated, tag = "3")]
+    strings: Vec<String>,
+    /// What the times of events are offsets of.
+    #[prost(uint64, tag = "4")]
+    base: u64,
+    #[prost(message, repeated, tag = "5")]
+    events: Vec<EventValue>,
+}
+
+/// One event, without its message.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EventValue {
+    /// 16 octets, or none.
+    #[prost(bytes = "vec", tag = "1")]
+    subscription: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    generation: u32,
+    #[prost(uint32, tag = "3")]
+    user_id: u32,
+    #[prost(uint32, tag = "4")]
+    origin: u32,
+    #[prost(uint32, tag = "5")]
+    state: u32,
+    #[prost(uint32, tag = "6")]
+    outcome: u32,
+    #[prost(uint32, tag = "7")]
+    attempt: u32,
+    #[prost(uint32, optional, tag = "8")]
+    http_status: Option<u32>,
+    #[prost(sint64, tag = "9")]
+    time: i64,
+    #[prost(sint64, optional, tag = "10")]
+    next_attempt: Option<i64>,
+    #[prost(uint64, optional, tag = "11")]
+    latency_nanos: Option<u64>,
+    #[prost(uint64, optional, tag = "12")]
+    granted_ttl_nanos: Option<u64>,
+    #[prost(uint32, tag = "13")]
+    detail: u32,
+    #[prost(sint64, repeated, tag = "14")]
+    past: Vec<i64>,
+}
+
+impl Record for SegmentValue {
+    const KIND: &'static str = "segment";
+}
+
+/// Packs events into as few segments as hold at most `octets_max` each.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    octets_max: usize,
+    full: Vec<SegmentValue>,
+    current: SegmentValue,
+    octets: usize,
+    places: HashMap<String, u32>,
+}
+
+/// Counters and field headers of a segment.
+const SEGMENT_OVERHEAD: usize = 256;
+/// Tag and length of an embedded field.
+const FIELD_OVERHEAD: usize = 4;
+
+impl SegmentWriter {
+    pub(crate) fn new(octets_max: usize) -> Self {
+        Self {
+            octets_max,
+            full: Vec::new(),
+            current: SegmentValue::default(),
+            octets: SEGMENT_OVERHEAD,
+            places: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, event: &DeliveryEvent) {
+        // Texts that are in the table already make this an upper bound.
+        let texts = event.user_id.len() + event.origin.len() + event.detail.len() + 3 * FIELD_OVERHEAD;
+        let room = self.octets_max.saturating_sub(self.octets);
+        let fixed = 96 + 24 * event.past.len();
+        if fixed + texts > room && !self.current.events.is_empty() {
+            self.close();
+        }
+        if self.current.events.is_empty() {
+            self.current.base = event.time.as_micros();
+        }
+        let base = Timestamp::from_micros(self.current.base);
+        let value = EventValue {
+            subscription: event.subscription.map(|id| id.0.to_vec()).unwrap_or_default(),
+            generation: event.generation,
+            user_id: self.place(&event.user_id),
+            origin: self.place(&event.origin),
+            state: numbers::of_delivery_state(event.state),
+            outcome: u32::from(event.outcome.number()),
+            attempt: event.attempt,
+            http_status: event.http_status.map(u32::from),
+            time: offset(event.time, base),
+            next_attempt: event.next_attempt.map(|next| offset(next, event.time)),
+            latency_nanos: event.latency.map(nanos),
+            granted_ttl_nanos: event.granted_ttl.map(nanos),
+            detail: self.place(&event.detail),
+            past: pack_past(&event.past, event.time),
+        };
+        self.octets += value.encoded_len() + FIELD_OVERHEAD;
+        count(&mut self.current.states, value.state);
+        if event.state.is_terminal() {
+            count(&mut self.current.outcomes, value.outcome);
+        }
+        self.current.events.push(value);
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<SegmentValue> {
+        if !self.current.events.is_empty() {
+            self.close();
+        }
+        self.full
+    }
+
+    fn close(&mut self) {
+        self.full.push(std::mem::take(&mut self.current));
+        self.octets = SEGMENT_OVERHEAD;
+        self.places.clear();
+    }
+
+    fn place(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        self.current.strings.push(text.to_owned());
+        self.octets += text.len() + FIELD_OVERHEAD;
+        let place = self.current.strings.len() as u32;
+        self.places.insert(text.to_owned(), place);
+        place
+    }
+}
+
+fn count(counters: &mut Vec<u32>, number: u32) {
+    let index = number as usize;
+    if counters.len() <= index {
+        counters.resize(index + 1, 0);
+    }
+    counters[index] += 1;
+}
+
+impl SegmentValue {
+    pub(crate) fn into_events(self, message: MessageId) -> Result<Vec<DeliveryEvent>, StoreError> {
+        let corrupt = || StoreError::Corrupt(Self::KIND);
+        let base = Timestamp::from_micros(self.base);
+        let text = |place: u32| match place.checked_sub(1) {
+            None => Ok(String::new()),
+            Some(index) => self.strings.get(index as usize).cloned().ok_or_else(corrupt),
+        };
+        self.events
+            .iter()
+            .map(|event| {
+                let time = at_offset(event.time, base);
+                Ok(DeliveryEvent {
+                    message,
+                    subscription: match event.subscription.as_slice() {
+                        [] => None,
+                        id => Some(SubscriptionId(array(id, Self::KIND)?)),
+                    },
+                    generation: event.generation,
+                    user_id: text(event.user_id)?,
+                    origin: text(event.origin)?,
+                    state: numbers::delivery_state(event.state).ok_or_else(corrupt)?,
+                    outcome: numbers::outcome(event.outcome).ok_or_else(corrupt)?,
+                    attempt: event.attempt,
+                    http_status: match event.http_status {
+                        None => None,
+                        Some(status) => Some(u16::try_from(status).map_err(|_| corrupt())?),
+                    },
+                    time,
+                    next_attempt: event.next_attempt.map(|next| at_offset(next, time)),
+                    latency: event.latency_nanos.map(Duration::from_nanos),
+                    granted_ttl: event.granted_ttl_nanos.map(Duration::from_nanos),
+                    detail: text(event.detail)?,
+                    past: unpack_past(&event.past, time, Self::KIND)?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// What one commit did.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct FeedValue {
+    #[prost(uint64, tag = "1")]
+    pub(crate) time: u64,
+    /// 17 octets each: kind and message.
+    #[prost(bytes = "vec", tag = "2")]
+    entries: Vec<u8>,
+}
+
+impl Record for FeedValue {
+    const KIND: &'static str = "feed row";
+}
+
+const ACCEPTED: u8 = 1;
+const EVENTS: u8 = 2;
+const ENDED: u8 = 3;
+
+impl FeedValue {
+    pub(crate) fn new(time: Timestamp, entries: &[FeedEntry]) -> Self {
+        let entries = entries.iter().flat_map(|entry| {
+            let (kind, message) = match entry {
+                FeedEntry::Accepted(message) => (ACCEPTED, message),
+                FeedEntry::Events(message) => (EVENTS, message),
+                FeedEntry::Ended(message) => (ENDED, message),
+            };
+            std::iter::once(kind).chain(message.0)
+        });
+        Self { time: time.as_micros(), entries: entries.collect() }
+    }
+
+    pub(crate) fn into_row(self, seq: u64) -> Result<FeedRow, StoreError> {
+        let (entries, rest) = self.entries.as_chunks::<17>();
+        if !rest.is_empty() {
+            return Err(StoreError::Corrupt(Self::KIND));
+        }
+        let entries = entries.iter().map(|[kind, message @ ..]| match *kind {
+            ACCEPTED => Ok(FeedEntry::Accepted(MessageId(*message))),
+            EVENTS => Ok(FeedEntry::Events(MessageId(*message))),
+            ENDED => Ok(FeedEntry::Ended(MessageId(*message))),
+            _ => Err(StoreError::Corrupt(Self::KIND)),
+        });
+        Ok(FeedRow {
+            seq,
+            time: Timestamp::from_micros(self.time),
+            entries: entries.collect::<Result<_, _>>()?,
+        })
+    }
+}

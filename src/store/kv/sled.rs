@@ -1,0 +1,121 @@
+//! sled as a [`Backend`]. `docs/storage.md` tells what was measured; what rules this file is:
+//!
+//! * One tree. `Tree::apply_batch` reserves a batch manifest in the log before its writes and fills in the last log
+//!   number behind them (sled 0.34.7, `tree.rs` `apply_batch`, `pagecache` `RecoveryGuard::seal_batch`); recovery that
+//!   meets a manifest whose last number is missing stops in front of it (`pagecache/iterator.rs`). So a batch is atomic
+//!   after a crash, and never there without the ones before. Batches of two trees would be two manifests.
+//! * `flush` is no fsync on Linux (`pagecache/iobuf.rs`: `sync_file_range`), so the file is synced through a handle of
+//!   our own. `flush_async` deadlocks and is not called.
+//! * Values stay below 128 KiB, beyond which sled makes a file for each.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use super::backend::{Backend, Batch, Order, Row};
+use super::keys::KeyRange;
+use crate::store::StoreError;
+
+/// Why a directory of sled's does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be made, read or written.
+    #[error("the data directory cannot be used: {0}")]
+    Directory(#[from] io::Error),
+    /// Another process has it open.
+    #[error("the data directory is in use by another process")]
+    InUse,
+    /// sled refuses its files: set the directory aside and restore a backup.
+    #[error("the database does not open: {0}")]
+    Database(String),
+    /// It was written by a later version, or is not this server's.
+    #[error("the data has format {found}, this version reads format {known}")]
+    Format {
+        /// What is there.
+        found: u32,
+        /// What is known.
+        known: u32,
+    },
+    /// It opened, but what is needed first does not read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A sled database in a directory of its own.
+#[derive(Debug)]
+pub struct Sled {
+    db: sled::Db,
+    /// sled's log file, to sync it.
+    file: File,
+    /// Locked as long as it is open: sled's own lock can only be told from other errors by its text.
+    _lock: File,
+}
+
+impl Sled {
+    /// Opens or makes the database in `directory`, which is made private to its owner.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(directory: &Path, cache_octets: u64) -> Result<Self, OpenError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+        let lock =
+            OpenOptions::new().create(true).write(true).truncate(false).open(directory.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::InUse,
+            TryLockError::Error(error) => OpenError::Directory(error),
+        })?;
+        let config = sled::Config::new().path(directory).cache_capacity(cache_octets);
+        // sled panics on some damaged files instead of returning an error.
+        let db = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .map_err(|_| OpenError::Database("its files are damaged".to_owned()))?
+            .map_err(|error| OpenError::Database(error.to_string()))?;
+        let file = OpenOptions::new().write(true).open(directory.join("db"))?;
+        // The names of new files are durable only when their directory is.
+        file.sync_all()?;
+        File::open(directory)?.sync_all()?;
+        Ok(Self { db, file, _lock: lock })
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+impl Backend for Sled {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.db.get(key).map_err(unavailable)?.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
+        if range.from >= range.to {
+            return Ok(Vec::new());
+        }
+        let iter = self.db.range::<&[u8], _>(range.from.as_slice()..range.to.as_slice());
+        let copy = |row: sled::Result<(sled::IVec, sled::IVec)>| {
+            row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(unavailable)
+        };
+        match order {
+            Order::Ascending => iter.take(limit).map(copy).collect(),
+            Order::Descending => iter.rev().take(limit).map(copy).collect(),
+        }
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut writes = sled::Batch::default();
+        for (key, value) in batch.writes {
+            match value {
+                Some(value) => writes.insert(key, value),
+                None => writes.remove(key),
+            }
+        }
+        self.db.apply_batch(writes).map_err(unavailable)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(unavailable)?;
+        self.file.sync_data().map_err(unavailable)
+    }
+}
