@@ -64,6 +64,8 @@ pub(crate) struct VapidTokenValue {
     expires: u64,
     #[prost(string, tag = "4")]
     jwt: String,
+    #[prost(bool, tag = "5")]
+    extra: bool,
 }
 
 impl Record for VapidTokenValue {
@@ -77,6 +79,7 @@ impl VapidTokenValue {
             issued: token.issued.as_micros(),
             expires: token.expires.as_micros(),
             jwt: token.jwt,
+            extra: token.extra,
         }
     }
 
@@ -88,6 +91,7 @@ impl VapidTokenValue {
             issued: Timestamp::from_micros(self.issued),
             expires: Timestamp::from_micros(self.expires),
             jwt: self.jwt,
+            extra: self.extra,
         }
     }
 }
