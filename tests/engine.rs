@@ -1,5 +1,7 @@
 //! The engine over the in-memory store and a scripted transport: what is promised of deliveries, also across a crash.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
