@@ -180,6 +180,7 @@ impl HttpBody for Observed {
 }
 
 /// What the layers inside refuse, as an answer: shed, too slow, or a bug.
+#[expect(clippy::unnecessary_wraps, reason = "the shape that MapResultLayer takes")]
 pub(super) fn answer_errors<B>(result: Result<Response<B>, BoxError>) -> Result<Response<Body>, BoxError>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
@@ -255,8 +256,10 @@ mod tests {
     fn every_rpc_of_the_contract_is_observed_by_its_name() {
         let files = prost_types::FileDescriptorSet::decode(crate::proto::OWN_DESCRIPTOR_SET).unwrap();
         let services = files.file.iter().flat_map(|file| &file.service);
-        let names: Vec<&str> =
-            services.flat_map(|service| &service.method).map(|method| method.name()).collect();
+        let names: Vec<&str> = services
+            .flat_map(|service| &service.method)
+            .map(prost_types::MethodDescriptorProto::name)
+            .collect();
         assert_eq!(names, METHODS);
         assert_eq!(method("/fanfare.v1.PushService/Send"), "Send");
         for other in ["/fanfare.v1.PushService/Sendx", "/grpc.health.v1.Health/Check", "", "/"] {

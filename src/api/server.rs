@@ -165,7 +165,7 @@ pub async fn serve(
         tokio::time::sleep(settings.drain_timeout).await;
     };
     tokio::select! {
-        served = router.serve_with_incoming_shutdown(connections, stopping) => served?,
+        ended = router.serve_with_incoming_shutdown(connections, stopping) => ended?,
         () = too_long => tracing::warn!("calls were still under way when the server stopped"),
     }
     api.finished().await;

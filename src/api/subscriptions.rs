@@ -85,7 +85,7 @@ async fn preview(
     let stored_key = existing.as_ref().map(|existing| existing.target.vapid_key);
     let key = subscribe.vapid_key.or(stored_key).unwrap_or(subscribe.current_vapid_key);
     shown.application_server_key = super::convert::subscription::application_server_key(application, key);
-    shown.endpoint_origin = subscribe.endpoint.origin().as_str().to_owned();
+    shown.endpoint_origin = subscribe.endpoint.origin().to_string();
     shown.expire_time = subscribe.expires.map(super::convert::time::timestamp);
     shown.state = v1::SubscriptionState::Active.into();
     shown.etag = String::new();

@@ -144,29 +144,29 @@ fn page_context(application: ApplicationId, list: List, filter: &[u8]) -> Vec<u8
     context
 }
 
-/// base64url of the content and a MAC over context and content.
-fn seal(key: &HmacSha256, context: &[u8], mut content: Vec<u8>) -> String {
-    let mac = mac(key, context, &content).finalize().into_bytes();
+/// base64url of the content and a MAC over `bound_to` and content.
+fn seal(key: &HmacSha256, bound_to: &[u8], mut content: Vec<u8>) -> String {
+    let mac = mac(key, bound_to, &content).finalize().into_bytes();
     content.extend_from_slice(&mac[..MAC_OCTETS]);
     URL_SAFE_NO_PAD.encode(content)
 }
 
 /// The content of a token whose MAC is right.
-fn open(key: &HmacSha256, context: &[u8], token: &str) -> Option<Vec<u8>> {
+fn open(key: &HmacSha256, bound_to: &[u8], token: &str) -> Option<Vec<u8>> {
     if token.len() > TOKEN_OCTETS_MAX {
         return None;
     }
     let mut content = URL_SAFE_NO_PAD.decode(token).ok()?;
     let tag = content.split_off(content.len().checked_sub(MAC_OCTETS)?);
-    mac(key, context, &content).verify_truncated_left(&tag).ok()?;
+    mac(key, bound_to, &content).verify_truncated_left(&tag).ok()?;
     Some(content)
 }
 
-/// The context's length goes first: without it, octets could move between context and content.
-fn mac(key: &HmacSha256, context: &[u8], content: &[u8]) -> HmacSha256 {
+/// The length of `bound_to` goes first: without it, octets could move from one to the other.
+fn mac(key: &HmacSha256, bound_to: &[u8], content: &[u8]) -> HmacSha256 {
     let mut mac = key.clone();
-    mac.update(&(context.len() as u64).to_be_bytes());
-    mac.update(context);
+    mac.update(&(bound_to.len() as u64).to_be_bytes());
+    mac.update(bound_to);
     mac.update(content);
     mac
 }

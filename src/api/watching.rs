@@ -26,14 +26,14 @@ pub(super) async fn watch_deliveries(
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let lists::WatchDeliveries { scope, start_time, level } = lists::watch(&request)?;
-    let start = if !request.resume_token.is_empty() {
-        Start::After(api.tokens.read_resume(application.id, scope, &request.resume_token)?)
-    } else {
+    let start = if request.resume_token.is_empty() {
         match (scope, start_time) {
             (Scope::Message(_), _) => Start::Beginning,
             (Scope::All, Some(time)) => Start::Time(time),
             (Scope::All, None) => Start::Now,
         }
+    } else {
+        Start::After(api.tokens.read_resume(application.id, scope, &request.resume_token)?)
     };
     let permit = api.stream_permit()?;
     let watch = Watch { application: application.id, scope, start, level };
@@ -77,7 +77,7 @@ pub(super) fn frames(
 
 /// Up to a tenth less than `age_max`.
 fn age(age_max: Duration, random: u8) -> Duration {
-    age_max - age_max / 10 * u32::from(random) / u32::from(u8::MAX)
+    age_max.saturating_sub(age_max / 10 * u32::from(random) / u32::from(u8::MAX))
 }
 
 fn name(scope: Scope) -> String {

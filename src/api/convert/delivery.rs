@@ -3,7 +3,7 @@
 use super::time::{duration, timestamp};
 use crate::api::tokens::Tokens;
 use crate::domain::delivery::PastAttempt;
-use crate::domain::{DeliveryEvent, DeliveryState, MessageId, Outcome};
+use crate::domain::{DeliveryEvent, DeliveryState, MessageId, Outcome, SubscriptionId};
 use crate::engine::feed::PlacedEvent;
 use crate::proto::v1;
 use crate::store::{EntryState, StoredEntry};
@@ -19,7 +19,7 @@ pub(crate) fn event(event: &DeliveryEvent, event_id: String, request_id: &str) -
     v1::DeliveryEvent {
         message: event.message.name(),
         event_id,
-        subscription: event.subscription.map(|id| id.name()).unwrap_or_default(),
+        subscription: event.subscription.map(SubscriptionId::name).unwrap_or_default(),
         user_id: event.user_id.clone(),
         endpoint_origin: event.origin.clone(),
         state: state(event.state).into(),
@@ -157,7 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::{SubscriptionId, Timestamp};
+    use crate::domain::Timestamp;
     use crate::store::RetryState;
 
     #[test]

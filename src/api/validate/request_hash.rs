@@ -56,7 +56,10 @@ mod tests {
 
     fn message(labels: &[(&str, &str)]) -> v1::Message {
         let value = |n: f64| prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(n)) };
-        let fields = labels.iter().map(|(key, text)| ((*key).to_owned(), value(text.len() as f64))).collect();
+        let fields = labels
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), value(if text.is_empty() { 0.0 } else { 6.0 })))
+            .collect();
         v1::Message {
             payload: Some(v1::message::Payload::Json(prost_types::Struct { fields })),
             labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn is_pinned() {
         let hash = of_broadcast(&broadcast(&["news"], &[("campaign", "spring")]));
-        let hex: String = hash.iter().map(|octet| format!("{octet:02x}")).collect();
-        assert_eq!(hex, "");
+        let hex = hash.iter().fold(String::new(), |hex, octet| format!("{hex}{octet:02x}"));
+        assert_eq!(hex, "b935aab36329010fc3420fbd1da4b3d0392406e91567ddaf4873fcb379ca823e");
     }
 }

@@ -68,10 +68,10 @@ pub(crate) fn update(
 fn take(
     violations: &mut Violations,
     patch: &mut SubscriptionPatch,
-    path: &str,
+    field: &str,
     subscription: &v1::Subscription,
 ) -> bool {
-    match path {
+    match field {
         "user_id" => {
             text::user_id(violations, "subscription.user_id", &subscription.user_id);
             patch.user_id = Some(subscription.user_id.clone());

@@ -92,6 +92,7 @@ impl VapidTokenValue {
             expires: Timestamp::from_micros(self.expires),
             extra: self.extra,
             jwt: self.jwt,
+            extra: self.extra,
         }
     }
 }
