@@ -37,13 +37,10 @@ pub(super) struct SlotFactory {
 }
 
 impl SlotFactory {
-    /// HTTP/2 is agreed on within TLS; without, HTTP/1.1 is spoken.
-    pub(super) fn first_protocol(&self) -> Protocol {
-        if self.https { Protocol::Http2 } else { Protocol::Http1 }
-    }
-
-    /// Makes a slot. Its connection is opened with the first request.
-    pub(super) fn open(&self, protocol: Protocol) -> Result<Slot, TransportError> {
+    /// Makes a slot. Its connection is opened with the first request: over HTTP/2, which is agreed on within TLS, unless
+    /// the origin is known not to.
+    pub(super) fn open(&self, fell_back: bool) -> Result<Slot, TransportError> {
+        let protocol = if self.https && !fell_back { Protocol::Http2 } else { Protocol::Http1 };
         let tls = self
             .tls
             .client_config(self.roots.as_deref(), protocol)
@@ -118,6 +115,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    #[cfg(test)]
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Posts, up to the end of the answer's header.
     pub(super) async fn post(
         &self,
