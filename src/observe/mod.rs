@@ -7,4 +7,4 @@ pub mod logs;
 pub mod metrics;
 
 pub use logs::{LogFormat, LogSettings};
-pub use metrics::Metrics;
+pub use metrics::{EngineLoad, Metrics};
