@@ -60,6 +60,9 @@ pub enum AppError {
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The gRPC server ended although nobody had stopped it.
+    #[error("the gRPC server ended by itself")]
+    Ended,
     /// A task ended by a panic.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -168,10 +171,11 @@ impl App {
         &self.applications
     }
 
-    /// Waits for the server to end by itself, which it does only when its listener fails. May be dropped.
+    /// Waits for the gRPC server to end by itself, which it does only when it fails; then there is nothing to shut down.
+    /// May be dropped.
     pub async fn failed(&mut self) -> AppError {
         match (&mut self.server).await {
-            Ok(Ok(())) => std::future::pending().await,
+            Ok(Ok(())) => AppError::Ended,
             Ok(Err(error)) => error.into(),
             Err(error) => error.into(),
         }
