@@ -63,6 +63,7 @@ impl Server {
             settings,
             attempts: AttemptSettings::default(),
             seed: 7,
+            metrics: Arc::new(fanfare::observe::Metrics::new()),
         };
         let engine = Engine::start(parts).await.unwrap();
         Self { store, engine, application }
