@@ -1,8 +1,12 @@
 //! Fanfare, a self-hosted Web Push delivery service. `docs/architecture.md` is the map.
 
 pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod observe;
 pub mod proto;
 pub mod sandbox;
 pub mod store;

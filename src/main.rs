@@ -1,3 +1,8 @@
 //! The program: arguments to commands.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    fanfare::cli::run(std::env::args_os()).await
+}

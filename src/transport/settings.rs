@@ -91,7 +91,8 @@ pub struct HttpSettings {
     pub ping_timeout: Duration,
     /// What is read of an answer's body, in octets; the rest is cut off and its stream reset.
     pub response_body_octets_max: usize,
-    /// An answer's header fields, in octets as HTTP/2 counts them (RFC 9113 section 6.5.2); more is an error.
+    /// An answer's header fields, in octets as HTTP/2 counts them (RFC 9113 section 6.5.2); more is an error. Over
+    /// HTTP/1.1 hyper reads up to 100 fields and about 400 KiB before this is looked at.
     pub response_header_octets_max: u32,
 }
 
@@ -113,6 +114,12 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
+    /// Requests that one origin can have in flight; more wait, and their waiting counts towards the deadline.
+    #[must_use]
+    pub const fn requests_per_origin_max(&self) -> usize {
+        self.connections_per_origin_max * self.requests_per_connection_max
+    }
+
     /// Refuses what can't work.
     ///
     /// # Errors

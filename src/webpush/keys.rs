@@ -248,3 +248,145 @@ impl fmt::Debug for VapidKeyPair {
         write!(f, "VapidKeyPair(<redacted>, {})", self.public_base64url())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use elliptic_curve::pkcs8::DecodePrivateKey;
+
+    use super::*;
+
+    /// As `openssl ecparam -name prime256v1 -genkey` prints it.
+    const OPENSSL: &str = "\
+-----BEGIN EC PARAMETERS-----
+BggqhkjOPQMBBw==
+-----END EC PARAMETERS-----
+-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIIZlPJZJ0FtV+V4TBiQHPdKMWVtQEABtxTYcS5/Yh0+roAoGCCqGSM49
+AwEHoUQDQgAE9uzRK17EkKeCza+4L0TFh08LM8Z3fVGRcfmpitEPmnRizMC419gK
+xbVg3D8YDqwGdidBjoUO9MMEmdmpVKDA3Q==
+-----END EC PRIVATE KEY-----
+";
+    const OPENSSL_PUBLIC: &str =
+        "BPbs0StexJCngs2vuC9ExYdPCzPGd31RkXH5qYrRD5p0YszAuNfYCsW1YNw_GA6sBnYnQY6FDvTDBJnZqVSgwN0";
+    const P384: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDA5H2bHuipbbHypoPNt
+O27LQvGObVC8KcSqGcQuu7F/2IuO9Bx5nhaEjEDe/Hi8TeahZANiAASqDGn/kcvx
+LPXcZJnirXFAKQOmpdmfJhZQLWIrIKt/Zxx7Lv0CpUCWEf6fexwZ6xNigdEOsbU2
+qtpD1VdFvCYq+OSfuSYnXScgWamD8As+nf7kYUT7NQxOYqzztHaq2S0=
+-----END PRIVATE KEY-----
+";
+    const ENCRYPTED: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAiLfTDJR+6heQICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEK3RaAii4OYzEkd+ko/QPx8EgZA3
+tZ8qlLOgLGNh1v+HUEoKEKg8YtOzs17z13TK5IdONbXSwxq0naP9J3albb9n5BO/
+2cuQibzknh9R+zWHDeL30IB48fcsg1ljIMCbAJSE7RzgoUPGzGnKHXu+PYmeprOB
+CViaeUfkUj0q5rRWPJetuyUXjmQez4+paRepyjmH85qSMy5OMudsYQVpYRNjVWo=
+-----END ENCRYPTED PRIVATE KEY-----
+";
+
+    #[test]
+    fn pem_is_read_as_tools_write_it() {
+        let pair = VapidKeyPair::import(OPENSSL, Some(OPENSSL_PUBLIC)).unwrap();
+        let windows = OPENSSL.replace('\n', "\r\n");
+        assert_eq!(VapidKeyPair::import(&windows, None).unwrap(), pair);
+        let pkcs8 = pair.to_pem().unwrap();
+        assert!(pkcs8.starts_with("-----BEGIN PRIVATE KEY-----\n"), "{}", &pkcs8[..30]);
+        assert!(p256::SecretKey::from_pkcs8_pem(&pkcs8).is_ok());
+        assert_eq!(VapidKeyPair::import(&pkcs8, Some(OPENSSL_PUBLIC)).unwrap(), pair);
+        let der: String = pkcs8.lines().filter(|line| !line.starts_with("-----")).collect();
+        assert_eq!(VapidKeyPair::import(&der, None).unwrap(), pair);
+        assert_eq!(VapidKeyPair::import(&pair.private_base64url(), None).unwrap(), pair);
+    }
+
+    #[test]
+    fn other_pem_is_refused() {
+        let public_only = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+        let cut = &OPENSSL[..OPENSSL.len() - 40];
+        for pem in [P384, ENCRYPTED, public_only, cut, "-----BEGIN PRIVATE KEY-----"] {
+            assert_eq!(VapidKeyPair::import(pem, None), Err(KeyError::NotPem), "{pem}");
+        }
+        let long = format!("{OPENSSL}{}", " ".repeat(KEY_TEXT_OCTETS_MAX));
+        assert_eq!(VapidKeyPair::import(&long, None), Err(KeyError::TooLong));
+    }
+
+    #[test]
+    fn private_scalars_are_checked() {
+        let encode = |octets: &[u8]| encode_base64url(octets);
+        let mut leading_one = [7; 33];
+        leading_one[0] = 1;
+        for (octets, error) in [
+            (&[0; 32][..], KeyError::PrivateRange),
+            (&[0xff; 32], KeyError::PrivateRange),
+            (&[0; 33], KeyError::PrivateRange),
+            (&leading_one, KeyError::PrivateLength(33)),
+            (&[7; 31], KeyError::PrivateLength(31)),
+            (&[7; 65], KeyError::PrivateLength(65)),
+            (&[0x30; 40], KeyError::PrivateLength(40)),
+        ] {
+            assert_eq!(VapidKeyPair::import(&encode(octets), None), Err(error), "{octets:?}");
+        }
+        // 32 octets that look like DER are a scalar.
+        assert!(VapidKeyPair::import(&encode(&[0x30; 32]), None).is_ok());
+    }
+
+    #[test]
+    fn texts_are_checked() {
+        for (text, error) in [
+            ("", KeyError::Missing),
+            ("  \n", KeyError::Missing),
+            ("not base64!", KeyError::NotBase64),
+            ("AAA=A", KeyError::NotBase64),
+            ("A", KeyError::NotBase64),
+            ("ä", KeyError::NotBase64),
+            (&"A".repeat(KEY_TEXT_OCTETS_MAX + 1), KeyError::TooLong),
+        ] {
+            assert_eq!(parse_p256dh(text), Err(error));
+            assert_eq!(parse_auth(text), Err(error));
+            assert_eq!(VapidKeyPair::import(text, None), Err(error));
+        }
+        for octets in [15, 17, 32] {
+            assert_eq!(parse_auth(&encode_base64url(&[1; 32][..octets])), Err(KeyError::AuthLength(octets)));
+        }
+        let auth = [0xfb; 16];
+        for text in ["-_v7-_v7-_v7-_v7-_v7-w", "+/v7+/v7+/v7+/v7+/v7+w=="] {
+            assert_eq!(parse_auth(text).map(|read| read.len()), Ok(auth.len()), "{text}");
+        }
+        assert_eq!(
+            parse_auth("-_v7-_v7-_v7-_v7-_v7-w").unwrap(),
+            parse_auth("+/v7+/v7+/v7+/v7+/v7+w==").unwrap()
+        );
+    }
+
+    #[test]
+    fn points_are_checked() {
+        let good = *VapidKeyPair::generate().unwrap().public();
+        assert_eq!(parse_point(&good), Ok(good));
+        let with = |first: u8| {
+            let mut point = good;
+            point[0] = first;
+            point
+        };
+        // Hybrid forms would name the same point.
+        for first in [0, 2, 3, 5, 6, 7] {
+            assert_eq!(parse_point(&with(first)), Err(KeyError::NotUncompressed), "{first}");
+        }
+        let mut zero = [0; 65];
+        zero[0] = 4;
+        assert_eq!(parse_point(&zero), Err(KeyError::NotOnCurve));
+        assert_eq!(parse_point(&good[..64]), Err(KeyError::PointLength(64)));
+        assert_eq!(parse_point(&[0]), Err(KeyError::PointLength(1)));
+    }
+
+    #[test]
+    fn generated_pairs_differ_and_show_no_private_half() {
+        let (one, other) = (VapidKeyPair::generate().unwrap(), VapidKeyPair::generate().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(VapidKeyPair::from_private(one.private()).unwrap(), one);
+        let shown = format!("{one:?}");
+        assert!(shown.contains(&one.public_base64url()) && !shown.contains(one.private_base64url().as_str()));
+        let key = one.clone().into_vapid_key(VapidKeyId(3), Timestamp::from_secs(1));
+        assert_eq!((&*key.private, &key.public), (one.private(), one.public()));
+    }
+}

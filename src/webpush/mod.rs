@@ -1,12 +1,15 @@
 //! The Web Push protocol, pure: no input or output, no clock, no async. Times are arguments; randomness is an argument
 //! whose default comes from the operating system.
 //!
-//! A delivery walks through these files: [`keys`] (what browsers and libraries give) · [`agreement`] (P-256 behind one
-//! small seam) · [`encryption`] (one entry to [`aes128gcm`], RFC 8291, and [`aesgcm`], its predecessor) · [`vapid`] (who
-//! sends: RFC 8292) · [`push_service`] (whose manners to follow) · [`request`] (the POST of RFC 8030)
+//! A delivery walks through these files:
 //!
-//! and its answer ([`outcome`], [`retry_after`]). Beside the way: [`collapse`] makes `Topic` headers of collapse keys,
-//! [`notification`] makes JSON of structured notifications.
+//! - [`keys`]: what browsers and libraries give, checked · [`agreement`]: P-256 behind one small seam
+//! - [`encryption`]: the one entry to [`aes128gcm`] (RFC 8291) and [`aesgcm`] (its predecessor)
+//! - [`vapid`]: who sends (RFC 8292): signing, verifying, and when a token is renewed
+//! - [`push_service`]: whose manners to follow · [`request`]: the POST of RFC 8030
+//! - [`outcome`]: what the answer means · [`retry_after`]: how long to wait
+//!
+//! Beside the way, [`collapse`] makes `Topic` headers of collapse keys and [`notification`] JSON of notifications.
 
 pub mod aes128gcm;
 pub mod aesgcm;

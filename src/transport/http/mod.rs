@@ -107,6 +107,8 @@ impl HttpTransport {
                 Err(SlotError::Failed(error)) => return Err(error),
                 // At most once: slots over HTTP/1.1 do not end so.
                 Err(SlotError::Http1Only) => connections.fall_back_to_http1(),
+                // Each time another request gave up; the deadline bounds it.
+                Err(SlotError::Abandoned) => {}
             }
         }
     }

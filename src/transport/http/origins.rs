@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use super::slot::{Slot, SlotFactory};
 use crate::domain::Origin;
 use crate::transport::TransportError;
-use crate::transport::tls::Protocol;
+
+/// How long an origin that did not agree on HTTP/2 is spoken to over HTTP/1.1 before it is offered again.
+const HTTP1_MEMORY: Duration = Duration::from_secs(600);
 
 /// What the locks here guard is whole after every statement, so a panic elsewhere spoils nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,7 +107,8 @@ pub(super) struct Connections {
 
 #[derive(Debug)]
 struct Slots {
-    protocol: Protocol,
+    /// Since when HTTP/1.1 is spoken with an origin that was offered HTTP/2.
+    fell_back: Option<Instant>,
     open: Vec<Arc<Slot>>,
 }
 
@@ -113,7 +116,7 @@ impl Connections {
     fn new(factory: SlotFactory, bounds: Bounds, now: Instant) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(bounds.slots_per_origin * bounds.requests_per_slot)),
-            slots: Mutex::new(Slots { protocol: factory.first_protocol(), open: Vec::new() }),
+            slots: Mutex::new(Slots { fell_back: None, open: Vec::new() }),
             factory,
             bounds,
             used: Mutex::new(now),
@@ -134,6 +137,10 @@ impl Connections {
             return Err(unusable("closed"));
         };
         let mut slots = lock(&self.slots);
+        if slots.fell_back.is_some_and(|since| since.elapsed() >= HTTP1_MEMORY) {
+            slots.fell_back = None;
+            slots.open.clear();
+        }
         let fewest = slots.open.iter().min_by_key(|slot| slot.in_flight.load(Ordering::Relaxed)).cloned();
         let slot = match fewest {
             Some(slot)
@@ -143,7 +150,7 @@ impl Connections {
                 slot
             }
             Some(_) | None => {
-                let slot = Arc::new(self.factory.open(slots.protocol)?);
+                let slot = Arc::new(self.factory.open(slots.fell_back.is_some())?);
                 slots.open.push(Arc::clone(&slot));
                 slot
             }
@@ -153,11 +160,11 @@ impl Connections {
         Ok(Lease { slot, _permit: permit, _connections: Arc::clone(self) })
     }
 
-    /// From now on over HTTP/1.1. Requests on the slots so far end as they do.
+    /// For some time over HTTP/1.1. Requests on the slots so far end as they do.
     pub(super) fn fall_back_to_http1(&self) {
         let mut slots = lock(&self.slots);
-        if slots.protocol == Protocol::Http2 {
-            slots.protocol = Protocol::Http1;
+        if slots.fell_back.is_none() {
+            slots.fell_back = Some(Instant::now());
             slots.open.clear();
         }
     }
@@ -199,7 +206,7 @@ mod tests {
     use crate::transport::HttpSettings;
     use crate::transport::policy::Reach;
     use crate::transport::resolver::SystemLookup;
-    use crate::transport::tls::Tls;
+    use crate::transport::tls::{Protocol, Tls};
 
     /// Reading the system's certificates takes a while.
     static TLS: LazyLock<Arc<Tls>> = LazyLock::new(|| Arc::new(Tls::new()));
@@ -242,6 +249,20 @@ mod tests {
             assert!(origins.len() <= 2);
         }
         assert!(Arc::ptr_eq(&busy, &get(&origins, "busy.example")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn http2_is_tried_again_after_a_while() {
+        let connections = get(&origins(1), "push.example");
+        let protocol = async || connections.lease().await.unwrap().slot.protocol();
+        assert_eq!(protocol().await, Protocol::Http2);
+        connections.fall_back_to_http1();
+        assert_eq!(protocol().await, Protocol::Http1);
+        tokio::time::advance(HTTP1_MEMORY - Duration::from_secs(1)).await;
+        connections.fall_back_to_http1();
+        assert_eq!(protocol().await, Protocol::Http1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(protocol().await, Protocol::Http2);
     }
 
     #[tokio::test]

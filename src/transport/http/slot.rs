@@ -37,13 +37,10 @@ pub(super) struct SlotFactory {
 }
 
 impl SlotFactory {
-    /// HTTP/2 is agreed on within TLS; without, HTTP/1.1 is spoken.
-    pub(super) fn first_protocol(&self) -> Protocol {
-        if self.https { Protocol::Http2 } else { Protocol::Http1 }
-    }
-
-    /// Makes a slot. Its connection is opened with the first request.
-    pub(super) fn open(&self, protocol: Protocol) -> Result<Slot, TransportError> {
+    /// Makes a slot. Its connection is opened with the first request: over HTTP/2, which is agreed on within TLS, unless
+    /// the origin is known not to.
+    pub(super) fn open(&self, fell_back: bool) -> Result<Slot, TransportError> {
+        let protocol = if self.https && !fell_back { Protocol::Http2 } else { Protocol::Http1 };
         let tls = self
             .tls
             .client_config(self.roots.as_deref(), protocol)
@@ -92,6 +89,8 @@ fn broken(detail: &str) -> TransportError {
 pub(super) enum SlotError {
     /// The origin speaks HTTP/1.1 only; nothing was sent.
     Http1Only,
+    /// The request that was opening the connection gave up; nothing was sent.
+    Abandoned,
     /// The request failed.
     Failed(TransportError),
 }
@@ -116,6 +115,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    #[cfg(test)]
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Posts, up to the end of the answer's header.
     pub(super) async fn post(
         &self,
@@ -128,31 +132,46 @@ impl Slot {
         *request.headers_mut() = headers.clone();
         *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(body.clone(), sent.clone())));
         let mut failures = self.failures.subscribe();
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
-            answer = self.client.execute(request) => answer.map_err(|error| match dial_error(&error) {
-                Some(failure) => failure.clone().into(),
-                None => SlotError::Failed(classify(&error, sent.get() && !error.is_connect())),
-            }),
-            failure = self.shared_failure(&mut failures, sent) => Err(failure),
-        }
+            failure = self.shared_failure(&mut failures, sent) => return Err(failure.into()),
+            answer = self.client.execute(request) => answer,
+        };
+        answer.map_err(|error| match dial_error(&error) {
+            Some(failure) => failure.clone().into(),
+            // Whatever goes wrong with a dial is a `DialError`: so this is hyper's word that there is none any more.
+            None if error.is_connect() => match latest(&mut failures) {
+                Some(failure) => failure.into(),
+                None => SlotError::Abandoned,
+            },
+            None => SlotError::Failed(classify(&error, sent.get())),
+        })
     }
 
     /// Ends when the connection that the request waits for could not be opened. Over HTTP/1.1 each request has its own.
-    async fn shared_failure(
-        &self,
-        failures: &mut watch::Receiver<Option<DialError>>,
-        sent: &Sent,
-    ) -> SlotError {
+    async fn shared_failure(&self, failures: &mut Failures, sent: &Sent) -> DialError {
         if self.protocol == Protocol::Http2 {
             while failures.changed().await.is_ok() {
-                let failure = failures.borrow_and_update().clone();
-                match failure {
-                    Some(failure) if !sent.get() => return failure.into(),
-                    Some(_) | None => {}
+                if sent.get() {
+                    break;
+                }
+                if let Some(failure) = failures.borrow_and_update().clone() {
+                    return failure;
                 }
             }
         }
         std::future::pending().await
     }
+}
+
+/// One request's view of its slot's failed dials.
+type Failures = watch::Receiver<Option<DialError>>;
+
+/// The last failure that was not looked at yet.
+fn latest(failures: &mut Failures) -> Option<DialError> {
+    failures
+        .has_changed()
+        .is_ok_and(|changed| changed)
+        .then(|| failures.borrow_and_update().clone())
+        .flatten()
 }

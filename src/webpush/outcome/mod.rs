@@ -89,7 +89,7 @@ pub struct Verdict {
     pub body_octets_max: Option<u32>,
     /// What is to be watched beside the outcome.
     pub signal: Option<Signal>,
-    /// What the service said: at most [`crate::domain::limits::DETAIL_CHARS_MAX`] characters on one line, without URLs,
+    /// What the service said, unless it just took the message: at most [`crate::domain::limits::DETAIL_CHARS_MAX`] characters on one line, without URLs,
     /// tokens and control characters.
     pub detail: String,
 }
@@ -116,7 +116,8 @@ pub fn classify(response: &PushResponse, circumstances: &Circumstances) -> Verdi
             None
         },
         signal,
-        detail: answer.detail(),
+        // A plain success has nothing to tell; ntfy repeats the message in its answer.
+        detail: if outcome == Outcome::Accepted && wait.is_none() { String::new() } else { answer.detail() },
     }
 }
 

@@ -58,6 +58,8 @@ fn accepted() {
         let verdict = classify(&response(201, &[("ttl", "60"), ("location", "/m/1")], ""), &usual(service));
         assert_eq!(verdict.granted_ttl, Some(Duration::from_secs(60)));
     }
+    let echo = response(200, &[], r#"{"event":"message","message":"what was sent"}"#);
+    assert_eq!(classify(&echo, &usual(Other)).detail, "");
     for value in ["", "x", "-1", "1.5", "99999999999"] {
         assert_eq!(classify(&response(201, &[("ttl", value)], ""), &usual(Fcm)).granted_ttl, None);
     }

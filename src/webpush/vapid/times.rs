@@ -20,7 +20,7 @@ pub struct TokenTimes {
     pub issued: Timestamp,
     /// Its `exp`, in whole seconds.
     pub expires: Timestamp,
-    /// Whether it is the extra one that replaced a refused token.
+    /// Whether it is the extra one that replaced a refused token. Where that was not stored, `true` keeps to the limit.
     pub extra: bool,
 }
 

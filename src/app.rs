@@ -1,0 +1,259 @@
+//! The one place that sees all: builds the parts of a server, starts them, and stops them in order.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::server::{Health, ServeError, serve};
+use crate::api::{Api, ApiParts, Applications};
+use crate::config::{Config, EffectiveApplication};
+use crate::domain::{Application, Clock, VapidKeyId};
+use crate::engine::{AttemptSettings, Engine, EngineParts};
+use crate::store::kv::sled::OpenError;
+use crate::store::kv::{self, KvStore};
+use crate::store::{Store, StoreError};
+use crate::transport::{HostPolicy, HttpTransport, PolicyError, StartError};
+use crate::webpush::keys::{KeyError, VapidKeyPair};
+use crate::webpush::request::GcmKey;
+
+/// Why a server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A port cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("{}: {error}", .directory.display())]
+    Open {
+        /// Which.
+        directory: std::path::PathBuf,
+        /// Why.
+        error: OpenError,
+    },
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A VAPID key could not be made.
+    #[error("a VAPID key could not be made: {0}")]
+    VapidKey(#[from] KeyError),
+    /// `gcm.api_key` has characters that no header takes.
+    #[error("gcm.api_key: must have only visible ASCII characters")]
+    GcmKey,
+    /// `push_services` cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// `transport` cannot be used.
+    #[error(transparent)]
+    Transport(#[from] StartError),
+    /// The gRPC server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A task ended by a panic.
+    #[error("a task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// A running server.
+pub struct App {
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    applications: Vec<Arc<Application>>,
+    engine: Engine,
+    store: Arc<dyn Store>,
+    health: Health,
+    stop: CancellationToken,
+    server: JoinHandle<Result<(), ServeError>>,
+    shutdown_timeout: Duration,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("address", &self.address)
+            .field("admin_address", &self.admin_address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Binds every port, opens the store, takes up what an earlier run left, and serves. Health is SERVING when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        // First of all: a port that is taken is the most frequent reason not to start.
+        let listener = bind(config.server.listen).await?;
+        let admin = bind(config.admin.listen).await?;
+
+        let gcm_key = match &config.gcm.api_key {
+            Some(key) => Some(GcmKey::new(key.expose_secret()).ok_or(AppError::GcmKey)?),
+            None => None,
+        };
+        let policy = Arc::new(HostPolicy::new(&config.push_services)?);
+        let transport = Arc::new(HttpTransport::new(config.transport.clone(), Arc::clone(&policy))?);
+
+        let store: Arc<dyn Store> = Arc::new(open_store(&config, Arc::clone(&clock)).await?);
+        let applications = applications(&*store, &config.effective_applications(), &*clock).await?;
+        let mut api_settings = config.server.calls.clone();
+        api_settings.gcm_key = gcm_key.is_some();
+        let engine = Engine::start(EngineParts {
+            store: Arc::clone(&store),
+            transport,
+            clock: Arc::clone(&clock),
+            applications: applications.clone(),
+            settings: config.engine.clone(),
+            attempts: AttemptSettings { gcm_key },
+            seed: rand::random(),
+        })
+        .await?;
+        let api = Api::new(ApiParts {
+            engine: engine.clone(),
+            store: Arc::clone(&store),
+            applications: applications.iter().cloned().collect::<Applications>(),
+            policy,
+            clock,
+            settings: api_settings,
+        })
+        .await?;
+
+        let health = Health::new().await;
+        let stop = CancellationToken::new();
+        let server = tokio::spawn({
+            let (health, stop) = (health.clone(), stop.clone());
+            let settings = config.server.http.clone();
+            async move { serve(listener.0, api, &health, settings, Arc::new(()), stop).await }
+        });
+        health.serving().await;
+        Ok(Self {
+            address: listener.1,
+            admin_address: admin.1,
+            applications,
+            engine,
+            store,
+            health,
+            stop,
+            server,
+            shutdown_timeout: config.server.shutdown_timeout,
+        })
+    }
+
+    /// Where callers are served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The tenants.
+    #[must_use]
+    pub fn applications(&self) -> &[Arc<Application>] {
+        &self.applications
+    }
+
+    /// Waits for the server to end by itself, which it does only when its listener fails. May be dropped.
+    pub async fn failed(&mut self) -> AppError {
+        match (&mut self.server).await {
+            Ok(Ok(())) => std::future::pending().await,
+            Ok(Err(error)) => error.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Stops in order, within `server.shutdown_timeout`. Answers whether everything under way was settled.
+    ///
+    /// # Errors
+    /// The gRPC server had failed.
+    pub async fn shutdown(self) -> Result<bool, AppError> {
+        let Self { engine, store, health, stop, server, shutdown_timeout, .. } = self;
+        let in_order = async {
+            // 1. Load balancers look elsewhere.
+            health.not_serving().await;
+            // 2. Nothing new is taken; calls under way go on.
+            stop.cancel();
+            // 3. Attempts under way end and are committed; then status streams end, each with a token to go on from.
+            let settled = engine.shutdown().await;
+            // 4. With the streams gone, the server ends.
+            let served = server.await;
+            // 5. Nobody writes any more.
+            store.close().await;
+            served??;
+            Ok(settled)
+        };
+        let Ok(stopped) = tokio::time::timeout(shutdown_timeout, in_order).await else {
+            tracing::warn!("the shutdown took longer than server.shutdown_timeout");
+            return Ok(false);
+        };
+        stopped
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+    let fail = |error| AppError::Bind { address, error };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let bound = listener.local_addr().map_err(fail)?;
+    Ok((listener, bound))
+}
+
+/// Opens the store of a configuration, or makes it.
+///
+/// # Errors
+/// [`AppError::Open`]: among others, when another process uses it.
+pub async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<KvStore, AppError> {
+    let directory = config.store.data_dir.clone();
+    let settings = config.store.settings();
+    let open = {
+        let directory = directory.clone();
+        move || kv::open_sled(Path::new(&directory), clock, settings)
+    };
+    tokio::task::spawn_blocking(open).await?.map_err(|error| AppError::Open { directory, error })
+}
+
+/// The configured applications as the store knows them; those without a VAPID key are given one.
+async fn applications(
+    store: &dyn Store,
+    configured: &[EffectiveApplication],
+    clock: &dyn Clock,
+) -> Result<Vec<Arc<Application>>, AppError> {
+    let mut applications = Vec::with_capacity(configured.len());
+    for application in configured {
+        let mut record = store.application(&application.name).await?;
+        if record.current_vapid_key.is_none() {
+            let pair = VapidKeyPair::generate()?;
+            let key = pair.into_vapid_key(FIRST_KEY, clock.now());
+            store.add_vapid_key(record.id, key, true).await?;
+            record = store.application(&application.name).await?;
+            tracing::info!(application = application.name, "made a VAPID key");
+        }
+        applications.push(Arc::new(Application {
+            id: record.id,
+            name: record.name,
+            contact: application.contact.clone(),
+            weight: application.weight,
+            defaults: application.defaults,
+            vapid_keys: record.vapid_keys,
+            current_vapid_key: record.current_vapid_key.unwrap_or(FIRST_KEY),
+        }));
+    }
+    Ok(applications)
+}
+
+/// The store gives its own numbers; this is the first.
+const FIRST_KEY: VapidKeyId = VapidKeyId(1);

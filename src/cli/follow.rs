@@ -1,0 +1,154 @@
+//! Following a status stream to its end, over lost connections and restarts of the server.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use tokio::time::{Instant, sleep};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::connection::Client;
+use crate::proto::v1::delivery_frame::Kind;
+use crate::proto::v1::{BroadcastRequest, DeliveryFrame, ReportLevel, SendRequest, WatchDeliveriesRequest};
+
+/// How long a lost stream is taken up again, without a frame, before it is given up.
+const RECONNECT_FOR: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The call that a stream begins with.
+#[derive(Clone, Debug)]
+pub(crate) enum Opening {
+    /// A message to one recipient. Its `request_id` must be set: it makes a repetition harmless.
+    Send(SendRequest),
+    /// A message to an audience. As for `Send`.
+    Broadcast(BroadcastRequest),
+    /// A message that was accepted earlier, or all.
+    Watch(WatchDeliveriesRequest),
+}
+
+type FrameStream = Pin<Box<dyn Stream<Item = Result<DeliveryFrame, Status>> + Send>>;
+
+/// Opens the stream and hands out its frames until the server ends it. A stream that breaks off, because the server stops
+/// or the connection is lost, is taken up from its last token.
+///
+/// # Errors
+/// The status of a call that was refused, or of the last attempt to take it up again.
+pub(crate) async fn follow(
+    client: &mut Client,
+    mut opening: Opening,
+    mut on_frame: impl FnMut(&DeliveryFrame) -> anyhow::Result<()>,
+) -> Result<(), Status> {
+    let mut pause = Pause::new();
+    loop {
+        let mut resume = opening.clone();
+        let mut step = |frame: DeliveryFrame| {
+            pause = Pause::new();
+            resume.advance(&frame);
+            on_frame(&frame).map_err(|error| Status::aborted(format!("{error:#}")))
+        };
+        let ended = match open(client, opening.clone()).await {
+            Ok(frames) => drain(frames, &mut step).await,
+            Err(status) => Err(status),
+        };
+        let Err(lost) = ended else { return Ok(()) };
+        if !is_lost_connection(&lost) {
+            return Err(lost);
+        }
+        opening = resume;
+        if opening.is_told() {
+            return Ok(());
+        }
+        pause.wait(lost).await?;
+    }
+}
+
+async fn drain(
+    mut frames: FrameStream,
+    step: &mut impl FnMut(DeliveryFrame) -> Result<(), Status>,
+) -> Result<(), Status> {
+    while let Some(frame) = frames.next().await {
+        step(frame?)?;
+    }
+    Ok(())
+}
+
+async fn open(client: &mut Client, opening: Opening) -> Result<FrameStream, Status> {
+    let missing = || Status::internal("the server sent a response without a frame");
+    Ok(match opening {
+        Opening::Send(request) => {
+            let responses = client.send(request).await?.into_inner();
+            Box::pin(responses.map(move |response| response?.frame.ok_or_else(missing)))
+        }
+        Opening::Broadcast(request) => {
+            let responses = client.broadcast(request).await?.into_inner();
+            Box::pin(responses.map(move |response| response?.frame.ok_or_else(missing)))
+        }
+        Opening::Watch(request) => {
+            let responses = client.watch_deliveries(request).await?.into_inner();
+            Box::pin(responses.map(move |response| response?.frame.ok_or_else(missing)))
+        }
+    })
+}
+
+impl Opening {
+    /// Notes that a frame came: what is opened next goes on behind it.
+    fn advance(&mut self, frame: &DeliveryFrame) {
+        let watch = |application: &str, report_level: i32| WatchDeliveriesRequest {
+            application: application.to_owned(),
+            report_level,
+            ..WatchDeliveriesRequest::default()
+        };
+        let mut watch = match self {
+            Self::Send(request) => watch(&request.application, request.report_level),
+            Self::Broadcast(request) => watch(&request.application, request.report_level),
+            Self::Watch(request) => std::mem::take(request),
+        };
+        if watch.parent.is_empty() {
+            let Some(Kind::Accepted(accepted)) = &frame.kind else { return };
+            watch.parent = accepted.message.as_ref().map(|message| message.name.clone()).unwrap_or_default();
+        }
+        watch.resume_token.clone_from(&frame.resume_token);
+        *self = Self::Watch(watch);
+    }
+
+    /// Whether everything that was asked for has been told, although the call did not end.
+    fn is_told(&self) -> bool {
+        match self {
+            Self::Send(_) | Self::Broadcast(_) => false,
+            // No name: a dry run. WatchDeliveries itself does not take this level.
+            Self::Watch(watch) => {
+                watch.parent.is_empty() || watch.report_level == i32::from(ReportLevel::Accepted)
+            }
+        }
+    }
+}
+
+/// Whether the server may answer if asked again: it said so, or the status was made here because the connection broke.
+fn is_lost_connection(status: &Status) -> bool {
+    status.code() == Code::Unavailable || std::error::Error::source(status).is_some()
+}
+
+/// Grows while no frame comes.
+struct Pause {
+    since: Instant,
+    next: Duration,
+}
+
+impl Pause {
+    fn new() -> Self {
+        Self { since: Instant::now(), next: FIRST_PAUSE }
+    }
+
+    /// Waits, as long as the server asked for if it did; gives the reason back when it has gone on for too long.
+    async fn wait(&mut self, lost: Status) -> Result<(), Status> {
+        if self.since.elapsed() > RECONNECT_FOR {
+            return Err(lost);
+        }
+        let asked = lost.get_details_retry_info().and_then(|info| info.retry_delay).unwrap_or_default();
+        sleep(self.next.max(asked).min(LONGEST_PAUSE)).await;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}

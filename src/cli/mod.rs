@@ -1,0 +1,100 @@
+//! The command line: what people type, and what they see. Everything that prints is here.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
+
+mod config;
+mod connection;
+mod demo;
+mod failure;
+mod follow;
+mod input;
+mod json;
+mod message;
+pub mod process;
+mod sandbox;
+mod send;
+mod serve;
+mod stop;
+mod subscribe;
+mod subscriptions;
+mod vapid;
+mod view;
+mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+pub use sandbox::SandboxReady;
+pub use serve::{ReadyApplication, ServeReady};
+
+/// Fanfare delivers Web Push messages: gRPC in, RFC 8030 out, the status of every endpoint streamed back
+#[derive(Parser, Clone, Debug)]
+#[command(name = "fanfare", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Demo(demo::DemoArgs),
+    Sandbox(sandbox::SandboxArgs),
+    Config(config::ConfigArgs),
+    Vapid(vapid::VapidArgs),
+    Subscribe(subscribe::SubscribeArgs),
+    Subscriptions(subscriptions::SubscriptionsArgs),
+    Send(send::SendArgs),
+    Broadcast(send::BroadcastArgs),
+    Watch(watch::WatchArgs),
+}
+
+/// Runs a command line to its end: arguments as the process got them.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors too, that go to stdout.
+            let code = if error.use_stderr() { failure::EXIT_USAGE } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    match cli.command.run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(args) => args.run().await,
+            Self::Demo(args) => args.run().await,
+            Self::Sandbox(args) => args.run().await,
+            Self::Config(args) => args.run(),
+            Self::Vapid(args) => args.run().await,
+            Self::Subscribe(args) => args.run().await,
+            Self::Subscriptions(args) => args.run().await,
+            Self::Send(args) => args.run().await,
+            Self::Broadcast(args) => args.run().await,
+            Self::Watch(args) => args.run().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

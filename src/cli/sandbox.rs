@@ -1,0 +1,129 @@
+//! `fanfare sandbox`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::stop::StopArgs;
+use crate::domain::SystemClock;
+use crate::sandbox::{Profile, Sandbox, SandboxSettings};
+
+/// Runs a push service on this machine, for development and tests
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "It is strict about RFC 8030 and RFC 8292, and makes synthetic subscribers that really decrypt what they \
+                        are sent. GET / on the control address says what it is; the control API is documented in \
+                        src/sandbox/mod.rs.
+
+The server must be told of it, like of any self-hosted push service:
+  [[push_services.exceptions]]
+  name = \"sandbox\"
+  host = \"localhost\"
+  port = 8032
+  cidrs = [\"127.0.0.0/8\", \"::1/128\"]
+  root_certificate = \"sandbox-ca.pem\"
+
+Examples:
+  fanfare sandbox --ca-out sandbox-ca.pem
+  fanfare sandbox --listen 127.0.0.1:0 --control 127.0.0.1:0 --json"
+)]
+pub(super) struct SandboxArgs {
+    /// Where push messages are posted to; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8032")]
+    listen: SocketAddr,
+    /// Where the control API listens, by plain HTTP; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8033")]
+    control: SocketAddr,
+    /// The host in endpoints, for which the certificate is
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    public_host: String,
+    /// How strict it is
+    #[arg(long, default_value = "strict")]
+    profile: ProfileName,
+    /// Plain HTTP instead of HTTPS
+    #[arg(long)]
+    http: bool,
+    /// Write the certificate of its authority, made at each start, to this file (also at GET /ca.pem)
+    #[arg(long, value_name = "FILE", conflicts_with = "http")]
+    ca_out: Option<PathBuf>,
+    /// Take other than loopback addresses, although nothing protects the control API
+    #[arg(long)]
+    allow_non_loopback: bool,
+    /// Say where it listens in one line of JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    stop: StopArgs,
+}
+
+/// [`Profile`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProfileName {
+    /// To the letter of the RFCs
+    Strict,
+    /// As lenient as Mozilla's
+    Mozilla,
+}
+
+/// What the sandbox says once it is ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxReady {
+    /// `scheme://host:port` of all endpoints.
+    pub push_origin: String,
+    /// Where push messages are posted to.
+    pub push: SocketAddr,
+    /// Where the control API listens.
+    pub control: SocketAddr,
+    /// The file with the certificate of its authority, if one was asked for.
+    pub certificate: Option<PathBuf>,
+}
+
+impl SandboxArgs {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let settings = SandboxSettings {
+            push_address: self.listen,
+            control_address: self.control,
+            https: !self.http,
+            public_host: self.public_host,
+            allow_non_loopback: self.allow_non_loopback,
+            profile: match self.profile {
+                ProfileName::Strict => Profile::Strict,
+                ProfileName::Mozilla => Profile::Mozilla,
+            },
+            ..SandboxSettings::default()
+        };
+        let sandbox =
+            Sandbox::start(settings, Arc::new(SystemClock)).await.context("the sandbox does not start")?;
+        if let (Some(path), Some(pem)) = (&self.ca_out, sandbox.authority_pem()) {
+            std::fs::write(path, pem).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let addresses = sandbox.addresses();
+        let ready = SandboxReady {
+            push_origin: addresses.push_origin.to_string(),
+            push: addresses.push,
+            control: addresses.control,
+            certificate: self.ca_out,
+        };
+        if self.json {
+            println!("{}", serde_json::to_string(&ready).map_err(anyhow::Error::from)?);
+        } else {
+            tell(&ready);
+        }
+        self.stop.asked().await.context("cannot listen for signals")?;
+        sandbox.shutdown().await;
+        Ok(())
+    }
+}
+
+fn tell(ready: &SandboxReady) {
+    println!("push service  {} on {}", ready.push_origin, ready.push);
+    println!("control API   http://{}", ready.control);
+    if let Some(path) = &ready.certificate {
+        println!("certificate   {}", path.display());
+    }
+}

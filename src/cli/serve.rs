@@ -1,0 +1,119 @@
+//! `fanfare serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::config::ConfigSource;
+use super::failure::Failure;
+use super::stop::StopArgs;
+use crate::app::App;
+use crate::config;
+use crate::domain::SystemClock;
+use crate::webpush::keys::encode_base64url;
+
+/// Runs the server
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Without any configuration it listens on loopback, keeps everything in ./fanfare-data, and makes a VAPID \
+                        key at its first start. `fanfare config default` prints every setting.
+
+Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the configuration is wrong.
+
+Examples:
+  fanfare serve
+  fanfare serve --config fanfare.toml --data-dir /var/lib/fanfare
+  FANFARE_SERVER__LISTEN=0.0.0.0:8030 fanfare serve --insecure"
+)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigSource,
+    /// Where everything is kept (store.data_dir)
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address and port for callers (server.listen); port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Address and port of metrics and health (admin.listen)
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+    /// Take other than loopback addresses, although nobody is asked who they are (server.insecure)
+    #[arg(long)]
+    insecure: bool,
+    /// Say where it listens in one line of JSON, once it serves
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    stop: StopArgs,
+}
+
+/// What the server says once it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServeReady {
+    /// Where callers are served.
+    pub server: SocketAddr,
+    /// Where metrics and health are served.
+    pub admin: SocketAddr,
+    /// The tenants.
+    pub applications: Vec<ReadyApplication>,
+}
+
+/// One tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyApplication {
+    /// What callers name it by.
+    pub name: String,
+    /// The current VAPID public key, base64url: what browsers subscribe with.
+    pub application_server_key: String,
+}
+
+impl ServeArgs {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let sources = self
+            .config
+            .sources()
+            .with_flag("--data-dir", "store.data_dir", self.data_dir.as_ref().map(|dir| dir.display()))
+            .with_flag("--listen", "server.listen", self.listen.as_ref())
+            .with_flag("--admin-listen", "admin.listen", self.admin_listen.as_ref())
+            .with_flag("--insecure", "server.insecure", self.insecure.then_some(true));
+        let config = config::load(&sources)?.config;
+        let mut app = App::start(config, Arc::new(SystemClock)).await.map_err(anyhow::Error::from)?;
+        self.tell(&ready(&app))?;
+        tokio::select! {
+            asked = self.stop.asked() => asked.context("cannot listen for signals")?,
+            error = app.failed() => return Err(anyhow::Error::from(error).into()),
+        }
+        if app.shutdown().await.map_err(anyhow::Error::from)? {
+            return Ok(());
+        }
+        Err(Failure::failed("not everything under way was settled in time; the next start goes on with it"))
+    }
+
+    fn tell(&self, ready: &ServeReady) -> anyhow::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string(ready)?);
+            return Ok(());
+        }
+        println!("gRPC        http://{}", ready.server);
+        println!("admin       http://{}", ready.admin);
+        for application in &ready.applications {
+            println!("VAPID key   {} ({})", application.application_server_key, application.name);
+        }
+        Ok(())
+    }
+}
+
+fn ready(app: &App) -> ServeReady {
+    let applications = app.applications().iter().map(|application| ReadyApplication {
+        name: application.name.clone(),
+        application_server_key: application
+            .current_key()
+            .map(|key| encode_base64url(&key.public))
+            .unwrap_or_default(),
+    });
+    ServeReady { server: app.address(), admin: app.admin_address(), applications: applications.collect() }
+}

@@ -1,0 +1,206 @@
+//! How a status stream is shown: as JSON for programs, or as lines and a progress bar for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::json::ProtoJson;
+use crate::proto::v1::delivery_frame::Kind;
+use crate::proto::v1::{
+    DeliveryEvent, DeliveryFrame, DeliveryState, MessageAccepted, MessageStatus, Outcome, ReportLevel,
+};
+
+/// Shows the frames of a status stream.
+#[derive(Debug)]
+pub(super) enum View {
+    /// One `DeliveryFrame` a line, on stdout.
+    Json(ProtoJson),
+    /// Events as lines on stdout; progress on stderr, if that is a terminal.
+    People(Progress),
+}
+
+impl View {
+    /// For programs, or for people.
+    pub(super) fn new(json: bool) -> anyhow::Result<Self> {
+        Ok(if json {
+            Self::Json(ProtoJson::of("fanfare.v1.DeliveryFrame")?)
+        } else {
+            Self::People(Progress::new())
+        })
+    }
+
+    /// Shows a frame.
+    pub(super) fn frame(&mut self, frame: &DeliveryFrame) -> anyhow::Result<()> {
+        match self {
+            Self::Json(writer) => println!("{}", writer.write(frame)?),
+            Self::People(progress) => progress.frame(frame),
+        }
+        Ok(())
+    }
+
+    /// Takes the bar off the screen.
+    pub(super) fn close(&self) {
+        match self {
+            Self::Json(_) => {}
+            Self::People(progress) => progress.bar.finish_and_clear(),
+        }
+    }
+}
+
+/// A bar that is drawn on stderr while that is a terminal.
+pub(super) fn progress_bar(unit: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let template = format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What people see.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    ended: u64,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { bar: progress_bar("deliveries"), ended: 0 }
+    }
+
+    fn frame(&mut self, frame: &DeliveryFrame) {
+        match &frame.kind {
+            Some(Kind::Accepted(accepted)) => self.say(&accepted_line(accepted)),
+            Some(Kind::Events(events)) => {
+                for event in &events.events {
+                    self.say(&event_line(event));
+                }
+                let terminal = events.events.iter().filter(|event| is_terminal(event.state())).count();
+                self.ended += terminal as u64;
+                self.bar.set_position(self.bar.position().max(self.ended));
+            }
+            Some(Kind::Progress(status)) => self.counts(status),
+            Some(Kind::Summary(status)) => {
+                self.counts(status);
+                self.say(&summary_line(status));
+            }
+            Some(Kind::Receipts(_)) | None => {}
+        }
+    }
+
+    fn counts(&mut self, status: &MessageStatus) {
+        let Some(counts) = &status.counts else { return };
+        let ended = counts.accepted + counts.failed + counts.expired + counts.cancelled;
+        self.bar.set_length(u64::try_from(counts.targets).unwrap_or(0));
+        self.bar.set_position(self.bar.position().max(u64::try_from(ended).unwrap_or(0)));
+        self.bar.set_message(format!(
+            "{} accepted, {} failed, {} retrying",
+            counts.accepted, counts.failed, counts.retrying
+        ));
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| println!("{line}"));
+    }
+}
+
+/// Whether nothing can follow.
+pub(super) fn is_terminal(state: DeliveryState) -> bool {
+    match state {
+        DeliveryState::Unspecified | DeliveryState::Pending | DeliveryState::Retrying => false,
+        DeliveryState::Accepted
+        | DeliveryState::Failed
+        | DeliveryState::Expired
+        | DeliveryState::Cancelled => true,
+    }
+}
+
+fn accepted_line(accepted: &MessageAccepted) -> String {
+    let status = accepted.message.clone().unwrap_or_default();
+    let counts = status.counts.unwrap_or_default();
+    let about = if counts.targets_estimated { "about " } else { "" };
+    let targets = format!("{about}{} target(s)", counts.targets);
+    match (status.name.is_empty(), accepted.replayed) {
+        (true, _) => format!("valid: {targets}; nothing was sent"),
+        (false, true) => format!("{} was accepted earlier, {targets}", status.name),
+        (false, false) => format!("{} accepted, {targets}", status.name),
+    }
+}
+
+fn event_line(event: &DeliveryEvent) -> String {
+    let who = [&event.subscription, &event.user_id].into_iter().find(|name| !name.is_empty());
+    let mut line = format!(
+        "{} {} {}",
+        who.map_or("(inline)", String::as_str),
+        state_name(event.state()),
+        outcome_name(event.outcome())
+    );
+    if let Some(status) = event.http_status {
+        let _ = write!(line, " {status}");
+    }
+    if event.attempt > 1 {
+        let _ = write!(line, " attempt {}", event.attempt);
+    }
+    for text in [&event.endpoint_origin, &event.detail].into_iter().filter(|text| !text.is_empty()) {
+        let _ = write!(line, " {text}");
+    }
+    line
+}
+
+fn summary_line(status: &MessageStatus) -> String {
+    let counts = status.counts.unwrap_or_default();
+    let outcomes: BTreeMap<_, _> =
+        status.outcomes.iter().map(|entry| (outcome_name(entry.outcome()), entry.count)).collect();
+    let outcomes: Vec<_> = outcomes.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    format!(
+        "{} ended: {} targets, {} accepted, {} failed, {} expired, {} cancelled ({})",
+        status.name,
+        counts.targets,
+        counts.accepted,
+        counts.failed,
+        counts.expired,
+        counts.cancelled,
+        outcomes.join(", ")
+    )
+}
+
+/// A state without its prefix, for example `ACCEPTED`.
+pub(super) fn state_name(state: DeliveryState) -> &'static str {
+    let name = state.as_str_name();
+    name.strip_prefix("DELIVERY_STATE_").unwrap_or(name)
+}
+
+/// An outcome without its prefix, for example `GONE`.
+pub(super) fn outcome_name(outcome: Outcome) -> &'static str {
+    let name = outcome.as_str_name();
+    name.strip_prefix("OUTCOME_").unwrap_or(name)
+}
+
+/// [`ReportLevel`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ReportLevelName {
+    /// That it was accepted, nothing more
+    Accepted,
+    /// Progress and the summary
+    Progress,
+    /// And each endpoint that did not get it
+    Failures,
+    /// And each endpoint
+    Terminal,
+    /// And each attempt
+    Attempts,
+}
+
+impl From<ReportLevelName> for ReportLevel {
+    fn from(name: ReportLevelName) -> Self {
+        match name {
+            ReportLevelName::Accepted => Self::Accepted,
+            ReportLevelName::Progress => Self::Progress,
+            ReportLevelName::Failures => Self::Failures,
+            ReportLevelName::Terminal => Self::Terminal,
+            ReportLevelName::Attempts => Self::Attempts,
+        }
+    }
+}

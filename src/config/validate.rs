@@ -1,0 +1,118 @@
+//! What a configuration may not say. All problems are reported together.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use super::{Config, ConfigError, Problem};
+use crate::domain::application::is_application_name;
+use crate::domain::limits;
+use crate::transport::HostPolicy;
+use crate::webpush::vapid::check_contact;
+
+/// Checks everything.
+pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
+    let mut problems = Problems::default();
+    listeners(config, &mut problems);
+    shutdown(config, &mut problems);
+    push_services(config, &mut problems);
+    applications(config, &mut problems);
+    if problems.0.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems.0)) }
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, key: impl Into<String>, description: impl Into<String>) {
+        self.0.push(Problem { key: key.into(), description: description.into() });
+    }
+
+    /// A problem of another module, which begins with its key.
+    fn add_told(&mut self, told: &str) {
+        let (key, description) = told.split_once(": ").or_else(|| told.split_once(' ')).unwrap_or((told, ""));
+        self.add(key, description);
+    }
+
+    fn unless(&mut self, holds: bool, key: &str, description: &str) {
+        if !holds {
+            self.add(key, description);
+        }
+    }
+}
+
+fn listeners(config: &Config, problems: &mut Problems) {
+    let addresses = [("server.listen", config.server.listen), ("admin.listen", config.admin.listen)];
+    for (key, address) in addresses {
+        problems.unless(
+            config.server.insecure || address.ip().is_loopback(),
+            key,
+            "is not a loopback address: whoever reaches it may do everything. If that is meant, say --insecure or \
+             server.insecure = true",
+        );
+    }
+    let [(_, server), (_, admin)] = addresses;
+    problems.unless(!collide(server, admin), "admin.listen", "must differ from server.listen");
+}
+
+fn shutdown(config: &Config, problems: &mut Problems) {
+    let parts = [
+        ("engine.shutdown_grace", config.engine.shutdown_grace),
+        ("server.http.drain_timeout", config.server.http.drain_timeout),
+    ];
+    for (key, part) in parts {
+        problems.unless(
+            part < config.server.shutdown_timeout,
+            key,
+            "must be shorter than server.shutdown_timeout",
+        );
+    }
+}
+
+fn push_services(config: &Config, problems: &mut Problems) {
+    if let Err(error) = HostPolicy::new(&config.push_services) {
+        problems.add_told(&error.to_string());
+    }
+    if let Err(error) = config.transport.validate() {
+        problems.add_told(&error);
+    }
+}
+
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_address
+}
+
+fn applications(config: &Config, problems: &mut Problems) {
+    let mut seen = HashSet::new();
+    for (index, application) in config.applications.iter().enumerate() {
+        let key = format!("applications[{index}].name");
+        problems.unless(
+            is_application_name(&application.name),
+            &key,
+            "must have a to z, 0 to 9 and -, begin with a letter, and have at most 63 characters",
+        );
+        problems.unless(seen.insert(&application.name), &key, "is there twice");
+    }
+    for (index, application) in config.effective_applications().iter().enumerate() {
+        let key = |field: &str| match &config.applications[index] {
+            stated if is_stated(stated, field) => format!("applications[{index}].{field}"),
+            _ => format!("application_defaults.{field}"),
+        };
+        if let Err(error) = check_contact(&application.contact) {
+            problems.add(key("contact"), error.to_string());
+        }
+        problems.unless((1..=1_000).contains(&application.weight), &key("weight"), "must be 1 to 1000");
+        problems.unless(application.defaults.ttl <= limits::TTL_MAX, &key("ttl"), "must be at most 28days");
+    }
+    let mut told = HashSet::new();
+    problems.0.retain(|problem| told.insert((problem.key.clone(), problem.description.clone())));
+}
+
+fn is_stated(application: &super::ApplicationConfig, field: &str) -> bool {
+    match field {
+        "contact" => application.contact.is_some(),
+        "weight" => application.weight.is_some(),
+        "ttl" => application.ttl.is_some(),
+        _ => false,
+    }
+}

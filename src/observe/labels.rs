@@ -1,0 +1,221 @@
+//! The labels of metrics and their values, in snake case. All are bounded: by an enum, or by names in the code. Nothing
+//! that callers or push services choose (endpoints, origins, users, topics) becomes a label.
+
+use std::fmt::{self, Write as _};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+use crate::domain::{DeliveryState, MessageKind, Outcome};
+use crate::webpush::push_service::PushService;
+
+/// How a subscription changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubscriptionChange {
+    /// It is new.
+    Added,
+    /// It was there and is different now.
+    Updated,
+    /// It is not sent to any more.
+    Disabled,
+    /// A caller removed it.
+    Unsubscribed,
+    /// Its push service or its own expiry ended it.
+    Gone,
+}
+
+impl SubscriptionChange {
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Disabled => "disabled",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+const fn kind_name(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Send => "send",
+        MessageKind::Broadcast => "broadcast",
+    }
+}
+
+const fn code_name(code: tonic::Code) -> &'static str {
+    use tonic::Code;
+    match code {
+        Code::Ok => "ok",
+        Code::Cancelled => "cancelled",
+        Code::Unknown => "unknown",
+        Code::InvalidArgument => "invalid_argument",
+        Code::DeadlineExceeded => "deadline_exceeded",
+        Code::NotFound => "not_found",
+        Code::AlreadyExists => "already_exists",
+        Code::PermissionDenied => "permission_denied",
+        Code::ResourceExhausted => "resource_exhausted",
+        Code::FailedPrecondition => "failed_precondition",
+        Code::Aborted => "aborted",
+        Code::OutOfRange => "out_of_range",
+        Code::Unimplemented => "unimplemented",
+        Code::Internal => "internal",
+        Code::Unavailable => "unavailable",
+        Code::DataLoss => "data_loss",
+        Code::Unauthenticated => "unauthenticated",
+    }
+}
+
+/// The methods that `method` tells apart; all others are one.
+const RPC_METHODS: [&str; 17] = [
+    "Subscribe",
+    "Unsubscribe",
+    "GetSubscription",
+    "UpdateSubscription",
+    "ListSubscriptions",
+    "WatchSubscriptions",
+    "ImportSubscriptions",
+    "Send",
+    "Broadcast",
+    "SendStream",
+    "WatchDeliveries",
+    "GetMessage",
+    "ListMessages",
+    "ListDeliveries",
+    "CancelMessage",
+    "GetVapidPublicKey",
+    "CreateSubscriberToken",
+];
+
+/// A method of the gRPC API, as a label: a path that a stranger made up is `other`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RpcMethod(&'static str);
+
+impl RpcMethod {
+    /// By the path of a request: `/package.Service/Method`.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        let method = path.strip_prefix("/fanfare.v1.PushService/");
+        Self(RPC_METHODS.into_iter().find(|name| Some(*name) == method).unwrap_or("other"))
+    }
+
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// A label value that has its name in the code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Name(&'static str);
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.0)
+    }
+}
+
+macro_rules! names {
+    ($($type:ty => $name:expr),* $(,)?) => {
+        $(impl From<$type> for Name {
+            fn from(value: $type) -> Self {
+                Self($name(value))
+            }
+        })*
+    };
+}
+
+names! {
+    &'static str => std::convert::identity,
+    DeliveryState => DeliveryState::as_str,
+    MessageKind => kind_name,
+    Outcome => Outcome::as_str,
+    PushService => PushService::as_str,
+    RpcMethod => RpcMethod::as_str,
+    SubscriptionChange => SubscriptionChange::as_str,
+    tonic::Code => code_name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DeliveryLabels {
+    pub(super) state: Name,
+    pub(super) outcome: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct AttemptLabels {
+    pub(super) outcome: Name,
+    pub(super) push_service: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ServiceLabels {
+    pub(super) push_service: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KindLabels {
+    pub(super) kind: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ChangeLabels {
+    pub(super) change: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ResultLabels {
+    pub(super) result: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OperationLabels {
+    pub(super) operation: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct MethodLabels {
+    pub(super) method: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RpcLabels {
+    pub(super) method: Name,
+    pub(super) code: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct BuildLabels {
+    pub(super) version: Name,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_contract_has_its_label_and_no_other_text_becomes_one() {
+        let contract = include_str!("../../proto/fanfare/v1/push.proto");
+        let methods: Vec<_> = contract
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("rpc ")?.split('(').next())
+            .collect();
+        assert_eq!(methods.len(), RPC_METHODS.len());
+        for method in methods {
+            assert_eq!(RpcMethod::of_path(&format!("/fanfare.v1.PushService/{method}")).as_str(), method);
+        }
+        for path in
+            ["", "/", "/fanfare.v1.PushService/", "/fanfare.v1.PushService/Sendx", "/evil.Service/Send"]
+        {
+            assert_eq!(RpcMethod::of_path(path).as_str(), "other", "{path}");
+        }
+    }
+}

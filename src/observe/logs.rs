@@ -1,0 +1,149 @@
+//! Logs: to standard error, as text or as one JSON object a line.
+
+use std::io::{self, IsTerminal as _};
+
+use serde::Deserialize;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, ParseError, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// `[log]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module: `info,fanfare::engine=debug`.
+    /// Libraries log `info` and above at most: below it they would write URLs and headers.
+    pub filter: String,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// Why logging can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter does not read.
+    #[error("log.filter: {0}")]
+    Filter(#[from] ParseError),
+    /// The process logs already.
+    #[error("logging was started before")]
+    Started,
+}
+
+/// Starts logging to standard error, for the whole process and once.
+///
+/// # Errors
+/// See [`LogError`].
+pub fn start(settings: &LogSettings) -> Result<(), LogError> {
+    let subscriber = subscriber(settings, io::stderr, io::stderr().is_terminal())?;
+    subscriber.try_init().map_err(|_| LogError::Started)
+}
+
+fn subscriber<W>(
+    settings: &LogSettings,
+    writer: W,
+    colours: bool,
+) -> Result<impl Subscriber + Send + Sync + use<W>, LogError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::try_new(&settings.filter)?;
+    let ours = filter_fn(|metadata| {
+        let target = metadata.target();
+        target == "fanfare" || target.starts_with("fanfare::") || *metadata.level() <= LevelFilter::INFO
+    });
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    let layer = match settings.format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    Ok(Registry::default().with(layer.with_filter(filter.and(ours))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What is logged under these settings.
+    fn logged(filter: &str, format: LogFormat, log: impl FnOnce()) -> String {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let settings = LogSettings { filter: filter.into(), format };
+        let subscriber = subscriber(&settings, Captured(Arc::clone(&written)), false).unwrap();
+        tracing::subscriber::with_default(subscriber, log);
+        let written = written.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[derive(Clone)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Captured {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Captured {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn libraries_stay_quiet_at_every_level() {
+        let text = logged("trace", LogFormat::Text, || {
+            tracing::trace!("ours in detail");
+            tracing::debug!(target: "hyper::client", "a URL");
+            tracing::trace!(target: "h2::codec", "a header");
+            tracing::debug!(target: "fanfarex", "not ours");
+            tracing::warn!(target: "sled", "theirs");
+        });
+        let lines: Vec<_> = text.lines().map(|line| line.rsplit(": ").next().unwrap()).collect();
+        assert_eq!(lines, ["ours in detail", "theirs"], "{text}");
+    }
+
+    #[test]
+    fn the_filter_and_the_format_are_as_set() {
+        let text = logged("warn,fanfare::observe=info", LogFormat::Json, || {
+            tracing::info!(subscriptions = 3, "removed");
+            tracing::info!(target: "fanfare::engine", "not this");
+        });
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&line["message"], &line["subscriptions"]), (&"removed".into(), &3.into()));
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn a_filter_that_does_not_read_is_an_error() {
+        let settings = LogSettings { filter: "fanfare=loud".into(), format: LogFormat::Text };
+        assert!(matches!(subscriber(&settings, io::sink, false), Err(LogError::Filter(_))));
+    }
+}

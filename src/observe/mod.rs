@@ -1,0 +1,10 @@
+//! What operators see: [`metrics`], [`logs`] and the [`admin`] port. Nothing here is global but the log subscriber; no
+//! secret gets in, because none of the types here takes one.
+
+pub mod admin;
+pub mod labels;
+pub mod logs;
+pub mod metrics;
+
+pub use logs::{LogFormat, LogSettings};
+pub use metrics::Metrics;

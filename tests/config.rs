@@ -1,0 +1,239 @@
+//! The configuration: its layers, what is refused, and that every setting is documented.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fanfare::api::ApiSettings;
+use fanfare::api::server::ServerSettings;
+use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, Sources, load};
+use fanfare::domain::{Padding, Urgency};
+use fanfare::engine::EngineSettings;
+use fanfare::store::kv::Settings as StoreSettings;
+use fanfare::transport::{HttpSettings, PushServicesSettings};
+use tempfile::TempDir;
+
+struct Given {
+    directory: TempDir,
+    sources: Sources,
+}
+
+impl Given {
+    fn nothing() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), sources: Sources::default() }
+    }
+
+    fn file(mut self, toml: &str) -> Self {
+        let path: PathBuf = self.directory.path().join("fanfare.toml");
+        fs::write(&path, toml).unwrap();
+        self.sources.file = Some(path);
+        self
+    }
+
+    fn environment(mut self, variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.sources = self.sources.with_environment(variables);
+        self
+    }
+
+    fn flag(mut self, flag: &str, key: &str, value: &str) -> Self {
+        self.sources = self.sources.with_flag(flag, key, Some(value));
+        self
+    }
+
+    fn load(&self) -> Result<Loaded, ConfigError> {
+        load(&self.sources)
+    }
+
+    fn config(&self) -> Config {
+        self.load().unwrap().config
+    }
+
+    fn error(&self) -> String {
+        self.load().unwrap_err().to_string()
+    }
+}
+
+#[test]
+fn later_layers_win() {
+    let listen = |given: Given| given.config().server.listen.to_string();
+    assert_eq!(listen(Given::nothing()), "127.0.0.1:8030");
+    let file = || Given::nothing().file("[server]\nlisten = \"127.0.0.1:1\"");
+    assert_eq!(listen(file()), "127.0.0.1:1");
+    let environment = || file().environment(&[("FANFARE_SERVER__LISTEN", "127.0.0.1:2")]);
+    assert_eq!(listen(environment()), "127.0.0.1:2");
+    assert_eq!(listen(environment().flag("--listen", "server.listen", "127.0.0.1:3")), "127.0.0.1:3");
+}
+
+#[test]
+fn the_environment_gives_every_type() {
+    let config = Given::nothing()
+        .environment(&[
+            ("FANFARE_SERVER__INSECURE", "true"),
+            ("FANFARE_SERVER__SHUTDOWN_TIMEOUT", "1m 30s"),
+            ("FANFARE_APPLICATION_DEFAULTS__WEIGHT", "7"),
+            ("FANFARE_APPLICATION_DEFAULTS__URGENCY", "very-low"),
+            ("UNRELATED", "x"),
+            ("FANFARE_CONFIG", "not a setting"),
+        ])
+        .config();
+    assert!(config.server.insecure);
+    assert_eq!(config.server.shutdown_timeout, Duration::from_secs(90));
+    let application = &config.effective_applications()[0];
+    assert_eq!((application.weight, application.defaults.urgency), (7, Urgency::VeryLow));
+}
+
+#[test]
+fn applications_take_what_they_leave_out_from_the_defaults() {
+    let config = Given::nothing()
+        .file(
+            "[application_defaults]\ncontact = \"mailto:ops@shop.example.com\"\nttl = \"1h\"\n\
+             [[applications]]\nname = \"shop\"\nttl = \"0s\"\npadding = \"maximum\"\nweight = 5",
+        )
+        .config();
+    let applications = config.effective_applications();
+    let names: Vec<_> = applications.iter().map(|application| application.name.as_str()).collect();
+    assert_eq!(names, ["shop", "default"], "`default` always exists");
+    assert!(applications.iter().all(|application| application.contact == "mailto:ops@shop.example.com"));
+    assert_eq!(applications[0].defaults.ttl, Duration::ZERO);
+    assert_eq!(applications[1].defaults.ttl, Duration::from_secs(3_600));
+    assert_eq!(applications[0].defaults.padding, Padding::Maximum);
+    assert_eq!(applications[1].defaults.padding, Padding::None);
+    assert_eq!((applications[0].weight, applications[1].weight), (5, 100));
+}
+
+#[test]
+fn unknown_keys_and_wrong_types_name_the_key_and_where_it_came_from() {
+    let misspelt = Given::nothing().file("[server]\nlisen = \"x\"").error();
+    assert!(misspelt.contains("fanfare.toml: server: unknown field `lisen`"), "{misspelt}");
+    for (variable, value, expected) in [
+        ("FANFARE_SERVER__LISEN", "x", "variable FANFARE_SERVER__LISEN: server: unknown field `lisen`"),
+        ("FANFARE_NONSENSE", "x", "variable FANFARE_NONSENSE: unknown field `nonsense`"),
+        ("FANFARE_NON__SENSE", "x", "variable FANFARE_NON__SENSE: unknown field `non`"),
+        ("FANFARE_SERVER__LISTEN", "x", "FANFARE_SERVER__LISTEN: server.listen: invalid socket address"),
+        ("FANFARE_SERVER__INSECURE", "perhaps", "server.insecure: invalid type: string \"perhaps\""),
+        ("FANFARE_SERVER__SHUTDOWN_TIMEOUT", "5", "server.shutdown_timeout: invalid value: string \"5\""),
+    ] {
+        let error = Given::nothing().environment(&[(variable, value)]).error();
+        assert!(error.contains(expected), "{error}");
+    }
+    let flag = Given::nothing().flag("--listen", "server.listen", "here").error();
+    assert!(flag.starts_with("--listen: server.listen: "), "{flag}");
+    let toml = Given::nothing().file("[server").error();
+    assert!(toml.contains("fanfare.toml: TOML parse error at line 1"), "{toml}");
+    let mut missing = Given::nothing();
+    missing.sources.file = Some("there/is/no/such.toml".into());
+    assert!(missing.error().contains("not found"), "{}", missing.error());
+}
+
+#[test]
+fn all_that_cannot_be_is_reported_at_once() {
+    let given = Given::nothing().file(
+        "[server]\nlisten = \"0.0.0.0:9000\"\nshutdown_timeout = \"0s\"\n[admin]\nlisten = \"0.0.0.0:9000\"\n\
+         [application_defaults]\ncontact = \"me\"\n\
+         [[applications]]\nname = \"Shop\"\nttl = \"29days\"\n[[applications]]\nname = \"Shop\"\nweight = 0",
+    );
+    let ConfigError::Invalid(problems) = given.load().unwrap_err() else { panic!("it reads") };
+    let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    let expected = [
+        "server.listen",
+        "admin.listen",
+        "admin.listen",
+        "engine.shutdown_grace",
+        "server.http.drain_timeout",
+        "applications[0].name",
+        "applications[1].name",
+        "applications[1].name",
+        "application_defaults.contact",
+        "applications[0].ttl",
+        "applications[1].weight",
+    ];
+    assert_eq!(keys, expected, "{problems:#?}");
+}
+
+#[test]
+fn other_than_loopback_addresses_need_to_be_meant() {
+    let toml = "[server]\nlisten = \"0.0.0.0:8030\"";
+    assert!(Given::nothing().file(toml).error().contains("--insecure"));
+    let meant = Given::nothing().file(toml).flag("--insecure", "server.insecure", "true");
+    assert!(meant.config().server.insecure);
+}
+
+#[test]
+fn what_came_out_is_shown_and_reads_again() {
+    let given = Given::nothing().environment(&[
+        ("FANFARE_APPLICATION_DEFAULTS__WEIGHT", "7"),
+        ("FANFARE_SERVER__HTTP__CORS_ORIGINS", "https://one.example, https://two.example"),
+        ("FANFARE_GCM__API_KEY", "a secret"),
+    ]);
+    let shown = given.load().unwrap().to_toml();
+    assert!(shown.contains("weight = 7"), "{shown}");
+    assert!(shown.contains("[\"https://one.example\", \"https://two.example\"]"), "{shown}");
+    assert!(shown.contains("api_key = \"<redacted>\""), "{shown}");
+    assert!(!format!("{:?} {:?}", given.sources, given.load().unwrap()).contains("a secret"));
+    assert_eq!(Given::nothing().file(&shown).load().unwrap().to_toml(), shown);
+}
+
+/// Parts that have defaults of their own, for their tests: they must be those of the documentation.
+#[test]
+fn the_documented_defaults_are_those_of_the_code() {
+    let config = Given::nothing().config();
+    assert_eq!(config.server.http, ServerSettings::default());
+    assert_eq!(config.server.calls, ApiSettings::default());
+    assert_eq!(config.engine, EngineSettings::default());
+    assert_eq!(config.store.settings(), StoreSettings::default());
+    assert_eq!(format!("{:?}", config.transport), format!("{:?}", HttpSettings::default()));
+    assert_eq!(format!("{:?}", config.push_services), format!("{:?}", PushServicesSettings::default()));
+}
+
+/// `default.toml` with its settings that have no default.
+fn with_optional_settings() -> String {
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') && !setting.is_empty() => setting.to_owned(),
+        Some(_) | None => line.to_owned(),
+    };
+    DEFAULT_TOML.lines().map(uncommented).collect::<Vec<_>>().join("\n")
+}
+
+fn table_at<'a>(root: &'a mut toml::Table, path: &[String]) -> &'a mut toml::Table {
+    path.iter().fold(root, |table, key| match table.get_mut(key).unwrap() {
+        toml::Value::Table(table) => table,
+        toml::Value::Array(tables) => tables[0].as_table_mut().unwrap(),
+        other => panic!("{key} is {other}"),
+    })
+}
+
+/// The paths of all tables in it.
+fn table_paths(table: &toml::Table, path: &[String]) -> Vec<Vec<String>> {
+    let mut paths = vec![path.to_vec()];
+    for (key, value) in table {
+        let inner = match value.as_array() {
+            Some(values) => values.first().and_then(toml::Value::as_table),
+            None => value.as_table(),
+        };
+        if let Some(inner) = inner {
+            paths.extend(table_paths(inner, &[path, std::slice::from_ref(key)].concat()));
+        }
+    }
+    paths
+}
+
+/// Each table refuses an unknown key, and names those it knows: they are those that `default.toml` documents.
+#[test]
+fn every_setting_is_documented() {
+    let documented: toml::Table = with_optional_settings().parse().unwrap();
+    let examples = Given::nothing().file(&documented.to_string()).load();
+    assert!(!matches!(examples, Err(ConfigError::Unreadable { .. })), "the examples read: {examples:?}");
+    for path in table_paths(&documented, &[]) {
+        let mut spoilt = documented.clone();
+        table_at(&mut spoilt, &path).insert("no_such_key".to_owned(), 1.into());
+        let error = Given::nothing().file(&spoilt.to_string()).error();
+        let (_, known) = error.split_once("unknown field `no_such_key`, expected ").expect(&error);
+        let known: BTreeSet<_> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let here: BTreeSet<_> = table_at(&mut documented.clone(), &path).keys().cloned().collect();
+        assert_eq!(known, here, "{path:?}");
+    }
+}

@@ -1,0 +1,368 @@
+//! The engine over the in-memory store and a scripted transport: what is promised of deliveries, also across a crash.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fanfare::domain::{
+    Application, Audience, Clock, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, MessageDefaults,
+    MessageKind, MessageSpec, MessageStatus, Outcome, Padding, Payload, ReportLevel, SubscriptionId,
+    SystemClock, Urgency, VapidKeyId,
+};
+use fanfare::engine::feed::{Frame, FrameKind, Position, Scope, Start, Watch};
+use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, Recipients, Submission};
+use fanfare::store::kv::memory::Memory;
+use fanfare::store::kv::{KvStore, Settings};
+use fanfare::store::{Selector, Store, Subscribe, Subscribed};
+use fanfare::transport::scripted::{Answer, ScriptedTransport, response};
+use fanfare::webpush::{AgreementKey, AwsLcKey, VapidKeyPair};
+use futures_util::StreamExt;
+use rand::SeedableRng;
+
+/// A server without its API: what a crash takes away.
+struct Server {
+    store: Arc<dyn Store>,
+    engine: Engine,
+    application: Arc<Application>,
+}
+
+impl Server {
+    async fn start(memory: &Memory, transport: &ScriptedTransport, settings: EngineSettings) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random = rand::rngs::StdRng::seed_from_u64(7);
+        let store =
+            KvStore::open(Arc::new(memory.clone()), Arc::clone(&clock), random, Settings::default()).unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let record = store.application("default").await.unwrap();
+        if record.vapid_keys.is_empty() {
+            let key = VapidKeyPair::generate().unwrap().into_vapid_key(VapidKeyId(0), clock.now());
+            store.add_vapid_key(record.id, key, true).await.unwrap();
+        }
+        let record = store.application("default").await.unwrap();
+        let application = Arc::new(Application {
+            id: record.id,
+            name: record.name,
+            contact: "mailto:ops@example.com".to_owned(),
+            weight: 1,
+            defaults: MessageDefaults {
+                ttl: Duration::from_secs(60),
+                urgency: Urgency::Normal,
+                padding: Padding::None,
+            },
+            vapid_keys: record.vapid_keys,
+            current_vapid_key: record.current_vapid_key.unwrap(),
+        });
+        let parts = EngineParts {
+            store: Arc::clone(&store),
+            transport: Arc::new(transport.clone()),
+            clock,
+            applications: vec![Arc::clone(&application)],
+            settings,
+            attempts: AttemptSettings::default(),
+            seed: 7,
+        };
+        let engine = Engine::start(parts).await.unwrap();
+        Self { store, engine, application }
+    }
+
+    async fn subscribe(&self, number: usize, origins: usize, topics: &[&str]) -> Subscribed {
+        let url = format!("https://push{}.example.net/p/{number}", number % origins);
+        let mut auth = [0; 16];
+        auth[..8].copy_from_slice(&number.to_be_bytes());
+        let keys =
+            fanfare::domain::SubscriptionKeys { p256dh: *AwsLcKey::generate().unwrap().public(), auth };
+        let subscribe = Subscribe {
+            application: self.application.id,
+            endpoint: Endpoint::parse(&url, false).unwrap(),
+            keys,
+            encoding: ContentEncoding::Aes128Gcm,
+            expires: None,
+            vapid_key: None,
+            current_vapid_key: self.application.current_vapid_key,
+            user_id: format!("user-{number}"),
+            topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            labels: BTreeMap::new(),
+            locale: String::new(),
+            time_zone: String::new(),
+            replaces: None,
+        };
+        self.store.subscribe(subscribe).await.unwrap()
+    }
+
+    async fn subscribe_many(&self, count: usize, origins: usize) -> Vec<SubscriptionId> {
+        let all = (0..count).map(|number| self.subscribe(number, origins, &["news"]));
+        let done: Vec<_> = futures_util::stream::iter(all).buffered(64).collect().await;
+        done.into_iter().map(|done| done.subscription.target.id).collect()
+    }
+
+    async fn send(&self, to: SubscriptionId, ttl: Duration) -> MessageStatus {
+        let targets = self.store.targets(self.application.id, &[to]).await.unwrap();
+        let recipients = Recipients::Targets(targets.into_iter().flatten().collect());
+        self.submit(MessageKind::Send, recipients, ttl, "").await
+    }
+
+    async fn broadcast(&self, audience: Audience, ttl: Duration) -> MessageStatus {
+        self.submit(MessageKind::Broadcast, Recipients::Audience(audience), ttl, "").await
+    }
+
+    async fn submit(
+        &self,
+        kind: MessageKind,
+        recipients: Recipients,
+        ttl: Duration,
+        request_id: &str,
+    ) -> MessageStatus {
+        let spec = MessageSpec {
+            payload: Payload(Bytes::from_static(b"hello")),
+            ttl,
+            urgency: Urgency::Normal,
+            topic_header: None,
+            padding: Padding::None,
+            labels: BTreeMap::new(),
+            note: String::new(),
+        };
+        let request_id = request_id.to_owned();
+        let submission = Submission { kind, spec, recipients, request_id, request_hash: [0; 32] };
+        self.engine.submit(&self.application, submission).await.unwrap().record.status
+    }
+
+    /// Reads a message's stream to its summary.
+    async fn read(&self, message: &MessageStatus, start: Start) -> (Vec<DeliveryEvent>, MessageStatus) {
+        let watch = Watch {
+            application: self.application.id,
+            scope: Scope::Message(message.id),
+            start,
+            level: ReportLevel::Attempts,
+        };
+        let mut stream = self.engine.watch(watch);
+        let mut events = Vec::new();
+        while let Some(frame) = stream.next().await {
+            match frame.unwrap().kind {
+                FrameKind::Events(placed) => events.extend(placed.into_iter().map(|placed| placed.event)),
+                FrameKind::Summary(summary) => return (events, summary),
+                FrameKind::Accepted(_) | FrameKind::Progress(_) => {}
+            }
+        }
+        panic!("the stream ended without a summary");
+    }
+}
+
+fn settings() -> EngineSettings {
+    EngineSettings { retry_base: Duration::from_millis(20), ..EngineSettings::default() }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One terminal event for each delivery, and counts that say the same.
+fn assert_reconciles(events: &[DeliveryEvent], summary: &MessageStatus) {
+    let mut terminal: HashMap<_, Vec<_>> = HashMap::new();
+    for event in events.iter().filter(|event| event.state.is_terminal()) {
+        terminal.entry((event.subscription, event.user_id.clone())).or_default().push(event.state);
+    }
+    assert!(terminal.values().all(|states| states.len() == 1), "a delivery ended twice");
+    let counts = summary.counts;
+    assert_eq!(counts.targets as usize, terminal.len());
+    assert_eq!((counts.pending, counts.retrying), (0, 0));
+    let count = |state| u32::try_from(terminal.values().filter(|states| states[0] == state).count()).unwrap();
+    assert_eq!(counts.accepted, count(DeliveryState::Accepted));
+    assert_eq!(counts.failed, count(DeliveryState::Failed));
+    assert_eq!(counts.expired, count(DeliveryState::Expired));
+    assert_eq!(counts.cancelled, count(DeliveryState::Cancelled));
+    assert_eq!(summary.outcomes.values().sum::<u32>(), counts.targets);
+    assert!(summary.ended.is_some());
+}
+
+#[tokio::test]
+async fn a_send_is_posted_once_and_told() {
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let message = server.send(to, MINUTE).await;
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (events[0].subscription, events[0].outcome, events[0].attempt),
+        (Some(to), Outcome::Accepted, 1)
+    );
+    assert_eq!(events[0].origin, "https://push0.example.net");
+    let posted = transport.requests();
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0].headers["ttl"], "59", "time spent here is subtracted");
+    assert!(server.engine.shutdown().await);
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_each_member_once() {
+    let transport = ScriptedTransport::always(201);
+    let small =
+        EngineSettings { max_targets_in_memory: 1_024, max_unsettled: 64, plan_chunk: 300, ..settings() };
+    let server = Server::start(&Memory::new(), &transport, small).await;
+    server.subscribe_many(2_000, 5).await;
+    let late = server.broadcast(Audience::Topics(vec!["news".to_owned()]), MINUTE).await;
+    server.subscribe(9_999, 5, &["news"]).await;
+    let (events, summary) = server.read(&late, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.counts.accepted, 2_000, "who joins later is no target");
+    assert_eq!(transport.requests().len(), 2_000);
+    // Again from the beginning, and from somewhere in the middle.
+    let (again, _) = server.read(&late, Start::Beginning).await;
+    assert_eq!(again, events);
+    let nobody = server.broadcast(Audience::Topics(vec!["nothing".to_owned()]), MINUTE).await;
+    assert_eq!(server.read(&nobody, Start::Beginning).await.1.counts.targets, 0);
+}
+
+#[tokio::test]
+async fn lists_tell_who_is_not_there() {
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let mut ids = server.subscribe_many(3, 1).await;
+    ids.push(SubscriptionId([1; 16]));
+    ids.sort();
+    let message = server.broadcast(Audience::Subscriptions(ids), MINUTE).await;
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.outcomes, BTreeMap::from([(Outcome::Accepted, 3), (Outcome::NotFound, 1)]));
+    let users = vec!["nobody".to_owned(), "user-1".to_owned()];
+    let message = server.broadcast(Audience::Users(users), MINUTE).await;
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.outcomes, BTreeMap::from([(Outcome::Accepted, 1), (Outcome::NotFound, 1)]));
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_until_the_ttl_is_used_up() {
+    let answers = [503, 500, 201].map(Answer::status);
+    let server = Server::start(&Memory::new(), &ScriptedTransport::queue(answers), settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let message = server.send(to, MINUTE).await;
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    let states: Vec<_> = events.iter().map(|event| (event.state, event.outcome, event.attempt)).collect();
+    let retrying = DeliveryState::Retrying;
+    let unavailable = Outcome::Unavailable;
+    let accepted = (DeliveryState::Accepted, Outcome::Accepted, 3);
+    assert_eq!(states, [(retrying, unavailable, 1), (retrying, unavailable, 2), accepted]);
+    assert!(events[0].next_attempt.is_some_and(|next| next > events[0].time));
+    let past: Vec<_> = events[2].past.iter().map(|past| (past.attempt, past.http_status)).collect();
+    assert_eq!(past, [(1, Some(503)), (2, Some(500))]);
+
+    let server = Server::start(&Memory::new(), &ScriptedTransport::always(503), settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    for ttl in [Duration::ZERO, Duration::from_secs(2)] {
+        let message = server.send(to, ttl).await;
+        let (events, summary) = server.read(&message, Start::Beginning).await;
+        assert_reconciles(&events, &summary);
+        let last = events.last().unwrap();
+        assert_eq!((last.state, last.outcome), (DeliveryState::Expired, Outcome::Unavailable));
+        assert_eq!(ttl.is_zero(), events.len() == 1, "with ttl 0 there is one attempt");
+    }
+}
+
+#[tokio::test]
+async fn only_proof_against_the_present_keys_removes_a_subscription() {
+    let transport = ScriptedTransport::always(410);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let (held, release) = Answer::held();
+    let mut held = Some(held);
+    transport.set_script(move |_| held.take().unwrap_or_else(|| Answer::status(410)));
+    let message = server.send(to, MINUTE).await;
+    transport.wait_for_started(1).await;
+    // It subscribes anew while the attempt is under way: other keys, the same name.
+    assert_eq!(server.subscribe(1, 1, &[]).await.subscription.target.id, to);
+    server.engine.subscription_changed(to).await;
+    release.status(410);
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(events[0].outcome, Outcome::Gone);
+    let message = server.send(to, MINUTE).await;
+    let (events, _) = server.read(&message, Start::Beginning).await;
+    assert_eq!(events[0].generation, 2);
+    // Now it is proved; the reaper follows the log.
+    let mut synced = server.store.synced(server.application.id);
+    let selector = Selector::Id(to);
+    let removed = async {
+        while server.store.subscription(server.application.id, &selector).await.unwrap().is_some() {
+            let _ = tokio::time::timeout(Duration::from_millis(50), synced.changed()).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), removed).await.expect("it is removed");
+}
+
+#[tokio::test]
+async fn a_stream_resumes_without_gap_or_duplicate() {
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    server.subscribe_many(1_200, 2).await;
+    let message = server.broadcast(Audience::All, MINUTE).await;
+    let (all, _) = server.read(&message, Start::Beginning).await;
+    for scope in [Scope::Message(message.id), Scope::All] {
+        let watch =
+            |start| Watch { application: server.application.id, scope, start, level: ReportLevel::Terminal };
+        let mut seen = Vec::new();
+        let mut position = Position::default();
+        // A connection that breaks after each frame.
+        while seen.len() < all.len() {
+            let start = if seen.is_empty() { Start::Beginning } else { Start::After(position) };
+            let mut stream = server.engine.watch(watch(start));
+            while let Some(frame) = stream.next().await {
+                let Frame { kind, position: after } = frame.unwrap();
+                if let FrameKind::Events(placed) = kind {
+                    seen.extend(placed.into_iter().map(|placed| placed.event));
+                    position = after;
+                    break;
+                }
+            }
+        }
+        assert_eq!(seen, all, "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_loses_nothing_and_ends_nothing_twice() {
+    let memory = Memory::new();
+    let transport = ScriptedTransport::new(|_| Answer::Now(Ok(response(201))));
+    let bound = 32;
+    let small = || EngineSettings { max_unsettled: bound, plan_chunk: 200, ..settings() };
+    let server = Server::start(&memory, &transport, small()).await;
+    let targets = 1_500;
+    server.subscribe_many(targets, 3).await;
+    let message = server.broadcast(Audience::All, MINUTE).await;
+    let mut server = server;
+    let mut memory = memory;
+    let mut kills = 0;
+    loop {
+        let posted = transport.requests().len();
+        if posted >= targets || kills == 4 {
+            break;
+        }
+        transport.wait_for_started(posted + 250).await;
+        // What is not synced is gone; the old process, still running here, works on what nobody will read.
+        memory = memory.crash();
+        let next = Server::start(&memory, &transport, small()).await;
+        server.engine.shutdown().await;
+        server = next;
+        kills += 1;
+    }
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert!(kills > 0);
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.counts.accepted as usize, targets);
+}
+
+#[tokio::test]
+async fn a_request_id_joins_the_first_message() {
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    server.subscribe_many(1, 1).await;
+    let audience = || Recipients::Audience(Audience::All);
+    let first = server.submit(MessageKind::Broadcast, audience(), MINUTE, "order-1").await;
+    let second = server.submit(MessageKind::Broadcast, audience(), MINUTE, "order-1").await;
+    assert_eq!(first.id, second.id);
+    server.read(&first, Start::Beginning).await;
+    assert_eq!(transport.requests().len(), 1);
+}
