@@ -1,0 +1,10 @@
+//! The API over a real socket on loopback: a real server and engine over the store in memory, with a scripted transport.
+
+mod bad_input;
+mod contract;
+mod fields;
+mod harness;
+mod sending;
+mod serving;
+mod subscriptions;
+mod watching;
