@@ -90,7 +90,6 @@ impl VapidTokenValue {
             origin: self.origin,
             issued: Timestamp::from_micros(self.issued),
             expires: Timestamp::from_micros(self.expires),
-            extra: self.extra,
             jwt: self.jwt,
             extra: self.extra,
         }
