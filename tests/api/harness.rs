@@ -1,0 +1,317 @@
+//! A server for one test, and requests written as JSON, as a caller with grpcurl writes them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use fanfare::api::layers::CallObserver;
+use fanfare::api::server::{Health, ServeError, ServerSettings, serve};
+use fanfare::api::{Api, ApiParts, ApiSettings};
+use fanfare::domain::{
+    Application, Clock, Endpoint, EndpointPolicy, MessageDefaults, Padding, Refusal, SystemClock, Urgency,
+};
+use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings};
+use fanfare::proto::{REFLECTION_DESCRIPTOR_SET, v1};
+use fanfare::store::{Store, kv};
+use fanfare::transport::scripted::ScriptedTransport;
+use fanfare::webpush::keys::{VapidKeyPair, encode_base64url};
+use futures_util::StreamExt;
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+use v1::push_service_client::PushServiceClient;
+
+pub(crate) static POOL: LazyLock<DescriptorPool> =
+    LazyLock::new(|| DescriptorPool::decode(REFLECTION_DESCRIPTOR_SET).expect("the descriptor reads"));
+
+/// The calls that have ended, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Calls(watch::Sender<Vec<(&'static str, Code)>>);
+
+impl CallObserver for Calls {
+    fn started(&self, _: &'static str) {}
+
+    fn finished(&self, method: &'static str, code: Code, _: Duration) {
+        self.0.send_modify(|calls| calls.push((method, code)));
+    }
+}
+
+impl Calls {
+    /// Waits until a call has ended so.
+    pub(crate) async fn wait_for(&self, method: &'static str, code: Code) {
+        let mut calls = self.0.subscribe();
+        let ended = calls.wait_for(|calls| calls.contains(&(method, code)));
+        let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+        assert!(ended.is_ok_and(|ended| ended.is_ok()), "{method} {code:?}: {:?}", self.0.borrow());
+    }
+}
+
+/// Allows one host by https, and http on loopback.
+#[derive(Debug)]
+struct OneHost;
+
+impl EndpointPolicy for OneHost {
+    fn allows_http(&self, host: &str, _: u16) -> bool {
+        host == "127.0.0.1"
+    }
+
+    fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal> {
+        match endpoint.origin().host() {
+            "push.example.net" | "127.0.0.1" => Ok(()),
+            _ => Err(Refusal::HostNotAllowed),
+        }
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) client: PushServiceClient<Channel>,
+    pub(crate) channel: Channel,
+    pub(crate) address: SocketAddr,
+    pub(crate) transport: ScriptedTransport,
+    pub(crate) health: Health,
+    pub(crate) calls: Arc<Calls>,
+    /// Of the application `default`.
+    pub(crate) vapid_key: String,
+    store: Arc<dyn Store>,
+    engine: Engine,
+    stop: CancellationToken,
+    serving: JoinHandle<Result<(), ServeError>>,
+}
+
+async fn application(store: &dyn Store, clock: &dyn Clock, name: &str) -> Arc<Application> {
+    let record = store.application(name).await.unwrap();
+    let key = VapidKeyPair::generate().unwrap().into_vapid_key(fanfare::domain::VapidKeyId(1), clock.now());
+    let key = store.add_vapid_key(record.id, key, true).await.unwrap();
+    Arc::new(Application {
+        id: record.id,
+        name: name.to_owned(),
+        contact: "mailto:ops@example.com".to_owned(),
+        weight: 1,
+        defaults: MessageDefaults {
+            ttl: Duration::from_secs(3_600),
+            urgency: Urgency::Normal,
+            padding: Padding::None,
+        },
+        current_vapid_key: key.id,
+        vapid_keys: vec![key],
+    })
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(ScriptedTransport::always(201), ApiSettings::default(), ServerSettings::default())
+            .await
+    }
+
+    pub(crate) async fn start_with(
+        transport: ScriptedTransport,
+        settings: ApiSettings,
+        server_settings: ServerSettings,
+    ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::clone(&clock)).unwrap());
+        let default = application(&*store, &*clock, "default").await;
+        let other = application(&*store, &*clock, "shop").await;
+        let vapid_key = encode_base64url(&default.current_key().unwrap().public);
+        let applications = vec![default, other];
+        let engine = Engine::start(EngineParts {
+            store: Arc::clone(&store),
+            transport: Arc::new(transport.clone()),
+            clock: Arc::clone(&clock),
+            applications: applications.clone(),
+            settings: EngineSettings {
+                retry_base: Duration::from_millis(5),
+                retry_max: Duration::from_millis(20),
+                ..EngineSettings::default()
+            },
+            attempts: AttemptSettings::default(),
+            seed: 1,
+        })
+        .await
+        .unwrap();
+        let api = Api::new(ApiParts {
+            engine: engine.clone(),
+            store: Arc::clone(&store),
+            applications: applications.into_iter().collect(),
+            policy: Arc::new(OneHost),
+            clock,
+            settings,
+        })
+        .await
+        .unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, health) = (CancellationToken::new(), Health::new().await);
+        let calls = Arc::new(Calls::default());
+        let serving = tokio::spawn({
+            let (health, stop, calls) =
+                (health.clone(), stop.clone(), Arc::clone(&calls) as Arc<dyn CallObserver>);
+            async move { serve(listener, api, &health, server_settings, calls, stop).await }
+        });
+        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        let client = PushServiceClient::new(channel.clone());
+        Self { client, channel, address, transport, health, calls, vapid_key, store, engine, stop, serving }
+    }
+
+    /// Stops as the program does; fails when anything hangs.
+    pub(crate) async fn stop(self) {
+        let Self { store, engine, stop, serving, .. } = self;
+        stop.cancel();
+        engine.shutdown().await;
+        let served = tokio::time::timeout(Duration::from_secs(10), serving).await;
+        served.expect("the server stops").unwrap().unwrap();
+        store.close().await;
+    }
+
+    /// Begins to stop, as on SIGTERM.
+    pub(crate) fn begin_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends status streams.
+    pub(crate) async fn shut_engine_down(&self) {
+        self.engine.shutdown().await;
+    }
+
+    /// Calls an RPC with a request in JSON: its answers in JSON.
+    pub(crate) async fn call(&self, method: &str, request: Value) -> Result<Vec<Value>, Status> {
+        let mut client = self.client.clone();
+        macro_rules! unary {
+            ($rpc:ident) => {
+                client
+                    .$rpc(read(method, request))
+                    .await
+                    .map(|answer| vec![show(&answer.into_inner(), method)])
+            };
+        }
+        macro_rules! stream {
+            ($rpc:ident, $request:expr) => {{
+                let mut answers = client.$rpc($request).await?.into_inner();
+                let mut shown = Vec::new();
+                while let Some(answer) = answers.next().await {
+                    shown.push(show(&answer?, method));
+                }
+                Ok(shown)
+            }};
+        }
+        match method {
+            "Subscribe" => unary!(subscribe),
+            "Unsubscribe" => unary!(unsubscribe),
+            "GetSubscription" => unary!(get_subscription),
+            "UpdateSubscription" => unary!(update_subscription),
+            "ListSubscriptions" => unary!(list_subscriptions),
+            "WatchSubscriptions" => {
+                stream!(watch_subscriptions, read::<v1::WatchSubscriptionsRequest>(method, request))
+            }
+            "ImportSubscriptions" => stream!(import_subscriptions, once(read(method, request).into_inner())),
+            "Send" => stream!(send, read::<v1::SendRequest>(method, request)),
+            "Broadcast" => stream!(broadcast, read::<v1::BroadcastRequest>(method, request)),
+            "SendStream" => stream!(send_stream, once(read(method, request).into_inner())),
+            "WatchDeliveries" => {
+                stream!(watch_deliveries, read::<v1::WatchDeliveriesRequest>(method, request))
+            }
+            "GetMessage" => unary!(get_message),
+            "ListMessages" => unary!(list_messages),
+            "ListDeliveries" => unary!(list_deliveries),
+            "CancelMessage" => unary!(cancel_message),
+            "GetVapidPublicKey" => unary!(get_vapid_public_key),
+            "CreateSubscriberToken" => unary!(create_subscriber_token),
+            other => panic!("there is no {other}"),
+        }
+    }
+
+    /// As [`Self::call`], where exactly one answer is expected.
+    pub(crate) async fn one(&self, method: &str, request: Value) -> Value {
+        let mut answers = self.call(method, request).await.unwrap();
+        assert_eq!(answers.len(), 1);
+        answers.remove(0)
+    }
+
+    /// As [`Self::call`], where a refusal is expected.
+    pub(crate) async fn refused(&self, method: &str, request: Value) -> Refused {
+        let shown = format!("{method} {request:.400}");
+        match self.call(method, request).await {
+            Ok(answers) => panic!("{shown} must be refused, not answered by {answers:?}"),
+            Err(status) => Refused::of(&status),
+        }
+    }
+
+    /// Subscribes a new browser of a user: the subscription's name.
+    pub(crate) async fn subscribe(&self, path: &str, user: &str, topics: &[&str]) -> String {
+        let request = json!({"pushSubscription": browser(path), "userId": user, "topics": topics});
+        let answer = self.one("Subscribe", request).await;
+        answer["subscription"]["name"].as_str().expect("a name").to_owned()
+    }
+}
+
+fn once<T: Send + 'static>(item: T) -> impl futures_util::Stream<Item = T> + Send + 'static {
+    futures_util::stream::once(async move { item })
+}
+
+/// What a browser's `JSON.stringify(subscription)` gives, with keys of its own.
+pub(crate) fn browser(path: &str) -> Value {
+    let point = VapidKeyPair::generate().unwrap();
+    json!({
+        "endpoint": format!("https://push.example.net/{path}"),
+        "expirationTime": null,
+        "keys": {"p256dh": point.public_base64url(), "auth": encode_base64url(&[7; 16])}
+    })
+}
+
+/// The request to an RPC that a JSON text says, by the contract's own JSON mapping.
+pub(crate) fn read<T: Message + Default>(method: &str, request: Value) -> Request<T> {
+    let descriptor =
+        POOL.get_message_by_name(&format!("fanfare.v1.{method}Request")).expect("a message of the contract");
+    let dynamic = DynamicMessage::deserialize(descriptor, request).expect("JSON of the contract");
+    Request::new(T::decode(dynamic.encode_to_vec().as_slice()).expect("it decodes"))
+}
+
+fn show<T: Message>(answer: &T, method: &str) -> Value {
+    let descriptor =
+        POOL.get_message_by_name(&format!("fanfare.v1.{method}Response")).expect("a message of the contract");
+    let dynamic = DynamicMessage::decode(descriptor, answer.encode_to_vec().as_slice()).expect("it decodes");
+    let options = prost_reflect::SerializeOptions::new();
+    dynamic.serialize_with_options(serde_json::value::Serializer, &options).expect("JSON")
+}
+
+/// What a call was refused with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: Code,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    /// Paths and reasons.
+    pub(crate) violations: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Type and name.
+    pub(crate) resource: Option<(String, String)>,
+}
+
+impl Refused {
+    pub(crate) fn of(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+        assert_eq!(info.domain, "fanfare.v1");
+        let violations = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+        Self {
+            code: status.code(),
+            reason: info.reason.clone(),
+            message: status.message().to_owned(),
+            violations: violations.into_iter().map(|found| (found.field, found.description)).collect(),
+            metadata: info.metadata.clone().into_iter().collect(),
+            resource: details.resource_info().map(|of| (of.resource_type.clone(), of.resource_name.clone())),
+        }
+    }
+
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        self.violations.keys().map(String::as_str).collect()
+    }
+}
