@@ -296,4 +296,31 @@ mod tests {
             ]
         );
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_takes_too_long_is_told_so() {
+        use tower::util::MapResultLayer;
+        use tower::{ServiceBuilder, ServiceExt, service_fn};
+        let stuck = service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, BoxError>>());
+        let service = ServiceBuilder::new()
+            .layer(MapResultLayer::new(answer_errors))
+            .timeout(Duration::from_secs(30))
+            .service(stuck);
+        let answer = service.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(code(answer.headers()), Some(Code::DeadlineExceeded));
+    }
+
+    /// A bug in one handler ends one call, as INTERNAL.
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        use tower::{ServiceBuilder, ServiceExt, service_fn};
+        async fn broken(_: Request<Body>) -> Result<Response<Body>, BoxError> {
+            panic!("a bug")
+        }
+        let service = ServiceBuilder::new()
+            .layer(tower_http::catch_panic::CatchPanicLayer::custom(answer_panic))
+            .service(service_fn(broken));
+        let answer = service.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(code(answer.headers()), Some(Code::Internal));
+    }
 }

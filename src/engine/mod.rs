@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
-use crate::observe::{EngineLoad, Metrics};
+use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
 
@@ -283,11 +283,15 @@ impl Engine {
         feed::watch(Arc::clone(&self.store), watch, self.stop_streams.clone())
     }
 
-    /// A stored subscription was changed or removed: attempts that have not started look it up again. Call it once the
-    /// store has answered.
-    pub async fn subscription_changed(&self, subscription: SubscriptionId) {
-        let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        self.input(Input::SubscriptionChanged { subscription, change }).await;
+    /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store
+    /// has answered.
+    pub async fn subscription_changed(&self, subscription: SubscriptionId, change: SubscriptionChange) {
+        self.metrics.subscriptions_changed(change, 1);
+        // A new one is in no page yet.
+        if change != SubscriptionChange::Added {
+            let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+            self.input(Input::SubscriptionChanged { subscription, change }).await;
+        }
     }
 
     /// How full it is.

@@ -7,6 +7,7 @@ use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    MessageOptions,
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/descriptor.txt");
@@ -19,9 +20,10 @@ fn files() -> Vec<FileDescriptorProto> {
 }
 
 fn field_type(field: &FieldDescriptorProto) -> String {
-    match field.r#type() {
-        Type::Message | Type::Enum => field.type_name().trim_start_matches('.').to_owned(),
-        other => format!("{other:?}").to_lowercase(),
+    if matches!(field.r#type(), Type::Message | Type::Enum) {
+        field.type_name().trim_start_matches('.').to_owned()
+    } else {
+        format!("{:?}", field.r#type()).to_lowercase()
     }
 }
 
@@ -29,7 +31,7 @@ fn write_message(text: &mut String, prefix: &str, message: &DescriptorProto) {
     let name = format!("{prefix}.{}", message.name());
     let map_entry = |field: &FieldDescriptorProto| {
         message.nested_type.iter().find(|nested| {
-            nested.options.as_ref().is_some_and(|options| options.map_entry())
+            nested.options.as_ref().is_some_and(MessageOptions::map_entry)
                 && field.type_name().ends_with(&format!(".{}", nested.name()))
         })
     };
@@ -51,7 +53,7 @@ fn write_message(text: &mut String, prefix: &str, message: &DescriptorProto) {
         writeln!(text, "  {name}.{field_name} = {number} {shape} json {json}{oneof}").unwrap();
     }
     for nested in &message.nested_type {
-        if !nested.options.as_ref().is_some_and(|options| options.map_entry()) {
+        if !nested.options.as_ref().is_some_and(MessageOptions::map_entry) {
             write_message(text, &name, nested);
         }
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use fanfare::api::layers::CallObserver;
 use fanfare::api::server::{Health, ServeError, ServerSettings, serve};
 use fanfare::api::{Api, ApiParts, ApiSettings};
 use fanfare::domain::{
@@ -20,6 +21,7 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -29,6 +31,28 @@ use v1::push_service_client::PushServiceClient;
 
 pub(crate) static POOL: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(REFLECTION_DESCRIPTOR_SET).expect("the descriptor reads"));
+
+/// The calls that have ended, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Calls(watch::Sender<Vec<(&'static str, Code)>>);
+
+impl CallObserver for Calls {
+    fn started(&self, _: &'static str) {}
+
+    fn finished(&self, method: &'static str, code: Code, _: Duration) {
+        self.0.send_modify(|calls| calls.push((method, code)));
+    }
+}
+
+impl Calls {
+    /// Waits until a call has ended so.
+    pub(crate) async fn wait_for(&self, method: &'static str, code: Code) {
+        let mut calls = self.0.subscribe();
+        let ended = calls.wait_for(|calls| calls.contains(&(method, code)));
+        let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+        assert!(ended.is_ok_and(|ended| ended.is_ok()), "{method} {code:?}: {:?}", self.0.borrow());
+    }
+}
 
 /// Allows one host by https, and http on loopback.
 #[derive(Debug)]
@@ -53,6 +77,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) transport: ScriptedTransport,
     pub(crate) health: Health,
+    pub(crate) calls: Arc<Calls>,
     /// Of the application `default`.
     pub(crate) vapid_key: String,
     store: Arc<dyn Store>,
@@ -94,9 +119,9 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::clone(&clock)).unwrap());
         let default = application(&*store, &*clock, "default").await;
-        let shop = application(&*store, &*clock, "shop").await;
+        let other = application(&*store, &*clock, "shop").await;
         let vapid_key = encode_base64url(&default.current_key().unwrap().public);
-        let applications = vec![default, shop];
+        let applications = vec![default, other];
         let engine = Engine::start(EngineParts {
             store: Arc::clone(&store),
             transport: Arc::new(transport.clone()),
@@ -109,6 +134,7 @@ impl Server {
             },
             attempts: AttemptSettings::default(),
             seed: 1,
+            metrics: Arc::new(fanfare::observe::Metrics::new()),
         })
         .await
         .unwrap();
@@ -125,13 +151,15 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, health) = (CancellationToken::new(), Health::new().await);
+        let calls = Arc::new(Calls::default());
         let serving = tokio::spawn({
-            let (health, stop) = (health.clone(), stop.clone());
-            async move { serve(listener, api, &health, server_settings, Arc::new(()), stop).await }
+            let (health, stop, calls) =
+                (health.clone(), stop.clone(), Arc::clone(&calls) as Arc<dyn CallObserver>);
+            async move { serve(listener, api, &health, server_settings, calls, stop).await }
         });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let client = PushServiceClient::new(channel.clone());
-        Self { client, channel, address, transport, health, vapid_key, store, engine, stop, serving }
+        Self { client, channel, address, transport, health, calls, vapid_key, store, engine, stop, serving }
     }
 
     /// Stops as the program does; fails when anything hangs.
@@ -210,7 +238,11 @@ impl Server {
 
     /// As [`Self::call`], where a refusal is expected.
     pub(crate) async fn refused(&self, method: &str, request: Value) -> Refused {
-        Refused::of(&self.call(method, request).await.expect_err("it must be refused"))
+        let shown = format!("{method} {request:.400}");
+        match self.call(method, request).await {
+            Ok(answers) => panic!("{shown} must be refused, not answered by {answers:?}"),
+            Err(status) => Refused::of(&status),
+        }
     }
 
     /// Subscribes a new browser of a user: the subscription's name.

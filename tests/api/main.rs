@@ -1,4 +1,5 @@
 //! The API over a real socket on loopback: a real server and engine over the store in memory, with a scripted transport.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod bad_input;
 mod contract;

@@ -14,6 +14,7 @@ use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_types::StatusExt;
 
 use crate::harness::{Refused, Server, browser};
 
@@ -206,4 +207,57 @@ async fn a_silent_connection_is_closed() {
         rest.expect("closed").ok();
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn every_call_is_observed_with_the_code_that_it_ended_with() {
+    let server = Server::start().await;
+    server.subscribe("a", "anna", &[]).await;
+    server.calls.wait_for("Subscribe", Code::Ok).await;
+    server.refused("Subscribe", json!({})).await;
+    server.calls.wait_for("Subscribe", Code::InvalidArgument).await;
+    server.call("Send", json!({"userId": "anna", "message": {"empty": {}}})).await.unwrap();
+    server.calls.wait_for("Send", Code::Ok).await;
+    let request = v1::WatchDeliveriesRequest { parent: "messages/-".into(), ..Default::default() };
+    let mut stream = server.client.clone().watch_deliveries(request).await.unwrap().into_inner();
+    stream.next().await.unwrap().unwrap();
+    drop(stream);
+    server.calls.wait_for("WatchDeliveries", Code::Cancelled).await;
+    let mut client = HealthClient::new(server.channel.clone());
+    client.check(of("")).await.unwrap();
+    server.calls.wait_for("other", Code::Ok).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_calls_are_shed_with_a_reason() {
+    let settings = ServerSettings { calls_max: 0, ..ServerSettings::default() };
+    let server = Server::start_with(ScriptedTransport::always(201), ApiSettings::default(), settings).await;
+    let status = server.call("GetVapidPublicKey", json!({})).await.unwrap_err();
+    let refused = Refused::of(&status);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "OVERLOADED"));
+    assert!(status.get_error_details().retry_info().is_some_and(|retry| retry.retry_delay.is_some()));
+    server.calls.wait_for("GetVapidPublicKey", Code::Unavailable).await;
+    server.stop().await;
+}
+
+#[test]
+fn requests_show_no_secrets() {
+    let endpoint = "https://push.example.net/capability";
+    let get = v1::GetSubscriptionRequest {
+        selector: Some(v1::get_subscription_request::Selector::Endpoint(endpoint.into())),
+        ..Default::default()
+    };
+    let remove = v1::UnsubscribeRequest {
+        selector: Some(v1::unsubscribe_request::Selector::Endpoint(endpoint.into())),
+        ..Default::default()
+    };
+    let subscribe = v1::SubscribeRequest { replaces: endpoint.into(), ..Default::default() };
+    let recipient = v1::PushSubscription { endpoint: endpoint.into(), ..Default::default() };
+    let send = v1::SendRequest {
+        recipient: Some(v1::send_request::Recipient::PushSubscription(recipient)),
+        ..Default::default()
+    };
+    let shown = format!("{get:?}{remove:?}{subscribe:?}{send:?}");
+    assert!(!shown.contains("capability"), "{shown}");
 }

@@ -84,12 +84,11 @@ impl Core {
                 let update = PageUpdate { key, entries: page.stored_entries(), due: page.head.due };
                 let commit =
                     PageCommit { events: of_page.events, update, retrying_change: of_page.retrying_change };
-                match messages.last_mut().filter(|last| last.message == key.message) {
-                    Some(message) => message.pages.push(commit),
-                    None => {
-                        kinds.push(page.head.kind);
-                        messages.push(MessageCommit { message: key.message, pages: vec![commit] });
-                    }
+                if let Some(message) = messages.last_mut().filter(|last| last.message == key.message) {
+                    message.pages.push(commit);
+                } else {
+                    kinds.push(page.head.kind);
+                    messages.push(MessageCommit { message: key.message, pages: vec![commit] });
                 }
             }
             let urgent = std::mem::take(&mut pending.urgent);
