@@ -48,7 +48,7 @@ fn pieces(readme: &str) -> Vec<Piece> {
         if let Some(name) = line.strip_prefix("```toml file=") {
             let mut content = String::new();
             while let Some(line) = lines.next_if(|line| *line != "```") {
-                content += &format!("{line}\n");
+                content.extend([line, "\n"]);
             }
             pieces.push(Piece::File { name: name.to_owned(), content });
         } else if line == "```console" {
@@ -56,11 +56,11 @@ fn pieces(readme: &str) -> Vec<Piece> {
                 let first = line.strip_prefix("$ ").unwrap_or_else(|| panic!("not a command: {line}"));
                 let mut command = first.to_owned();
                 while command.matches('\'').count() % 2 == 1 {
-                    command += &format!("\n{}", lines.next().unwrap());
+                    command.extend(["\n", lines.next().unwrap()]);
                 }
                 let mut prints = String::new();
                 while let Some(line) = lines.next_if(|line| *line != "```" && !line.starts_with("$ ")) {
-                    prints += &format!("{line}\n");
+                    prints.extend([line, "\n"]);
                 }
                 pieces.push(Piece::Command { command, prints });
             }
@@ -232,7 +232,7 @@ fn replace_after(text: &str, before: &str, length: impl Fn(&str) -> usize) -> St
     let mut parts = text.split(before);
     let mut replaced = parts.next().unwrap().to_owned();
     for part in parts {
-        replaced += &format!("{before}_{}", &part[length(part)..]);
+        replaced.extend([before, "_", &part[length(part)..]]);
     }
     replaced
 }
