@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::layers::CallObserver;
 use crate::api::server::{Health, ServeError, serve};
 use crate::api::{Api, ApiParts, Applications};
 use crate::config::{Config, EffectiveApplication};
 use crate::domain::{Application, Clock, VapidKeyId};
 use crate::engine::{AttemptSettings, Engine, EngineParts};
+use crate::observe::{Metrics, admin};
 use crate::store::kv::sled::OpenError;
 use crate::store::kv::{self, KvStore};
 use crate::store::{Store, StoreError};
@@ -60,6 +63,9 @@ pub enum AppError {
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The gRPC server ended although nobody had stopped it.
+    #[error("the gRPC server ended by itself")]
+    Ended,
     /// A task ended by a panic.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -73,8 +79,11 @@ pub struct App {
     engine: Engine,
     store: Arc<dyn Store>,
     health: Health,
+    ready: watch::Sender<bool>,
     stop: CancellationToken,
     server: JoinHandle<Result<(), ServeError>>,
+    stop_admin: CancellationToken,
+    admin_server: JoinHandle<std::io::Result<()>>,
     shutdown_timeout: Duration,
 }
 
@@ -105,6 +114,7 @@ impl App {
         let policy = Arc::new(HostPolicy::new(&config.push_services)?);
         let transport = Arc::new(HttpTransport::new(config.transport.clone(), Arc::clone(&policy))?);
 
+        let metrics = Arc::new(Metrics::new());
         let store: Arc<dyn Store> = Arc::new(open_store(&config, Arc::clone(&clock)).await?);
         let applications = applications(&*store, &config.effective_applications(), &*clock).await?;
         let mut api_settings = config.server.calls.clone();
@@ -117,6 +127,7 @@ impl App {
             settings: config.engine.clone(),
             attempts: AttemptSettings { gcm_key },
             seed: rand::random(),
+            metrics: Arc::clone(&metrics),
         })
         .await?;
         let api = Api::new(ApiParts {
@@ -130,13 +141,19 @@ impl App {
         .await?;
 
         let health = Health::new().await;
+        let (ready, told) = watch::channel(false);
+        let stop_admin = CancellationToken::new();
+        let admin_server =
+            tokio::spawn(admin::serve(admin.0, Arc::clone(&metrics), told, stop_admin.clone()));
         let stop = CancellationToken::new();
         let server = tokio::spawn({
             let (health, stop) = (health.clone(), stop.clone());
             let settings = config.server.http.clone();
-            async move { serve(listener.0, api, &health, settings, Arc::new(()), stop).await }
+            let observer = Arc::new(Calls(metrics));
+            async move { serve(listener.0, api, &health, settings, observer, stop).await }
         });
         health.serving().await;
+        ready.send_replace(true);
         Ok(Self {
             address: listener.1,
             admin_address: admin.1,
@@ -144,8 +161,11 @@ impl App {
             engine,
             store,
             health,
+            ready,
             stop,
             server,
+            stop_admin,
+            admin_server,
             shutdown_timeout: config.server.shutdown_timeout,
         })
     }
@@ -168,10 +188,11 @@ impl App {
         &self.applications
     }
 
-    /// Waits for the server to end by itself, which it does only when its listener fails. May be dropped.
+    /// Waits for the gRPC server to end by itself, which it does only when it fails; then there is nothing to shut down.
+    /// May be dropped.
     pub async fn failed(&mut self) -> AppError {
         match (&mut self.server).await {
-            Ok(Ok(())) => std::future::pending().await,
+            Ok(Ok(())) => AppError::Ended,
             Ok(Err(error)) => error.into(),
             Err(error) => error.into(),
         }
@@ -182,10 +203,22 @@ impl App {
     /// # Errors
     /// The gRPC server had failed.
     pub async fn shutdown(self) -> Result<bool, AppError> {
-        let Self { engine, store, health, stop, server, shutdown_timeout, .. } = self;
+        let Self {
+            engine,
+            store,
+            health,
+            ready,
+            stop,
+            server,
+            stop_admin,
+            admin_server,
+            shutdown_timeout,
+            ..
+        } = self;
         let in_order = async {
             // 1. Load balancers look elsewhere.
             health.not_serving().await;
+            ready.send_replace(false);
             // 2. Nothing new is taken; calls under way go on.
             stop.cancel();
             // 3. Attempts under way end and are committed; then status streams end, each with a token to go on from.
@@ -194,6 +227,9 @@ impl App {
             let served = server.await;
             // 5. Nobody writes any more.
             store.close().await;
+            // 6. Metrics are shown to the end.
+            stop_admin.cancel();
+            admin_server.await?.unwrap_or_else(|error| tracing::warn!(%error, "the admin port failed"));
             served??;
             Ok(settled)
         };
@@ -202,6 +238,20 @@ impl App {
             return Ok(false);
         };
         stopped
+    }
+}
+
+/// Counts calls.
+#[derive(Debug)]
+struct Calls(Arc<Metrics>);
+
+impl CallObserver for Calls {
+    fn started(&self, method: &'static str) {
+        self.0.rpc_started(method);
+    }
+
+    fn finished(&self, method: &'static str, code: tonic::Code, elapsed: Duration) {
+        self.0.rpc_ended(method, code, elapsed);
     }
 }
 

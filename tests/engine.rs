@@ -14,6 +14,7 @@ use fanfare::domain::{
 };
 use fanfare::engine::feed::{Frame, FrameKind, Position, Scope, Start, Watch};
 use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, Recipients, Submission};
+use fanfare::observe::SubscriptionChange;
 use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
 use fanfare::store::{Selector, Store, Subscribe, Subscribed};
@@ -63,6 +64,7 @@ impl Server {
             settings,
             attempts: AttemptSettings::default(),
             seed: 7,
+            metrics: Arc::new(fanfare::observe::Metrics::new()),
         };
         let engine = Engine::start(parts).await.unwrap();
         Self { store, engine, application }
@@ -274,7 +276,7 @@ async fn only_proof_against_the_present_keys_removes_a_subscription() {
     transport.wait_for_started(1).await;
     // It subscribes anew while the attempt is under way: other keys, the same name.
     assert_eq!(server.subscribe(1, 1, &[]).await.subscription.target.id, to);
-    server.engine.subscription_changed(to).await;
+    server.engine.subscription_changed(to, SubscriptionChange::Updated).await;
     release.status(410);
     let (events, summary) = server.read(&message, Start::Beginning).await;
     assert_reconciles(&events, &summary);

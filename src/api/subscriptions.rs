@@ -8,6 +8,7 @@ use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{self, lists, selector};
 use crate::domain::{Application, SubscriptionId};
+use crate::observe::SubscriptionChange;
 use crate::proto::v1;
 use crate::store::{ListFilter, Replaces, Selector, Subscribe};
 
@@ -25,11 +26,12 @@ pub(super) async fn subscribe(
     let subscribed = api
         .finish(async move {
             let subscribed = store.subscribe(subscribe).await?;
-            if !subscribed.created {
-                engine.subscription_changed(subscribed.subscription.target.id).await;
-            }
+            let id = subscribed.subscription.target.id;
+            let change =
+                if subscribed.created { SubscriptionChange::Added } else { SubscriptionChange::Updated };
+            engine.subscription_changed(id, change).await;
             if let Some(removed) = subscribed.removed {
-                engine.subscription_changed(removed).await;
+                engine.subscription_changed(removed, SubscriptionChange::Unsubscribed).await;
             }
             Ok(subscribed)
         })
@@ -104,7 +106,7 @@ pub(super) async fn unsubscribe(
         .finish(async move {
             let removed = store.unsubscribe(application.id, &selector).await?;
             for id in &removed {
-                engine.subscription_changed(*id).await;
+                engine.subscription_changed(*id, SubscriptionChange::Unsubscribed).await;
             }
             Ok(removed)
         })
@@ -139,7 +141,7 @@ pub(super) async fn update_subscription(
             let missing = not_found(&selector);
             let updated = store.update_subscription(id, &selector, patch).await;
             let updated = updated.map_err(|error| ApiError::from_store(error, missing))?;
-            engine.subscription_changed(updated.target.id).await;
+            engine.subscription_changed(updated.target.id, SubscriptionChange::Updated).await;
             Ok(updated)
         })
         .await?;

@@ -76,6 +76,14 @@ impl MessageId {
         Self(id)
     }
 
+    /// When it was made, to the millisecond.
+    #[must_use]
+    pub fn time(self) -> Timestamp {
+        let mut millis = [0; 8];
+        millis[2..].copy_from_slice(&self.0[..6]);
+        Timestamp::from_millis(u64::from_be_bytes(millis))
+    }
+
     /// `messages/{id}`.
     #[must_use]
     pub fn name(self) -> String {
@@ -144,5 +152,6 @@ mod tests {
     fn messages_are_ordered_by_time() {
         let at = |ms| MessageId::new(Timestamp::from_millis(ms), [7; 10]);
         assert!(at(1_800_000_000_000) < at(1_800_000_000_001));
+        assert_eq!(at(1_800_000_000_001).time(), Timestamp::from_millis(1_800_000_000_001));
     }
 }

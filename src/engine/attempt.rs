@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::{Clock, OriginId, Outcome, Target, Timestamp};
+use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
 use crate::webpush::encryption::body_octets_max;
@@ -136,24 +137,15 @@ impl Unprepared {
 /// Makes attempts.
 #[derive(Debug)]
 pub(crate) struct Attempter {
-    store: Arc<dyn Store>,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    tokens: Tokens,
-    settings: AttemptSettings,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tokens: Tokens,
+    pub(super) settings: AttemptSettings,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Attempter {
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-        tokens: Tokens,
-        settings: AttemptSettings,
-    ) -> Self {
-        Self { store, transport, clock, tokens, settings }
-    }
-
     /// Makes one attempt.
     pub(crate) async fn attempt(&self, attempt: &Attempt) -> AttemptReport {
         match self.try_attempt(attempt).await {
@@ -227,7 +219,11 @@ impl Attempter {
         let latency = started.elapsed();
         let response = match answer {
             Ok(response) => response,
-            Err(error) => return (AttemptReport::of_error(&error, latency), false),
+            Err(error) => {
+                let report = AttemptReport::of_error(&error, latency);
+                self.metrics.attempt_ended(service, report.outcome, latency);
+                return (report, false);
+            }
         };
         let now = self.clock.now();
         let circumstances = Circumstances {
@@ -238,6 +234,7 @@ impl Attempter {
             now,
         };
         let verdict = outcome::classify(&response, &circumstances);
+        self.metrics.attempt_ended(service, verdict.outcome, latency);
         let origin = attempt.target.endpoint.origin();
         let application = &attempt.message.application.name;
         match verdict.signal {

@@ -12,12 +12,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{ApplicationId, Clock, Outcome};
+use crate::domain::{ApplicationId, Clock, MessageKind, Outcome};
 use crate::store::{Commit, Store, StoreError};
 
 use super::attempt::{AttemptReport, Attempter};
-use super::core::{Core, Effect, Gauges, Input, Now};
+use super::core::{Core, Effect, Input, Now};
 use super::reap;
+use crate::observe::{EngineLoad, Metrics};
 
 /// Inputs that are taken in before effects are carried out.
 const BATCH: usize = 256;
@@ -36,7 +37,8 @@ pub(super) struct Driver {
     pub(super) reports: mpsc::Sender<Input>,
     pub(super) changes: Arc<AtomicU64>,
     pub(super) evidence: BTreeMap<ApplicationId, Arc<Notify>>,
-    pub(super) gauges: watch::Sender<Gauges>,
+    pub(super) load: watch::Sender<EngineLoad>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) drained: CancellationToken,
@@ -63,7 +65,9 @@ impl Driver {
             for effect in self.core.advance(now) {
                 self.carry_out(effect);
             }
-            self.gauges.send_replace(self.core.gauges());
+            let load = self.core.load();
+            self.load.send_replace(load);
+            self.metrics.engine_holds(load);
             if draining && self.core.is_drained() {
                 self.drained.cancel();
             }
@@ -106,13 +110,16 @@ impl Driver {
                     let _ = reports.send(Input::PageLoaded { head, page, as_of }).await;
                 });
             }
-            Effect::Commit(commit) => {
+            Effect::Commit { commit, kinds } => {
+                let metrics = Arc::clone(&self.metrics);
                 let (store, evidence) =
                     (Arc::clone(&self.store), self.evidence.get(&commit.application).cloned());
                 self.spawn(async move {
                     let application = commit.application;
                     let ring = evidence.filter(|_| has_evidence(&commit));
+                    let started = Instant::now();
                     let committed = persist("a commit", || store.commit(commit.clone())).await;
+                    count(&metrics, &commit, &kinds, committed.is_some(), started.elapsed());
                     if let Some(ring) = ring {
                         ring.notify_one();
                     }
@@ -131,6 +138,21 @@ impl Driver {
 fn has_evidence(commit: &Commit) -> bool {
     let pages = commit.messages.iter().flat_map(|message| &message.pages);
     pages.flat_map(|page| &page.events).any(|event| reap::evidence(event).is_some())
+}
+
+/// Counts what a commit recorded, once it is durable.
+fn count(metrics: &Metrics, commit: &Commit, kinds: &[MessageKind], durable: bool, duration: Duration) {
+    let mut outcomes = 0;
+    for (message, kind) in commit.messages.iter().zip(kinds) {
+        for event in message.pages.iter().flat_map(|page| &page.events) {
+            outcomes += 1;
+            if durable && event.state.is_terminal() {
+                let age = event.time.since(message.message.time());
+                metrics.delivery_ended(*kind, event.state, event.outcome, age);
+            }
+        }
+    }
+    metrics.commit_ended(durable, outcomes, duration);
 }
 
 /// Tries until the store answers. While it does not, nothing is settled, so the bound on unsettled deliveries stops the

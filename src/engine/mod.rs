@@ -27,13 +27,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
+use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
 
 pub use crate::store::Recipients;
 pub use attempt::AttemptSettings;
 use attempt::Attempter;
-use core::{ActiveMessage, Core, Gauges, Input, OriginNames};
+use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{FrameStream, Watch};
 use plan::{PlanJob, Planner};
@@ -65,6 +66,8 @@ pub struct EngineParts {
     pub attempts: AttemptSettings,
     /// Where jitter comes from.
     pub seed: u64,
+    /// What operators see.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The engine's handle: what the API calls. Cheap to clone.
@@ -74,7 +77,8 @@ pub struct Engine {
     inputs: mpsc::Sender<Input>,
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
-    gauges: watch::Receiver<Gauges>,
+    load: watch::Receiver<EngineLoad>,
+    metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Nothing is accepted any more.
     draining: CancellationToken,
@@ -106,13 +110,13 @@ impl Engine {
     /// # Errors
     /// What the store says.
     pub async fn start(parts: EngineParts) -> Result<Self, StoreError> {
-        let EngineParts { store, transport, clock, applications, settings, attempts, seed } = parts;
+        let EngineParts { store, transport, clock, applications, settings, attempts, seed, metrics } = parts;
         let applications: HashMap<_, _> = applications.into_iter().map(|of| (of.id, of)).collect();
         let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock), &applications).await?;
         let (inputs, inputs_received) = mpsc::channel(INPUTS_MAX);
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
         let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
-        let (gauges_sender, gauges) = watch::channel(Gauges::default());
+        let (load_sender, load) = watch::channel(EngineLoad::default());
         let (tasks, stop, drained) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let changes = Arc::new(AtomicU64::new(0));
 
@@ -126,6 +130,7 @@ impl Engine {
                 application: *application,
                 evidence: Arc::new(Notify::new()),
                 inputs: inputs.clone(),
+                metrics: Arc::clone(&metrics),
                 stop: stop.clone(),
             })
             .collect();
@@ -138,7 +143,14 @@ impl Engine {
             chunk: settings.plan_chunk,
             stop: stop.clone(),
         };
-        let attempter = Attempter::new(Arc::clone(&store), transport, Arc::clone(&clock), tokens, attempts);
+        let attempter = Attempter {
+            store: Arc::clone(&store),
+            transport,
+            clock: Arc::clone(&clock),
+            tokens,
+            settings: attempts,
+            metrics: Arc::clone(&metrics),
+        };
         let driver = Driver {
             core,
             store: Arc::clone(&store),
@@ -149,7 +161,8 @@ impl Engine {
             reports: inputs.clone(),
             changes: Arc::clone(&changes),
             evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
-            gauges: gauges_sender,
+            load: load_sender,
+            metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
             stop: stop.clone(),
             drained: drained.clone(),
@@ -166,7 +179,8 @@ impl Engine {
             inputs,
             plan_jobs,
             changes,
-            gauges,
+            load,
+            metrics,
             tasks,
             draining: CancellationToken::new(),
             drained,
@@ -243,6 +257,7 @@ impl Engine {
         if accepted.replayed {
             return Ok(accepted);
         }
+        self.metrics.message_accepted(kind);
         let status = &accepted.record.status;
         let message = Arc::new(ActiveMessage {
             application: Arc::clone(application),
@@ -268,35 +283,21 @@ impl Engine {
         feed::watch(Arc::clone(&self.store), watch, self.stop_streams.clone())
     }
 
-    /// A stored subscription was changed or removed: attempts that have not started look it up again. Call it once the
-    /// store has answered.
-    pub async fn subscription_changed(&self, subscription: SubscriptionId) {
-        let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        self.input(Input::SubscriptionChanged { subscription, change }).await;
+    /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store
+    /// has answered.
+    pub async fn subscription_changed(&self, subscription: SubscriptionId, change: SubscriptionChange) {
+        self.metrics.subscriptions_changed(change, 1);
+        // A new one is in no page yet.
+        if change != SubscriptionChange::Added {
+            let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+            self.input(Input::SubscriptionChanged { subscription, change }).await;
+        }
     }
 
-    /// Deliveries whose POST has begun and whose outcome is not yet synced.
+    /// How full it is.
     #[must_use]
-    pub fn unsettled(&self) -> usize {
-        self.gauges.borrow().unsettled
-    }
-
-    /// Deliveries that wait in memory, with what is reserved for pages that are being read.
-    #[must_use]
-    pub fn targets_in_memory(&self) -> usize {
-        self.gauges.borrow().targets_in_memory
-    }
-
-    /// Pages that wait in the store.
-    #[must_use]
-    pub fn pages_waiting(&self) -> usize {
-        self.gauges.borrow().pages_waiting
-    }
-
-    /// Messages that have not ended.
-    #[must_use]
-    pub fn messages(&self) -> usize {
-        self.gauges.borrow().messages
+    pub fn load(&self) -> EngineLoad {
+        *self.load.borrow()
     }
 
     /// Stops: nothing new is accepted or attempted, attempts under way end and are committed, or count as unsettled after

@@ -2,13 +2,15 @@
 //! follows the feed from a position of its own, and a crash loses none of it. Only proof removes a subscription: an event
 //! that ended FAILED with GONE; a key mismatch disables. Either counts only against the generation that was attempted.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ApplicationId, DeliveryEvent, DeliveryState, Outcome};
+use crate::domain::{ApplicationId, DeliveryEvent, DeliveryState, Outcome, SubscriptionId};
+use crate::observe::{Metrics, SubscriptionChange};
 use crate::store::{FeedEntry, Removal, Store, StoreError};
 
 use super::core::Input;
@@ -25,6 +27,7 @@ pub(super) struct Reaper {
     /// Rung when a commit with evidence was synced.
     pub(super) evidence: Arc<Notify>,
     pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
 }
 
@@ -63,7 +66,16 @@ impl Reaper {
                 continue;
             }
             let done = removals.iter().map(|removal| removal.subscription).collect();
-            self.store.reap(self.application, removals, position).await?;
+            let gone = removals.iter().filter(|of| of.outcome == Outcome::Gone).map(|of| of.subscription);
+            let gone: HashSet<SubscriptionId> = gone.collect();
+            for changed in self.store.reap(self.application, removals, position).await? {
+                let change = if gone.contains(&changed) {
+                    SubscriptionChange::Gone
+                } else {
+                    SubscriptionChange::Disabled
+                };
+                self.metrics.subscriptions_changed(change, 1);
+            }
             // It fails only when the engine has stopped.
             let _ = self.inputs.send(Input::Reaped(done)).await;
         }

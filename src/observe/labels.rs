@@ -67,46 +67,6 @@ const fn code_name(code: tonic::Code) -> &'static str {
     }
 }
 
-/// The methods that `method` tells apart; all others are one.
-const RPC_METHODS: [&str; 17] = [
-    "Subscribe",
-    "Unsubscribe",
-    "GetSubscription",
-    "UpdateSubscription",
-    "ListSubscriptions",
-    "WatchSubscriptions",
-    "ImportSubscriptions",
-    "Send",
-    "Broadcast",
-    "SendStream",
-    "WatchDeliveries",
-    "GetMessage",
-    "ListMessages",
-    "ListDeliveries",
-    "CancelMessage",
-    "GetVapidPublicKey",
-    "CreateSubscriberToken",
-];
-
-/// A method of the gRPC API, as a label: a path that a stranger made up is `other`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RpcMethod(&'static str);
-
-impl RpcMethod {
-    /// By the path of a request: `/package.Service/Method`.
-    #[must_use]
-    pub fn of_path(path: &str) -> Self {
-        let method = path.strip_prefix("/fanfare.v1.PushService/");
-        Self(RPC_METHODS.into_iter().find(|name| Some(*name) == method).unwrap_or("other"))
-    }
-
-    /// Its name in metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.0
-    }
-}
-
 /// A label value that has its name in the code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Name(&'static str);
@@ -139,7 +99,6 @@ names! {
     MessageKind => kind_name,
     Outcome => Outcome::as_str,
     PushService => PushService::as_str,
-    RpcMethod => RpcMethod::as_str,
     SubscriptionChange => SubscriptionChange::as_str,
     tonic::Code => code_name,
 }
@@ -177,11 +136,6 @@ pub(super) struct ResultLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct OperationLabels {
-    pub(super) operation: Name,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct MethodLabels {
     pub(super) method: Name,
 }
@@ -195,27 +149,4 @@ pub(super) struct RpcLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct BuildLabels {
     pub(super) version: Name,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_method_of_the_contract_has_its_label_and_no_other_text_becomes_one() {
-        let contract = include_str!("../../proto/fanfare/v1/push.proto");
-        let methods: Vec<_> = contract
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("rpc ")?.split('(').next())
-            .collect();
-        assert_eq!(methods.len(), RPC_METHODS.len());
-        for method in methods {
-            assert_eq!(RpcMethod::of_path(&format!("/fanfare.v1.PushService/{method}")).as_str(), method);
-        }
-        for path in
-            ["", "/", "/fanfare.v1.PushService/", "/fanfare.v1.PushService/Sendx", "/evil.Service/Send"]
-        {
-            assert_eq!(RpcMethod::of_path(path).as_str(), "other", "{path}");
-        }
-    }
 }

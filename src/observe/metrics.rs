@@ -12,8 +12,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::labels::{
-    AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name,
-    OperationLabels, ResultLabels, RpcLabels, RpcMethod, ServiceLabels, SubscriptionChange,
+    AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name, ResultLabels,
+    RpcLabels, ServiceLabels, SubscriptionChange,
 };
 use crate::domain::{DeliveryState, MessageKind, Outcome};
 use crate::webpush::push_service::PushService;
@@ -54,18 +54,15 @@ pub struct Metrics {
     attempt_duration: Durations<ServiceLabels>,
     unsettled: Gauge,
     targets_in_memory: Gauge,
-    lane_queued: Family<ServiceLabels, Gauge>,
-    lane_in_flight: Family<ServiceLabels, Gauge>,
+    pages_waiting: Gauge,
+    messages_open: Gauge,
     commits: Family<ResultLabels, Counter>,
     commit_outcomes: Histogram,
     commit_duration: Histogram,
-    store_operation_duration: Durations<OperationLabels>,
-    store_sync_duration: Histogram,
     rpc_requests: Family<RpcLabels, Counter>,
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     subscription_changes: Family<ChangeLabels, Counter>,
-    clock_jumps: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -138,16 +135,12 @@ impl Metrics {
                 "Deliveries planned and held in memory",
                 Gauge::default(),
             ),
-            lane_queued: register.add(
-                "lane_queued_deliveries",
-                "Deliveries that wait in the lanes",
-                Family::default(),
+            pages_waiting: register.add(
+                "pages_waiting",
+                "Pages of deliveries that wait in the store",
+                Gauge::default(),
             ),
-            lane_in_flight: register.add(
-                "lane_in_flight_deliveries",
-                "Deliveries being posted",
-                Family::default(),
-            ),
+            messages_open: register.add("messages_open", "Messages accepted and not ended", Gauge::default()),
             commits: register.add("commits", "Commits of outcomes to the store", Family::default()),
             commit_outcomes: register.add(
                 "commit_outcomes",
@@ -157,16 +150,6 @@ impl Metrics {
             commit_duration: register.seconds(
                 "commit_duration",
                 "From handing a commit to the store to its being durable",
-                local(),
-            ),
-            store_operation_duration: register.seconds(
-                "store_operation_duration",
-                "Operations of the store, waiting for it included",
-                Family::new_with_constructor(local as fn() -> Histogram),
-            ),
-            store_sync_duration: register.seconds(
-                "store_sync_duration",
-                "Flush and sync of the store",
                 local(),
             ),
             rpc_requests: register.add("rpc_requests", "gRPC requests that ended", Family::default()),
@@ -180,11 +163,6 @@ impl Metrics {
                 "subscription_changes",
                 "Subscriptions added, updated, disabled and removed",
                 Family::default(),
-            ),
-            clock_jumps: register.add(
-                "clock_jumps",
-                "Jumps of the machine's clock against monotonic time",
-                Counter::default(),
             ),
             registry: register.0,
         }
@@ -220,26 +198,13 @@ impl Metrics {
         self.attempt_duration.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// One more unsettled delivery, until the guard is dropped.
-    pub fn unsettled(&self) -> GaugeGuard {
-        GaugeGuard::raise(self.unsettled.clone(), 1)
-    }
-
-    /// So many more targets in memory, until the guard is dropped.
-    pub fn targets_in_memory(&self, targets: usize) -> GaugeGuard {
-        GaugeGuard::raise(self.targets_in_memory.clone(), targets)
-    }
-
-    /// So many more deliveries waiting in lanes, until the guard is dropped.
-    pub fn lane_queued(&self, service: PushService, deliveries: usize) -> GaugeGuard {
-        let labels = ServiceLabels { push_service: service.into() };
-        GaugeGuard::raise(self.lane_queued.get_or_create_owned(&labels), deliveries)
-    }
-
-    /// One more delivery being posted, until the guard is dropped.
-    pub fn lane_in_flight(&self, service: PushService) -> GaugeGuard {
-        let labels = ServiceLabels { push_service: service.into() };
-        GaugeGuard::raise(self.lane_in_flight.get_or_create_owned(&labels), 1)
+    /// How full the engine is.
+    pub fn engine_holds(&self, load: EngineLoad) {
+        let set = |gauge: &Gauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        set(&self.unsettled, load.unsettled);
+        set(&self.targets_in_memory, load.targets_in_memory);
+        set(&self.pages_waiting, load.pages_waiting);
+        set(&self.messages_open, load.messages);
     }
 
     /// A commit ended, durable or not.
@@ -250,29 +215,18 @@ impl Metrics {
         self.commit_duration.observe(duration.as_secs_f64());
     }
 
-    /// An operation of the store ended; it goes by the name of its method.
-    pub fn store_operation_ended(&self, operation: &'static str, duration: Duration) {
-        let labels = OperationLabels { operation: operation.into() };
-        self.store_operation_duration.get_or_create(&labels).observe(duration.as_secs_f64());
+    /// A request began. `method` is a name in the code, not what a caller sent.
+    pub fn rpc_started(&self, method: &'static str) {
+        self.rpc_in_flight.get_or_create(&MethodLabels { method: method.into() }).inc();
     }
 
-    /// The store was flushed and synced.
-    pub fn store_synced(&self, duration: Duration) {
-        self.store_sync_duration.observe(duration.as_secs_f64());
-    }
-
-    /// One more request in flight, until the guard is dropped.
-    pub fn rpc_in_flight(&self, method: RpcMethod) -> GaugeGuard {
+    /// A request that began ended with this code.
+    pub fn rpc_ended(&self, method: &'static str, code: tonic::Code, duration: Duration) {
         let labels = MethodLabels { method: method.into() };
-        GaugeGuard::raise(self.rpc_in_flight.get_or_create_owned(&labels), 1)
-    }
-
-    /// A request ended with this code.
-    pub fn rpc_ended(&self, method: RpcMethod, code: tonic::Code, duration: Duration) {
+        self.rpc_in_flight.get_or_create(&labels).dec();
+        self.rpc_duration.get_or_create(&labels).observe(duration.as_secs_f64());
         let labels = RpcLabels { method: method.into(), code: code.into() };
         self.rpc_requests.get_or_create(&labels).inc();
-        let labels = MethodLabels { method: method.into() };
-        self.rpc_duration.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// So many subscriptions changed.
@@ -280,40 +234,19 @@ impl Metrics {
         let labels = ChangeLabels { change: change.into() };
         self.subscription_changes.get_or_create(&labels).inc_by(subscriptions);
     }
-
-    /// The machine's clock jumped.
-    pub fn clock_jumped(&self) {
-        self.clock_jumps.inc();
-    }
 }
 
-/// Keeps a gauge raised; lowers it when dropped.
-#[derive(Debug)]
-#[must_use = "the gauge falls when this is dropped"]
-pub struct GaugeGuard {
-    gauge: Gauge,
-    by: i64,
-}
-
-impl GaugeGuard {
-    fn raise(gauge: Gauge, by: usize) -> Self {
-        let by = i64::try_from(by).unwrap_or(i64::MAX);
-        gauge.inc_by(by);
-        Self { gauge, by }
-    }
-
-    /// Lowers the gauge by a part of what this holds it up by, at most by all of it.
-    pub fn lower(&mut self, by: usize) {
-        let by = i64::try_from(by).unwrap_or(i64::MAX).min(self.by);
-        self.gauge.dec_by(by);
-        self.by -= by;
-    }
-}
-
-impl Drop for GaugeGuard {
-    fn drop(&mut self) {
-        self.gauge.dec_by(self.by);
-    }
+/// How full the engine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineLoad {
+    /// Deliveries whose POST has begun and whose outcome is not yet synced.
+    pub unsettled: usize,
+    /// Deliveries that wait in memory, with what is reserved for pages that are being read.
+    pub targets_in_memory: usize,
+    /// Pages that wait in the store.
+    pub pages_waiting: usize,
+    /// Messages that have not ended.
+    pub messages: usize,
 }
 
 #[cfg(test)]
@@ -328,11 +261,16 @@ mod tests {
         metrics.delivery_ended(MessageKind::Send, DeliveryState::Failed, Outcome::KeyMismatch, second);
         metrics.attempt_ended(PushService::Fcm, Outcome::TimedOut, second);
         metrics.commit_ended(true, 512, second);
-        metrics.store_operation_ended("subscribe", second);
-        metrics.store_synced(second);
-        metrics.rpc_ended(RpcMethod::of_path("/fanfare.v1.PushService/Send"), tonic::Code::NotFound, second);
+        metrics.rpc_started("Send");
+        metrics.rpc_started("Send");
+        metrics.rpc_ended("Send", tonic::Code::NotFound, second);
+        metrics.engine_holds(EngineLoad {
+            unsettled: 7,
+            targets_in_memory: 512,
+            pages_waiting: 3,
+            messages: 2,
+        });
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
-        metrics.clock_jumped();
         let text = metrics.encode().unwrap();
         for line in [
             concat!("fanfare_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -341,40 +279,20 @@ mod tests {
             "fanfare_delivery_age_seconds_bucket{le=\"1.0\",kind=\"send\"} 1",
             "fanfare_delivery_attempts_total{outcome=\"timed_out\",push_service=\"fcm\"} 1",
             "fanfare_delivery_attempt_duration_seconds_sum{push_service=\"fcm\"} 1.0",
-            "fanfare_unsettled_deliveries 0",
-            "fanfare_targets_in_memory 0",
+            "fanfare_unsettled_deliveries 7",
+            "fanfare_targets_in_memory 512",
             "fanfare_commits_total{result=\"ok\"} 1",
             "fanfare_commit_outcomes_bucket{le=\"512.0\"} 1",
             "fanfare_commit_duration_seconds_count 1",
-            "fanfare_store_operation_duration_seconds_count{operation=\"subscribe\"} 1",
-            "fanfare_store_sync_duration_seconds_count 1",
             "fanfare_rpc_requests_total{method=\"Send\",code=\"not_found\"} 1",
+            "fanfare_pages_waiting 3",
+            "fanfare_messages_open 2",
+            "fanfare_rpc_in_flight{method=\"Send\"} 1",
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",
-            "fanfare_clock_jumps_total 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
-    }
-
-    #[test]
-    fn a_gauge_falls_with_its_guards() {
-        let metrics = Metrics::new();
-        let value = |line: &str| metrics.encode().unwrap().lines().any(|found| found == line);
-        let mut queued = metrics.lane_queued(PushService::Apple, 10);
-        let in_flight = metrics.lane_in_flight(PushService::Apple);
-        queued.lower(4);
-        assert!(value("fanfare_lane_queued_deliveries{push_service=\"apple\"} 6"));
-        assert!(value("fanfare_lane_in_flight_deliveries{push_service=\"apple\"} 1"));
-        queued.lower(100);
-        drop((queued, in_flight));
-        assert!(value("fanfare_lane_queued_deliveries{push_service=\"apple\"} 0"));
-        assert!(value("fanfare_lane_in_flight_deliveries{push_service=\"apple\"} 0"));
-        let unsettled = metrics.unsettled();
-        let targets = metrics.targets_in_memory(512);
-        assert!(value("fanfare_unsettled_deliveries 1") && value("fanfare_targets_in_memory 512"));
-        drop((unsettled, targets));
-        assert!(value("fanfare_unsettled_deliveries 0") && value("fanfare_targets_in_memory 0"));
     }
 }

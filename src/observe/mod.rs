@@ -2,9 +2,10 @@
 //! secret gets in, because none of the types here takes one.
 
 pub mod admin;
-pub mod labels;
+mod labels;
 pub mod logs;
 pub mod metrics;
 
+pub use labels::SubscriptionChange;
 pub use logs::{LogFormat, LogSettings};
-pub use metrics::Metrics;
+pub use metrics::{EngineLoad, Metrics};

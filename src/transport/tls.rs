@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -37,19 +36,19 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, String> {
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    system: Result<Arc<dyn ServerCertVerifier>, rustls::Error>,
+    system: Arc<RootCertStore>,
 }
 
 impl Tls {
     /// Reads the system's root certificates. A machine without any reaches only exceptions that bring their own.
     pub(crate) fn new() -> Self {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let system = rustls_platform_verifier::Verifier::new(Arc::clone(&provider))
-            .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>);
-        if let Err(error) = &system {
-            tracing::warn!(%error, "no root certificates: only push services with their own can be reached");
+        let mut system = RootCertStore::empty();
+        // What does not parse is passed over, as every browser does: some systems carry a few such certificates.
+        system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if system.is_empty() {
+            tracing::warn!("no root certificates: only push services with their own can be reached");
         }
-        Self { provider, system }
+        Self { provider: Arc::new(aws_lc_rs::default_provider()), system: Arc::new(system) }
     }
 
     /// For connections that trust these roots (in DER), or those of the system.
@@ -58,22 +57,20 @@ impl Tls {
         roots: Option<&[Vec<u8>]>,
         protocol: Protocol,
     ) -> Result<ClientConfig, rustls::Error> {
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()?;
-        let mut config = match roots {
+        let roots = match roots {
             Some(certificates) => {
                 let mut roots = RootCertStore::empty();
                 for certificate in certificates {
                     roots.add(CertificateDer::from_slice(certificate))?;
                 }
-                builder.with_root_certificates(roots).with_no_client_auth()
+                Arc::new(roots)
             }
-            // "Dangerous" is any verifier that comes from outside rustls, also the strict one of the platform.
-            None => builder
-                .dangerous()
-                .with_custom_certificate_verifier(self.system.clone()?)
-                .with_no_client_auth(),
+            None => Arc::clone(&self.system),
         };
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         config.alpn_protocols = match protocol {
             Protocol::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Protocol::Http1 => vec![b"http/1.1".to_vec()],

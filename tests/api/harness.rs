@@ -134,6 +134,7 @@ impl Server {
             },
             attempts: AttemptSettings::default(),
             seed: 1,
+            metrics: Arc::new(fanfare::observe::Metrics::new()),
         })
         .await
         .unwrap();

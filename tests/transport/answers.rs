@@ -180,18 +180,20 @@ async fn nobody_listening_is_told_as_not_sent() {
 #[tokio::test]
 async fn a_redirect_is_an_answer_like_any_other() {
     let elsewhere = Server::answering(201).await;
-    let location = elsewhere.endpoint();
-    let server = Server::http2(move |mut exchange| {
-        let location = location.clone();
-        async move {
-            exchange.start(Response::builder().status(307).header("location", location), true);
-        }
-    })
-    .await;
-    let configuration = format!("{}{}", server.exception(), elsewhere.exception());
-    let answer = transport(settings(), &configuration).post(request(&server.endpoint())).await.unwrap();
-    assert_eq!(answer.status, 307);
-    assert_eq!(elsewhere.connections(), 0);
+    for status in [301, 302, 303, 307, 308] {
+        let location = elsewhere.endpoint();
+        let server = Server::http2(move |mut exchange| {
+            let location = location.clone();
+            async move {
+                exchange.start(Response::builder().status(status).header("location", location), true);
+            }
+        })
+        .await;
+        let configuration = format!("{}{}", server.exception(), elsewhere.exception());
+        let transport = transport(settings(), &configuration);
+        assert_eq!(transport.post(request(&server.endpoint())).await.unwrap().status, status);
+        assert_eq!(elsewhere.connections(), 0, "{status}");
+    }
 }
 
 #[tokio::test]

@@ -26,15 +26,15 @@ const CHUNK: u32 = 1_000;
 /// How long the removal of gone subscriptions may take after the last delivery ended.
 const REMOVED_WITHIN: Duration = Duration::from_secs(30);
 
-/// Subscribes all; `chosen` becomes the user of the Send. Gives their names, by index.
+/// Subscribes the `count` subscribers of the group; `chosen` becomes the user of the Send. Gives their names, by index.
 pub(super) async fn subscribe_all(
     client: &Client,
     control: &Control,
     group: u32,
+    count: u32,
     chosen: u32,
     bar: &ProgressBar,
 ) -> anyhow::Result<Vec<String>> {
-    let count = u32::try_from(bar.length().unwrap_or_default())?;
     let mut names = Vec::with_capacity(count as usize);
     for from in (0..count).step_by(CHUNK as usize) {
         let lines = control.subscriptions(group, from, CHUNK.min(count - from)).await?;

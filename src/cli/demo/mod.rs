@@ -119,7 +119,9 @@ impl DemoArgs {
             .find(|index| !faults.contains_key(index))
             .context("every subscriber has a fault: take more of them")?;
         let bar = self.bar("subscriptions", u64::from(self.subscribers));
-        let names = enlist::subscribe_all(&stage.client, &stage.control, group, chosen, &bar).await?;
+        let names =
+            enlist::subscribe_all(&stage.client, &stage.control, group, self.subscribers, chosen, &bar)
+                .await?;
 
         let send = self.record(stage, 1, Opening::Send(send_request())).await?;
         let cpu = CpuTime::of(stage.server_id());

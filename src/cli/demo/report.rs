@@ -1,6 +1,6 @@
 //! The demo's figures, as a table for people and as JSON for programs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ struct Figures {
     send: MessageFigures,
     broadcast: MessageFigures,
     /// Subscribers by fault, and of how many everything is right.
-    faults: HashMap<&'static str, FaultFigures>,
+    faults: BTreeMap<&'static str, FaultFigures>,
     problems: usize,
 }
 

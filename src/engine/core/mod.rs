@@ -28,6 +28,7 @@ use crate::domain::{
     Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, SubscriptionId, Target,
     Timestamp,
 };
+use crate::observe::EngineLoad;
 use crate::store::{Commit, PageHead, PageKey, StoredPage};
 
 use super::attempt::AttemptReport;
@@ -90,8 +91,8 @@ pub(crate) enum Effect {
     Lookup { entry: EntryRef, application: ApplicationId, subscription: SubscriptionId },
     /// Read a page and its targets.
     Load(PageHead),
-    /// Record outcomes; asked again until it succeeds.
-    Commit(Commit),
+    /// Record outcomes, of messages of these kinds; asked again until it succeeds.
+    Commit { commit: Commit, kinds: Vec<MessageKind> },
 }
 
 /// An attempt to make.
@@ -109,15 +110,6 @@ pub(crate) struct Attempt {
 pub(crate) struct Now {
     pub(crate) wall: Timestamp,
     pub(crate) monotonic: Instant,
-}
-
-/// How full the engine is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gauges {
-    pub(crate) unsettled: usize,
-    pub(crate) targets_in_memory: usize,
-    pub(crate) pages_waiting: usize,
-    pub(crate) messages: usize,
 }
 
 /// See the [module's documentation](self).
@@ -250,8 +242,8 @@ impl Core {
         self.unsettled == 0 && self.pending.is_empty()
     }
 
-    pub(crate) fn gauges(&self) -> Gauges {
-        Gauges {
+    pub(crate) fn load(&self) -> EngineLoad {
+        EngineLoad {
             unsettled: self.unsettled,
             targets_in_memory: self.targets_in_memory + self.loading.len() * PAGE_DELIVERIES_MAX,
             pages_waiting: self.backlog.len(),

@@ -75,6 +75,7 @@ impl Core {
                 continue;
             }
             let mut messages: Vec<MessageCommit> = Vec::new();
+            let mut kinds = Vec::new();
             let mut under_way = UnderWay { pages: Vec::new(), attempts: pending.attempts };
             for (key, of_page) in std::mem::take(&mut pending.pages) {
                 let Some(page) = self.pages.get_mut(&key) else { continue };
@@ -83,15 +84,18 @@ impl Core {
                 let update = PageUpdate { key, entries: page.stored_entries(), due: page.head.due };
                 let commit =
                     PageCommit { events: of_page.events, update, retrying_change: of_page.retrying_change };
-                match messages.last_mut().filter(|last| last.message == key.message) {
-                    Some(message) => message.pages.push(commit),
-                    None => messages.push(MessageCommit { message: key.message, pages: vec![commit] }),
+                if let Some(message) = messages.last_mut().filter(|last| last.message == key.message) {
+                    message.pages.push(commit);
+                } else {
+                    kinds.push(page.head.kind);
+                    messages.push(MessageCommit { message: key.message, pages: vec![commit] });
                 }
             }
             let urgent = std::mem::take(&mut pending.urgent);
             (pending.outcomes, pending.attempts, pending.since) = (0, 0, None);
             pending.under_way = Some(under_way);
-            self.effects.push(Effect::Commit(Commit { application: *application, urgent, messages }));
+            let commit = Commit { application: *application, urgent, messages };
+            self.effects.push(Effect::Commit { commit, kinds });
         }
     }
 

@@ -127,7 +127,7 @@ impl World {
         self.core.take(self.now(), input);
         let effects = self.core.advance(self.now());
         self.todo.extend(effects);
-        let gauges = self.core.gauges();
+        let gauges = self.core.load();
         assert!(gauges.unsettled <= settings().max_unsettled, "{gauges:?}");
         assert!(gauges.targets_in_memory <= settings().max_targets_in_memory, "{gauges:?}");
     }
@@ -194,7 +194,7 @@ impl World {
                 });
                 self.input(Input::PageLoaded { head, page, as_of: self.changes });
             }
-            Effect::Commit(commit) => {
+            Effect::Commit { commit, .. } => {
                 let application = commit.application;
                 self.record(commit);
                 self.input(Input::Committed { application, ended: Vec::new() });
@@ -293,7 +293,7 @@ proptest! {
             }
             world.step();
             steps += 1;
-            prop_assert!(steps < 1_000_000, "it does not come to an end: {:?}", world.core.gauges());
+            prop_assert!(steps < 1_000_000, "it does not come to an end: {:?}", world.core.load());
         }
         prop_assert_eq!(world.terminal.len(), targets);
         prop_assert!(world.pages.is_empty());
@@ -301,7 +301,7 @@ proptest! {
             world.step();
         }
         if crashes == 0 {
-            let gauges = world.core.gauges();
+            let gauges = world.core.load();
             prop_assert_eq!((gauges.unsettled, gauges.targets_in_memory), (0, 0));
         }
     }
@@ -328,7 +328,7 @@ fn a_paused_lane_waits_and_another_goes_on() {
     world.add_message(MessageKind::Broadcast, Duration::from_secs(600), 60);
     let entry = world.todo.iter().find_map(|effect| match effect {
         Effect::Start(attempt) if attempt.target.origin == OriginId(0) => Some(attempt.entry),
-        Effect::Start(_) | Effect::Lookup { .. } | Effect::Load(_) | Effect::Commit(_) => None,
+        Effect::Start(_) | Effect::Lookup { .. } | Effect::Load(_) | Effect::Commit { .. } => None,
     });
     let mut report = AttemptReport::failed(Outcome::Throttled, "", None);
     report.throttle = super::super::attempt::Throttle::Origin;
@@ -338,7 +338,7 @@ fn a_paused_lane_waits_and_another_goes_on() {
     let starts = |world: &World| {
         let origin_of = |effect: &Effect| match effect {
             Effect::Start(attempt) => Some(attempt.target.origin.0),
-            Effect::Lookup { .. } | Effect::Load(_) | Effect::Commit(_) => None,
+            Effect::Lookup { .. } | Effect::Load(_) | Effect::Commit { .. } => None,
         };
         world.todo.iter().filter_map(origin_of).collect::<Vec<_>>()
     };

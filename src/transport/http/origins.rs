@@ -258,10 +258,10 @@ mod tests {
         assert_eq!(protocol().await, Protocol::Http2);
         connections.fall_back_to_http1();
         assert_eq!(protocol().await, Protocol::Http1);
-        tokio::time::advance(HTTP1_MEMORY - Duration::from_secs(1)).await;
+        tokio::time::advance(HTTP1_MEMORY / 2).await;
         connections.fall_back_to_http1();
         assert_eq!(protocol().await, Protocol::Http1);
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(HTTP1_MEMORY / 2).await;
         assert_eq!(protocol().await, Protocol::Http2);
     }
 

@@ -44,7 +44,7 @@ impl SlotFactory {
         let tls = self
             .tls
             .client_config(self.roots.as_deref(), protocol)
-            .map_err(|_| broken("no root certificates"))?;
+            .map_err(|_| broken("TLS can't be set up"))?;
         let settings = &self.settings;
         let stream_window = settings.response_body_octets_max.max(STREAM_WINDOW_OCTETS_MIN) as u32;
         let failures = Arc::new(DialFailures::new(None));

@@ -1,0 +1,401 @@
+//! The program as people run it: its commands as processes, against a server and a sandbox that are processes too.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use fanfare::cli::process::Process;
+use fanfare::cli::{SandboxReady, ServeReady};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::timeout;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory with a sandbox, and a server that may post to it.
+struct Place {
+    directory: TempDir,
+    sandbox: SandboxReady,
+    _process: Process,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let certificate = directory.path().join("ca.pem");
+        let arguments = ["sandbox", "--json", "--exit-with-stdin", "--listen", "127.0.0.1:0"];
+        let arguments =
+            [&arguments[..], &["--control", "127.0.0.1:0", "--ca-out", certificate.to_str().unwrap()]]
+                .concat();
+        let log = directory.path().join("sandbox.log");
+        let (process, sandbox): (_, SandboxReady) =
+            Process::start(Path::new(PROGRAM), &arguments, &log).await.unwrap();
+        let port = sandbox.push.port();
+        let config = format!(
+            "[admin]\nlisten = \"127.0.0.1:0\"\n[[push_services.exceptions]]\nname = \"sandbox\"\n\
+             host = \"localhost\"\nport = {port}\ncidrs = [\"127.0.0.0/8\", \"::1/128\"]\n\
+             root_certificate = {certificate:?}\n"
+        );
+        std::fs::write(directory.path().join("fanfare.toml"), config).unwrap();
+        Self { directory, sandbox, _process: process }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    async fn serve(&self, listen: &str) -> Result<(Process, ServeReady), anyhow::Error> {
+        let (config, data) = (self.text("fanfare.toml"), self.text("data"));
+        let arguments = ["serve", "--json", "--exit-with-stdin", "--config", &config, "--data-dir", &data];
+        let arguments = [&arguments[..], &["--listen", listen]].concat();
+        Process::start(Path::new(PROGRAM), &arguments, &self.path("server.log")).await
+    }
+
+    /// The JSON of the push subscriptions of new synthetic subscribers.
+    async fn subscriptions(&self, server: &ServeReady, count: u32) -> String {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let base = format!("http://{}/groups", self.sandbox.control);
+        let key = &server.applications[0].application_server_key;
+        let group = json!({"count": count, "application_server_key": key}).to_string();
+        let request = client.post(&base).header("content-type", "application/json").body(group);
+        let group: Value =
+            serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
+        let lines = client.get(format!("{base}/{}/subscriptions", group["group"])).send().await.unwrap();
+        lines.text().await.unwrap()
+    }
+}
+
+/// A command of the program, without the variables of whoever runs the tests.
+fn fanfare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("FANFARE_") {
+            command.env_remove(variable);
+        }
+    }
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run_with_input(arguments: &[&str], input: &str) -> Output {
+    let mut child = fanfare(arguments).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn run(arguments: &[&str]) -> Output {
+    run_with_input(arguments, "")
+}
+
+/// What a command that succeeds printed.
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn printed_json(output: &Output) -> Vec<Value> {
+    printed(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Exit code and complaint of a command that fails.
+fn failed(output: &Output) -> (i32, String) {
+    (output.status.code().unwrap(), String::from_utf8(output.stderr.clone()).unwrap())
+}
+
+#[test]
+fn wrong_arguments_end_with_64_and_say_what_is_right() {
+    for (arguments, says) in [
+        (&["nonsense"][..], "unrecognized subcommand"),
+        (&[], "Usage: fanfare <COMMAND>"),
+        (&["send", "--title", "x"], "--subscription <NAME>|--user <ID>|--push-subscription <FILE>"),
+        (&["send", "--user", "a"], "Give --title, --json-payload, --data-file or --empty"),
+        (&["send", "--user", "a", "--json-payload", "[1]"], "--json-payload is no JSON object"),
+        (&["send", "--user", "a", "--title", "x", "--empty"], "cannot be used with"),
+        (&["send", "--push-subscription", "-", "--data-file", "-"], "cannot both read standard input"),
+        (&["broadcast", "--all", "--topic", "x", "--title", "x"], "cannot be used with"),
+        (&["broadcast", "--all", "--title", "x", "--ttl", "soon"], "expected number"),
+        (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "there is no PushSubscription"),
+        (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// URL"),
+        (&["watch", "--since", "yesterday"], "--since"),
+        (&["vapid", "show"], "<FILE>"),
+        (&["config", "check", "--config", "there/is/no/such.toml"], "not found"),
+        (&["serve", "--listen", "0.0.0.0:0"], "--insecure"),
+        (&["serve", "--listen", "here"], "--listen: server.listen"),
+    ] {
+        let (code, complaint) = failed(&run(arguments));
+        assert_eq!(code, 64, "{arguments:?}: {complaint}");
+        assert!(complaint.contains(says), "{arguments:?}: {complaint}");
+    }
+    for arguments in [&["--help"][..], &["send", "--help"], &["demo", "--help"], &["--version"]] {
+        assert!(printed(&run(arguments)).contains("fanfare"), "{arguments:?}");
+    }
+    // No server there: nothing is wrong with the arguments.
+    let (code, complaint) = failed(&run(&["watch", "--server", "http://127.0.0.1:1"]));
+    assert_eq!(code, 1, "{complaint}");
+    assert!(complaint.contains("cannot connect to http://127.0.0.1:1"), "{complaint}");
+}
+
+#[test]
+fn key_pairs_go_through_every_form() {
+    let json = printed(&run(&["vapid", "generate", "--json"]));
+    let pair: Value = serde_json::from_str(&json).unwrap();
+    let public = format!("{}\n", pair["publicKey"].as_str().unwrap());
+    assert_eq!(printed(&run_with_input(&["vapid", "show", "-"], &json)), public);
+    for form in [&["vapid", "generate"][..], &["vapid", "generate", "--pem"]] {
+        let made = printed(&run(form));
+        let shown = printed(&run_with_input(&["vapid", "show", "-"], &made));
+        assert_eq!(shown.trim().len(), 87, "{shown}");
+        assert!(form.len() == 3 || made.contains(shown.trim()));
+    }
+    let (code, complaint) = failed(&run_with_input(&["vapid", "show", "-"], "no key at all"));
+    assert_eq!(code, 64, "{complaint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_goes_through_all_commands() {
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", ready.server);
+    let with_server = |arguments: &[&str]| -> Vec<String> {
+        arguments.iter().chain(&["--server", &url]).map(|argument| (*argument).to_owned()).collect()
+    };
+    let call = |arguments: &[&str], input: &str| {
+        let arguments = with_server(arguments);
+        run_with_input(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), input)
+    };
+
+    // Pasted as the browsers gave them, three at once.
+    let pasted = place.subscriptions(&ready, 3).await;
+    let made = printed_json(&call(&["subscribe", "--json", "--topic", "news", "--user", "alice"], &pasted));
+    let names: Vec<_> =
+        made.iter().map(|answer| answer["subscription"]["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names.len(), 3);
+    assert!(made.iter().all(|answer| answer["created"] == true));
+    let again = printed(&call(&["subscribe"], pasted.lines().next().unwrap()));
+    assert_eq!(again, format!("{} updated\n", names[0]));
+    let valid = printed(&call(&["subscribe", "--validate-only"], &place.subscriptions(&ready, 1).await));
+    assert_eq!(valid, "valid; nothing was stored\n");
+
+    let listed = printed_json(&call(&["subscriptions", "list", "--topic", "news", "--json"], ""));
+    assert_eq!(listed.len(), 3);
+    assert_eq!(printed(&call(&["subscriptions", "list", "--limit", "2"], "")).lines().count(), 2);
+    let changed = printed_json(&call(
+        &["subscriptions", "update", &names[0], "--user", "bob", "--add-topic", "x", "--json"],
+        "",
+    ));
+    assert_eq!(changed[0]["userId"], "bob");
+    assert_eq!(changed[0]["topics"], json!(["news", "x"]));
+    let shown = printed(&call(&["subscriptions", "get", &names[0]], ""));
+    assert!(
+        shown.contains("user=bob topics=news,x") && shown.contains(&place.sandbox.push_origin),
+        "{shown}"
+    );
+    // The endpoint is a secret, so it comes by file or standard input.
+    let first: Value = serde_json::from_str(pasted.lines().next().unwrap()).unwrap();
+    let endpoint = first["endpoint"].as_str().unwrap();
+    assert_eq!(printed(&call(&["subscriptions", "get", "--endpoint-file", "-"], endpoint)), shown);
+
+    let sent = printed_json(&call(
+        &[
+            "send",
+            "--subscription",
+            &names[0],
+            "--title",
+            "Hello",
+            "--ttl",
+            "1h",
+            "--urgency",
+            "high",
+            "--json",
+        ],
+        "",
+    ));
+    assert_eq!(sent[0]["accepted"]["message"]["counts"]["targets"], 1, "{sent:?}");
+    let event = sent.iter().find_map(|frame| frame["events"]["events"].get(0)).unwrap();
+    assert_eq!((&event["state"], &event["httpStatus"]), (&json!("DELIVERY_STATE_ACCEPTED"), &json!(201)));
+    assert_eq!(sent.last().unwrap()["summary"]["state"], "MESSAGE_STATE_DONE");
+    let told = printed(&call(&["send", "--user", "bob", "--data-file", "-"], "some octets"));
+    assert!(told.contains(&format!("{} ACCEPTED ACCEPTED 201", names[0])), "{told}");
+    let inline = printed(&call(
+        &["send", "--push-subscription", "-", "--json-payload", "{\"a\": 1}"],
+        &first.to_string(),
+    ));
+    assert!(inline.contains("(inline) ACCEPTED ACCEPTED 201"), "{inline}");
+    let nothing = printed(&call(&["send", "--user", "bob", "--empty", "--validate-only"], ""));
+    assert_eq!(nothing, "valid: 1 target(s); nothing was sent\n");
+
+    let arguments = ["broadcast", "--topic", "news", "--title", "To all", "--report-level", "terminal"];
+    let broadcast = printed(&call(&arguments, ""));
+    assert_eq!(
+        broadcast.lines().filter(|line| line.contains("ACCEPTED ACCEPTED 201")).count(),
+        3,
+        "{broadcast}"
+    );
+    let summary = broadcast.lines().last().unwrap();
+    assert!(summary.contains("ended: 3 targets, 3 accepted, 0 failed"), "{summary}");
+    let message = summary.split_whitespace().next().unwrap();
+    let watched = printed(&call(&["watch", message, "--report-level", "progress"], ""));
+    assert!(watched.ends_with(&format!("{summary}\n")), "{watched}");
+
+    // Everything that is wrong with a call is told at once.
+    let (code, complaint) = failed(&call(&["send", "--user", "bob", "--title", "", "--ttl", "60days"], ""));
+    assert_eq!(code, 1);
+    assert!(complaint.contains("InvalidArgument INVALID_FIELDS"), "{complaint}");
+    assert!(
+        complaint.contains("message.notification.title: ") && complaint.contains("message.ttl: "),
+        "{complaint}"
+    );
+    let (code, complaint) = failed(&call(&["send", "--user", "nobody", "--empty"], ""));
+    assert_eq!(code, 1);
+    assert!(complaint.contains("NotFound USER_NOT_FOUND"), "{complaint}");
+
+    assert_eq!(printed(&call(&["subscriptions", "remove", "--user", "alice"], "")), "2 removed\n");
+    let (_, complaint) = failed(&call(&["subscriptions", "get", &names[1]], ""));
+    assert!(complaint.contains("NotFound SUBSCRIPTION_NOT_FOUND"), "{complaint}");
+    server.stop().await.unwrap();
+}
+
+/// The next frame of a kind that a `watch --json` prints.
+async fn next_frame(
+    lines: &mut tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+    kind: &str,
+) -> Value {
+    loop {
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("a frame in time").unwrap().unwrap();
+        let frame: Value = serde_json::from_str(&line).unwrap();
+        if frame.get(kind).is_some() {
+            return frame;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_outlives_a_restart_of_the_server() {
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let address = ready.server.to_string();
+    let url = format!("http://{address}");
+    let pasted = place.subscriptions(&ready, 1).await;
+    printed(&run_with_input(&["subscribe", "--user", "alice", "--server", &url], &pasted));
+
+    let mut watcher = tokio::process::Command::from(fanfare(&["watch", "--json", "--server", &url]))
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watcher.stdout.take().unwrap()).lines();
+    // On everything: at once, for its token.
+    timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let send =
+        || printed_json(&run(&["send", "--user", "alice", "--title", "x", "--json", "--server", &url]));
+    let name = |frames: &[Value]| frames[0]["accepted"]["message"]["name"].clone();
+    let before = send();
+    assert_eq!(next_frame(&mut lines, "summary").await["summary"]["name"], name(&before));
+    server.stop().await.unwrap();
+
+    let (server, restarted) = place.serve(&address).await.unwrap();
+    assert_eq!(restarted.applications, ready.applications, "the VAPID key is kept");
+    let after = send();
+    assert_eq!(next_frame(&mut lines, "accepted").await["accepted"]["message"]["name"], name(&after));
+    assert_eq!(next_frame(&mut lines, "summary").await["summary"]["name"], name(&after));
+    watcher.kill().await.unwrap();
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_imported_while_the_server_is_stopped() {
+    let place = Place::new().await;
+    let data = place.text("data");
+    let (server, first) = place.serve("127.0.0.1:0").await.unwrap();
+    let mode = std::fs::metadata(place.path("data")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+
+    let pair = printed(&run(&["vapid", "generate", "--json"]));
+    let public = serde_json::from_str::<Value>(&pair).unwrap()["publicKey"].as_str().unwrap().to_owned();
+    let import = ["vapid", "import", "--data-dir", &data, "--make-current"];
+    let (code, complaint) = failed(&run_with_input(&import, &pair));
+    assert_eq!(code, 1);
+    assert!(complaint.contains("in use by another process"), "{complaint}");
+    let second = place.serve("127.0.0.1:0").await.unwrap_err();
+    assert!(format!("{second:#}").contains("in use by another process"), "{second:#}");
+    server.stop().await.unwrap();
+
+    assert!(printed(&run_with_input(&import, &pair)).contains(&public));
+    assert!(printed(&run_with_input(&import, &pair)).contains(&public), "once more does no harm");
+    let shown = printed(&run(&["vapid", "show", "--data-dir", &data]));
+    let old = &first.applications[0].application_server_key;
+    assert_eq!(shown, format!("default {old}\ndefault {public} current\n"));
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    assert_eq!(ready.applications[0].application_server_key, public);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_stops_the_server_in_order() {
+    let place = Place::new().await;
+    let (config, data) = (place.text("fanfare.toml"), place.text("data"));
+    let arguments = ["serve", "--config", &config, "--data-dir", &data, "--listen", "127.0.0.1:0"];
+    let mut server = tokio::process::Command::from(fanfare(&arguments)).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let told = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let url = told.split_whitespace().last().unwrap().to_owned();
+    assert!(told.starts_with("gRPC") && url.starts_with("http://127.0.0.1:"), "{told}");
+    // With a stream open, which ends with the server.
+    let mut watcher = tokio::process::Command::from(fanfare(&["watch", "--json", "--server", &url]))
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut frames = BufReader::new(watcher.stdout.take().unwrap()).lines();
+    timeout(PATIENCE, frames.next_line()).await.unwrap().unwrap().unwrap();
+
+    let pid = server.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let status = timeout(PATIENCE, server.wait()).await.expect("an end in time").unwrap();
+    assert!(status.success(), "{status}");
+    watcher.kill().await.unwrap();
+}
+
+fn demo(arguments: &[&str]) -> Value {
+    let output = run(&[&["demo", "--subscribers", "200"], arguments].concat());
+    let printed = printed(&output);
+    serde_json::from_str(printed.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn the_demo_delivers_to_everyone() {
+    let figures = demo(&[]);
+    for (message, targets) in [("send", 1), ("broadcast", 200)] {
+        let of = &figures[message];
+        for figure in ["targets", "accepted", "terminal_events", "identical"] {
+            assert_eq!(of[figure], targets, "{message} {figure}: {figures}");
+        }
+    }
+    assert_eq!(figures["problems"], 0);
+}
+
+#[test]
+fn the_demo_finds_the_right_outcome_of_each_fault() {
+    let figures = demo(&["--faults", "--json"]);
+    let faults = figures["faults"].as_object().unwrap();
+    for kind in ["none", "gone", "not_found", "throttled", "failing"] {
+        let of = &faults[kind];
+        assert!(of["subscribers"].as_u64().unwrap() > 0, "{kind}: {figures}");
+        assert_eq!(of["subscribers"], of["right"], "{kind}: {figures}");
+    }
+    let broadcast = &figures["broadcast"];
+    let gone = faults["gone"]["subscribers"].as_u64().unwrap()
+        + faults["not_found"]["subscribers"].as_u64().unwrap();
+    assert_eq!(broadcast["failed"], gone);
+    assert_eq!(broadcast["identical"], 200 - gone);
+    assert_eq!(figures["problems"], 0);
+}
