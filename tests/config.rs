@@ -12,6 +12,7 @@ use fanfare::api::server::ServerSettings;
 use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, Sources, load};
 use fanfare::domain::{Padding, Urgency};
 use fanfare::engine::EngineSettings;
+use fanfare::observe::LogSettings;
 use fanfare::store::kv::Settings as StoreSettings;
 use fanfare::transport::{HttpSettings, PushServicesSettings};
 use tempfile::TempDir;
@@ -133,7 +134,7 @@ fn unknown_keys_and_wrong_types_name_the_key_and_where_it_came_from() {
 fn all_that_cannot_be_is_reported_at_once() {
     let given = Given::nothing().file(
         "[server]\nlisten = \"0.0.0.0:9000\"\nshutdown_timeout = \"0s\"\n[admin]\nlisten = \"0.0.0.0:9000\"\n\
-         [application_defaults]\ncontact = \"me\"\n\
+         [log]\nfilter = \"fanfare=loud\"\n[application_defaults]\ncontact = \"me\"\n\
          [[applications]]\nname = \"Shop\"\nttl = \"29days\"\n[[applications]]\nname = \"Shop\"\nweight = 0",
     );
     let ConfigError::Invalid(problems) = given.load().unwrap_err() else { panic!("it reads") };
@@ -144,6 +145,7 @@ fn all_that_cannot_be_is_reported_at_once() {
         "admin.listen",
         "engine.shutdown_grace",
         "server.http.drain_timeout",
+        "log.filter",
         "applications[0].name",
         "applications[1].name",
         "applications[1].name",
@@ -185,6 +187,7 @@ fn the_documented_defaults_are_those_of_the_code() {
     assert_eq!(config.server.calls, ApiSettings::default());
     assert_eq!(config.engine, EngineSettings::default());
     assert_eq!(config.store.settings(), StoreSettings::default());
+    assert_eq!(format!("{:?}", config.log), format!("{:?}", LogSettings::default()));
     assert_eq!(format!("{:?}", config.transport), format!("{:?}", HttpSettings::default()));
     assert_eq!(format!("{:?}", config.push_services), format!("{:?}", PushServicesSettings::default()));
 }
@@ -199,10 +202,10 @@ fn with_optional_settings() -> String {
 }
 
 fn table_at<'a>(root: &'a mut toml::Table, path: &[String]) -> &'a mut toml::Table {
-    path.iter().fold(root, |table, key| match table.get_mut(key).unwrap() {
-        toml::Value::Table(table) => table,
-        toml::Value::Array(tables) => tables[0].as_table_mut().unwrap(),
-        other => panic!("{key} is {other}"),
+    path.iter().fold(root, |table, key| {
+        let value = table.get_mut(key).unwrap();
+        let value = if value.is_array() { &mut value.as_array_mut().unwrap()[0] } else { value };
+        value.as_table_mut().unwrap()
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+use super::output;
 use crate::config::{self, Loaded, Sources};
 
 /// Shows and checks the configuration
@@ -55,8 +56,8 @@ fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<
 impl ConfigArgs {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.action {
-            Action::Default => print!("{}", config::DEFAULT_TOML),
-            Action::Show(source) => print!("{}", source.load()?.to_toml()),
+            Action::Default => output::line(config::DEFAULT_TOML.trim_end())?,
+            Action::Show(source) => output::line(source.load()?.to_toml().trim_end())?,
             Action::Check(source) => {
                 source.load()?;
                 println!("the configuration is fine");

@@ -9,6 +9,7 @@ mod follow;
 mod input;
 mod json;
 mod message;
+mod output;
 pub mod process;
 mod sandbox;
 mod send;

@@ -14,6 +14,7 @@ use super::stop::StopArgs;
 use crate::app::App;
 use crate::config;
 use crate::domain::SystemClock;
+use crate::observe::logs;
 use crate::webpush::keys::encode_base64url;
 
 /// Runs the server
@@ -44,6 +45,9 @@ pub(super) struct ServeArgs {
     /// Take other than loopback addresses, although nobody is asked who they are (server.insecure)
     #[arg(long)]
     insecure: bool,
+    /// What is logged to standard error, for example warn or info,fanfare::engine=debug (log.filter)
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
     /// Say where it listens in one line of JSON, once it serves
     #[arg(long)]
     json: bool,
@@ -79,8 +83,10 @@ impl ServeArgs {
             .with_flag("--data-dir", "store.data_dir", self.data_dir.as_ref().map(|dir| dir.display()))
             .with_flag("--listen", "server.listen", self.listen.as_ref())
             .with_flag("--admin-listen", "admin.listen", self.admin_listen.as_ref())
+            .with_flag("--log", "log.filter", self.log.as_ref())
             .with_flag("--insecure", "server.insecure", self.insecure.then_some(true));
         let config = config::load(&sources)?.config;
+        logs::start(&config.log).map_err(anyhow::Error::from)?;
         let mut app = App::start(config, Arc::new(SystemClock)).await.map_err(anyhow::Error::from)?;
         self.tell(&ready(&app))?;
         tokio::select! {

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::input;
 use super::json::ProtoJson;
 use super::message::key_value;
+use super::output;
 use crate::proto::v1::{PushSubscription, SubscribeRequest};
 
 /// Stores browsers' push subscriptions
@@ -57,7 +58,7 @@ impl SubscribeArgs {
         for push_subscription in subscriptions {
             let response = client.subscribe(self.request(push_subscription)).await?.into_inner();
             if self.connection.json {
-                println!("{}", writer.write(&response)?);
+                output::line(writer.write(&response)?)?;
             } else {
                 let name = response.subscription.map(|subscription| subscription.name).unwrap_or_default();
                 let what = match (name.is_empty(), response.created) {
@@ -65,7 +66,7 @@ impl SubscribeArgs {
                     (false, true) => "created",
                     (false, false) => "updated",
                 };
-                println!("{}", format!("{name} {what}").trim_start());
+                output::line(format!("{name} {what}").trim_start())?;
             }
         }
         Ok(())

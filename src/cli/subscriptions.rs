@@ -6,6 +6,7 @@ use super::connection::{Client, Connection};
 use super::failure::Failure;
 use super::input;
 use super::json::ProtoJson;
+use super::output;
 use super::view::outcome_name;
 use crate::proto::v1::list_subscriptions_request::Selector as ListSelector;
 use crate::proto::v1::{
@@ -235,8 +236,8 @@ impl Printer {
 
     fn print(&self, subscription: &Subscription) -> Result<(), Failure> {
         match &self.json {
-            Some(writer) => println!("{}", writer.write(subscription)?),
-            None => println!("{}", line(subscription)),
+            Some(writer) => output::line(writer.write(subscription)?)?,
+            None => output::line(line(subscription))?,
         }
         Ok(())
     }

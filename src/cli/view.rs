@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::json::ProtoJson;
+use super::output;
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::{
     DeliveryEvent, DeliveryFrame, DeliveryState, MessageAccepted, MessageStatus, Outcome, ReportLevel,
@@ -33,10 +34,9 @@ impl View {
     /// Shows a frame.
     pub(super) fn frame(&mut self, frame: &DeliveryFrame) -> anyhow::Result<()> {
         match self {
-            Self::Json(writer) => println!("{}", writer.write(frame)?),
+            Self::Json(writer) => output::line(writer.write(frame)?),
             Self::People(progress) => progress.frame(frame),
         }
-        Ok(())
     }
 
     /// Takes the bar off the screen.
@@ -70,12 +70,12 @@ impl Progress {
         Self { bar: progress_bar("deliveries"), ended: 0 }
     }
 
-    fn frame(&mut self, frame: &DeliveryFrame) {
+    fn frame(&mut self, frame: &DeliveryFrame) -> anyhow::Result<()> {
         match &frame.kind {
-            Some(Kind::Accepted(accepted)) => self.say(&accepted_line(accepted)),
+            Some(Kind::Accepted(accepted)) => self.say(&accepted_line(accepted))?,
             Some(Kind::Events(events)) => {
                 for event in &events.events {
-                    self.say(&event_line(event));
+                    self.say(&event_line(event))?;
                 }
                 let terminal = events.events.iter().filter(|event| is_terminal(event.state())).count();
                 self.ended += terminal as u64;
@@ -84,10 +84,11 @@ impl Progress {
             Some(Kind::Progress(status)) => self.counts(status),
             Some(Kind::Summary(status)) => {
                 self.counts(status);
-                self.say(&summary_line(status));
+                self.say(&summary_line(status))?;
             }
             Some(Kind::Receipts(_)) | None => {}
         }
+        Ok(())
     }
 
     fn counts(&mut self, status: &MessageStatus) {
@@ -101,8 +102,8 @@ impl Progress {
         ));
     }
 
-    fn say(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
+    fn say(&self, line: &str) -> anyhow::Result<()> {
+        self.bar.suspend(|| output::line(line))
     }
 }
 
@@ -131,12 +132,11 @@ fn accepted_line(accepted: &MessageAccepted) -> String {
 
 fn event_line(event: &DeliveryEvent) -> String {
     let who = [&event.subscription, &event.user_id].into_iter().find(|name| !name.is_empty());
-    let mut line = format!(
-        "{} {} {}",
-        who.map_or("(inline)", String::as_str),
-        state_name(event.state()),
-        outcome_name(event.outcome())
-    );
+    let (state, outcome) = (state_name(event.state()), outcome_name(event.outcome()));
+    let mut line = format!("{} {state}", who.map_or("(inline)", String::as_str));
+    if outcome != state {
+        let _ = write!(line, " {outcome}");
+    }
     if let Some(status) = event.http_status {
         let _ = write!(line, " {status}");
     }

@@ -19,6 +19,7 @@ use crate::api::server::ServerSettings;
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{MessageDefaults, Padding, Urgency};
 use crate::engine::EngineSettings;
+use crate::observe::LogSettings;
 use crate::store::kv;
 use crate::transport::{HttpSettings, PushServicesSettings};
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where metrics and health are served.
     pub admin: AdminConfig,
+    /// What is logged.
+    pub log: LogSettings,
     /// Where everything is kept.
     pub store: StoreConfig,
     /// How messages are worked off.

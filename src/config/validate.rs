@@ -15,6 +15,9 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     listeners(config, &mut problems);
     shutdown(config, &mut problems);
     push_services(config, &mut problems);
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
+        problems.add("log.filter", error.to_string());
+    }
     applications(config, &mut problems);
     if problems.0.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems.0)) }
 }
