@@ -308,6 +308,46 @@ fn long_commands_are_those_of_the_gate() {
     }
 }
 
+/// Commands of docs/testing.md name tests: those that do not exist any more fail there only when somebody runs them.
+#[test]
+fn the_tests_of_the_documentation_exist() {
+    let page = fs::read_to_string(repository().join("docs/testing.md")).unwrap();
+    let mut sources = String::new();
+    for directory in ["src", "tests"] {
+        read_sources(&repository().join(directory), &mut sources);
+    }
+    let mut seen = 0;
+    for command in page.split('`').filter_map(|text| text.strip_prefix(".ci/test ")) {
+        let words: Vec<_> = command.split(' ').collect();
+        let names = if let ["--test", target, names @ ..] = words.as_slice() {
+            let target = repository().join("tests").join(target);
+            assert!(target.is_dir() || target.with_extension("rs").is_file(), "no test {}", target.display());
+            names
+        } else {
+            words.as_slice()
+        };
+        for part in names.iter().flat_map(|name| name.split("::")) {
+            let exists =
+                [format!("mod {part}"), format!("fn {part}")].iter().any(|item| sources.contains(item));
+            let is_part = sources.lines().any(|line| line.contains("fn ") && line.contains(part));
+            assert!(exists || is_part, "no test has {part} in its name");
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+fn read_sources(directory: &Path, sources: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
 #[test]
 fn links_lead_somewhere() {
     for page in ["README.md", "CHANGELOG.md", "clients/README.md", "docs/testing.md", "docs/configuration.md"]
