@@ -5,19 +5,20 @@ COPY Cargo.toml Cargo.lock build.rs ./
 COPY proto proto
 COPY third_party third_party
 COPY src src
-COPY clients clients
 RUN cargo build --release --locked --bin fanfare
 
 FROM debian:bookworm-slim
+# `sandbox` is where docker-compose.yml keeps the certificate that the sandbox writes and the server reads.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/fanfare --create-home fanfare \
- && install -d -m 0700 -o fanfare -g fanfare /var/lib/fanfare/data
+ && install -d -m 0700 -o fanfare -g fanfare /var/lib/fanfare/data /var/lib/fanfare/sandbox
 COPY --from=build /build/target/release/fanfare /usr/local/bin/fanfare
 USER fanfare
 WORKDIR /var/lib/fanfare
 ENV FANFARE_STORE__DATA_DIR=/var/lib/fanfare/data
-EXPOSE 7750 7751
+# gRPC; metrics and health; the sandbox's push service and its control API.
+EXPOSE 8030 8031 8032 8033
 ENTRYPOINT ["fanfare"]
 CMD ["serve"]

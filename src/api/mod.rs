@@ -10,12 +10,13 @@ mod health;
 mod keys;
 pub mod layers;
 mod messages;
+mod recipients;
 mod sending;
 pub mod server;
 mod service;
 pub mod status;
 mod subscriptions;
-pub mod tokens;
+mod tokens;
 mod validate;
 mod watching;
 

@@ -7,10 +7,10 @@ use super::convert::subscription::subscription;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{self, lists, selector};
-use crate::domain::{Application, Subscription, SubscriptionId, SubscriptionState, Target};
+use crate::domain::{Application, SubscriptionId};
 use crate::observe::SubscriptionChange;
 use crate::proto::v1;
-use crate::store::{ListFilter, OriginInfo, Replaces, Selector, Subscribe};
+use crate::store::{ListFilter, Replaces, Selector, Subscribe};
 
 pub(super) async fn subscribe(
     api: &Api,
@@ -181,55 +181,5 @@ fn not_found(selector: &Selector) -> Resource {
     match selector {
         Selector::Id(_) | Selector::Endpoint(_) => Resource::Subscription(shown),
         Selector::User(_) => Resource::User(shown),
-    }
-}
-
-/// All targets of a user, active and disabled: for a Send.
-pub(super) async fn targets_of_user(
-    api: &Api,
-    application: &Application,
-    user: &str,
-) -> Result<Vec<Target>, ApiError> {
-    const CHUNK: usize = 100;
-    let filter = ListFilter::User(user.to_owned());
-    let mut targets: Vec<Target> = Vec::new();
-    loop {
-        let after = targets.last().map(|target| target.id);
-        let found = api.store.list_subscriptions(application.id, &filter, after, CHUNK).await?;
-        let last = found.len() < CHUNK;
-        targets.extend(found.into_iter().map(|subscription: Subscription| subscription.target));
-        if targets.len() > api.settings.user_targets_max {
-            let max = api.settings.user_targets_max;
-            let description = format!("the user has more than {max} subscriptions: use Broadcast");
-            return Err(ApiError::QuotaExceeded { subject: "user_targets", description });
-        }
-        if last {
-            return Ok(targets);
-        }
-    }
-}
-
-/// The target of a subscription that is given with the request and stored nowhere else. Its age is not known: it counts as
-/// old, so that what its push service says of it holds at once.
-pub(super) fn inline_target(
-    api: &Api,
-    application: &Application,
-    browser: validate::subscription::BrowserSubscription,
-    origin: &OriginInfo,
-) -> Target {
-    Target {
-        id: SubscriptionId::new(api.clock.now(), rand::random()),
-        inline: true,
-        generation: 1,
-        endpoint: browser.endpoint,
-        origin: origin.id,
-        keys: browser.keys,
-        encoding: browser.encoding,
-        vapid_key: browser.vapid_key.unwrap_or(application.current_vapid_key),
-        subscribed: crate::domain::Timestamp::default(),
-        expires: browser.expires,
-        state: SubscriptionState::Active,
-        user_id: String::new(),
-        body_octets_max: 0,
     }
 }

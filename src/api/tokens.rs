@@ -12,7 +12,7 @@ use crate::engine::feed::{Position, Scope};
 use crate::store::{Store, StoreError};
 
 /// Longest token that is looked at, in octets.
-pub const TOKEN_OCTETS_MAX: usize = 1_024;
+const TOKEN_OCTETS_MAX: usize = 1_024;
 /// First octet of every token: what follows is laid out as this file says.
 const VERSION: u8 = 1;
 const MAC_OCTETS: usize = 16;

@@ -17,6 +17,8 @@
 //!
 //! No type of a backend crosses this line, and nothing here assumes that only one process uses the store.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod kv;
 pub mod types;
 

@@ -66,7 +66,9 @@ async fn a_token_of_another_parent_is_refused() {
 async fn all_messages_are_watched_from_now_on_and_from_a_token() {
     let server = Server::start().await;
     server.subscribe("a", "anna", &[]).await;
-    send(&server, "anna").await;
+    // One that has ended before: it must not be told.
+    let earlier = send(&server, "anna").await;
+    server.call("WatchDeliveries", json!({"parent": earlier})).await.unwrap();
     let request = || v1::WatchDeliveriesRequest { parent: "messages/-".into(), ..Default::default() };
     let mut stream = server.client.clone().watch_deliveries(request()).await.unwrap().into_inner();
     let mut next = async || stream.next().await.unwrap().unwrap().frame.unwrap();

@@ -23,7 +23,10 @@ mod reap;
 mod recording;
 mod records;
 pub mod sled;
+mod store;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod writer;
 
@@ -31,32 +34,25 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use async_trait::async_trait;
 use rand::rngs::StdRng;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use self::backend::Backend;
 use self::memory::Memory;
 use self::origins::Origins;
-use self::pages::{PlanMove, TRANSACTION_PAGES};
 use self::progress::Progress;
 use self::queue::{Class, Queue};
 use self::records::Number;
 use self::sled::{OpenError, Sled};
 use self::transaction::{Damage, Reader, Rows, Transaction};
 use self::writer::{Feed, Job, Writer, submit};
-use super::{
-    Accepted, ApplicationRecord, AudienceChunk, Commit, FeedRow, ListFilter, MessageRecord, NewMessage,
-    OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Segment, Selector, Store, StoreError,
-    StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
-};
-use crate::domain::{
-    ApplicationId, Audience, Clock, MessageId, MessageState, MessageStatus, Origin, OriginId, Subscription,
-    SubscriptionId, Target, Timestamp, VapidKey,
-};
+use super::StoreError;
+use crate::domain::Clock;
 
 /// The version of the layout; a store with another one is not opened.
 const FORMAT: u32 = 1;
+/// What the version is stored under.
+const FORMAT_NAME: &str = "format";
 
 /// The limits of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +81,7 @@ impl Default for Settings {
     }
 }
 
-/// A [`Store`] over a [`Backend`].
-#[derive(Debug)]
+/// A [`super::Store`] over a [`Backend`].
 pub struct KvStore {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -94,7 +89,6 @@ pub struct KvStore {
     reads_max: u32,
 }
 
-#[derive(Debug)]
 struct Shared {
     /// None when closed.
     reader: Mutex<Option<Reader>>,
@@ -104,13 +98,27 @@ struct Shared {
     damage: Arc<Damage>,
 }
 
+impl std::fmt::Debug for KvStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KvStore").finish_non_exhaustive()
+    }
+}
+
 /// Opens or makes a store in a directory, with the machine's randomness. Blocks: up to seconds for a big one.
 ///
 /// # Errors
 /// See [`OpenError`].
 pub fn open_sled(directory: &Path, clock: Arc<dyn Clock>, settings: Settings) -> Result<KvStore, OpenError> {
     let backend = Sled::open(directory, settings.cache_octets)?;
-    KvStore::open(Arc::new(backend), clock, rand::make_rng(), settings)
+    let noted = sled::has_records(directory)?;
+    if noted && backend.get(&keys::meta(FORMAT_NAME))?.is_none() {
+        return Err(OpenError::Database("its records are gone".to_owned()));
+    }
+    let store = KvStore::open(Arc::new(backend), clock, rand::make_rng(), settings)?;
+    if !noted {
+        sled::note_records(directory)?;
+    }
+    Ok(store)
 }
 
 /// An empty store in memory, with the machine's randomness.
@@ -206,6 +214,20 @@ impl KvStore {
         ran.await.unwrap_or_else(|_| Err(StoreError::Unavailable("a read ended early".to_owned())))
     }
 
+    /// Finishes what waits, refuses what comes, and closes the files when the last read has ended.
+    async fn shut(&self) {
+        if let Some(writer) = self.end_writer() {
+            // A panic in it has been told by its hook.
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+        let ended = self.reads.acquire_many(self.reads_max).await;
+        self.reads.close();
+        let reader = self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // sled writes what is left when it goes.
+        let _ = tokio::task::spawn_blocking(move || drop(reader)).await;
+        drop(ended);
+    }
+
     /// Ends the writer when it has done what waits.
     fn end_writer(&self) -> Option<JoinHandle<()>> {
         self.shared.queue.close();
@@ -214,7 +236,8 @@ impl KvStore {
 }
 
 impl Drop for KvStore {
-    /// Finishes what waits, so that the files can be opened again at once. [`Store::close`] does not block.
+    /// Finishes what waits, so that the files can be opened again at once; blocks for it, unlike
+    /// [`super::Store::close`].
     fn drop(&mut self) {
         if let Some(writer) = self.end_writer() {
             // A panic in it has been told by its hook.
@@ -229,7 +252,7 @@ fn closed() -> StoreError {
 
 /// Notes the layout's version in a new store, and refuses another one.
 fn check_format(reader: &Reader) -> Result<(), OpenError> {
-    let key = keys::meta("format");
+    let key = keys::meta(FORMAT_NAME);
     match reader.record::<Number>(&key)? {
         Some(number) if number.value == u64::from(FORMAT) => Ok(()),
         Some(number) => {
@@ -241,280 +264,5 @@ fn check_format(reader: &Reader) -> Result<(), OpenError> {
             transaction.put(key, &Number::new(FORMAT));
             Ok(reader.backend().apply(transaction.into_batch())?)
         }
-    }
-}
-
-#[async_trait]
-impl Store for KvStore {
-    async fn application(&self, name: &str) -> Result<ApplicationRecord, StoreError> {
-        let name = name.to_owned();
-        let wanted = name.clone();
-        match self.read(move |reader| applications::by_name(reader, &wanted)).await? {
-            Some(application) => Ok(application),
-            None => self.write(Class::Record, move |writer| writer.application(&name)).await,
-        }
-    }
-
-    async fn applications(&self) -> Result<Vec<ApplicationRecord>, StoreError> {
-        self.read(applications::all).await
-    }
-
-    async fn add_vapid_key(
-        &self,
-        application: ApplicationId,
-        key: VapidKey,
-        make_current: bool,
-    ) -> Result<VapidKey, StoreError> {
-        self.write(Class::Record, move |writer| writer.add_vapid_key(application, key, make_current)).await
-    }
-
-    async fn vapid_tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        self.read(applications::tokens).await
-    }
-
-    async fn put_vapid_token(&self, token: StoredToken) -> Result<(), StoreError> {
-        self.write(Class::Record, move |writer| writer.put_vapid_token(token)).await
-    }
-
-    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
-        let name = name.to_owned();
-        let wanted = name.clone();
-        match self.read(move |reader| applications::secret(reader, &wanted)).await? {
-            Some(secret) => Ok(secret),
-            None => self.write(Class::Record, move |writer| writer.secret(&name)).await,
-        }
-    }
-
-    async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError> {
-        if let Some(info) = self.shared.origins.by_text(origin) {
-            return Ok(info);
-        }
-        let origin = origin.clone();
-        // An accept may wait for it.
-        self.write(Class::Urgent, move |writer| writer.intern_origin(&origin)).await
-    }
-
-    fn origin(&self, id: OriginId) -> Option<OriginInfo> {
-        self.shared.origins.by_id(id)
-    }
-
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
-        self.write(Class::Record, move |writer| writer.subscribe(subscribe)).await
-    }
-
-    async fn subscription(
-        &self,
-        application: ApplicationId,
-        selector: &Selector,
-    ) -> Result<Option<Subscription>, StoreError> {
-        let selector = selector.clone();
-        self.read(move |reader| subscriptions::selected(reader, application, &selector)).await
-    }
-
-    async fn unsubscribe(
-        &self,
-        application: ApplicationId,
-        selector: &Selector,
-    ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut removed = Vec::new();
-        loop {
-            let selector = selector.clone();
-            let all = matches!(selector, Selector::User(_));
-            let after = removed.last().copied();
-            let some = self
-                .write(Class::Record, move |writer| writer.unsubscribe(application, &selector, after))
-                .await?;
-            if some.is_empty() {
-                return Ok(removed);
-            }
-            removed.extend(some);
-            if !all {
-                return Ok(removed);
-            }
-        }
-    }
-
-    async fn update_subscription(
-        &self,
-        application: ApplicationId,
-        selector: &Selector,
-        patch: SubscriptionPatch,
-    ) -> Result<Subscription, StoreError> {
-        let selector = selector.clone();
-        self.write(Class::Record, move |writer| writer.update_subscription(application, &selector, patch))
-            .await
-    }
-
-    async fn list_subscriptions(
-        &self,
-        application: ApplicationId,
-        filter: &ListFilter,
-        after: Option<SubscriptionId>,
-        limit: usize,
-    ) -> Result<Vec<Subscription>, StoreError> {
-        let filter = filter.clone();
-        self.read(move |reader| subscriptions::list(reader, application, &filter, after, limit)).await
-    }
-
-    async fn targets(
-        &self,
-        application: ApplicationId,
-        ids: &[SubscriptionId],
-    ) -> Result<Vec<Option<Target>>, StoreError> {
-        let ids = ids.to_vec();
-        self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
-    }
-
-    async fn reap(
-        &self,
-        application: ApplicationId,
-        removals: Vec<Removal>,
-        position: u64,
-    ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = removals;
-        let mut changed = Vec::new();
-        while !rest.is_empty() {
-            let (reaped, list) =
-                self.write(Class::Reap, move |writer| Ok((writer.reap(application, &rest)?, rest))).await?;
-            rest = list;
-            rest.drain(..reaped.done);
-            changed.extend(reaped.changed);
-        }
-        self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
-        Ok(changed)
-    }
-
-    async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError> {
-        self.read(move |reader| reap::position(reader, application)).await
-    }
-
-    async fn accept(&self, message: NewMessage) -> Result<Accepted, StoreError> {
-        self.write(Class::Urgent, move |writer| writer.accept(message)).await
-    }
-
-    async fn request(
-        &self,
-        application: ApplicationId,
-        request_id: &str,
-    ) -> Result<Option<(MessageId, [u8; 32])>, StoreError> {
-        let request_id = request_id.to_owned();
-        self.read(move |reader| messages::request(reader, application, &request_id)).await
-    }
-
-    async fn message(
-        &self,
-        application: ApplicationId,
-        message: MessageId,
-    ) -> Result<Option<MessageRecord>, StoreError> {
-        self.read(move |reader| messages::find(reader, application, message)).await
-    }
-
-    async fn list_messages(
-        &self,
-        application: ApplicationId,
-        states: &[MessageState],
-        before: Option<MessageId>,
-        limit: usize,
-    ) -> Result<Vec<MessageStatus>, StoreError> {
-        let states = states.to_vec();
-        self.read(move |reader| messages::list(reader, application, &states, before, limit)).await
-    }
-
-    async fn estimate(&self, application: ApplicationId, audience: &Audience) -> Result<u32, StoreError> {
-        let audience = audience.clone();
-        self.read(move |reader| messages::estimate(reader, application, &audience)).await
-    }
-
-    async fn open_messages(&self) -> Result<Vec<OpenMessage>, StoreError> {
-        self.read(messages::open).await
-    }
-
-    async fn audience(
-        &self,
-        application: ApplicationId,
-        message: MessageId,
-        cursor: &[u8],
-        limit: usize,
-    ) -> Result<AudienceChunk, StoreError> {
-        let cursor = cursor.to_vec();
-        self.read(move |reader| audience::read(reader, application, message, &cursor, limit)).await
-    }
-
-    async fn plan(&self, step: PlanStep) -> Result<bool, StoreError> {
-        let PlanStep { application, message, kind, pages, cursor, missing, done } = step;
-        // All are queued before the first is answered: they leave the queue in this order and share syncs.
-        let mut answers = Vec::new();
-        let mut rest = pages.into_iter().peekable();
-        while rest.peek().is_some() {
-            let some: Vec<_> = rest.by_ref().take(TRANSACTION_PAGES).collect();
-            let write = move |writer: &mut Writer| writer.write_pages(application, message, kind, &some);
-            answers.push(submit(&self.shared.queue, Class::Commit, write).await?);
-        }
-        for answer in answers {
-            answer.await.unwrap_or_else(|_| Err(closed()))?;
-        }
-        let step = PlanMove { cursor, missing, done };
-        self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
-    }
-
-    async fn page_heads(&self) -> Result<Vec<PageHead>, StoreError> {
-        self.read(pages::heads).await
-    }
-
-    async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError> {
-        self.read(move |reader| pages::read(reader, application, key)).await
-    }
-
-    async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
-        self.read(move |reader| pages::ids(reader, key)).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError> {
-        let class = if commit.urgent { Class::Urgent } else { Class::Commit };
-        self.write(class, move |writer| writer.commit(&commit)).await
-    }
-
-    fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
-        self.shared.progress.feed(application)
-    }
-
-    async fn segments(
-        &self,
-        application: ApplicationId,
-        message: MessageId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<Segment>, StoreError> {
-        let to = *self.synced(application).borrow();
-        self.read_synced(move |reader| feed::segments(reader, message, from, to, limit)).await
-    }
-
-    async fn feed(
-        &self,
-        application: ApplicationId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<FeedRow>, StoreError> {
-        let to = *self.synced(application).borrow();
-        self.read_synced(move |reader| feed::rows(reader, application, from, to, limit)).await
-    }
-
-    async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError> {
-        self.read(move |reader| feed::seq_at(reader, application, time)).await
-    }
-
-    async fn close(&self) {
-        let writer = self.end_writer();
-        if let Some(writer) = writer {
-            // A panic in it has been told by its hook.
-            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
-        }
-        // Reads that have begun end; later ones are refused.
-        let ended = self.reads.acquire_many(self.reads_max).await;
-        self.reads.close();
-        let reader = self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // sled writes what is left when it goes.
-        let _ = tokio::task::spawn_blocking(move || drop(reader)).await;
-        drop(ended);
     }
 }

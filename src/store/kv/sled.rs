@@ -8,6 +8,7 @@
 //!   our own. `flush_async` deadlocks and is not called.
 //! * Values stay below 128 KiB, beyond which sled makes a file for each.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -44,13 +45,19 @@ pub enum OpenError {
 }
 
 /// A sled database in a directory of its own.
-#[derive(Debug)]
 pub struct Sled {
     db: sled::Db,
     /// sled's log file, to sync it.
     file: File,
     /// Locked as long as it is open: sled's own lock can only be told from other errors by its text.
     _lock: File,
+}
+
+impl fmt::Debug for Sled {
+    /// sled's own prints all that is stored.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sled").finish_non_exhaustive()
+    }
 }
 
 impl Sled {
@@ -80,7 +87,22 @@ impl Sled {
     }
 }
 
-fn unavailable(error: impl std::fmt::Display) -> StoreError {
+/// A file that stands beside sled's once the store has its first records. sled opens a damaged log as if it were empty:
+/// a store without records beside this file is not a new one.
+const RECORDS_FILE: &str = "has-records";
+
+/// Whether [`note_records`] was called for this directory.
+pub(crate) fn has_records(directory: &Path) -> io::Result<bool> {
+    directory.join(RECORDS_FILE).try_exists()
+}
+
+/// Notes for good that the store in this directory has records, which are synced.
+pub(crate) fn note_records(directory: &Path) -> io::Result<()> {
+    File::create(directory.join(RECORDS_FILE))?.sync_all()?;
+    File::open(directory)?.sync_all()
+}
+
+fn unavailable(error: impl fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 

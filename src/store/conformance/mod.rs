@@ -1,0 +1,301 @@
+//! What every store must do, as tests: the promises of [`super::Store`], one by one. A store of another kind brings a
+//! [`Harness`] and calls [`conformance!`]; a change of the contract changes this suite first.
+
+pub(crate) mod applications;
+pub(crate) mod audiences;
+pub(crate) mod messages;
+pub(crate) mod model;
+pub(crate) mod planning;
+pub(crate) mod recording;
+pub(crate) mod subscribing;
+pub(crate) mod subscriptions;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    Accepted, AudienceChunk, EntryState, GroupId, MessageCommit, NewMessage, NewPage, PageCommit, PageEntry,
+    PageKey, PageUpdate, PlanStep, Recipients, Store, Subscribe, Subscribed,
+};
+use crate::domain::{
+    ApplicationId, Audience, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, ManualClock, MessageId,
+    MessageKind, MessageSpec, Outcome, Padding, Payload, Subscription, SubscriptionId, SubscriptionKeys,
+    Target, Timestamp, Urgency, VapidKeyId,
+};
+
+/// A place for a store's data, which outlives the store.
+pub(crate) trait Harness: Send + Sync {
+    /// Opens the store.
+    fn open(&self) -> Arc<dyn Store>;
+
+    /// Ends a store without closing it, as hard as its kind allows, and opens it again.
+    fn reopen(&self, store: Arc<dyn Store>) -> Arc<dyn Store>;
+
+    /// What the store takes for the time.
+    fn clock(&self) -> &ManualClock;
+}
+
+/// Runs the whole suite over new harnesses that an expression makes.
+macro_rules! conformance {
+    ($harness:expr) => {
+        $crate::store::conformance::conformance!($harness;
+            applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_have_groups;
+            subscribing: the_endpoint_decides, empty_fields_stay, another_user_gets_nothing,
+                topics_keep_their_time, replaces_keeps_the_name, replaces_a_stored_endpoint,
+                replaces_of_another_user, unknown_replaces_is_passed_over;
+            subscriptions: are_selected_and_removed, many_of_a_user_are_removed, are_patched, are_listed_in_order,
+                targets_come_as_asked, only_evidence_on_this_generation_counts, applications_are_apart;
+            messages: are_accepted_with_their_pages, big_sends_take_several_pages, nobody_is_an_end,
+                request_ids_are_used_once, racing_request_ids_have_one_winner, are_listed_newest_first,
+                are_estimated_from_counters, survive_open, identifiers_rise;
+            audiences: topics_are_merged, everyone_who_had_joined, lists_tell_who_is_missing,
+                users_are_read_in_pieces, long_lists_keep_their_order;
+            planning: pages_come_before_the_cursor, an_interrupted_step_is_told, missing_ones_count,
+                an_empty_plan_ends, wrong_pages_are_refused;
+            recording: events_come_back_whole, retries_are_kept, counters_reconcile, settled_pages_stay_settled,
+                commits_must_match_their_pages, big_commits_leave_no_gap, messages_share_a_commit,
+                cancelled_deliveries_tell, feeds_tell_of_all, times_lead_to_numbers, ended_messages_lose_their_payload;
+            model: subscriptions_behave_like_the_model;
+        );
+    };
+    ($harness:expr; $($file:ident: $($name:ident),+;)+) => {$(
+        mod $file {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    $crate::store::conformance::$file::$name(&$harness).await;
+                }
+            )+
+        }
+    )+};
+}
+pub(crate) use conformance;
+
+/// When the clocks of harnesses start.
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// The application that most tests use.
+pub(crate) async fn application(store: &dyn Store) -> ApplicationId {
+    store.application("default").await.unwrap().id
+}
+
+pub(crate) fn endpoint(number: u32) -> Endpoint {
+    Endpoint::parse(&format!("https://push{}.example.net/p/{number}", number % 3), false).unwrap()
+}
+
+/// A request for endpoint `number`, with what a browser says and nothing else.
+pub(crate) fn browser(application: ApplicationId, number: u32) -> Subscribe {
+    Subscribe {
+        application,
+        endpoint: endpoint(number),
+        keys: SubscriptionKeys { p256dh: [4; 65], auth: [number as u8; 16] },
+        encoding: ContentEncoding::Aes128Gcm,
+        expires: None,
+        vapid_key: None,
+        current_vapid_key: VapidKeyId(1),
+        user_id: String::new(),
+        topics: Vec::new(),
+        labels: BTreeMap::new(),
+        locale: String::new(),
+        time_zone: String::new(),
+        replaces: None,
+    }
+}
+
+pub(crate) fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Subscribes endpoint `number` with topics.
+pub(crate) async fn subscribe(
+    store: &dyn Store,
+    application: ApplicationId,
+    number: u32,
+    topics: &[&str],
+) -> Subscribed {
+    let subscribe = Subscribe { topics: names(topics), ..browser(application, number) };
+    store.subscribe(subscribe).await.unwrap()
+}
+
+/// Subscribes endpoint `number` for a user.
+pub(crate) async fn subscribe_user(
+    store: &dyn Store,
+    application: ApplicationId,
+    number: u32,
+    user: &str,
+) -> Subscription {
+    let subscribe = Subscribe { user_id: user.to_owned(), ..browser(application, number) };
+    store.subscribe(subscribe).await.unwrap().subscription
+}
+
+pub(crate) fn spec() -> MessageSpec {
+    MessageSpec {
+        payload: Payload("a payload".into()),
+        ttl: Duration::from_secs(3_600),
+        urgency: Urgency::High,
+        topic_header: Some("abc".to_owned()),
+        padding: Padding::PowerOfTwo,
+        labels: [("campaign".to_owned(), "autumn".to_owned())].into(),
+        note: "a note".to_owned(),
+    }
+}
+
+pub(crate) fn message(application: ApplicationId, recipients: Recipients) -> NewMessage {
+    let kind = match &recipients {
+        Recipients::Targets(_) => MessageKind::Send,
+        Recipients::Audience(_) => MessageKind::Broadcast,
+    };
+    NewMessage {
+        application,
+        kind,
+        spec: Arc::new(spec()),
+        recipients,
+        request_id: String::new(),
+        request_hash: [0; 32],
+        targets_estimate: 7,
+    }
+}
+
+/// Accepts a Send to these targets.
+pub(crate) async fn send(store: &dyn Store, application: ApplicationId, targets: Vec<Target>) -> Accepted {
+    store.accept(message(application, Recipients::Targets(targets))).await.unwrap()
+}
+
+/// Accepts a Broadcast.
+pub(crate) async fn broadcast(
+    store: &dyn Store,
+    application: ApplicationId,
+    audience: Audience,
+) -> MessageId {
+    let message = message(application, Recipients::Audience(audience));
+    store.accept(message).await.unwrap().record.status.id
+}
+
+/// Reads an audience to its end, in pieces of `limit`.
+pub(crate) async fn read_audience(
+    store: &dyn Store,
+    application: ApplicationId,
+    message: MessageId,
+    limit: usize,
+) -> AudienceChunk {
+    let mut all = AudienceChunk::default();
+    while !all.done {
+        let chunk = store.audience(application, message, &all.cursor, limit).await.unwrap();
+        assert!(chunk.targets.len() + chunk.missing.len() <= limit);
+        assert!(chunk.done || chunk.cursor != all.cursor, "no progress");
+        all.targets.extend(chunk.targets);
+        all.missing.extend(chunk.missing);
+        (all.cursor, all.done) = (chunk.cursor, chunk.done);
+    }
+    all
+}
+
+pub(crate) fn ids_of(targets: &[Target]) -> Vec<SubscriptionId> {
+    targets.iter().map(|target| target.id).collect()
+}
+
+/// A page of subscriptions that need not exist.
+pub(crate) fn page(number: u32, entries: u8) -> NewPage {
+    NewPage {
+        number,
+        group: GroupId(3),
+        entries: (0..entries).map(|place| PageEntry::Stored(stranger(number, place))).collect(),
+        due: START,
+    }
+}
+
+/// A subscription that does not exist.
+pub(crate) fn stranger(page: u32, place: u8) -> SubscriptionId {
+    let mut id = [place; 16];
+    id[1..5].copy_from_slice(&page.to_be_bytes());
+    SubscriptionId(id)
+}
+
+/// A step that does nothing.
+pub(crate) fn step(application: ApplicationId, message: MessageId) -> PlanStep {
+    PlanStep {
+        application,
+        message,
+        kind: MessageKind::Broadcast,
+        pages: Vec::new(),
+        cursor: None,
+        missing: Vec::new(),
+        done: false,
+    }
+}
+
+/// A Broadcast to everyone whose plan is done, with these pages.
+pub(crate) async fn planned(store: &dyn Store, application: ApplicationId, pages: Vec<NewPage>) -> MessageId {
+    let message = broadcast(store, application, Audience::All).await;
+    let ended = store.plan(PlanStep { pages, done: true, ..step(application, message) }).await.unwrap();
+    assert!(!ended);
+    message
+}
+
+/// A plain event.
+pub(crate) fn event(
+    message: MessageId,
+    subscription: SubscriptionId,
+    state: DeliveryState,
+    outcome: Outcome,
+) -> DeliveryEvent {
+    DeliveryEvent {
+        message,
+        subscription: Some(subscription),
+        generation: 1,
+        user_id: String::new(),
+        origin: "https://push.example.net".to_owned(),
+        state,
+        outcome,
+        attempt: 1,
+        http_status: Some(201),
+        time: START,
+        next_attempt: None,
+        latency: Some(Duration::from_millis(12)),
+        granted_ttl: None,
+        detail: String::new(),
+        past: Vec::new(),
+    }
+}
+
+/// The commit that settles a whole page, each entry with this end.
+pub(crate) fn settling(
+    key: PageKey,
+    ids: &[SubscriptionId],
+    state: DeliveryState,
+    outcome: Outcome,
+) -> PageCommit {
+    PageCommit {
+        events: ids.iter().map(|id| event(key.message, *id, state, outcome)).collect(),
+        update: PageUpdate { key, entries: vec![EntryState::Settled; ids.len()], due: START },
+        retrying_change: 0,
+    }
+}
+
+/// Commits pages of one message.
+pub(crate) async fn commit(
+    store: &dyn Store,
+    application: ApplicationId,
+    message: MessageId,
+    pages: Vec<PageCommit>,
+) -> Vec<MessageId> {
+    let messages = vec![MessageCommit { message, pages }];
+    store.commit(super::Commit { application, urgent: false, messages }).await.unwrap()
+}
+
+/// All events of a message, in order, out of its segments, read two at a time.
+pub(crate) async fn events(
+    store: &dyn Store,
+    application: ApplicationId,
+    message: MessageId,
+) -> Vec<DeliveryEvent> {
+    let (mut from, mut events) = (0, Vec::new());
+    loop {
+        let segments = store.segments(application, message, from, 2).await.unwrap();
+        let Some(last) = segments.last() else { return events };
+        assert!(segments.len() <= 2 && segments[0].seq >= from);
+        from = last.seq + 1;
+        events.extend(segments.into_iter().flat_map(|segment| segment.events));
+    }
+}

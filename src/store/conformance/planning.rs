@@ -1,0 +1,110 @@
+//! Writing pages and moving the cursor.
+
+use super::{
+    Harness, START, application, broadcast, event, events, page, planned, step, stranger, subscribe,
+};
+use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome};
+use crate::store::{FeedEntry, GroupId, NewPage, PageEntry, PageKey, Plan, PlanStep, StoreError};
+
+pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let target = subscribe(&*store, app, 1, &[]).await.subscription.target;
+    let message = broadcast(&*store, app, Audience::All).await;
+    // More pages than go into one transaction.
+    let mut pages: Vec<NewPage> = (0..70).map(|number| page(number, 10)).collect();
+    pages[69].entries[3] = PageEntry::Stored(target.id);
+    let first = PlanStep { pages, cursor: Some(b"c1".to_vec()), ..step(app, message) };
+    assert!(!store.plan(first).await.unwrap());
+    let status = store.message(app, message).await.unwrap().unwrap().status;
+    let counts = status.counts;
+    assert_eq!((counts.targets, counts.targets_estimated, counts.pending), (700, true, 700));
+    let store = harness.reopen(store);
+    let open = store.open_messages().await.unwrap();
+    let expected = Plan { cursor: b"c1".to_vec(), first_page: 70, next_page: 70 };
+    assert_eq!(open[0].plan, Some(expected));
+    let heads = store.page_heads().await.unwrap();
+    let numbers: Vec<_> = heads.iter().map(|head| head.key.number).collect();
+    assert_eq!(numbers, (0..70).collect::<Vec<_>>());
+    let head = heads[69];
+    assert_eq!(
+        (head.application, head.group, head.kind, head.due),
+        (app, GroupId(3), MessageKind::Broadcast, START)
+    );
+    let stored = store.page(app, head.key).await.unwrap().unwrap();
+    for (entry, place) in stored.entries.iter().zip(0..) {
+        let expected = if place == 3 { target.id } else { stranger(69, place) };
+        assert_eq!(entry.id, expected);
+        assert_eq!(entry.target.as_ref(), (place == 3).then_some(&target));
+    }
+    let last = PlanStep { pages: vec![page(70, 1)], done: true, ..step(app, message) };
+    assert!(!store.plan(last).await.unwrap());
+    let status = store.message(app, message).await.unwrap().unwrap().status;
+    assert_eq!((status.counts.targets, status.counts.targets_estimated), (701, false));
+    assert_eq!(store.open_messages().await.unwrap()[0].plan, None);
+}
+
+pub(crate) async fn an_interrupted_step_is_told(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let message = broadcast(&*store, app, Audience::All).await;
+    let moved = PlanStep { pages: vec![page(0, 2)], cursor: Some(b"c1".to_vec()), ..step(app, message) };
+    store.plan(moved).await.unwrap();
+    // As after a crash between the pages and the cursor.
+    store.plan(PlanStep { pages: vec![page(1, 2), page(2, 2)], ..step(app, message) }).await.unwrap();
+    let store = harness.reopen(store);
+    let plan = store.open_messages().await.unwrap()[0].plan.clone().unwrap();
+    assert_eq!(plan, Plan { cursor: b"c1".to_vec(), first_page: 1, next_page: 3 });
+    let again = store.page_ids(PageKey { message, number: plan.first_page }).await.unwrap();
+    assert_eq!(again, [stranger(1, 0), stranger(1, 1)]);
+}
+
+pub(crate) async fn missing_ones_count(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let message = broadcast(&*store, app, Audience::All).await;
+    let mut missing: Vec<_> = (0..3)
+        .map(|place| event(message, stranger(9, place), DeliveryState::Failed, Outcome::NotFound))
+        .collect();
+    missing[2].subscription = None;
+    missing[2].user_id = "nobody".to_owned();
+    let step = PlanStep { missing: missing.clone(), done: true, ..step(app, message) };
+    assert!(store.plan(step).await.unwrap());
+    let record = store.message(app, message).await.unwrap().unwrap();
+    let counts = record.status.counts;
+    assert_eq!((counts.targets, counts.failed, counts.pending), (3, 3, 0));
+    assert_eq!(record.status.outcomes, [(Outcome::NotFound, 3)].into());
+    assert_eq!(record.status.state, MessageState::Done);
+    assert_eq!(events(&*store, app, message).await, missing);
+    let feed = store.feed(app, record.last_seq, 5).await.unwrap();
+    assert_eq!(feed[0].entries, [FeedEntry::Events(message), FeedEntry::Ended(message)]);
+}
+
+pub(crate) async fn an_empty_plan_ends(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let message = broadcast(&*store, app, Audience::All).await;
+    assert!(store.plan(PlanStep { done: true, ..step(app, message) }).await.unwrap());
+    let record = store.message(app, message).await.unwrap().unwrap();
+    assert_eq!((record.status.state, record.status.counts.targets), (MessageState::Done, 0));
+    assert_eq!(record.last_seq, record.accepted_seq + 1);
+    let store = harness.reopen(store);
+    assert_eq!(store.message(app, message).await.unwrap(), Some(record));
+}
+
+pub(crate) async fn wrong_pages_are_refused(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let message = planned(&*store, app, vec![page(0, 2)]).await;
+    let late = store.plan(PlanStep { pages: vec![page(1, 2)], ..step(app, message) }).await;
+    assert!(matches!(late, Err(StoreError::NotFound)), "{late:?}");
+    let other = broadcast(&*store, app, Audience::All).await;
+    let again = PlanStep { pages: vec![page(0, 2)], ..step(app, other) };
+    store.plan(again.clone()).await.unwrap();
+    assert!(store.plan(again).await.is_err());
+    store.plan(PlanStep { done: true, ..step(app, other) }).await.unwrap();
+    let counts = store.message(app, other).await.unwrap().unwrap().status.counts;
+    assert_eq!((counts.targets, counts.pending), (2, 2), "counted once");
+    let unknown = store.plan(step(app, crate::domain::MessageId([3; 16]))).await;
+    assert!(matches!(unknown, Err(StoreError::NotFound)));
+}

@@ -1,0 +1,282 @@
+//! The contract's methods: each says which code answers it, on the writer's thread and in which class, or beside it.
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::pages::{PlanMove, TRANSACTION_PAGES};
+use super::queue::Class;
+use super::writer::{Writer, submit};
+use super::{KvStore, applications, audience, closed, feed, messages, pages, reap, subscriptions};
+use crate::domain::{
+    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Subscription,
+    SubscriptionId, Target, Timestamp, VapidKey,
+};
+use crate::store::{
+    Accepted, ApplicationRecord, AudienceChunk, Commit, FeedRow, ListFilter, MessageRecord, NewMessage,
+    OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Segment, Selector, Store, StoreError,
+    StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+};
+
+#[async_trait]
+impl Store for KvStore {
+    async fn application(&self, name: &str) -> Result<ApplicationRecord, StoreError> {
+        let name = name.to_owned();
+        let wanted = name.clone();
+        match self.read(move |reader| applications::by_name(reader, &wanted)).await? {
+            Some(application) => Ok(application),
+            None => self.write(Class::Record, move |writer| writer.application(&name)).await,
+        }
+    }
+
+    async fn applications(&self) -> Result<Vec<ApplicationRecord>, StoreError> {
+        self.read(applications::all).await
+    }
+
+    async fn add_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKey,
+        make_current: bool,
+    ) -> Result<VapidKey, StoreError> {
+        self.write(Class::Record, move |writer| writer.add_vapid_key(application, key, make_current)).await
+    }
+
+    async fn vapid_tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        self.read(applications::tokens).await
+    }
+
+    async fn put_vapid_token(&self, token: StoredToken) -> Result<(), StoreError> {
+        self.write(Class::Record, move |writer| writer.put_vapid_token(token)).await
+    }
+
+    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        let name = name.to_owned();
+        let wanted = name.clone();
+        match self.read(move |reader| applications::secret(reader, &wanted)).await? {
+            Some(secret) => Ok(secret),
+            None => self.write(Class::Record, move |writer| writer.secret(&name)).await,
+        }
+    }
+
+    async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError> {
+        if let Some(info) = self.shared.origins.by_text(origin) {
+            return Ok(info);
+        }
+        let origin = origin.clone();
+        // An accept may wait for it.
+        self.write(Class::Urgent, move |writer| writer.intern_origin(&origin)).await
+    }
+
+    fn origin(&self, id: OriginId) -> Option<OriginInfo> {
+        self.shared.origins.by_id(id)
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
+        self.write(Class::Record, move |writer| writer.subscribe(subscribe)).await
+    }
+
+    async fn subscription(
+        &self,
+        application: ApplicationId,
+        selector: &Selector,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let selector = selector.clone();
+        self.read(move |reader| subscriptions::selected(reader, application, &selector)).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        application: ApplicationId,
+        selector: &Selector,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let mut removed = Vec::new();
+        loop {
+            let selector = selector.clone();
+            let all = matches!(selector, Selector::User(_));
+            let after = removed.last().copied();
+            let some = self
+                .write(Class::Record, move |writer| writer.unsubscribe(application, &selector, after))
+                .await?;
+            if some.is_empty() {
+                return Ok(removed);
+            }
+            removed.extend(some);
+            if !all {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn update_subscription(
+        &self,
+        application: ApplicationId,
+        selector: &Selector,
+        patch: SubscriptionPatch,
+    ) -> Result<Subscription, StoreError> {
+        let selector = selector.clone();
+        self.write(Class::Record, move |writer| writer.update_subscription(application, &selector, patch))
+            .await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        application: ApplicationId,
+        filter: &ListFilter,
+        after: Option<SubscriptionId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |reader| subscriptions::list(reader, application, &filter, after, limit)).await
+    }
+
+    async fn targets(
+        &self,
+        application: ApplicationId,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<Option<Target>>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
+    }
+
+    async fn reap(
+        &self,
+        application: ApplicationId,
+        removals: Vec<Removal>,
+        position: u64,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let mut rest = removals;
+        let mut changed = Vec::new();
+        while !rest.is_empty() {
+            let (reaped, list) =
+                self.write(Class::Reap, move |writer| Ok((writer.reap(application, &rest)?, rest))).await?;
+            rest = list;
+            rest.drain(..reaped.done);
+            changed.extend(reaped.changed);
+        }
+        self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
+        Ok(changed)
+    }
+
+    async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError> {
+        self.read(move |reader| reap::position(reader, application)).await
+    }
+
+    async fn accept(&self, message: NewMessage) -> Result<Accepted, StoreError> {
+        self.write(Class::Urgent, move |writer| writer.accept(message)).await
+    }
+
+    async fn request(
+        &self,
+        application: ApplicationId,
+        request_id: &str,
+    ) -> Result<Option<(MessageId, [u8; 32])>, StoreError> {
+        let request_id = request_id.to_owned();
+        self.read(move |reader| messages::request(reader, application, &request_id)).await
+    }
+
+    async fn message(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        self.read(move |reader| messages::find(reader, application, message)).await
+    }
+
+    async fn list_messages(
+        &self,
+        application: ApplicationId,
+        states: &[MessageState],
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageStatus>, StoreError> {
+        let states = states.to_vec();
+        self.read(move |reader| messages::list(reader, application, &states, before, limit)).await
+    }
+
+    async fn estimate(&self, application: ApplicationId, audience: &Audience) -> Result<u32, StoreError> {
+        let audience = audience.clone();
+        self.read(move |reader| messages::estimate(reader, application, &audience)).await
+    }
+
+    async fn open_messages(&self) -> Result<Vec<OpenMessage>, StoreError> {
+        self.read(messages::open).await
+    }
+
+    async fn audience(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        cursor: &[u8],
+        limit: usize,
+    ) -> Result<AudienceChunk, StoreError> {
+        let cursor = cursor.to_vec();
+        self.read(move |reader| audience::read(reader, application, message, &cursor, limit)).await
+    }
+
+    async fn plan(&self, step: PlanStep) -> Result<bool, StoreError> {
+        let PlanStep { application, message, kind, pages, cursor, missing, done } = step;
+        // All are queued before the first is answered: they leave the queue in this order and share syncs.
+        let mut answers = Vec::new();
+        let mut rest = pages.into_iter().peekable();
+        while rest.peek().is_some() {
+            let some: Vec<_> = rest.by_ref().take(TRANSACTION_PAGES).collect();
+            let write = move |writer: &mut Writer| writer.write_pages(application, message, kind, &some);
+            answers.push(submit(&self.shared.queue, Class::Commit, write).await?);
+        }
+        for answer in answers {
+            answer.await.unwrap_or_else(|_| Err(closed()))?;
+        }
+        let step = PlanMove { cursor, missing, done };
+        self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
+    }
+
+    async fn page_heads(&self) -> Result<Vec<PageHead>, StoreError> {
+        self.read(pages::heads).await
+    }
+
+    async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError> {
+        self.read(move |reader| pages::read(reader, application, key)).await
+    }
+
+    async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
+        self.read(move |reader| pages::ids(reader, key)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError> {
+        let class = if commit.urgent { Class::Urgent } else { Class::Commit };
+        self.write(class, move |writer| writer.commit(&commit)).await
+    }
+
+    fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
+        self.shared.progress.feed(application)
+    }
+
+    async fn segments(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Segment>, StoreError> {
+        let to = *self.synced(application).borrow();
+        self.read_synced(move |reader| feed::segments(reader, message, from, to, limit)).await
+    }
+
+    async fn feed(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<FeedRow>, StoreError> {
+        let to = *self.synced(application).borrow();
+        self.read_synced(move |reader| feed::rows(reader, application, from, to, limit)).await
+    }
+
+    async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError> {
+        self.read(move |reader| feed::seq_at(reader, application, time)).await
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}

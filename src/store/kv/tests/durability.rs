@@ -1,0 +1,231 @@
+//! No answer before its sync, nothing shown before it is durable, and what is left of a crash.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::{FutureExt as _, poll};
+
+use super::super::Settings;
+use super::super::memory::Memory;
+use super::InMemory;
+use crate::domain::{Audience, DeliveryState, Origin, Outcome, Timestamp};
+use crate::store::conformance::{
+    Harness as _, application, broadcast, browser, commit, events, message, page, planned, settling, step,
+    stranger, subscribe,
+};
+use crate::store::{
+    ListFilter, PageKey, PlanStep, Recipients, Removal, Selector, Store, StoreError, StoredToken, Subscribe,
+    SubscriptionPatch,
+};
+
+/// Drives a future until a sync has begun, and sees that it has not ended by then.
+async fn until_sync<T>(memory: &Memory, future: &mut (impl Future<Output = T> + Unpin)) {
+    let mut begun = memory.syncs_begun();
+    let before = *begun.borrow_and_update();
+    tokio::select! {
+        biased;
+        _ = &mut *future => panic!("answered before its sync"),
+        begun = begun.wait_for(|begun| *begun > before) => drop(begun.unwrap()),
+    }
+    assert!(poll!(future).is_pending(), "answered before its sync");
+}
+
+#[tokio::test]
+async fn nothing_is_answered_before_its_sync() {
+    let harness = InMemory::new();
+    let store = Arc::new(harness.open_kv());
+    let memory = harness.memory();
+    let app = application(&*store).await;
+    let id = subscribe(&*store, app, 0, &[]).await.subscription.target.id;
+    let sent = planned(&*store, app, vec![page(0, 1)]).await;
+    let open = broadcast(&*store, app, Audience::All).await;
+    let key = PageKey { message: sent, number: 0 };
+    let outcome = settling(key, &[stranger(0, 0)], DeliveryState::Accepted, Outcome::Accepted);
+    let removal = Removal { subscription: id, generation: 1, outcome: Outcome::KeyMismatch };
+    let token = StoredToken {
+        application: app,
+        key: crate::domain::VapidKeyId(1),
+        origin: "https://push.example.net".to_owned(),
+        issued: Timestamp::from_secs(1),
+        expires: Timestamp::from_secs(2),
+        jwt: "a.b.c".to_owned(),
+    };
+    let step = PlanStep { pages: vec![page(0, 3)], done: true, ..step(app, open) };
+    let patch = SubscriptionPatch { locale: Some("en".to_owned()), ..SubscriptionPatch::default() };
+    let (one, origin) = (Selector::Id(id), Origin::parse("https://new.example.net").unwrap());
+    let writes: Vec<(&str, BoxFuture<'_, bool>)> = vec![
+        ("application", store.application("new").map(|done| done.is_ok()).boxed()),
+        ("secret", store.secret("new").map(|done| done.is_ok()).boxed()),
+        ("token", store.put_vapid_token(token).map(|done| done.is_ok()).boxed()),
+        ("origin", store.intern_origin(&origin).map(|done| done.is_ok()).boxed()),
+        ("subscribe", store.subscribe(browser(app, 1)).map(|done| done.is_ok()).boxed()),
+        ("update", store.update_subscription(app, &one, patch).map(|done| done.is_ok()).boxed()),
+        ("reap", store.reap(app, vec![removal], 3).map(|done| done.is_ok()).boxed()),
+        ("unsubscribe", store.unsubscribe(app, &one).map(|done| done.is_ok()).boxed()),
+        (
+            "accept",
+            store.accept(message(app, Recipients::Audience(Audience::All))).map(|done| done.is_ok()).boxed(),
+        ),
+        ("commit", commit(&*store, app, sent, vec![outcome]).map(|ended| ended == [sent]).boxed()),
+        ("plan", store.plan(step).map(|done| done.is_ok()).boxed()),
+    ];
+    for (name, mut write) in writes {
+        let synced = *store.synced(app).borrow();
+        memory.hold_syncs(true);
+        until_sync(&memory, &mut write).await;
+        assert_eq!(*store.synced(app).borrow(), synced, "{name}: readers may go no further");
+        memory.hold_syncs(false);
+        assert!(write.await, "{name}");
+    }
+    assert_eq!(store.intern_origin(&origin).await.unwrap().origin, origin);
+}
+
+#[tokio::test]
+async fn a_crash_loses_the_unsynced_and_nothing_else() {
+    let harness = InMemory::new();
+    let store = Arc::new(harness.open_kv());
+    let app = application(&*store).await;
+    let kept = subscribe(&*store, app, 0, &["a"]).await.subscription;
+    let sent = planned(&*store, app, vec![page(0, 2), page(1, 2)]).await;
+    let before = store.message(app, sent).await.unwrap();
+
+    let memory = harness.memory();
+    memory.hold_syncs(true);
+    let key = PageKey { message: sent, number: 0 };
+    let ids = [stranger(0, 0), stranger(0, 1)];
+    let outcome = settling(key, &ids, DeliveryState::Accepted, Outcome::Accepted);
+    let unsynced = Arc::clone(&store);
+    let messages = vec![crate::store::MessageCommit { message: sent, pages: vec![outcome.clone()] }];
+    let mut lost = async move {
+        let commit = crate::store::Commit { application: app, urgent: true, messages };
+        unsynced.commit(commit).await
+    }
+    .boxed();
+    until_sync(&memory, &mut lost).await;
+    let mut also = store.subscribe(browser(app, 1));
+    assert!(poll!(&mut also).is_pending());
+    harness.crash();
+    assert!(matches!(lost.await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(also.await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.subscribe(browser(app, 2)).await, Err(StoreError::Unavailable(_))));
+    drop(store);
+
+    let store = harness.open();
+    let all = store.list_subscriptions(app, &ListFilter::All, None, 9).await.unwrap();
+    assert_eq!(all, [kept]);
+    assert_eq!(store.message(app, sent).await.unwrap(), before);
+    assert_eq!(events(&*store, app, sent).await, []);
+    // Numbers that were never seen are given again: the sequence has no gap.
+    let next = *store.synced(app).borrow() + 1;
+    commit(&*store, app, sent, vec![outcome]).await;
+    assert_eq!(store.segments(app, sent, 0, 9).await.unwrap()[0].seq, next);
+}
+
+#[tokio::test]
+async fn reads_wait_for_what_they_saw() {
+    let harness = InMemory::new();
+    let store = harness.open_kv();
+    let app = application(&store).await;
+    let memory = harness.memory();
+    let synced = memory.syncs();
+    memory.hold_syncs(true);
+    let mut write = store.subscribe(browser(app, 1));
+    until_sync(&memory, &mut write).await;
+    // It is applied by now, and a read sees it.
+    let mut read = store.list_subscriptions(app, &ListFilter::All, None, 9);
+    let waits = tokio::time::timeout(Duration::from_millis(50), &mut read);
+    assert!(waits.await.is_err(), "shown before it is durable");
+    memory.hold_syncs(false);
+    assert_eq!(read.await.unwrap().len(), 1);
+    assert_eq!(memory.syncs(), synced + 1);
+    write.await.unwrap();
+}
+
+#[tokio::test]
+async fn many_share_a_sync() {
+    let harness = InMemory::new();
+    let store = harness.open_kv();
+    let app = application(&store).await;
+    let memory = harness.memory();
+    let before = memory.syncs();
+    memory.hold_syncs(true);
+    let mut first = store.subscribe(browser(app, 0));
+    until_sync(&memory, &mut first).await;
+    let mut rest: Vec<_> = (1..=64).map(|number| store.subscribe(browser(app, number))).collect();
+    for write in &mut rest {
+        assert!(poll!(write).is_pending());
+    }
+    memory.hold_syncs(false);
+    first.await.unwrap();
+    assert!(join_all(rest).await.iter().all(Result::is_ok));
+    assert_eq!(memory.syncs(), before + 2, "64 commands are one group");
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_more_is_written() {
+    let harness = InMemory::new();
+    let store = harness.open_kv();
+    let app = application(&store).await;
+    subscribe(&store, app, 0, &[]).await;
+    let memory = harness.memory();
+    memory.fail_syncs(true);
+    assert!(matches!(store.subscribe(browser(app, 1)).await, Err(StoreError::Unavailable(_))));
+    let rows = memory.rows(&[]);
+    memory.fail_syncs(false);
+    // Nobody knows what is on the disk: not before it is opened again.
+    assert!(matches!(store.subscribe(browser(app, 2)).await, Err(StoreError::Unavailable(_))));
+    let read = store.list_subscriptions(app, &ListFilter::All, None, 9).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))));
+    assert_eq!(memory.rows(&[]), rows);
+    harness.crash();
+    drop(store);
+    let store = harness.open_kv();
+    assert_eq!(store.list_subscriptions(app, &ListFilter::All, None, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_was_answered_survives_any_crash() {
+    let harness = InMemory::new();
+    let mut answered = BTreeMap::new();
+    let mut crashed = 0;
+    for round in 0..20_u32 {
+        // Small groups, so that a crash falls between them and into them.
+        let settings = Settings { group_commands: 4, ..Settings::default() };
+        let store = Arc::new(harness.open_with(settings));
+        let app = application(&*store).await;
+        let all = store.list_subscriptions(app, &ListFilter::All, None, 10_000).await.unwrap();
+        for subscription in answered.values() {
+            assert!(all.contains(subscription), "lost before round {round}");
+        }
+        let topics = vec!["a".to_owned()];
+        let estimate = store.estimate(app, &Audience::Topics(topics.clone())).await.unwrap();
+        assert_eq!(estimate as usize, all.len(), "half of a subscription");
+        let mut writers: FuturesUnordered<_> = (0..50)
+            .map(|number| {
+                let (store, topics) = (Arc::clone(&store), topics.clone());
+                let number = round * 50 + number;
+                tokio::spawn(
+                    async move { store.subscribe(Subscribe { topics, ..browser(app, number) }).await },
+                )
+            })
+            .collect();
+        let mut answers = 0;
+        while let Some(subscribed) = writers.next().await {
+            if let Ok(subscribed) = subscribed.unwrap() {
+                let subscription = subscribed.subscription;
+                answered.insert(subscription.target.id, subscription);
+            } else {
+                crashed += 1;
+            }
+            answers += 1;
+            if answers == 2 * round {
+                harness.crash();
+            }
+        }
+    }
+    assert!(answered.len() > 100 && crashed > 100, "{} {crashed}", answered.len());
+}

@@ -1,0 +1,110 @@
+"""Runs the commands of docker-compose.yml as processes and sends one message through them.
+
+What must differ from containers is replaced, and nothing else: addresses by free loopback ports, directories by a
+temporary one, the network's name lookup by `connect_to`.
+
+Usage: as_processes.py DIRECTORY FANFARE, with the output of `docker-compose config` in DIRECTORY/compose.yml.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.request
+
+import yaml
+
+STATE = "/var/lib/fanfare"
+CONFIG = "/etc/fanfare/fanfare.toml"
+STOP_SECONDS = 60
+
+
+def command(service, work):
+    """The arguments of a service, for this machine."""
+    arguments = []
+    for argument in service["command"]:
+        argument = re.sub(r"0\.0\.0\.0:\d+$", "127.0.0.1:0", argument)
+        arguments.append(argument.replace(STATE, str(work)).replace(CONFIG, str(work / "fanfare.toml")))
+    return arguments
+
+
+def start(fanfare, arguments, work):
+    """Starts a service and waits for its line of JSON."""
+    log = open(work / f"{arguments[0]}.log", "w")
+    environment = {"FANFARE_STORE__DATA_DIR": str(work / "data"), "PATH": "/usr/bin:/bin"}
+    process = subprocess.Popen(
+        [fanfare, *arguments, "--json", "--exit-with-stdin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=environment,
+    )
+    line = process.stdout.readline()
+    if not line:
+        process.wait()
+        sys.exit(f"{arguments[0]} did not start: {pathlib.Path(log.name).read_text()}")
+    return process, json.loads(line)
+
+
+def stop(process):
+    """As `docker stop` does."""
+    process.terminate()
+    code = process.wait(STOP_SECONDS)
+    if code != 0:
+        sys.exit(f"{process.args[1]} ended with {code} after SIGTERM")
+
+
+def call(url, body=None):
+    """An HTTP call of this machine; fails unless it is answered 2xx."""
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
+        return response.read()
+
+
+def client(fanfare, arguments, stdin=None):
+    """Runs a command of the client and gives what it prints, a list of JSON objects."""
+    done = subprocess.run([fanfare, *arguments, "--json"], input=stdin, stdout=subprocess.PIPE, timeout=60, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def config(work, push_port):
+    """compose/fanfare.toml, for this machine."""
+    text = pathlib.Path("compose/fanfare.toml").read_text()
+    text, ports = re.subn(r"^port = 8032$", f"port = {push_port}", text, flags=re.M)
+    text, networks = re.subn(r"^cidrs = .*$", f'connect_to = "127.0.0.1:{push_port}"', text, flags=re.M)
+    assert (ports, networks) == (1, 1), "compose/fanfare.toml is not as expected"
+    (work / "fanfare.toml").write_text(text.replace(STATE, str(work)))
+
+
+def main():
+    work, fanfare = pathlib.Path(sys.argv[1]), sys.argv[2]
+    services = yaml.safe_load((work / "compose.yml").read_text())["services"]
+    assert set(services) == {"sandbox", "server"}, services.keys()
+    (work / "sandbox").mkdir()
+
+    sandbox, ready = start(fanfare, command(services["sandbox"], work), work)
+    assert (work / "sandbox" / "ca.pem").stat().st_size > 0
+    config(work, ready["push_origin"].rsplit(":", 1)[1])
+    control = f"http://{ready['control']}"
+    server, ready = start(fanfare, command(services["server"], work), work)
+    address = f"--server=http://{ready['server']}"
+    call(f"http://{ready['admin']}/readyz")
+
+    key = ready["applications"][0]["application_server_key"]
+    group = json.loads(call(f"{control}/groups", json.dumps({"count": 1, "application_server_key": key}).encode()))
+    subscription = call(f"{control}/groups/{group['group']}/subscriptions")
+    (stored,) = client(fanfare, ["subscribe", address, "--user=alice"], subscription)
+    assert stored["created"] is True, stored
+    frames = client(fanfare, ["send", address, "--user=alice", "--title=Hello"])
+    accepted = frames[-1]["summary"]["counts"]["accepted"]
+    assert accepted == 1, frames
+    counts = json.loads(call(f"{control}/counts"))
+    assert counts["statuses"] == {"201": 1} and counts["decrypt_failures"] == 0, counts
+
+    stop(server)
+    stop(sandbox)
+    print(json.dumps({"services": len(services), "accepted": accepted, "received": counts["statuses"]["201"]}))
+
+
+main()
