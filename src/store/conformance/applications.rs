@@ -60,6 +60,7 @@ pub(crate) async fn tokens_are_replaced(harness: &dyn Harness) {
         origin: origin.to_owned(),
         issued: START,
         expires: START.plus(std::time::Duration::from_secs(60)),
+        extra: true,
         jwt: jwt.to_owned(),
     };
     for (key, origin, jwt) in

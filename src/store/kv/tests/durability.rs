@@ -52,6 +52,7 @@ async fn nothing_is_answered_before_its_sync() {
         origin: "https://push.example.net".to_owned(),
         issued: Timestamp::from_secs(1),
         expires: Timestamp::from_secs(2),
+        extra: true,
         jwt: "a.b.c".to_owned(),
     };
     let step = PlanStep { pages: vec![page(0, 3)], done: true, ..step(app, open) };
