@@ -176,18 +176,16 @@ impl Server {
     }
 }
 
-/// Builds the program as this drill was built; gives where it is.
+/// Builds the program for release, whatever this drill was built for; gives where it is.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").context("run drills by cargo: cargo drill NAME")?;
     let mut build = std::process::Command::new(cargo);
-    build.args(["build", "--quiet", "--bin", "fanfare"]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
+    build.args(["build", "--quiet", "--release", "--locked", "--bin", "fanfare"]);
     ensure!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success(), "the program does not build");
+    // This drill is target/debug/examples/drill.
     let here = std::env::current_exe()?;
-    let profile = here.parent().and_then(Path::parent).context("this drill is in an unusual place")?;
-    Ok(profile.join("fanfare"))
+    let target = here.ancestors().nth(3).context("this drill is in an unusual place")?;
+    Ok(target.join("release").join("fanfare"))
 }
 
 /// Of the JSON that a browser gives.
