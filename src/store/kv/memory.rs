@@ -95,10 +95,11 @@ impl Memory {
         self.0.begun.subscribe()
     }
 
-    /// With `true`, a sync that has begun does not end until this is called with `false`.
-    pub fn hold_syncs(&self, hold: bool) {
-        self.lock().held = hold;
-        self.0.released.notify_all();
+    /// A sync that has begun does not end as long as the hold lives.
+    #[must_use]
+    pub fn hold_syncs(&self) -> SyncHold {
+        self.lock().held = true;
+        SyncHold(self.clone())
     }
 
     /// With `true`, syncs fail.
@@ -118,6 +119,17 @@ impl Memory {
     #[must_use]
     pub fn rows(&self, prefix: &[u8]) -> usize {
         self.lock().rows.keys().filter(|key| key.starts_with(prefix)).count()
+    }
+}
+
+/// Holds the syncs of a [`Memory`].
+#[derive(Debug)]
+pub struct SyncHold(Memory);
+
+impl Drop for SyncHold {
+    fn drop(&mut self) {
+        self.0.lock().held = false;
+        self.0.0.released.notify_all();
     }
 }
 

@@ -75,10 +75,10 @@ async fn nothing_is_answered_before_its_sync() {
     ];
     for (name, mut write) in writes {
         let synced = *store.synced(app).borrow();
-        memory.hold_syncs(true);
+        let hold = memory.hold_syncs();
         until_sync(&memory, &mut write).await;
         assert_eq!(*store.synced(app).borrow(), synced, "{name}: readers may go no further");
-        memory.hold_syncs(false);
+        drop(hold);
         assert!(write.await, "{name}");
     }
     assert_eq!(store.intern_origin(&origin).await.unwrap().origin, origin);
@@ -94,7 +94,7 @@ async fn a_crash_loses_the_unsynced_and_nothing_else() {
     let before = store.message(app, sent).await.unwrap();
 
     let memory = harness.memory();
-    memory.hold_syncs(true);
+    let _hold = memory.hold_syncs();
     let key = PageKey { message: sent, number: 0 };
     let ids = [stranger(0, 0), stranger(0, 1)];
     let outcome = settling(key, &ids, DeliveryState::Accepted, Outcome::Accepted);
@@ -132,14 +132,15 @@ async fn reads_wait_for_what_they_saw() {
     let app = application(&store).await;
     let memory = harness.memory();
     let synced = memory.syncs();
-    memory.hold_syncs(true);
+    let hold = memory.hold_syncs();
     let mut write = store.subscribe(browser(app, 1));
     until_sync(&memory, &mut write).await;
-    // It is applied by now, and a read sees it.
+    // It is applied by now, and a read sees it. That it does not end can only be seen by waiting for a while: too short a
+    // while could hide a fault, never feign one.
     let mut read = store.list_subscriptions(app, &ListFilter::All, None, 9);
     let waits = tokio::time::timeout(Duration::from_millis(50), &mut read);
     assert!(waits.await.is_err(), "shown before it is durable");
-    memory.hold_syncs(false);
+    drop(hold);
     assert_eq!(read.await.unwrap().len(), 1);
     assert_eq!(memory.syncs(), synced + 1);
     write.await.unwrap();
@@ -152,14 +153,14 @@ async fn many_share_a_sync() {
     let app = application(&store).await;
     let memory = harness.memory();
     let before = memory.syncs();
-    memory.hold_syncs(true);
+    let hold = memory.hold_syncs();
     let mut first = store.subscribe(browser(app, 0));
     until_sync(&memory, &mut first).await;
     let mut rest: Vec<_> = (1..=64).map(|number| store.subscribe(browser(app, number))).collect();
     for write in &mut rest {
         assert!(poll!(write).is_pending());
     }
-    memory.hold_syncs(false);
+    drop(hold);
     first.await.unwrap();
     assert!(join_all(rest).await.iter().all(Result::is_ok));
     assert_eq!(memory.syncs(), before + 2, "64 commands are one group");
