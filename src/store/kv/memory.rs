@@ -31,6 +31,8 @@ struct State {
     syncs: u64,
     held: bool,
     failing: bool,
+    /// So many syncs still end; the next one is a crash.
+    syncs_left: Option<u64>,
     crashed: bool,
 }
 
@@ -81,6 +83,11 @@ impl Memory {
             };
         }
         Self::from_state(State { rows, ..State::default() })
+    }
+
+    /// Lets `syncs` more syncs end. In the next one it crashes: what is left then is for [`Memory::crash`] to tell.
+    pub fn crash_after(&self, syncs: u64) {
+        self.lock().syncs_left = Some(syncs);
     }
 
     /// How many syncs have ended.
@@ -170,6 +177,11 @@ impl Backend for Memory {
             .released
             .wait_while(self.lock(), |state| state.held && !state.crashed)
             .unwrap_or_else(PoisonError::into_inner);
+        match &mut state.syncs_left {
+            Some(0) => state.crashed = true,
+            Some(left) => *left -= 1,
+            None => {}
+        }
         if state.crashed || state.failing {
             return Err(StoreError::Unavailable("it does not sync".to_owned()));
         }

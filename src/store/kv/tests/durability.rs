@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::{FutureExt as _, poll};
 
 use super::super::Settings;
@@ -192,12 +191,12 @@ async fn after_a_failed_sync_nothing_more_is_written() {
 async fn whatever_was_answered_survives_any_crash() {
     let harness = InMemory::new();
     let mut answered = BTreeMap::new();
-    let mut crashed = 0;
+    let mut lost = 0;
     for round in 0..20_u32 {
         // Small groups, so that a crash falls between them and into them.
         let settings = Settings { group_commands: 4, ..Settings::default() };
-        let store = Arc::new(harness.open_with(settings));
-        let app = application(&*store).await;
+        let store = harness.open_with(settings);
+        let app = application(&store).await;
         let all = store.list_subscriptions(app, &ListFilter::All, None, 10_000).await.unwrap();
         for subscription in answered.values() {
             assert!(all.contains(subscription), "lost before round {round}");
@@ -205,28 +204,24 @@ async fn whatever_was_answered_survives_any_crash() {
         let topics = vec!["a".to_owned()];
         let estimate = store.estimate(app, &Audience::Topics(topics.clone())).await.unwrap();
         assert_eq!(estimate as usize, all.len(), "half of a subscription");
-        let mut writers: FuturesUnordered<_> = (0..50)
-            .map(|number| {
-                let (store, topics) = (Arc::clone(&store), topics.clone());
-                let number = round * 50 + number;
-                tokio::spawn(
-                    async move { store.subscribe(Subscribe { topics, ..browser(app, number) }).await },
-                )
-            })
-            .collect();
-        let mut answers = 0;
-        while let Some(subscribed) = writers.next().await {
-            if let Ok(subscribed) = subscribed.unwrap() {
-                let subscription = subscribed.subscription;
-                answered.insert(subscription.target.id, subscription);
-            } else {
-                crashed += 1;
-            }
-            answers += 1;
-            if answers == 2 * round {
-                harness.crash();
+        harness.memory().crash_after(u64::from(round % 13));
+        let writers = (0..50).map(|number| {
+            let request = Subscribe { topics: topics.clone(), ..browser(app, round * 50 + number) };
+            store.subscribe(request)
+        });
+        for subscribed in join_all(writers).await {
+            match subscribed {
+                Ok(subscribed) => {
+                    let subscription = subscribed.subscription;
+                    answered.insert(subscription.target.id, subscription);
+                }
+                Err(error) => {
+                    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+                    lost += 1;
+                }
             }
         }
+        harness.crash();
     }
-    assert!(answered.len() > 100 && crashed > 100, "{} {crashed}", answered.len());
+    assert!(answered.len() > 100 && lost > 100, "{} {lost}", answered.len());
 }
