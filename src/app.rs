@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::layers::CallObserver;
 use crate::api::server::{Health, ServeError, serve};
 use crate::api::{Api, ApiParts, Applications};
-use crate::config::{Config, EffectiveApplication};
+use crate::config::{Config, EffectiveApplication, PLACEHOLDER_CONTACT};
 use crate::domain::{Application, Clock, VapidKeyId};
 use crate::engine::{AttemptSettings, Engine, EngineParts};
 use crate::observe::{Metrics, admin};
@@ -103,6 +103,7 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        warn_of_risks(&config);
         // First of all: a port that is taken is the most frequent reason not to start.
         let listener = bind(config.server.listen).await?;
         let admin = bind(config.admin.listen).await?;
@@ -252,6 +253,20 @@ impl CallObserver for Calls {
 
     fn finished(&self, method: &'static str, code: tonic::Code, elapsed: Duration) {
         self.0.rpc_ended(method, code, elapsed);
+    }
+}
+
+/// What works, but had better not stay so.
+fn warn_of_risks(config: &Config) {
+    if config.effective_applications().iter().any(|application| application.contact == PLACEHOLDER_CONTACT) {
+        tracing::warn!(
+            "application_defaults.contact is still the built-in one: set your own before sending to real push services"
+        );
+    }
+    for (key, address) in [("server.listen", config.server.listen), ("admin.listen", config.admin.listen)] {
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "{key} is not a loopback address: whoever reaches it may do everything");
+        }
     }
 }
 

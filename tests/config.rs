@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
-use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, Sources, load};
+use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, PLACEHOLDER_CONTACT, Sources, load};
 use fanfare::domain::{Padding, Urgency};
 use fanfare::engine::EngineSettings;
 use fanfare::observe::LogSettings;
@@ -157,6 +157,31 @@ fn all_that_cannot_be_is_reported_at_once() {
 }
 
 #[test]
+fn bounds_that_would_stop_everything_are_refused() {
+    for (toml, key) in [
+        ("[engine]\nmax_unsettled = 0", "engine.max_unsettled"),
+        ("[engine]\nmax_targets_in_memory = 511", "engine.max_targets_in_memory"),
+        ("[engine]\nretry_base = \"2h\"", "engine.retry_base"),
+        ("[store]\nreads = 0", "store.reads"),
+        ("[server.http]\nanswer_octets_max = 1", "server.http.answer_octets_max"),
+        ("[server.http]\ncors_origins = [\"*\"]", "server.http.cors_origins[0]"),
+        ("[server.calls]\nstreams_max = 0", "server.calls.streams_max"),
+        ("[transport]\ndeadline = \"0s\"", "transport.deadline"),
+        ("[push_services]\nhosts = [\"https://x.example\"]", "push_services.hosts"),
+        (
+            "[[push_services.exceptions]]\nname = \"x\"\nhost = \"x.example\"\nport = 80\nallow_http = true",
+            "push_services.exceptions",
+        ),
+    ] {
+        let ConfigError::Invalid(problems) = Given::nothing().file(toml).load().unwrap_err() else {
+            panic!("{toml} does not read")
+        };
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].key, key, "{problems:?}");
+    }
+}
+
+#[test]
 fn other_than_loopback_addresses_need_to_be_meant() {
     let toml = "[server]\nlisten = \"0.0.0.0:8030\"";
     assert!(Given::nothing().file(toml).error().contains("--insecure"));
@@ -183,6 +208,7 @@ fn what_came_out_is_shown_and_reads_again() {
 #[test]
 fn the_documented_defaults_are_those_of_the_code() {
     let config = Given::nothing().config();
+    assert_eq!(config.application_defaults.contact, PLACEHOLDER_CONTACT);
     assert_eq!(config.server.http, ServerSettings::default());
     assert_eq!(config.server.calls, ApiSettings::default());
     assert_eq!(config.engine, EngineSettings::default());

@@ -208,9 +208,9 @@ const BEFORE_VOLATILE: [&str; 4] = ["messages/", "subscriptions/", "VAPID key   
 /// With `_` for what differs each time.
 fn without_volatile(text: &str) -> String {
     // The time before a line of the log.
-    let without_time = |line: &str| match line.split_once("Z  INFO ") {
-        Some((_, told)) => format!("_  INFO {told}\n"),
-        None => format!("{line}\n"),
+    let without_time = |line: &str| match line.split_once("Z  ") {
+        Some((_, told)) if told.starts_with("INFO ") || told.starts_with("WARN ") => format!("_  {told}\n"),
+        Some(_) | None => format!("{line}\n"),
     };
     let mut text: String = text.lines().map(without_time).collect();
     // Some builds of grpcurl put two spaces there.

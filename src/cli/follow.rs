@@ -60,6 +60,7 @@ pub(crate) async fn follow(
         if opening.is_told() {
             return Ok(());
         }
+        eprintln!("fanfare: the stream broke off ({:?}); going on from where it was", lost.code());
         pause.wait(lost).await?;
     }
 }
@@ -150,5 +151,70 @@ impl Pause {
         sleep(self.next.max(asked).min(LONGEST_PAUSE)).await;
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::v1::{MessageAccepted, MessageStatus};
+
+    fn accepted(name: &str) -> DeliveryFrame {
+        let message = Some(MessageStatus { name: name.to_owned(), ..MessageStatus::default() });
+        let kind = Some(Kind::Accepted(MessageAccepted { message, replayed: false }));
+        DeliveryFrame { kind, resume_token: "first".to_owned() }
+    }
+
+    fn progress(token: &str) -> DeliveryFrame {
+        DeliveryFrame { kind: Some(Kind::Progress(MessageStatus::default())), resume_token: token.to_owned() }
+    }
+
+    fn send(report_level: ReportLevel) -> Opening {
+        Opening::Send(SendRequest {
+            application: "shop".to_owned(),
+            report_level: report_level.into(),
+            ..SendRequest::default()
+        })
+    }
+
+    #[test]
+    fn an_accepted_message_is_watched_from_the_last_token() {
+        let mut opening = send(ReportLevel::Attempts);
+        opening.advance(&accepted("messages/1"));
+        opening.advance(&progress("second"));
+        let Opening::Watch(watch) = &opening else { panic!("{opening:?}") };
+        assert_eq!((watch.application.as_str(), watch.parent.as_str()), ("shop", "messages/1"));
+        assert_eq!((watch.resume_token.as_str(), watch.report_level()), ("second", ReportLevel::Attempts));
+        assert!(!opening.is_told());
+    }
+
+    #[test]
+    fn a_watch_of_everything_stays_one_whatever_is_accepted() {
+        let parent = "messages/-".to_owned();
+        let mut opening = Opening::Watch(WatchDeliveriesRequest { parent, ..Default::default() });
+        opening.advance(&accepted("messages/1"));
+        let Opening::Watch(watch) = &opening else { panic!("{opening:?}") };
+        assert_eq!((watch.parent.as_str(), watch.resume_token.as_str()), ("messages/-", "first"));
+    }
+
+    #[test]
+    fn what_has_been_told_in_full_is_not_asked_for_again() {
+        let mut fire_and_forget = send(ReportLevel::Accepted);
+        assert!(!fire_and_forget.is_told(), "the same request_id makes repeating it harmless");
+        fire_and_forget.advance(&accepted("messages/1"));
+        assert!(fire_and_forget.is_told());
+        let mut dry_run = send(ReportLevel::Terminal);
+        dry_run.advance(&accepted(""));
+        assert!(dry_run.is_told());
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        assert!(is_lost_connection(&Status::unavailable("draining")));
+        let broken = Status::from_error(Box::new(std::io::Error::other("broken")));
+        assert!(is_lost_connection(&broken));
+        for refused in [Status::not_found(""), Status::invalid_argument(""), Status::internal("")] {
+            assert!(!is_lost_connection(&refused));
+        }
     }
 }

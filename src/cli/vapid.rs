@@ -119,6 +119,10 @@ async fn show(args: ShowArgs) -> Result<(), Failure> {
         println!("{}", read_pair(path)?.public_base64url());
         return Ok(());
     }
+    // Opening would make it.
+    if let Some(directory) = args.data_dir.as_ref().filter(|directory| !directory.is_dir()) {
+        return Err(Failure::usage(format!("--data-dir: {} is no directory", directory.display())));
+    }
     let store = open(args.data_dir).await?;
     for application in store.applications().await.map_err(anyhow::Error::from)? {
         for key in &application.vapid_keys {

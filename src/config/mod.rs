@@ -29,6 +29,9 @@ pub use load::{Loaded, Override, Sources, load};
 /// The built-in layer, with comments.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
 
+/// The contact in `default.toml`: somebody else's.
+pub const PLACEHOLDER_CONTACT: &str = "mailto:webpush@example.com";
+
 /// Everything that can be set. The fields and their defaults are documented in `default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

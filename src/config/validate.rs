@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::{Config, ConfigError, Problem};
 use crate::domain::application::is_application_name;
-use crate::domain::limits;
+use crate::domain::{Origin, limits};
 use crate::transport::HostPolicy;
 use crate::webpush::vapid::check_contact;
 
@@ -15,6 +15,7 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     listeners(config, &mut problems);
     shutdown(config, &mut problems);
     push_services(config, &mut problems);
+    bounds(config, &mut problems);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         problems.add("log.filter", error.to_string());
     }
@@ -77,6 +78,44 @@ fn push_services(config: &Config, problems: &mut Problems) {
     }
     if let Err(error) = config.transport.validate() {
         problems.add_told(&error);
+    }
+}
+
+/// Bounds that would stop everything.
+fn bounds(config: &Config, problems: &mut Problems) {
+    let Config { engine, store, server: super::ServerConfig { http, calls, .. }, .. } = config;
+    let at_least = [
+        ("engine.max_unsettled", engine.max_unsettled, 1),
+        ("engine.max_targets_in_memory", engine.max_targets_in_memory, limits::PAGE_DELIVERIES_MAX),
+        ("engine.max_pages_per_group", engine.max_pages_per_group, 1),
+        ("engine.lane_concurrency", engine.lane_concurrency, 1),
+        ("engine.commit_outcomes", engine.commit_outcomes, 1),
+        ("engine.plan_chunk", engine.plan_chunk, 1),
+        ("store.queue_commands", store.queue_commands, 1),
+        ("store.group_commands", store.group_commands, 1),
+        ("store.group_rows", store.group_rows, 1),
+        ("store.reads", store.reads, 1),
+        ("server.http.connections_max", http.connections_max, 1),
+        ("server.http.calls_max", http.calls_max, 1),
+        ("server.http.answer_octets_max", http.answer_octets_max, limits::REQUEST_OCTETS_MAX),
+        ("server.calls.streams_max", calls.streams_max, 1),
+        ("server.calls.user_targets_max", calls.user_targets_max, 1),
+    ];
+    for (key, value, least) in at_least {
+        problems.unless(value >= least, key, &format!("must be at least {least}"));
+    }
+    problems.unless(
+        engine.retry_base <= engine.retry_max,
+        "engine.retry_base",
+        "must not exceed engine.retry_max",
+    );
+    problems.unless(!engine.retry_base.is_zero(), "engine.retry_base", "must be above 0s");
+    for (index, origin) in http.cors_origins.iter().enumerate() {
+        problems.unless(
+            Origin::parse(origin).is_some_and(|parsed| parsed.as_str() == origin),
+            &format!("server.http.cors_origins[{index}]"),
+            "must be an origin such as https://app.example.com",
+        );
     }
 }
 
