@@ -48,7 +48,7 @@ fn pieces(readme: &str) -> Vec<Piece> {
         if let Some(name) = line.strip_prefix("```toml file=") {
             let mut content = String::new();
             while let Some(line) = lines.next_if(|line| *line != "```") {
-                content += &format!("{line}\n");
+                content.extend([line, "\n"]);
             }
             pieces.push(Piece::File { name: name.to_owned(), content });
         } else if line == "```console" {
@@ -56,11 +56,11 @@ fn pieces(readme: &str) -> Vec<Piece> {
                 let first = line.strip_prefix("$ ").unwrap_or_else(|| panic!("not a command: {line}"));
                 let mut command = first.to_owned();
                 while command.matches('\'').count() % 2 == 1 {
-                    command += &format!("\n{}", lines.next().unwrap());
+                    command.extend(["\n", lines.next().unwrap()]);
                 }
                 let mut prints = String::new();
                 while let Some(line) = lines.next_if(|line| *line != "```" && !line.starts_with("$ ")) {
-                    prints += &format!("{line}\n");
+                    prints.extend([line, "\n"]);
                 }
                 pieces.push(Piece::Command { command, prints });
             }
@@ -232,7 +232,7 @@ fn replace_after(text: &str, before: &str, length: impl Fn(&str) -> usize) -> St
     let mut parts = text.split(before);
     let mut replaced = parts.next().unwrap().to_owned();
     for part in parts {
-        replaced += &format!("{before}_{}", &part[length(part)..]);
+        replaced.extend([before, "_", &part[length(part)..]]);
     }
     replaced
 }
@@ -304,6 +304,46 @@ fn long_commands_are_those_of_the_gate() {
             && command.starts_with("cargo ")
         {
             assert!(gate.lines().any(|line| line.trim() == command), ".ci/run does not run `{command}`");
+        }
+    }
+}
+
+/// Commands of docs/testing.md name tests: those that do not exist any more fail there only when somebody runs them.
+#[test]
+fn the_tests_of_the_documentation_exist() {
+    let page = fs::read_to_string(repository().join("docs/testing.md")).unwrap();
+    let mut sources = String::new();
+    for directory in ["src", "tests"] {
+        read_sources(&repository().join(directory), &mut sources);
+    }
+    let mut seen = 0;
+    for command in page.split('`').filter_map(|text| text.strip_prefix(".ci/test ")) {
+        let words: Vec<_> = command.split(' ').collect();
+        let names = if let ["--test", target, names @ ..] = words.as_slice() {
+            let target = repository().join("tests").join(target);
+            assert!(target.is_dir() || target.with_extension("rs").is_file(), "no test {}", target.display());
+            names
+        } else {
+            words.as_slice()
+        };
+        for part in names.iter().flat_map(|name| name.split("::")) {
+            let exists =
+                [format!("mod {part}"), format!("fn {part}")].iter().any(|item| sources.contains(item));
+            let is_part = sources.lines().any(|line| line.contains("fn ") && line.contains(part));
+            assert!(exists || is_part, "no test has {part} in its name");
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+fn read_sources(directory: &Path, sources: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(&path).unwrap());
         }
     }
 }

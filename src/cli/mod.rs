@@ -3,7 +3,7 @@
 
 mod config;
 mod connection;
-mod demo;
+pub mod demo;
 mod failure;
 mod follow;
 mod input;

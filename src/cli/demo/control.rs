@@ -12,19 +12,19 @@ use crate::sandbox::control_json::{FaultLine, GroupStatus, NewGroup, ReceivedLef
 
 /// A client of the control API.
 #[derive(Clone, Debug)]
-pub(super) struct Control {
+pub struct Control {
     base: String,
     client: reqwest::Client,
 }
 
 impl Control {
     /// Of the sandbox that is controlled there.
-    pub(super) fn new(address: SocketAddr) -> anyhow::Result<Self> {
+    pub fn new(address: SocketAddr) -> anyhow::Result<Self> {
         Ok(Self { base: format!("http://{address}"), client: reqwest::Client::builder().no_proxy().build()? })
     }
 
     /// Makes a group of subscribers.
-    pub(super) async fn make_group(&self, group: &NewGroup) -> anyhow::Result<GroupStatus> {
+    pub async fn make_group(&self, group: &NewGroup) -> anyhow::Result<GroupStatus> {
         let request = self
             .client
             .post(format!("{}/groups", self.base))
@@ -34,18 +34,18 @@ impl Control {
     }
 
     /// What `JSON.stringify(subscription)` gives in the browsers of `count` subscribers, a line each.
-    pub(super) async fn subscriptions(&self, group: u32, from: u32, count: u32) -> anyhow::Result<String> {
+    pub async fn subscriptions(&self, group: u32, from: u32, count: u32) -> anyhow::Result<String> {
         self.get(&format!("/groups/{group}/subscriptions?from={from}&count={count}")).await
     }
 
     /// Who has which fault.
-    pub(super) async fn faults(&self, group: u32) -> anyhow::Result<HashMap<u32, Fault>> {
+    pub async fn faults(&self, group: u32) -> anyhow::Result<HashMap<u32, Fault>> {
         let lines: Vec<FaultLine> = json_lines(&self.get(&format!("/groups/{group}/faults")).await?)?;
         Ok(lines.into_iter().map(|line| (line.index, line.fault)).collect())
     }
 
     /// All that the subscribers received.
-    pub(super) async fn received(&self, group: u32) -> anyhow::Result<Vec<ReceivedLine>> {
+    pub async fn received(&self, group: u32) -> anyhow::Result<Vec<ReceivedLine>> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Line {

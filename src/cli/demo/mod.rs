@@ -7,7 +7,7 @@
 //! ```
 
 mod check;
-mod control;
+pub mod control;
 mod cpu;
 mod enlist;
 mod faults;

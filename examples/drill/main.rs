@@ -1,0 +1,63 @@
+//! Drills: each starts the real program as processes, does to it what production does, and says whether every promise
+//! held. Run them by `cargo drill NAME`; `cargo drill --list` names them. Progress goes to stderr; the last line is one
+//! JSON object with the figures, and the exit code is the verdict.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program's output")]
+
+mod restart;
+mod stage;
+mod story;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Does to the real program what production does, and says whether every promise held
+#[derive(Parser, Debug)]
+#[command(name = "drill")]
+struct Arguments {
+    /// Which; see --list
+    #[arg(required_unless_present = "list")]
+    name: Option<Drill>,
+    /// Name all drills
+    #[arg(long)]
+    list: bool,
+    /// Fewer targets: for the gate
+    #[arg(long)]
+    short: bool,
+}
+
+/// All drills.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Drill {
+    /// The server is stopped, and then killed, in the middle of a broadcast
+    Restart,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Some(drill) = arguments.name else {
+        for drill in <Drill as clap::ValueEnum>::value_variants() {
+            if let Some(value) = clap::ValueEnum::to_possible_value(drill) {
+                let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+                println!("{:<12} {help}", value.get_name());
+            }
+        }
+        return ExitCode::SUCCESS;
+    };
+    let drilled = match drill {
+        Drill::Restart => restart::drill(arguments.short).await,
+    };
+    match drilled {
+        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
+        Ok(problems) => {
+            eprintln!("drill: {} promise(s) did not hold:\n  {}", problems.len(), problems.join("\n  "));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("drill: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
