@@ -12,6 +12,8 @@ struct Group {
     last_served: Option<(MessageKind, MessageId)>,
     /// Of broadcasts: those of Sends are small, and bounded by their targets.
     in_memory: usize,
+    /// Others in memory: of these nothing waits in a lane or is under way, only for another attempt.
+    resting: usize,
 }
 
 impl Group {
@@ -71,13 +73,41 @@ impl Backlog {
         }
     }
 
+    /// All that is left of a page in memory waits for another attempt: it makes room for a fresh one.
+    pub(super) fn rest(&mut self, head: &PageHead) {
+        self.count(head, |group| {
+            group.in_memory = group.in_memory.saturating_sub(1);
+            group.resting += 1;
+        });
+    }
+
+    /// Something of a resting page is to be attempted again.
+    pub(super) fn resume(&mut self, head: &PageHead) {
+        self.count(head, |group| {
+            group.resting = group.resting.saturating_sub(1);
+            group.in_memory += 1;
+        });
+    }
+
+    /// Whether as many pages of a group rest as may: a group whose origin is broken must not fill the memory.
+    pub(super) fn rests_too_many(&self, head: &PageHead, pages_max: usize) -> bool {
+        self.groups.get(&head.group).is_some_and(|group| group.resting > pages_max)
+    }
+
     /// A page has left memory.
-    pub(super) fn leave(&mut self, head: &PageHead) {
+    pub(super) fn leave(&mut self, head: &PageHead, resting: bool) {
+        self.count(head, |group| {
+            let counter = if resting { &mut group.resting } else { &mut group.in_memory };
+            *counter = counter.saturating_sub(1);
+        });
+    }
+
+    fn count(&mut self, head: &PageHead, change: impl FnOnce(&mut Group)) {
         let Some(group) = self.groups.get_mut(&head.group) else { return };
         if head.kind == MessageKind::Broadcast {
-            group.in_memory = group.in_memory.saturating_sub(1);
+            change(group);
         }
-        if group.in_memory == 0 && group.ready.is_empty() {
+        if group.in_memory == 0 && group.resting == 0 && group.ready.is_empty() {
             self.groups.remove(&head.group);
         }
     }
@@ -146,7 +176,7 @@ mod tests {
             order.push(head.key.message.0[0]);
         }
         assert_eq!(order, [3, 1, 2, 1], "three broadcasts fit");
-        backlog.leave(&head(MessageKind::Broadcast, 1, 0, 10));
+        backlog.rest(&head(MessageKind::Broadcast, 1, 0, 10));
         assert_eq!(backlog.take(3).map(|head| head.key.message.0[0]), Some(1));
         assert_eq!(backlog.len(), 1);
     }

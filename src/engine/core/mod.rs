@@ -280,7 +280,7 @@ impl Core {
         self.loading.remove(&head.key);
         match page {
             Some(page) => self.admit(page, as_of),
-            None => self.backlog.leave(head),
+            None => self.backlog.leave(head, false),
         }
     }
 
@@ -312,13 +312,27 @@ impl Core {
         self.pages.insert(key, page);
     }
 
-    /// Lets a page go that waits for long; the store knows all about it.
+    /// Changes where a delivery stands, and with it whether its page is busy or rests.
+    fn set_phase(&mut self, at: EntryRef, phase: Phase) {
+        let Some(page) = self.pages.get_mut(&at.page) else { return };
+        page.set_phase(at.index, phase);
+        if page.is_busy() == page.rests {
+            page.rests = !page.rests;
+            if page.rests { self.backlog.rest(&page.head) } else { self.backlog.resume(&page.head) }
+        }
+    }
+
+    /// Lets a page go that is finished, that waits for long, or that is one too many of those that wait; the store knows
+    /// all about it.
     fn park_if_idle(&mut self, now: Now, key: PageKey) {
         let Some(page) = self.pages.get(&key) else { return };
         if page.is_finished() {
             self.remove_page(key);
-        } else if let Some(due) = page.idle_until()
-            && due > now.wall.plus(self.settings.park_after)
+            return;
+        }
+        let Some(due) = page.idle_until() else { return };
+        let long = due > now.wall.plus(self.settings.park_after);
+        if (long || self.backlog.rests_too_many(&page.head, self.settings.max_pages_per_group))
             && let Some(mut head) = self.remove_page(key)
         {
             head.due = due;
@@ -334,7 +348,7 @@ impl Core {
                 self.timers.remove(&(due, EntryRef { page: key, index }));
             }
         }
-        self.backlog.leave(&page.head);
+        self.backlog.leave(&page.head, page.rests);
         Some(page.head)
     }
 

@@ -27,6 +27,15 @@ pub(super) enum Phase {
     Settled,
 }
 
+impl Phase {
+    fn is_busy(self) -> bool {
+        match self {
+            Self::Queued | Self::InFlight => true,
+            Self::BackingOff(_) | Self::Settled => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: SubscriptionId,
@@ -76,12 +85,29 @@ pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
     /// Outcomes that are not yet committed.
     pub(super) uncommitted: usize,
+    /// Entries that wait in a lane or are under way.
+    busy: usize,
+    /// It is counted among its group's resting pages: nothing of it is busy.
+    pub(super) rests: bool,
 }
 
 impl Page {
     pub(super) fn load(stored: StoredPage, as_of: u64) -> Self {
-        let entries = stored.entries.into_iter().map(|entry| Entry::load(entry, as_of)).collect();
-        Self { head: stored.head, entries, uncommitted: 0 }
+        let entries: Vec<_> = stored.entries.into_iter().map(|entry| Entry::load(entry, as_of)).collect();
+        let busy = entries.iter().filter(|entry| entry.phase.is_busy()).count();
+        Self { head: stored.head, entries, uncommitted: 0, busy, rests: false }
+    }
+
+    pub(super) fn set_phase(&mut self, index: u16, phase: Phase) {
+        if let Some(entry) = self.entries.get_mut(usize::from(index)) {
+            let was = std::mem::replace(&mut entry.phase, phase);
+            self.busy = self.busy + usize::from(phase.is_busy()) - usize::from(was.is_busy());
+        }
+    }
+
+    /// Whether anything of it waits in a lane or is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy > 0
     }
 
     /// How many targets it holds in memory.
@@ -105,17 +131,7 @@ impl Page {
 
     /// When the page may leave memory until: all that is left to do waits, at least until then.
     pub(super) fn idle_until(&self) -> Option<Timestamp> {
-        let mut earliest = None;
-        for entry in &self.entries {
-            match entry.phase {
-                Phase::Settled => {}
-                Phase::Queued | Phase::InFlight => return None,
-                Phase::BackingOff(due) => {
-                    earliest = Some(earliest.map_or(due, |least: Timestamp| least.min(due)));
-                }
-            }
-        }
-        earliest.filter(|_| self.uncommitted == 0)
+        self.next_due().filter(|_| self.busy == 0 && self.uncommitted == 0)
     }
 
     /// Nothing is left to do or to record.

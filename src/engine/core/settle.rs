@@ -40,7 +40,7 @@ impl Core {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
             let due = now.wall.plus(REFUSED_STREAM_WAIT);
-            entry.phase = Phase::BackingOff(due);
+            self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
             return;
         }
@@ -138,12 +138,12 @@ impl Core {
                 http_status: event.http_status,
                 time: event.time,
             });
-            entry.phase = Phase::BackingOff(due);
+            self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
         } else {
             event.past = std::mem::take(&mut entry.past);
-            entry.phase = Phase::Settled;
             self.targets_in_memory -= usize::from(entry.target.take().is_some());
+            self.set_phase(at, Phase::Settled);
             self.note_gone(&event);
         }
         let urgent = kind == MessageKind::Send;

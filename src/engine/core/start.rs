@@ -128,13 +128,6 @@ impl Core {
         }
     }
 
-    pub(super) fn set_phase(&mut self, at: EntryRef, phase: Phase) {
-        let page = self.pages.get_mut(&at.page);
-        if let Some(entry) = page.and_then(|page| page.entries.get_mut(usize::from(at.index))) {
-            entry.phase = phase;
-        }
-    }
-
     pub(super) fn enqueue(&mut self, origin: OriginId, kind: MessageKind, at: EntryRef) {
         enqueue(&mut self.lanes, &mut self.send_turns, &mut self.broadcast_turns, origin, kind, at);
     }

@@ -31,6 +31,8 @@ struct State {
     syncs: u64,
     held: bool,
     failing: bool,
+    /// So many syncs still end; the next one is a crash.
+    syncs_left: Option<u64>,
     crashed: bool,
 }
 
@@ -83,6 +85,11 @@ impl Memory {
         Self::from_state(State { rows, ..State::default() })
     }
 
+    /// Lets `syncs` more syncs end. In the next one it crashes: what is left then is for [`Memory::crash`] to tell.
+    pub fn crash_after(&self, syncs: u64) {
+        self.lock().syncs_left = Some(syncs);
+    }
+
     /// How many syncs have ended.
     #[must_use]
     pub fn syncs(&self) -> u64 {
@@ -95,10 +102,11 @@ impl Memory {
         self.0.begun.subscribe()
     }
 
-    /// With `true`, a sync that has begun does not end until this is called with `false`.
-    pub fn hold_syncs(&self, hold: bool) {
-        self.lock().held = hold;
-        self.0.released.notify_all();
+    /// A sync that has begun does not end as long as the hold lives.
+    #[must_use]
+    pub fn hold_syncs(&self) -> SyncHold {
+        self.lock().held = true;
+        SyncHold(self.clone())
     }
 
     /// With `true`, syncs fail.
@@ -118,6 +126,17 @@ impl Memory {
     #[must_use]
     pub fn rows(&self, prefix: &[u8]) -> usize {
         self.lock().rows.keys().filter(|key| key.starts_with(prefix)).count()
+    }
+}
+
+/// Holds the syncs of a [`Memory`].
+#[derive(Debug)]
+pub struct SyncHold(Memory);
+
+impl Drop for SyncHold {
+    fn drop(&mut self) {
+        self.0.lock().held = false;
+        self.0.0.released.notify_all();
     }
 }
 
@@ -158,6 +177,11 @@ impl Backend for Memory {
             .released
             .wait_while(self.lock(), |state| state.held && !state.crashed)
             .unwrap_or_else(PoisonError::into_inner);
+        match &mut state.syncs_left {
+            Some(0) => state.crashed = true,
+            Some(left) => *left -= 1,
+            None => {}
+        }
         if state.crashed || state.failing {
             return Err(StoreError::Unavailable("it does not sync".to_owned()));
         }

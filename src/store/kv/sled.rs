@@ -46,11 +46,23 @@ pub enum OpenError {
 
 /// A sled database in a directory of its own.
 pub struct Sled {
+    // In the order in which they go.
     db: sled::Db,
-    /// sled's log file, to sync it.
-    file: File,
+    log: LogFile,
     /// Locked as long as it is open: sled's own lock can only be told from other errors by its text.
     _lock: File,
+}
+
+/// sled's log file, to sync it.
+struct LogFile(File);
+
+impl Drop for LogFile {
+    /// Threads of sled's pool hold its lock for a moment longer than the database; waits for them, so that the directory
+    /// can be opened again at once.
+    fn drop(&mut self) {
+        // Without it, opening again may be too early, and says so.
+        let _ = self.0.lock();
+    }
 }
 
 impl fmt::Debug for Sled {
@@ -83,7 +95,7 @@ impl Sled {
         // The names of new files are durable only when their directory is.
         file.sync_all()?;
         File::open(directory)?.sync_all()?;
-        Ok(Self { db, file, _lock: lock })
+        Ok(Self { db, log: LogFile(file), _lock: lock })
     }
 }
 
@@ -138,6 +150,6 @@ impl Backend for Sled {
 
     fn sync(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(unavailable)?;
-        self.file.sync_data().map_err(unavailable)
+        self.log.0.sync_data().map_err(unavailable)
     }
 }
