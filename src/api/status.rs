@@ -9,6 +9,7 @@ use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
 
 use crate::domain::limits::VIOLATIONS_LISTED_MAX;
 use crate::domain::{MessageId, Violations};
+use crate::engine::SubmitError;
 use crate::engine::feed::FeedError;
 use crate::proto::v1::ErrorReason;
 use crate::store::StoreError;
@@ -247,6 +248,15 @@ fn listed(violations: &Violations) -> Vec<FieldViolation> {
 impl From<Violations> for ApiError {
     fn from(violations: Violations) -> Self {
         Self::InvalidFields(violations)
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Draining => Self::Draining,
+            SubmitError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -103,6 +103,17 @@ pub struct Submission {
     pub request_hash: [u8; 32],
 }
 
+/// Why a message was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// This server stops.
+    #[error("this server is stopping")]
+    Draining,
+    /// What the store says, [`StoreError::RequestIdReused`] among it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Engine {
     /// Recovers what an earlier run left and starts. When this returns, everything recorded is known again and attempts
     /// go on.
@@ -217,18 +228,22 @@ impl Engine {
     /// Accepts a message: durable when this returns, and on its way. It runs to its end even if the caller goes away.
     ///
     /// # Errors
-    /// [`StoreError::RequestIdReused`]; [`StoreError::Unavailable`], also while the engine stops.
+    /// [`SubmitError`].
     pub async fn submit(
         &self,
         application: &Arc<Application>,
         submission: Submission,
-    ) -> Result<Accepted, StoreError> {
+    ) -> Result<Accepted, SubmitError> {
         if self.draining.is_cancelled() {
-            return Err(StoreError::Unavailable("the server is stopping".to_owned()));
+            return Err(SubmitError::Draining);
         }
         let (engine, application) = (self.clone(), Arc::clone(application));
         let submitted = self.tasks.spawn(async move { engine.accept(&application, submission).await });
-        submitted.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+        match submitted.await {
+            Ok(accepted) => Ok(accepted?),
+            // Only the end of the runtime, or a panic, ends the task before its time.
+            Err(error) => Err(StoreError::Unavailable(error.to_string()).into()),
+        }
     }
 
     async fn accept(

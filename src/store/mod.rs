@@ -225,14 +225,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         message: MessageId,
         from: u32,
         limit: usize,
-    ) -> Result<Vec<PageKey>, StoreError> {
-        let heads = self.page_heads().await?;
-        let mut keys: Vec<PageKey> = heads.into_iter().map(|head| head.key).collect();
-        keys.retain(|key| key.message == message && key.number >= from);
-        keys.sort_unstable();
-        keys.truncate(limit);
-        Ok(keys)
-    }
+    ) -> Result<Vec<PageKey>, StoreError>;
 
     /// A page with the present targets of its entries; `None` when it has been settled.
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;

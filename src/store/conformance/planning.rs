@@ -24,6 +24,14 @@ pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
     let expected = Plan { cursor: b"c1".to_vec(), first_page: 70, next_page: 70 };
     assert_eq!(open[0].plan, Some(expected));
     let heads = store.page_heads().await.unwrap();
+    let keys: Vec<_> =
+        heads.iter().map(|head| head.key).filter(|key| key.message == heads[0].key.message).collect();
+    let of_message = |from, limit| store.message_pages(keys[0].message, from, limit);
+    assert_eq!(of_message(0, 100).await.unwrap(), keys);
+    assert_eq!(
+        of_message(keys[0].number + 1, 1).await.unwrap(),
+        keys[1..].iter().take(1).copied().collect::<Vec<_>>()
+    );
     let numbers: Vec<_> = heads.iter().map(|head| head.key.number).collect();
     assert_eq!(numbers, (0..70).collect::<Vec<_>>());
     let head = heads[69];

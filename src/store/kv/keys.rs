@@ -308,6 +308,11 @@ pub(crate) fn heads() -> KeyRange {
     KeyRange::prefix(&[kind::HEAD])
 }
 
+/// The heads of one message.
+pub(crate) fn heads_of(message: MessageId) -> KeyRange {
+    KeyRange::prefix(&key(kind::HEAD, &[&message.0]))
+}
+
 pub(crate) fn page_of(key: &[u8]) -> Option<PageKey> {
     Some(PageKey { message: MessageId(part(key, 1)?), number: u32::from_be_bytes(part(key, 17)?) })
 }

@@ -27,6 +27,21 @@ pub(crate) fn heads(reader: &Reader) -> Result<Vec<PageHead>, StoreError> {
     Ok(heads)
 }
 
+/// See [`crate::store::Store::message_pages`].
+pub(crate) fn of_message(
+    reader: &Reader,
+    message: MessageId,
+    from: u32,
+    limit: usize,
+) -> Result<Vec<PageKey>, StoreError> {
+    let range = keys::heads_of(message).starting_at(&keys::head(PageKey { message, number: from }));
+    let mut pages = Vec::new();
+    for row in reader.scan(range, Order::Ascending).take(limit) {
+        pages.extend(keys::page_of(&row?.0));
+    }
+    Ok(pages)
+}
+
 /// See [`crate::store::Store::page`].
 pub(crate) fn read(
     reader: &Reader,

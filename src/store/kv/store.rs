@@ -234,6 +234,15 @@ impl Store for KvStore {
         self.read(pages::heads).await
     }
 
+    async fn message_pages(
+        &self,
+        message: MessageId,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<PageKey>, StoreError> {
+        self.read(move |reader| pages::of_message(reader, message, from, limit)).await
+    }
+
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError> {
         self.read(move |reader| pages::read(reader, application, key)).await
     }
