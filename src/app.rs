@@ -79,7 +79,7 @@ pub struct App {
     engine: Engine,
     store: Arc<dyn Store>,
     health: Health,
-    ready: watch::Sender<bool>,
+    ready: Arc<watch::Sender<bool>>,
     stop: CancellationToken,
     server: JoinHandle<Result<(), ServeError>>,
     stop_admin: CancellationToken,
@@ -154,7 +154,17 @@ impl App {
             async move { serve(listener.0, api, &health, settings, observer, stop).await }
         });
         health.serving().await;
+        let ready = Arc::new(ready);
         ready.send_replace(true);
+        tokio::spawn(stop.clone().run_until_cancelled_owned({
+            let (store, health, ready) = (Arc::clone(&store), health.clone(), Arc::clone(&ready));
+            async move {
+                store.failed().await;
+                tracing::error!("the store can write no more: not serving until a restart");
+                health.not_serving().await;
+                ready.send_replace(false);
+            }
+        }));
         Ok(Self {
             address: listener.1,
             admin_address: admin.1,

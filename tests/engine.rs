@@ -90,6 +90,7 @@ impl Server {
             locale: String::new(),
             time_zone: String::new(),
             replaces: None,
+            validate_only: false,
         };
         self.store.subscribe(subscribe).await.unwrap()
     }
@@ -354,6 +355,48 @@ async fn a_crash_loses_nothing_and_ends_nothing_twice() {
     assert!(kills > 0);
     assert_reconciles(&events, &summary);
     assert_eq!(summary.counts.accepted as usize, targets);
+}
+
+#[tokio::test]
+async fn a_crash_while_planning_plans_nobody_twice() {
+    let memory = Memory::new();
+    let transport = ScriptedTransport::always(201);
+    // Pages of a few, so that planning goes on for as long as sending does.
+    let small = || EngineSettings { max_unsettled: 32, plan_chunk: 7, ..settings() };
+    let mut server = Server::start(&memory, &transport, small()).await;
+    let targets = 700;
+    server.subscribe_many(targets, 3).await;
+    let message = server.broadcast(Audience::Topics(vec!["news".to_owned()]), MINUTE).await;
+    let mut memory = memory;
+    for posted in [1, 40, 120, 300] {
+        transport.wait_for_started(posted).await;
+        memory = memory.crash();
+        let next = Server::start(&memory, &transport, small()).await;
+        server.engine.shutdown().await;
+        server = next;
+    }
+    let (events, summary) = server.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.counts.accepted as usize, targets);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_on_which_nothing_happens_says_so_every_fifteen_seconds() {
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let watch = Watch {
+        application: server.application.id,
+        scope: Scope::All,
+        start: Start::Now,
+        level: ReportLevel::Terminal,
+    };
+    let mut stream = server.engine.watch(watch);
+    let began = tokio::time::Instant::now();
+    for beat in 0..4 {
+        let frame = stream.next().await.unwrap().unwrap();
+        assert_eq!(frame.kind, FrameKind::Progress(None));
+        assert_eq!(began.elapsed().as_secs(), 15 * beat);
+    }
 }
 
 #[tokio::test]

@@ -34,10 +34,13 @@ pub(super) async fn list_messages(
     let mut found = api.store.list_messages(application.id, &states, before, page_size + 1).await?;
     let more = found.len() > page_size;
     found.truncate(page_size);
-    let next_page_token = match found.last() {
+    let mut messages: Vec<_> = found.iter().map(|message| status(&application.name, message)).collect();
+    let fitting = lists::fitting(&messages);
+    let more = more || fitting < messages.len();
+    messages.truncate(fitting);
+    let next_page_token = match found.get(fitting.saturating_sub(1)) {
         Some(last) if more => api.tokens.page(application.id, List::Messages, &bound, &last.id.0),
         Some(_) | None => String::new(),
     };
-    let messages = found.iter().map(|message| status(&application.name, message)).collect();
     Ok(v1::ListMessagesResponse { messages, next_page_token })
 }

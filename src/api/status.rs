@@ -7,7 +7,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
 
-use crate::domain::limits::VIOLATIONS_LISTED_MAX;
+use crate::domain::limits::{self, VIOLATIONS_LISTED_MAX};
 use crate::domain::{MessageId, Violations};
 use crate::engine::SubmitError;
 use crate::engine::feed::FeedError;
@@ -255,6 +255,7 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Draining => Self::Draining,
+            SubmitError::TooManyMessages => Self::Overloaded,
             SubmitError::Store(error) => error.into(),
         }
     }
@@ -269,6 +270,7 @@ impl From<StoreError> for ApiError {
             }
             StoreError::RequestIdReused(message) => Self::RequestIdReused(message),
             StoreError::RevisionMismatch => Self::EtagMismatch,
+            StoreError::TooManyTopics => Self::too_many_topics(),
             StoreError::Corrupt(_) | StoreError::NotFound => Self::Internal(error.to_string()),
         }
     }
@@ -282,8 +284,17 @@ impl ApiError {
             StoreError::Unavailable(_)
             | StoreError::Corrupt(_)
             | StoreError::RequestIdReused(_)
+            | StoreError::TooManyTopics
             | StoreError::RevisionMismatch => error.into(),
         }
+    }
+
+    /// The topics that a subscription has and those to add are too many together.
+    pub(crate) fn too_many_topics() -> Self {
+        let mut violations = Violations::new();
+        let most = limits::TOPICS_MAX;
+        violations.add("add_topics", format!("a subscription must have at most {most} topics in all"));
+        Self::InvalidFields(violations)
     }
 
     /// A stream's error; `message` is the name of what it is about.

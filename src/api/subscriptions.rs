@@ -10,7 +10,7 @@ use super::validate::{self, lists, selector};
 use crate::domain::{Application, SubscriptionId};
 use crate::observe::SubscriptionChange;
 use crate::proto::v1;
-use crate::store::{ListFilter, Replaces, Selector, Subscribe};
+use crate::store::{ListFilter, Selector, Subscribe};
 
 pub(super) async fn subscribe(
     api: &Api,
@@ -42,56 +42,22 @@ pub(super) async fn subscribe(
     })
 }
 
-/// What Subscribe would answer, without a name and times where there are none yet. The store's rules for what stays and
-/// what is taken are told in [`crate::store::Store::subscribe`].
+/// What Subscribe would answer, without a name and times where there are none yet.
 async fn preview(
     api: &Api,
     application: &Application,
-    subscribe: Subscribe,
+    mut subscribe: Subscribe,
 ) -> Result<v1::SubscribeResponse, ApiError> {
-    let replaced = match &subscribe.replaces {
-        Some(Replaces::Id(id)) => Some(Selector::Id(*id)),
-        Some(Replaces::Endpoint(endpoint)) => Some(Selector::Endpoint(endpoint.clone())),
-        None => None,
-    };
-    let same = Selector::Endpoint(subscribe.endpoint.clone());
-    let mut existing = api.store.subscription(application.id, &same).await?;
-    if let (None, Some(replaced)) = (&existing, &replaced) {
-        existing = api.store.subscription(application.id, replaced).await?;
+    subscribe.validate_only = true;
+    let previewed = api.store.subscribe(subscribe).await?;
+    let mut shown = subscription(application, &previewed.subscription);
+    if previewed.created {
+        shown.name = String::new();
+        shown.create_time = None;
     }
-    let mut shown = existing.as_ref().map_or_else(
-        || v1::Subscription { application: application.name.clone(), ..v1::Subscription::default() },
-        |existing| subscription(application, existing),
-    );
-    if !subscribe.user_id.is_empty() && subscribe.user_id != shown.user_id {
-        let former = std::mem::take(&mut shown);
-        shown.name = former.name;
-        shown.application = former.application;
-        shown.create_time = former.create_time;
-        shown.user_id = subscribe.user_id;
-    }
-    if !subscribe.topics.is_empty() {
-        shown.topics = subscribe.topics;
-        shown.topics.sort_unstable();
-        shown.topics.dedup();
-    }
-    if !subscribe.labels.is_empty() {
-        shown.labels = subscribe.labels;
-    }
-    if !subscribe.locale.is_empty() {
-        shown.locale = subscribe.locale;
-    }
-    if !subscribe.time_zone.is_empty() {
-        shown.time_zone = subscribe.time_zone;
-    }
-    let stored_key = existing.as_ref().map(|existing| existing.target.vapid_key);
-    let key = subscribe.vapid_key.or(stored_key).unwrap_or(subscribe.current_vapid_key);
-    shown.application_server_key = super::convert::subscription::application_server_key(application, key);
-    shown.endpoint_origin = subscribe.endpoint.origin().to_string();
-    shown.expire_time = subscribe.expires.map(super::convert::time::timestamp);
-    shown.state = v1::SubscriptionState::Active.into();
+    shown.update_time = None;
     shown.etag = String::new();
-    Ok(v1::SubscribeResponse { subscription: Some(shown), created: existing.is_none() })
+    Ok(v1::SubscribeResponse { subscription: Some(shown), created: previewed.created })
 }
 
 pub(super) async fn unsubscribe(
@@ -167,11 +133,14 @@ pub(super) async fn list_subscriptions(
     let mut found = api.store.list_subscriptions(application.id, &filter, after, page_size + 1).await?;
     let more = found.len() > page_size;
     found.truncate(page_size);
-    let next_page_token = match found.last() {
+    let mut subscriptions: Vec<_> = found.iter().map(|found| subscription(&application, found)).collect();
+    let fitting = lists::fitting(&subscriptions);
+    let more = more || fitting < subscriptions.len();
+    subscriptions.truncate(fitting);
+    let next_page_token = match found.get(fitting.saturating_sub(1)) {
         Some(last) if more => api.tokens.page(application.id, List::Subscriptions, &bound, &last.target.id.0),
         Some(_) | None => String::new(),
     };
-    let subscriptions = found.iter().map(|found| subscription(&application, found)).collect();
     Ok(v1::ListSubscriptionsResponse { subscriptions, next_page_token })
 }
 

@@ -8,6 +8,9 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::follow::Opening;
 use super::send::show;
+use clap::ValueEnum as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::view::ReportLevelName;
 use crate::proto::v1::{ReportLevel, WatchDeliveriesRequest};
 
@@ -31,8 +34,14 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
     since: Option<SystemTime>,
     /// How much of the story to show
-    #[arg(long, default_value = "attempts")]
+    #[arg(long, default_value = "attempts", value_parser = watched_levels())]
     report_level: ReportLevelName,
+}
+
+/// All but `accepted`, which is for Send and Broadcast.
+fn watched_levels() -> impl TypedValueParser<Value = ReportLevelName> {
+    PossibleValuesParser::new(["progress", "failures", "terminal", "attempts"])
+        .try_map(|name| ReportLevelName::from_str(&name, false))
 }
 
 impl WatchArgs {

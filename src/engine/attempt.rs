@@ -272,10 +272,11 @@ fn encrypt_for(message: &ActiveMessage, target: &Target) -> Result<Encrypted, Un
     Ok(encrypt(&target.keys, target.encoding, &spec.payload.0, spec.padding, body_max, Ephemeral::fresh()?)?)
 }
 
-/// What is left of the ttl, in whole seconds: waiting and retrying here count.
+/// What is left of the ttl, in whole seconds: waiting and retrying here count. Never 0 for a message with a ttl, for
+/// which 0 would mean something else; the core starts nothing in the last second.
 fn remaining_ttl(message: &ActiveMessage, now: Timestamp) -> u32 {
     if message.spec.ttl.is_zero() {
         return 0;
     }
-    u32::try_from(message.expires.since(now).as_secs()).unwrap_or(u32::MAX)
+    u32::try_from(message.expires.since(now).as_secs()).unwrap_or(u32::MAX).max(1)
 }

@@ -54,7 +54,13 @@ impl Driver {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 _ = self.inputs.recv_many(&mut batch, BATCH) => {}
-                Some(page) = self.pages.recv() => batch.push(page),
+                Some(page) = self.pages.recv() => {
+                    // The message of a page was handed in before the page was planned: it must be taken in before it.
+                    while let Ok(input) = self.inputs.try_recv() {
+                        batch.push(input);
+                    }
+                    batch.push(page);
+                }
                 () = sleep_for(idle) => {}
             }
             let now = self.now();

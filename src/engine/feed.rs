@@ -175,11 +175,11 @@ impl Wake {
             biased;
             () = self.stop.cancelled() => return Err(FeedError::Draining),
             () = progress, if stale => Woken::ProgressDue,
+            () = heartbeat => Woken::HeartbeatDue,
             changed = self.synced.changed() => match changed {
                 Ok(()) => return Ok(Woken::Grown),
                 Err(_) => return Err(FeedError::Draining),
             },
-            () = heartbeat => Woken::HeartbeatDue,
         };
         self.last_progress = Instant::now();
         Ok(woken)

@@ -86,6 +86,7 @@ pub struct Engine {
     stop: CancellationToken,
     stop_streams: CancellationToken,
     shutdown_grace: Duration,
+    max_messages: usize,
 }
 
 /// A message to accept.
@@ -109,6 +110,9 @@ pub enum SubmitError {
     /// This server stops.
     #[error("this server is stopping")]
     Draining,
+    /// `engine.max_messages` have not ended.
+    #[error("too many messages have not ended")]
+    TooManyMessages,
     /// What the store says, [`StoreError::RequestIdReused`] among it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,6 +145,7 @@ impl Engine {
                 application: *application,
                 evidence: Arc::new(Notify::new()),
                 inputs: inputs.clone(),
+                changes: Arc::clone(&changes),
                 metrics: Arc::clone(&metrics),
                 stop: stop.clone(),
             })
@@ -198,29 +203,38 @@ impl Engine {
             stop,
             stop_streams: CancellationToken::new(),
             shutdown_grace: settings.shutdown_grace,
+            max_messages: settings.max_messages,
         };
         engine.recover(&applications).await?;
         Ok(engine)
     }
 
-    /// Takes up what an earlier run left: messages, then the heads of their pages. No page is read for it.
+    /// Takes up what an earlier run left: messages, then the heads of their pages, then what is still to be planned. In
+    /// this order: a page that is written while heads are read would be taken up twice, and one that settles before its
+    /// members are known would be planned again.
     async fn recover(
         &self,
         applications: &HashMap<ApplicationId, Arc<Application>>,
     ) -> Result<(), StoreError> {
-        for open in self.store.open_messages().await? {
+        let open = self.store.open_messages().await?;
+        let heads = self.store.page_heads().await?;
+        let mut jobs = Vec::new();
+        for open in open {
             let Some(application) = applications.get(&open.application) else {
-                tracing::error!(message = %open.status.id, "a message of an unknown application waits");
+                tracing::error!(message = %open.status.id, "a message waits whose application is not configured");
                 continue;
             };
             let message = active(application, &open);
-            self.input(Input::Message(Arc::clone(&message))).await;
             if let Some(plan) = open.plan {
-                let _ = self.plan_jobs.send(PlanJob { message, plan }).await;
+                jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan).await?);
             }
+            self.input(Input::Message(message)).await;
         }
-        for head in self.store.page_heads().await? {
+        for head in heads {
             self.input(Input::PageFound(head)).await;
+        }
+        for job in jobs {
+            let _ = self.plan_jobs.send(job).await;
         }
         Ok(())
     }
@@ -236,6 +250,9 @@ impl Engine {
     ) -> Result<Accepted, SubmitError> {
         if self.draining.is_cancelled() {
             return Err(SubmitError::Draining);
+        }
+        if self.load().messages >= self.max_messages {
+            return Err(SubmitError::TooManyMessages);
         }
         let (engine, application) = (self.clone(), Arc::clone(application));
         let submitted = self.tasks.spawn(async move { engine.accept(&application, submission).await });
@@ -287,7 +304,7 @@ impl Engine {
         }
         if !planned {
             // It fails only when the engine has stopped; then the next start plans it.
-            let _ = self.plan_jobs.send(PlanJob { message, plan: crate::store::Plan::default() }).await;
+            let _ = self.plan_jobs.send(PlanJob::new(message)).await;
         }
         Ok(accepted)
     }

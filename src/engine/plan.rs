@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
@@ -25,17 +26,40 @@ const STORE_RETRY: Duration = Duration::from_millis(500);
 /// A message to plan.
 #[derive(Debug)]
 pub(super) struct PlanJob {
-    pub(super) message: Arc<ActiveMessage>,
-    pub(super) plan: Plan,
+    message: Arc<ActiveMessage>,
+    plan: Plan,
+    /// Targets that are in pages already although they lie behind the cursor: a crash, or a failure, came between.
+    paged: HashSet<SubscriptionId>,
+    /// Not before: the store did not answer.
+    not_before: Option<Instant>,
 }
 
-/// A job under way.
-#[derive(Debug)]
-struct Planning {
-    job: PlanJob,
-    /// Targets that are in pages already although they lie behind the cursor: a crash came between.
-    paged: HashSet<SubscriptionId>,
-    prepared: bool,
+impl PlanJob {
+    /// A message of which nothing is planned.
+    pub(super) fn new(message: Arc<ActiveMessage>) -> Self {
+        Self { message, plan: Plan::default(), paged: HashSet::new(), not_before: None }
+    }
+
+    /// A message that an earlier run began to plan. To be called before any of its pages is attempted: what has settled is
+    /// not in its page any more.
+    pub(super) async fn resume(
+        store: &dyn Store,
+        message: Arc<ActiveMessage>,
+        plan: Plan,
+    ) -> Result<Self, StoreError> {
+        let mut job = Self { message, plan, paged: HashSet::new(), not_before: None };
+        job.read_pages(store).await?;
+        Ok(job)
+    }
+
+    /// Reads which targets behind the cursor are in pages.
+    async fn read_pages(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        for number in self.plan.first_page..self.plan.next_page {
+            let key = PageKey { message: self.message.id, number };
+            self.paged.extend(store.page_ids(key).await?);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -55,50 +79,48 @@ impl Planner {
     /// Plans until it is stopped; what is not done then, the next start goes on with.
     pub(super) async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut turns: VecDeque<Planning> = VecDeque::new();
+        let mut turns: VecDeque<PlanJob> = VecDeque::new();
         loop {
+            let now = Instant::now();
+            let ready = turns.iter().position(|job| job.not_before.is_none_or(|at| at <= now));
+            let next_try = turns.iter().filter_map(|job| job.not_before).min();
             let job = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 job = self.jobs.recv() => job,
-                () = std::future::ready(()), if !turns.is_empty() => None,
+                () = std::future::ready(()), if ready.is_some() => None,
+                () = sleep_until(next_try.unwrap_or(now)), if next_try.is_some() => continue,
             };
             if let Some(job) = job {
-                turns.push_back(Planning { job, paged: HashSet::new(), prepared: false });
+                turns.push_back(job);
                 continue;
             }
-            let Some(mut planning) = turns.pop_front() else { return };
-            match self.step(&mut planning).await {
+            let Some(mut job) = ready.and_then(|place| turns.remove(place)) else { return };
+            match self.step(&mut job).await {
                 Ok(true) => {}
-                Ok(false) => turns.push_back(planning),
+                Ok(false) => turns.push_back(job),
                 Err(error) => {
-                    tracing::error!(message = %planning.job.message.id, %error, "planning failed; trying again");
-                    turns.push_back(planning);
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(STORE_RETRY) => {}
-                    }
+                    tracing::error!(message = %job.message.id, %error, "planning failed; trying again");
+                    job.not_before = Some(Instant::now() + STORE_RETRY);
+                    turns.push_back(job);
                 }
             }
         }
     }
 
     /// Plans one chunk; `true` when it was the last.
-    async fn step(&self, planning: &mut Planning) -> Result<bool, StoreError> {
-        let message = Arc::clone(&planning.job.message);
-        if !planning.prepared {
-            for number in planning.job.plan.first_page..planning.job.plan.next_page {
-                let key = PageKey { message: message.id, number };
-                planning.paged.extend(self.store.page_ids(key).await?);
-            }
-            planning.prepared = true;
+    async fn step(&self, job: &mut PlanJob) -> Result<bool, StoreError> {
+        if job.not_before.is_some() {
+            // The step that failed may have written pages.
+            job.read_pages(&*self.store).await?;
+            job.not_before = None;
         }
+        let message = Arc::clone(&job.message);
         let as_of = self.changes.load(Ordering::SeqCst);
         let application = message.application.id;
-        let plan = &mut planning.job.plan;
-        let chunk = self.store.audience(application, message.id, &plan.cursor, self.chunk).await?;
-        let targets = chunk.targets.into_iter().filter(|target| !planning.paged.contains(&target.id));
-        let pages = self.page(&message, targets.collect(), &mut plan.next_page);
+        let chunk = self.store.audience(application, message.id, &job.plan.cursor, self.chunk).await?;
+        let targets = chunk.targets.into_iter().filter(|target| !job.paged.contains(&target.id)).collect();
+        let pages = self.page(&message, targets, &mut job.plan.next_page);
         let missing = chunk.missing.into_iter().map(|missing| self.not_found(&message, missing)).collect();
         let step = PlanStep {
             application,
@@ -110,9 +132,8 @@ impl Planner {
             done: chunk.done,
         };
         let ended = self.store.plan(step).await?;
-        plan.cursor = chunk.cursor;
-        plan.first_page = plan.next_page;
-        planning.paged.clear();
+        job.plan.cursor = chunk.cursor;
+        job.plan.first_page = job.plan.next_page;
         for (_, page) in pages {
             // It fails only when the engine has stopped.
             let _ = self.pages.send(Input::PageWritten { page, as_of }).await;

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -27,6 +28,8 @@ pub(super) struct Reaper {
     /// Rung when a commit with evidence was synced.
     pub(super) evidence: Arc<Notify>,
     pub(super) inputs: mpsc::Sender<Input>,
+    /// Counts changes of subscriptions; see [`Input::SubscriptionChanged`].
+    pub(super) changes: Arc<AtomicU64>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
 }
@@ -77,7 +80,8 @@ impl Reaper {
                 self.metrics.subscriptions_changed(change, 1);
             }
             // It fails only when the engine has stopped.
-            let _ = self.inputs.send(Input::Reaped(done)).await;
+            let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+            let _ = self.inputs.send(Input::Reaped { subscriptions: done, change }).await;
         }
         if position > start {
             self.store.reap(self.application, Vec::new(), position).await?;

@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub struct EngineSettings {
     /// Deliveries whose POST has begun and whose outcome is not yet synced: what a crash may repeat.
     pub max_unsettled: usize,
+    /// Messages that have not ended; more are refused.
+    pub max_messages: usize,
     /// Deliveries that wait in memory; all others wait in the store.
     pub max_targets_in_memory: usize,
     /// Pages of one group that are in memory at once.
@@ -41,6 +43,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             max_unsettled: 4_096,
+            max_messages: 100_000,
             max_targets_in_memory: 65_536,
             max_pages_per_group: 8,
             lane_concurrency: 128,

@@ -52,6 +52,9 @@ pub enum StoreError {
     /// The `request_id` was used for another request.
     #[error("the request_id was used for another request")]
     RequestIdReused(MessageId),
+    /// A subscription would have more than [`crate::domain::limits::TOPICS_MAX`] topics.
+    #[error("too many topics")]
+    TooManyTopics,
     /// The revision that the caller read is not the present one.
     #[error("it was changed in between")]
     RevisionMismatch,
@@ -103,6 +106,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// With `replaces`: the subscription named there gets the new endpoint and keys and keeps its name; if the new
     /// endpoint is stored already, that one stays, takes over what it lacks (user, topics, labels, locale, time zone), and
     /// the replaced one is removed. An unknown `replaces` is passed over.
+    ///
+    /// With `validate_only` nothing is stored: the answer is what would be, with an identifier of its own if it would be
+    /// new.
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError>;
 
     /// One subscription. `Selector::User` is answered with the first of the user's.
@@ -120,7 +126,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         selector: &Selector,
     ) -> Result<Vec<SubscriptionId>, StoreError>;
 
-    /// Changes fields of one subscription. Errors: [`StoreError::NotFound`], [`StoreError::RevisionMismatch`].
+    /// Changes fields of one subscription. Errors: [`StoreError::NotFound`],
+    /// [`StoreError::RevisionMismatch`], [`StoreError::TooManyTopics`].
     async fn update_subscription(
         &self,
         application: ApplicationId,
@@ -237,6 +244,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Records outcomes. All that concerns one page is in one transaction: its events, its new state, the counters, and
     /// the end of the message when that was its last delivery. Returns the messages that ended.
+    ///
+    /// A page whose outcomes do not fit its stored state, or whose record does not read, is reported and passed over: the
+    /// others of the commit are recorded. Outcomes for a page that has been settled are dropped.
     async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError>;
 
     /// The highest sequence number that may be read, and word of each rise.
@@ -266,6 +276,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         application: ApplicationId,
         time: crate::domain::Timestamp,
     ) -> Result<u64, StoreError>;
+
+    /// Returns when the store can write no more: its disk is full or failing, or a write was lost. It is to be opened
+    /// again.
+    async fn failed(&self);
 
     /// Finishes what was asked for, refuses what comes after, and closes the files.
     async fn close(&self);

@@ -127,6 +127,8 @@ pub struct Subscribe {
     pub time_zone: String,
     /// What it takes the place of.
     pub replaces: Option<Replaces>,
+    /// Only tells what would be stored.
+    pub validate_only: bool,
 }
 
 /// What [`super::Store::subscribe`] did.

@@ -94,9 +94,41 @@ async fn validate_only_answers_as_subscribe_would_and_stores_nothing() {
         (&answer["subscription"]["userId"], answer["subscription"].get("topics")),
         (&json!("bob"), None)
     );
+    // An anonymous one that gets its first user keeps what it has.
+    let anonymous = server.subscribe("c", "", &["news"]).await;
+    let named = json!({"pushSubscription": browser("c"), "userId": "cleo", "validateOnly": true});
+    let answer = server.one("Subscribe", named).await;
+    assert_eq!(answer["subscription"]["topics"], json!(["news"]));
+    server.one("Unsubscribe", json!({"name": anonymous})).await;
     let moved = json!({"pushSubscription": browser("b"), "replaces": name, "validateOnly": true});
     assert_eq!(server.one("Subscribe", moved).await["subscription"]["name"], json!(name));
     assert_eq!(server.one("GetSubscription", json!({"name": name})).await, before);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_of_big_entries_is_shorter_than_asked_and_the_list_is_whole() {
+    let server = Server::start().await;
+    let labels: serde_json::Map<_, _> =
+        (0..32).map(|n| (format!("{n:064}"), json!("x".repeat(256)))).collect();
+    for n in 0..300 {
+        let request =
+            json!({"pushSubscription": browser(&format!("b{n}")), "userId": "anna", "labels": labels});
+        server.one("Subscribe", request).await;
+    }
+    let (mut seen, mut pages, mut token) = (0, 0, json!(""));
+    loop {
+        let request = json!({"pageSize": 1_000, "pageToken": token});
+        let page = server.one("ListSubscriptions", request).await;
+        seen += page["subscriptions"].as_array().map_or(0, Vec::len);
+        pages += 1;
+        token = page["nextPageToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    assert!(pages > 1);
+    assert_eq!(seen, 300);
     server.stop().await;
 }
 

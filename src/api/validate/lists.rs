@@ -12,6 +12,19 @@ use crate::engine::feed::Scope;
 use crate::proto::v1;
 use crate::store::ListFilter;
 
+/// Octets of a list's entries in one answer: half of what gRPC clients take by default.
+const ENTRIES_OCTETS_MAX: usize = 2 * 1024 * 1024;
+
+/// How many of these entries fit into one answer: at least one, so that a list comes to its end.
+pub(crate) fn fitting<T: prost::Message>(entries: &[T]) -> usize {
+    let mut octets = 0;
+    let fits = |entry: &&T| {
+        octets += entry.encoded_len();
+        octets <= ENTRIES_OCTETS_MAX
+    };
+    entries.iter().take_while(fits).count().max(1)
+}
+
 /// 0 means the default, too many the most.
 fn page_size(violations: &mut Violations, size: i32) -> Option<usize> {
     match usize::try_from(size) {

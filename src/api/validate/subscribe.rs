@@ -45,5 +45,6 @@ pub(crate) fn subscribe(request: v1::SubscribeRequest, rules: Rules<'_>) -> Resu
         locale,
         time_zone,
         replaces,
+        validate_only: false,
     })
 }

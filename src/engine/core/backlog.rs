@@ -122,7 +122,7 @@ impl Backlog {
         let first = *group.ready.first_key_value()?.0;
         let after_last = group.last_served.filter(|last| last.0 == first.0).and_then(|last| {
             let behind = (std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded);
-            group.ready.range(behind).next().map(|(turn, _)| *turn)
+            group.ready.range(behind).next().map(|(turn, _)| *turn).filter(|turn| turn.0 == first.0)
         });
         let turn = after_last.unwrap_or(first);
         let numbers = group.ready.get_mut(&turn)?;

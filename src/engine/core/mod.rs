@@ -76,8 +76,8 @@ pub(crate) enum Input {
     MessageEnded(MessageId),
     /// A subscription was changed; the number counts such changes.
     SubscriptionChanged { subscription: SubscriptionId, change: u64 },
-    /// These are removed from the store.
-    Reaped(Vec<SubscriptionId>),
+    /// These were removed from the store, or disabled there.
+    Reaped { subscriptions: Vec<SubscriptionId>, change: u64 },
     /// Start nothing any more.
     Drain,
 }
@@ -188,9 +188,9 @@ impl Core {
                 self.messages.insert(message.id, message);
             }
             Input::PageWritten { page, as_of } => self.page_written(page, as_of),
-            Input::PageFound(head) => self.backlog.add(head),
+            Input::PageFound(head) => self.page_found(head),
             Input::PageLoaded { head, page, as_of } => self.page_loaded(&head, page, as_of),
-            Input::TargetFound { entry, target, as_of } => self.target_found(now, entry, target, as_of),
+            Input::TargetFound { entry, target, as_of } => self.target_found(entry, target, as_of),
             Input::AttemptEnded { entry, report } => self.attempt_ended(now, entry, report),
             Input::Committed { application, ended } => {
                 self.committed(now, application);
@@ -204,9 +204,10 @@ impl Core {
             Input::SubscriptionChanged { subscription, change } => {
                 self.subscription_changed(subscription, change);
             }
-            Input::Reaped(subscriptions) => {
+            Input::Reaped { subscriptions, change } => {
                 for subscription in subscriptions {
                     self.gone.remove(&subscription);
+                    self.subscription_changed(subscription, change);
                 }
             }
             Input::Drain => self.draining = true,
@@ -253,13 +254,38 @@ impl Core {
 
     // ------------------------------------------------------------ pages in and out of memory
 
-    fn has_room_for(&self, targets: usize) -> bool {
+    /// A sixteenth is kept for Sends.
+    fn has_room_for(&self, kind: MessageKind, targets: usize) -> bool {
         let reserved = self.loading.len() * PAGE_DELIVERIES_MAX;
-        self.targets_in_memory + reserved + targets <= self.settings.max_targets_in_memory
+        let max = self.settings.max_targets_in_memory;
+        let max = match kind {
+            MessageKind::Send => max,
+            MessageKind::Broadcast => max - max / 16,
+        };
+        self.targets_in_memory + reserved + targets <= max
+    }
+
+    /// A page whose message is not known cannot be attempted: it would take its group's room for nothing.
+    fn is_known(&self, head: &PageHead) -> bool {
+        let known = self.messages.contains_key(&head.key.message);
+        if !known {
+            tracing::error!(message = %head.key.message, page = head.key.number, "a page waits whose message is not known");
+        }
+        known
+    }
+
+    fn page_found(&mut self, head: PageHead) {
+        let taken_up = self.pages.contains_key(&head.key) || self.loading.contains(&head.key);
+        if !taken_up && self.is_known(&head) {
+            self.backlog.add(head);
+        }
     }
 
     fn page_written(&mut self, page: StoredPage, as_of: u64) {
-        let fits = self.has_room_for(page.entries.len());
+        if !self.is_known(&page.head) {
+            return;
+        }
+        let fits = self.has_room_for(page.head.kind, page.entries.len());
         if fits && self.backlog.has_room(&page.head, self.settings.max_pages_per_group) {
             self.backlog.enter(&page.head);
             self.admit(page, as_of);
@@ -269,8 +295,10 @@ impl Core {
     }
 
     fn load_pages(&mut self) {
-        while self.has_room_for(PAGE_DELIVERIES_MAX) {
-            let Some(head) = self.backlog.take(self.settings.max_pages_per_group) else { break };
+        while self.has_room_for(MessageKind::Send, PAGE_DELIVERIES_MAX) {
+            let broadcasts = self.has_room_for(MessageKind::Broadcast, PAGE_DELIVERIES_MAX);
+            let pages_max = if broadcasts { self.settings.max_pages_per_group } else { 0 };
+            let Some(head) = self.backlog.take(pages_max) else { break };
             self.loading.insert(head.key);
             self.effects.push(Effect::Load(head));
         }
@@ -356,14 +384,19 @@ impl Core {
 
     fn subscription_changed(&mut self, subscription: SubscriptionId, change: u64) {
         if self.pages.is_empty() && self.loading.is_empty() {
-            // Whatever is read from here on is newer.
-            self.changed.clear();
+            self.forget_changes(change);
         }
         if self.changed.len() >= CHANGED_MAX {
-            self.changed.clear();
-            self.all_changed_at = change;
+            self.forget_changes(change);
         }
-        self.changed.insert(subscription, change);
+        let latest = self.changed.entry(subscription).or_default();
+        *latest = change.max(*latest);
+    }
+
+    /// From here on all targets that were read before `change` count as changed: some are on their way here.
+    fn forget_changes(&mut self, change: u64) {
+        self.changed.clear();
+        self.all_changed_at = self.all_changed_at.max(change);
     }
 
     fn is_stale(&self, subscription: SubscriptionId, as_of: u64) -> bool {

@@ -43,6 +43,8 @@ pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) attempts: u32,
     pub(super) past: Vec<PastAttempt>,
+    /// How often in a row the peer refused its stream.
+    pub(super) refusals: u32,
     /// Which change of subscriptions its target is as new as.
     pub(super) as_of: u64,
 }
@@ -54,7 +56,7 @@ impl Entry {
             EntryState::Retrying(retry) => (Phase::BackingOff(retry.due), retry.attempts, retry.past),
             EntryState::Settled => (Phase::Settled, 0, Vec::new()),
         };
-        Self { id: stored.id, target: stored.target.map(Arc::new), phase, attempts, past, as_of }
+        Self { id: stored.id, target: stored.target.map(Arc::new), phase, attempts, past, refusals: 0, as_of }
     }
 
     /// Takes note of an attempt that did not end the delivery.

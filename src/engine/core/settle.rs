@@ -12,8 +12,11 @@ use crate::engine::retry::Failure;
 use super::page::{EntryRef, Phase};
 use super::{Core, GONE_MAX, Now};
 
-/// How long a delivery waits whose stream the peer refused.
+/// How long a delivery waits whose stream the peer refused; twice as long each time.
 const REFUSED_STREAM_WAIT: Duration = Duration::from_millis(50);
+
+/// Refusals of streams in a row that do not count as an attempt; who refuses more cannot be reached.
+const REFUSALS_MAX: u32 = 4;
 
 /// How a delivery ends, or goes on.
 #[derive(Debug)]
@@ -36,14 +39,16 @@ impl Core {
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        if report.refused_stream {
+        if report.refused_stream && entry.refusals < REFUSALS_MAX {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
-            let due = now.wall.plus(REFUSED_STREAM_WAIT);
+            let due = now.wall.plus(REFUSED_STREAM_WAIT * (1 << entry.refusals));
+            entry.refusals += 1;
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
             return;
         }
+        entry.refusals = 0;
         entry.attempts += 1;
         let attempts = entry.attempts;
         let outcome = report.outcome;
@@ -80,9 +85,7 @@ impl Core {
             self.pause(origin, now.wall.plus(wait.min(self.settings.retry_max)));
         }
         self.offer_turn(origin);
-        if self.lanes.get(&origin).is_some_and(|lane| lane.is_idle(now.wall)) {
-            self.lanes.remove(&origin);
-        }
+        self.forget_if_idle(now, origin);
     }
 
     fn pause(&mut self, origin: OriginId, until: Timestamp) {

@@ -28,7 +28,13 @@ impl Core {
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             lane.take_turn(kind);
             // A lane that is full or paused has its next turn when that ends.
-            let full = lane.in_flight >= self.settings.lane_concurrency;
+            let concurrency = self.settings.lane_concurrency;
+            let full = lane.in_flight
+                >= match kind {
+                    MessageKind::Send => concurrency,
+                    // Room for a Send.
+                    MessageKind::Broadcast => concurrency - concurrency / 16,
+                };
             if full || lane.paused_until.is_some_and(|until| until > now.wall) {
                 continue;
             }
@@ -37,6 +43,7 @@ impl Core {
             if let Some(entry) = entry {
                 self.start(now, origin, entry);
             }
+            self.forget_if_idle(now, origin);
         }
     }
 
@@ -83,7 +90,7 @@ impl Core {
         }
     }
 
-    pub(super) fn target_found(&mut self, now: Now, at: EntryRef, target: Option<Target>, as_of: u64) {
+    pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let kind = page.head.kind;
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
@@ -94,7 +101,6 @@ impl Core {
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
         self.set_phase(at, Phase::Queued);
         self.enqueue(origin, kind, at);
-        self.start_attempts(now);
     }
 
     /// Retries and pauses whose time has come.
@@ -117,10 +123,18 @@ impl Core {
             }
             self.pauses.remove(&(until, origin));
             self.offer_turn(origin);
+            self.forget_if_idle(now, origin);
         }
     }
 
-    /// A lane may have become able to start something; one with nothing to do is forgotten.
+    /// Forgets a lane with nothing to do.
+    pub(super) fn forget_if_idle(&mut self, now: Now, origin: OriginId) {
+        if self.lanes.get(&origin).is_some_and(|lane| lane.is_idle(now.wall)) {
+            self.lanes.remove(&origin);
+        }
+    }
+
+    /// A lane may have become able to start something.
     pub(super) fn offer_turn(&mut self, origin: OriginId) {
         if let Some(lane) = self.lanes.get_mut(&origin) {
             lane.offer(MessageKind::Send, origin, &mut self.send_turns);

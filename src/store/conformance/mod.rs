@@ -100,6 +100,7 @@ pub(crate) fn browser(application: ApplicationId, number: u32) -> Subscribe {
         locale: String::new(),
         time_zone: String::new(),
         replaces: None,
+        validate_only: false,
     }
 }
 

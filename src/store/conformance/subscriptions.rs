@@ -84,8 +84,13 @@ pub(crate) async fn are_patched(harness: &dyn Harness) {
     let changed = store.update_subscription(app, &one, all).await.unwrap();
     let topics: Vec<_> = changed.topics.keys().map(String::as_str).collect();
     assert_eq!((changed.revision, topics), (2, vec!["b", "d", "e"]));
-    assert_eq!(changed.target.generation, 1);
+    assert_eq!(changed.target.generation, 2, "for its expiry");
     assert_eq!(changed.target.expires, Some(START));
+    let hundred = (0..100).map(|number| number.to_string()).collect();
+    let too_many = SubscriptionPatch { add_topics: hundred, ..SubscriptionPatch::default() };
+    let refused = store.update_subscription(app, &one, too_many).await;
+    assert!(matches!(refused, Err(StoreError::TooManyTopics)), "{refused:?}");
+    assert_eq!(store.subscription(app, &one).await.unwrap().unwrap(), changed);
     let emptied = SubscriptionPatch {
         user_id: Some(String::new()),
         locale: Some(String::new()),

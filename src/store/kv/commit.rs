@@ -15,7 +15,13 @@ impl Writer {
         let mut recording = Recording::new(self.begin(), commit.application);
         for message in &commit.messages {
             for page in &message.pages {
-                record(&mut recording, message.message, page)?;
+                match record(&mut recording, message.message, page) {
+                    // One page that does not read must not take everybody's outcomes with it.
+                    Err(error @ (StoreError::Corrupt(_) | StoreError::NotFound)) => {
+                        tracing::error!(message = %message.message, %error, "the outcomes of a page are not recorded");
+                    }
+                    recorded => recorded?,
+                }
                 if recording.rows() >= TRANSACTION_ROWS {
                     ended.extend(recording.finish(self)?);
                     recording = Recording::new(self.begin(), commit.application);
@@ -51,13 +57,19 @@ fn record(recording: &mut Recording, message: MessageId, page: &PageCommit) -> R
         );
         return Err(StoreError::Corrupt("page commit"));
     }
+    let changes_message = !page.events.is_empty() || page.retrying_change != 0;
+    if changes_message {
+        // Before anything is written: a message that is not there fails the page as a whole.
+        recording.message(message)?;
+    }
+    let transaction = &mut recording.transaction;
     if new.settled() as usize == new.entries() {
         transaction.remove(keys::head(key));
         transaction.remove(keys::page(key));
     } else {
         transaction.put(keys::head(key), &new);
     }
-    if page.events.is_empty() && page.retrying_change == 0 {
+    if !changes_message {
         return Ok(());
     }
     let recorded = recording.message(message)?;

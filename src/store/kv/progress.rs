@@ -57,6 +57,12 @@ impl Progress {
         self.synced.borrow().failed
     }
 
+    /// Waits for [`Progress::fail`].
+    pub(crate) async fn failed(&self) {
+        // The sender lives as long as this.
+        let _ = self.synced.subscribe().wait_for(|synced| synced.failed).await;
+    }
+
     /// What a read that ends now may have seen.
     pub(crate) fn seen(&self) -> u64 {
         self.applied.load(Ordering::SeqCst)

@@ -285,6 +285,10 @@ impl Store for KvStore {
         self.read(move |reader| feed::seq_at(reader, application, time)).await
     }
 
+    async fn failed(&self) {
+        self.shared.progress.failed().await;
+    }
+
     async fn close(&self) {
         self.shut().await;
     }

@@ -9,6 +9,7 @@ use super::records::Record;
 use super::records::subscription::SubscriptionValue;
 use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer};
+use crate::domain::limits::TOPICS_MAX;
 use crate::domain::{
     ApplicationId, Origin, OriginId, Subscription, SubscriptionId, SubscriptionState, Target, Timestamp,
 };
@@ -125,7 +126,11 @@ impl Writer {
         let now = self.clock.now();
         let application = subscribe.application;
         let mut transaction = self.begin();
-        let origin = self.origins.intern(&mut transaction, subscribe.endpoint.origin())?.id;
+        let origin = if subscribe.validate_only {
+            self.origins.by_text(subscribe.endpoint.origin()).map_or(OriginId(u32::MAX), |origin| origin.id)
+        } else {
+            self.origins.intern(&mut transaction, subscribe.endpoint.origin())?.id
+        };
         let existing = index::find_by_endpoint(&transaction, application, &subscribe.endpoint)?;
         let replaced = match &subscribe.replaces {
             None => None,
@@ -154,7 +159,9 @@ impl Writer {
             new.updated = now;
             index::store(&mut transaction, application, old.as_ref(), &new)?;
         }
-        self.apply(transaction)?;
+        if !subscribe.validate_only {
+            self.apply(transaction)?;
+        }
         let removed = removed.map(|removed| removed.target.id);
         Ok(Subscribed { subscription: new, created: old.is_none(), removed })
     }
@@ -201,7 +208,7 @@ impl Writer {
             return Err(StoreError::RevisionMismatch);
         }
         let now = self.clock.now();
-        let mut new = patched(&old, patch, now);
+        let mut new = patched(&old, patch, now)?;
         if new != old {
             new.revision += 1;
             new.updated = now;
@@ -248,15 +255,16 @@ fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Tim
     target.keys = subscribe.keys.clone();
     target.encoding = subscribe.encoding;
     target.vapid_key = subscribe.vapid_key.unwrap_or(target.vapid_key);
-    if *target != old.target {
-        target.generation += 1;
+    let renewed = *target != old.target;
+    set_expiry(target, subscribe.expires);
+    if renewed {
+        target.generation = old.target.generation + 1;
         target.subscribed = now;
         target.state = SubscriptionState::Active;
         if target.endpoint != old.target.endpoint {
             target.body_octets_max = 0;
         }
     }
-    target.expires = subscribe.expires;
     if !subscribe.user_id.is_empty() {
         if !target.user_id.is_empty() && target.user_id != subscribe.user_id {
             new.topics.clear();
@@ -279,6 +287,14 @@ fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Tim
         new.time_zone.clone_from(&subscribe.time_zone);
     }
     new
+}
+
+/// Another expiry is another generation: that the earlier one passed proves nothing any more.
+fn set_expiry(target: &mut Target, expires: Option<Timestamp>) {
+    if target.expires != expires {
+        target.expires = expires;
+        target.generation += 1;
+    }
 }
 
 /// Gives a subscription what it lacks and the one that it replaces has; nothing of another user.
@@ -313,7 +329,7 @@ fn set_topics(subscription: &mut Subscription, topics: &[String], now: Timestamp
     subscription.topics = topics;
 }
 
-fn patched(old: &Subscription, patch: SubscriptionPatch, now: Timestamp) -> Subscription {
+fn patched(old: &Subscription, patch: SubscriptionPatch, now: Timestamp) -> Result<Subscription, StoreError> {
     let mut new = old.clone();
     if let Some(user_id) = patch.user_id {
         new.target.user_id = user_id;
@@ -337,7 +353,10 @@ fn patched(old: &Subscription, patch: SubscriptionPatch, now: Timestamp) -> Subs
         new.time_zone = time_zone;
     }
     if let Some(expires) = patch.expires {
-        new.target.expires = expires;
+        set_expiry(&mut new.target, expires);
     }
-    new
+    if new.topics.len() > TOPICS_MAX && new.topics.len() > old.topics.len() {
+        return Err(StoreError::TooManyTopics);
+    }
+    Ok(new)
 }

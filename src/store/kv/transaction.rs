@@ -82,6 +82,7 @@ impl Reader {
                 error @ (StoreError::Unavailable(_)
                 | StoreError::NotFound
                 | StoreError::RequestIdReused(_)
+                | StoreError::TooManyTopics
                 | StoreError::RevisionMismatch),
             ) => Err(error),
         }
