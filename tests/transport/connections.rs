@@ -63,11 +63,14 @@ async fn speaks_http2_and_sends_what_it_is_given() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_burst_to_a_new_origin_opens_one_connection() {
+async fn a_burst_to_a_new_origin_goes_over_one_connection() {
     let server = Server::answering(201).await;
     let transport = transport(settings(), &server.exception());
     assert_eq!(statuses(spawn(&transport, &server.endpoint(), 90)).await, [201; 90]);
-    assert_eq!(server.connections(), 1);
+    server.wait_for(|seen| seen.requests == 90).await;
+    assert_eq!(server.seen.borrow().carrying, 1);
+    // Between the end of the first dial and its connection being shared, hyper's pool may begin another, which it gives up.
+    assert!(server.connections() <= 2, "{} connections", server.connections());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

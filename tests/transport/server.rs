@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -25,6 +26,8 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Seen {
     /// TCP connections.
     pub(crate) connections: usize,
+    /// HTTP/2 connections that carried a request.
+    pub(crate) carrying: usize,
     /// Requests.
     pub(crate) requests: usize,
 }
@@ -67,6 +70,8 @@ impl Server {
         F: Future<Output = ()> + Send + 'static,
     {
         let requests = watch::Sender::<usize>::default();
+        let carrying = Arc::new(AtomicUsize::new(0));
+        let carried = Arc::clone(&carrying);
         let handle: Arc<dyn Fn(Exchange) -> Task + Send + Sync> = {
             let requests = requests.clone();
             Arc::new(move |exchange| {
@@ -75,11 +80,13 @@ impl Server {
             })
         };
         let server = Self::start(&["h2"], move |stream, acceptor| {
-            let handle = Arc::clone(&handle);
+            let (handle, carrying) = (Arc::clone(&handle), Arc::clone(&carrying));
             async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+                let mut first = true;
                 while let Some(Ok((request, respond))) = connection.accept().await {
+                    carrying.fetch_add(usize::from(std::mem::take(&mut first)), Ordering::SeqCst);
                     tokio::spawn(handle(Exchange { request, respond }));
                 }
             }
@@ -91,7 +98,8 @@ impl Server {
             let _requests = requests;
             while counted.changed().await.is_ok() {
                 let requests = *counted.borrow_and_update();
-                seen.send_modify(|seen| seen.requests = requests);
+                let carrying = carried.load(Ordering::SeqCst);
+                seen.send_modify(|seen| (seen.requests, seen.carrying) = (requests, carrying));
             }
         });
         server
