@@ -64,7 +64,8 @@ pub struct Target {
     pub id: SubscriptionId,
     /// True for one given inline: its events name no subscription.
     pub inline: bool,
-    /// Rises whenever endpoint, keys, VAPID key or expiry change; evidence against another generation is void.
+    /// Rises whenever endpoint, keys, content encoding, VAPID key or expiry change; evidence against another generation
+    /// is void.
     pub generation: u32,
     /// Where to.
     pub endpoint: Endpoint,

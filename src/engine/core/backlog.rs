@@ -1,4 +1,4 @@
-//! Pages that wait in the store: which of them may be loaded next. Of each it holds a few dozen octets.
+//! Pages that wait in the store: which of them may be loaded next. Of each it holds the head, no delivery.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
