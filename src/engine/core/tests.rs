@@ -49,6 +49,7 @@ fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
         urgency: Urgency::Normal,
         topic_header: None,
         padding: Padding::None,
+        max_per_second: None,
         labels: BTreeMap::new(),
         note: String::new(),
     };
