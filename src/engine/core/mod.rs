@@ -16,7 +16,7 @@ mod start;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, SubscriptionId, Target,
+    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Stop, SubscriptionId, Target,
     Timestamp,
 };
 use crate::observe::EngineLoad;
@@ -53,6 +53,8 @@ pub(crate) struct ActiveMessage {
     pub(crate) kind: MessageKind,
     pub(crate) spec: Arc<MessageSpec>,
     pub(crate) expires: Timestamp,
+    /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
+    pub(crate) stop: OnceLock<Stop>,
 }
 
 /// What the engine is told.
@@ -60,6 +62,8 @@ pub(crate) struct ActiveMessage {
 pub(crate) enum Input {
     /// A message was accepted, or found by recovery.
     Message(Arc<ActiveMessage>),
+    /// A message was stopped, which is durable.
+    MessageStopped { message: MessageId, reason: Stop },
     /// A page was written, with the targets that were read at `as_of` (see [`Input::SubscriptionChanged`]).
     PageWritten { page: StoredPage, as_of: u64 },
     /// A page was found by recovery.
@@ -186,6 +190,11 @@ impl Core {
         match input {
             Input::Message(message) => {
                 self.messages.insert(message.id, message);
+            }
+            Input::MessageStopped { message, reason } => {
+                if let Some(message) = self.messages.get(&message) {
+                    let _ = message.stop.set(reason);
+                }
             }
             Input::PageWritten { page, as_of } => self.page_written(page, as_of),
             Input::PageFound(head) => self.page_found(head),

@@ -59,6 +59,7 @@ fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
         kind,
         spec: Arc::new(spec),
         expires: START.plus(ttl),
+        stop: OnceLock::new(),
     })
 }
 
