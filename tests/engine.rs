@@ -129,7 +129,15 @@ impl Server {
             note: String::new(),
         };
         let request_id = request_id.to_owned();
-        let submission = Submission { kind, spec, recipients, request_id, request_hash: [0; 32] };
+        let submission = Submission {
+            kind,
+            spec,
+            recipients,
+            request_id,
+            request_hash: [0; 32],
+            start: None,
+            collapse: None,
+        };
         self.engine.submit(&self.application, submission).await.unwrap().record.status
     }
 
