@@ -9,6 +9,7 @@
 mod backlog;
 mod gate;
 mod lane;
+mod pacing;
 mod page;
 mod pending;
 mod record;
@@ -16,8 +17,9 @@ mod settle;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,9 +43,11 @@ use super::settings::EngineSettings;
 use backlog::Backlog;
 use gate::Gates;
 use lane::Lane;
+use pacing::Pacing;
 pub(crate) use page::EntryRef;
 use page::{Page, Phase};
 use pending::Pending;
+use turns::Turns;
 
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
 const CHANGED_MAX: usize = 65_536;
@@ -142,9 +146,12 @@ pub(crate) struct Core {
     targets_in_memory: usize,
     lanes: HashMap<OriginId, Lane>,
     gates: Gates,
-    /// Lanes with something to start, in turn, by class.
-    send_turns: VecDeque<OriginId>,
-    broadcast_turns: VecDeque<OriginId>,
+    /// Lanes with something to start.
+    turns: Turns,
+    /// Messages with a rate of their own.
+    pacing: Pacing,
+    /// Lanes that hold an application back until its commit is synced.
+    held: BTreeMap<ApplicationId, Vec<OriginId>>,
     /// Ends of pauses of lanes.
     pauses: BTreeSet<(Timestamp, OriginId)>,
     /// Retries of entries in memory.
@@ -183,8 +190,9 @@ impl Core {
             targets_in_memory: 0,
             lanes: HashMap::new(),
             gates: Gates::default(),
-            send_turns: VecDeque::new(),
-            broadcast_turns: VecDeque::new(),
+            turns: Turns::default(),
+            pacing: Pacing::default(),
+            held: BTreeMap::new(),
             pauses: BTreeSet::new(),
             timers: BTreeSet::new(),
             unsettled: 0,
@@ -201,6 +209,9 @@ impl Core {
     pub(crate) fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Message(message) => {
+                if let Some(per_second) = message.spec.max_per_second {
+                    self.pacing.add(message.id, per_second, now.monotonic);
+                }
                 self.messages.insert(message.id, message);
             }
             Input::MessageStopped { message, reason } => {
@@ -216,12 +227,10 @@ impl Core {
             Input::Committed { application, ended } => {
                 self.committed(now, application);
                 for message in ended {
-                    self.messages.remove(&message);
+                    self.forget_message(message);
                 }
             }
-            Input::MessageEnded(message) => {
-                self.messages.remove(&message);
-            }
+            Input::MessageEnded(message) => self.forget_message(message),
             Input::SubscriptionChanged { subscription, change } => {
                 self.subscription_changed(subscription, change);
             }
@@ -271,6 +280,7 @@ impl Core {
     pub(crate) fn advance(&mut self, now: Now) -> Vec<Effect> {
         self.fire_timers(now);
         if !self.draining {
+            self.fire_pacing(now);
             self.backlog.wake(now.wall);
             self.load_pages();
             self.start_attempts(now);
@@ -287,8 +297,10 @@ impl Core {
             self.backlog.next_due(),
         ];
         let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
-        let commit = self.next_commit_at().map(|at| at.saturating_duration_since(now.monotonic));
-        wall.map(|due| due.since(now.wall)).into_iter().chain(commit).min()
+        let pacing = self.pacing.next_due().filter(|_| !self.draining);
+        let monotonic = self.next_commit_at().into_iter().chain(pacing);
+        let monotonic = monotonic.map(|at| at.saturating_duration_since(now.monotonic));
+        wall.map(|due| due.since(now.wall)).into_iter().chain(monotonic).min()
     }
 
     /// Nothing is under way and nothing waits to be recorded.
@@ -367,7 +379,7 @@ impl Core {
 
     /// Takes a page into memory: each delivery that is not settled goes to its lane or to its timer.
     fn admit(&mut self, stored: StoredPage, as_of: u64) {
-        let (key, kind) = (stored.head.key, stored.head.kind);
+        let PageHead { application, key, kind, .. } = stored.head;
         let page = Page::load(stored, as_of);
         self.targets_in_memory += page.targets();
         for (index, entry) in (0..).zip(&page.entries) {
@@ -379,14 +391,7 @@ impl Core {
                 }
                 Phase::Queued => {
                     let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
-                    enqueue(
-                        &mut self.lanes,
-                        &mut self.send_turns,
-                        &mut self.broadcast_turns,
-                        origin,
-                        kind,
-                        at,
-                    );
+                    enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);
                 }
             }
         }
@@ -463,16 +468,13 @@ const NOWHERE: OriginId = OriginId(u32::MAX);
 /// Puts a delivery into its lane, and the lane among those with something to start.
 fn enqueue(
     lanes: &mut HashMap<OriginId, Lane>,
-    send_turns: &mut VecDeque<OriginId>,
-    broadcast_turns: &mut VecDeque<OriginId>,
+    turns: &mut Turns,
     origin: OriginId,
     kind: MessageKind,
+    application: ApplicationId,
     entry: EntryRef,
 ) {
     let lane = lanes.entry(origin).or_default();
-    lane.push(kind, entry);
-    match kind {
-        MessageKind::Send => lane.offer(kind, origin, send_turns),
-        MessageKind::Broadcast => lane.offer(kind, origin, broadcast_turns),
-    }
+    lane.push(kind, application, entry);
+    lane.offer_for(kind, application, origin, turns);
 }

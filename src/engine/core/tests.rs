@@ -16,7 +16,7 @@ use crate::engine::health::OriginState;
 use crate::store::types::EntryState;
 use crate::store::{GroupId, StoredEntry};
 
-const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(super) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn settings() -> EngineSettings {
     EngineSettings {
@@ -29,7 +29,7 @@ fn settings() -> EngineSettings {
     }
 }
 
-fn application() -> Arc<Application> {
+pub(super) fn application() -> Arc<Application> {
     let defaults =
         MessageDefaults { ttl: Duration::from_secs(60), urgency: Urgency::Normal, padding: Padding::None };
     Arc::new(Application {
@@ -43,7 +43,7 @@ fn application() -> Arc<Application> {
     })
 }
 
-fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
+pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
     let spec = MessageSpec {
         payload: crate::domain::Payload::default(),
         ttl,
@@ -65,7 +65,7 @@ fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
     })
 }
 
-fn target(number: u32, origin: u32) -> Target {
+pub(super) fn target(number: u32, origin: u32) -> Target {
     let mut id = [0; 16];
     id[12..].copy_from_slice(&number.to_be_bytes());
     Target {
