@@ -11,6 +11,7 @@ mod attempt;
 mod core;
 mod driver;
 pub mod feed;
+mod health;
 mod plan;
 mod reap;
 mod retry;
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +40,7 @@ use attempt::Attempter;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{FrameStream, Watch};
+pub use health::{OriginHealth, OriginState, StoppedApplication};
 use plan::{PlanJob, Planner};
 use reap::Reaper;
 pub use settings::EngineSettings;
@@ -370,6 +372,22 @@ impl Engine {
             let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
             self.input(Input::SubscriptionChanged { subscription, change }).await;
         }
+    }
+
+    /// The health of every origin that something waits for or went to lately, the busiest first. Empty once the engine
+    /// has stopped.
+    pub async fn origins(&self) -> Vec<OriginHealth> {
+        let (answer, answered) = oneshot::channel();
+        self.input(Input::Health(answer)).await;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Lets an application's deliveries go to an origin (`scheme://host[:port]`) again that refused its credentials.
+    /// Answers whether they were stopped.
+    pub async fn resume_origin(&self, application: ApplicationId, origin: &str) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.input(Input::ResumeOrigin { application, origin: origin.to_owned(), answer }).await;
+        answered.await.unwrap_or_default()
     }
 
     /// How full it is.
