@@ -74,6 +74,19 @@ impl Lane {
         }
     }
 
+    /// Takes out all that waits of a message.
+    pub(super) fn forget(&mut self, kind: MessageKind, message: MessageId) {
+        match kind {
+            MessageKind::Send => self.sends.retain(|entry| entry.page.message != message),
+            MessageKind::Broadcast => {
+                if self.broadcasts.front().is_some_and(|(of, _)| *of == message) {
+                    self.run = 0;
+                }
+                self.broadcasts.retain(|(of, _)| *of != message);
+            }
+        }
+    }
+
     /// Nothing waits: it may be forgotten.
     pub(super) fn is_empty(&self) -> bool {
         self.sends.is_empty() && self.broadcasts.is_empty()

@@ -11,6 +11,9 @@ use crate::store::{Commit, MessageCommit, PageKey, PageUpdate};
 
 use super::{Core, Effect, Now};
 
+/// Outcomes of one application that wait for a commit or are in one; beyond it nothing ends without an attempt.
+const OUTCOMES_MAX: usize = 8_192;
+
 #[derive(Debug, Default)]
 struct PagePending {
     events: Vec<DeliveryEvent>,
@@ -63,6 +66,14 @@ impl Pending {
 }
 
 impl Core {
+    /// How many deliveries of an application may end without an attempt before its next commit is synced.
+    pub(super) fn room_for_endings(&self, application: ApplicationId) -> usize {
+        let of = self.pending.get(&application);
+        let under_way = of.and_then(|of| of.under_way.as_ref());
+        let under_way: usize = under_way.map_or(0, |of| of.pages.iter().map(|(_, events)| events).sum());
+        OUTCOMES_MAX.saturating_sub(of.map_or(0, |of| of.outcomes) + under_way)
+    }
+
     pub(super) fn next_commit_at(&self) -> Option<Instant> {
         self.pending.values().filter_map(|pending| pending.due(&self.settings)).min()
     }

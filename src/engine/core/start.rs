@@ -55,6 +55,10 @@ impl Core {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let application = page.head.application;
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
+        if entry.phase != Phase::Queued {
+            // It was ended while it stood in its lane.
+            return;
+        }
         let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
         let target = entry.target.clone();
         let inline = target.as_ref().is_some_and(|target| target.inline);
@@ -100,7 +104,9 @@ impl Core {
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
         self.set_phase(at, Phase::Queued);
-        self.enqueue(origin, kind, at);
+        if !self.endings.page_comes(at.page) {
+            self.enqueue(origin, kind, at);
+        }
     }
 
     /// Retries and pauses whose time has come.
