@@ -124,6 +124,7 @@ impl Server {
             urgency: Urgency::Normal,
             topic_header: None,
             padding: Padding::None,
+            max_per_second: None,
             labels: BTreeMap::new(),
             note: String::new(),
         };

@@ -50,6 +50,7 @@ pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMes
         urgency: Urgency::Normal,
         topic_header: None,
         padding: Padding::None,
+        max_per_second: None,
         labels: BTreeMap::new(),
         note: String::new(),
     };
