@@ -259,6 +259,19 @@ impl Lane {
         }
     }
 
+    /// Takes out all that waits of a message.
+    pub(super) fn forget(&mut self, kind: MessageKind, application: ApplicationId, message: MessageId) {
+        let queue = self.class(kind);
+        let Some(line) = queue.lines.get_mut(&application) else { return };
+        let Some(waiting) = line.messages.remove(&message) else { return };
+        if line.turns.front() == Some(&message) {
+            line.run = 0;
+        }
+        line.turns.retain(|of| *of != message);
+        queue.len -= waiting.entries.len();
+        queue.weigh(application);
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.classes.iter().map(|queue| queue.len).sum()

@@ -78,6 +78,11 @@ impl Core {
         self.pending.get(&application).is_some_and(|pending| pending.ends() >= ENDS_MAX)
     }
 
+    /// How many deliveries of an application may end without an attempt before its next commit is synced.
+    pub(super) fn room_for_endings(&self, application: ApplicationId) -> usize {
+        ENDS_MAX.saturating_sub(self.pending.get(&application).map_or(0, Pending::ends))
+    }
+
     pub(super) fn next_commit_at(&self) -> Option<Instant> {
         self.pending.values().filter_map(|pending| pending.due(&self.settings)).min()
     }

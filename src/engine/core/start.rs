@@ -155,7 +155,9 @@ impl Core {
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
         self.set_phase(at, Phase::Queued);
-        self.enqueue(origin, at);
+        if !self.endings.page_comes(at.page) {
+            self.enqueue(origin, at);
+        }
     }
 
     /// Retries and pauses whose time has come.
