@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{ApplicationId, Clock, MessageKind, Outcome};
+use crate::failpoint::failpoint;
 use crate::store::{Commit, Store, StoreError};
 
 use super::attempt::{AttemptReport, Attempter};
@@ -95,6 +96,7 @@ impl Driver {
                         tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
                         AttemptReport::failed(Outcome::Internal, "", None)
                     });
+                    failpoint("answered");
                     let _ = reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
                 });
             }
@@ -125,6 +127,7 @@ impl Driver {
                     let ring = evidence.filter(|_| has_evidence(&commit));
                     let started = Instant::now();
                     let committed = persist("a commit", || store.commit(commit.clone())).await;
+                    failpoint("commit-synced");
                     count(&metrics, &commit, &kinds, committed.is_some(), started.elapsed());
                     if let Some(ring) = ring {
                         ring.notify_one();

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
+use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
@@ -229,10 +230,12 @@ impl Engine {
                 jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan).await?);
             }
             self.input(Input::Message(message)).await;
+            failpoint("recovering-messages");
         }
         for head in heads {
             self.input(Input::PageFound(head)).await;
         }
+        failpoint("recovering-plans");
         for job in jobs {
             let _ = self.plan_jobs.send(job).await;
         }
@@ -286,6 +289,7 @@ impl Engine {
             targets_estimate,
         };
         let mut accepted = self.store.accept(new).await?;
+        failpoint("accepted");
         if accepted.replayed {
             return Ok(accepted);
         }
