@@ -43,6 +43,8 @@ pub const AUDIENCE_TOPICS_MAX: usize = 100;
 pub const PAGE_DELIVERIES_MAX: usize = 512;
 /// Attempts that an event repeats and a page state keeps for a delivery.
 pub const ATTEMPTS_KEPT_MAX: usize = 7;
+/// Distinct days on which a subscription was refused without proof, none accepted in between, after which it is disabled.
+pub const REFUSED_DAYS_MAX: u32 = 7;
 /// Longest detail of an event, in characters.
 pub const DETAIL_CHARS_MAX: usize = 200;
 /// Field violations that one error lists; their number is always told.

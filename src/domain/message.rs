@@ -114,6 +114,26 @@ pub enum MessageState {
     Cancelled,
 }
 
+/// Why a message's deliveries that have not been attempted end CANCELLED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stop {
+    /// A caller cancelled it.
+    Cancelled,
+    /// A newer message with the same collapse key and the same recipient or audience has started.
+    Superseded,
+}
+
+impl Stop {
+    /// What the events of its deliveries say.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Cancelled => Outcome::Unspecified,
+            Self::Superseded => Outcome::Superseded,
+        }
+    }
+}
+
 /// A message as it stands, without its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageStatus {
@@ -135,6 +155,8 @@ pub struct MessageStatus {
     pub request_id: String,
     /// When it was accepted.
     pub created: Timestamp,
+    /// When its sending starts, if that is not at once: `send_time`.
+    pub start: Option<Timestamp>,
     /// When its ttl is used up.
     pub expires: Timestamp,
     /// When its last delivery ended.

@@ -16,7 +16,7 @@ pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, Report
 pub use endpoint::{Endpoint, EndpointPolicy, Origin, Refusal};
 pub use ids::{ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
 pub use message::{
-    Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Urgency,
+    Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Stop, Urgency,
 };
 pub use subscription::{ContentEncoding, Subscription, SubscriptionKeys, SubscriptionState, Target};
 pub use violation::{Violation, Violations};

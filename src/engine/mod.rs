@@ -287,6 +287,8 @@ impl Engine {
             request_id,
             request_hash,
             targets_estimate,
+            start: None,
+            collapse: None,
         };
         let mut accepted = self.store.accept(new).await?;
         failpoint("accepted");

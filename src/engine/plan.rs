@@ -121,14 +121,14 @@ impl Planner {
         let chunk = self.store.audience(application, message.id, &job.plan.cursor, self.chunk).await?;
         let targets = chunk.targets.into_iter().filter(|target| !job.paged.contains(&target.id)).collect();
         let pages = self.page(&message, targets, &mut job.plan.next_page);
-        let missing = chunk.missing.into_iter().map(|missing| self.not_found(&message, missing)).collect();
+        let ended = chunk.missing.into_iter().map(|missing| self.not_found(&message, missing)).collect();
         let step = PlanStep {
             application,
             message: message.id,
             kind: message.kind,
             pages: pages.iter().map(|(new, _)| new.clone()).collect(),
             cursor: Some(chunk.cursor.clone()),
-            missing,
+            ended,
             done: chunk.done,
         };
         let ended = self.store.plan(step).await?;

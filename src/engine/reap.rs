@@ -94,5 +94,11 @@ impl Reaper {
 pub(super) fn evidence(event: &DeliveryEvent) -> Option<Removal> {
     let against = matches!(event.outcome, Outcome::Gone | Outcome::KeyMismatch);
     let subscription = event.subscription.filter(|_| against && event.state == DeliveryState::Failed)?;
-    Some(Removal { subscription, generation: event.generation, outcome: event.outcome })
+    Some(Removal {
+        subscription,
+        generation: event.generation,
+        outcome: event.outcome,
+        http_status: event.http_status,
+        message: event.message,
+    })
 }

@@ -26,15 +26,16 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Subscription, SubscriptionId,
-    Target, VapidKey,
+    ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
+    SubscriptionId, Target, VapidKey,
 };
 
 pub use types::{
-    Accepted, ApplicationRecord, AudienceChunk, Commit, EntryState, FeedEntry, FeedRow, GroupId, ListFilter,
-    MessageCommit, MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit,
-    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Recipients, Removal, Replaces, RetryState,
-    Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+    Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Commit, EntryState,
+    Evidence, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter, MessageCommit, MessageRecord,
+    Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead, PageKey,
+    PageUpdate, Plan, PlanStep, Recipients, Removal, Replaces, Retention, RetryState, Segment, Selector,
+    StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -151,6 +152,42 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         ids: &[SubscriptionId],
     ) -> Result<Vec<Option<Target>>, StoreError>;
 
+    /// Evidence against subscriptions among the events recorded with sequence numbers from `from` on, out of at most
+    /// `commits` commits: events that ended FAILED with GONE or KEY_MISMATCH. Segments without any are not read.
+    async fn evidence(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        commits: usize,
+    ) -> Result<Evidence, StoreError>;
+
+    /// Notes what attempts taught about subscriptions; what concerns another generation, or changes nothing, is passed over.
+    /// Returns those that were disabled. May be lost in a crash of the caller without harm: it is learned again.
+    async fn learn(
+        &self,
+        application: ApplicationId,
+        lessons: Vec<Lesson>,
+    ) -> Result<Vec<SubscriptionId>, StoreError>;
+
+    /// Entries of the change feed with numbers from `from` on, at most `limit` of them. Each change of a subscription is
+    /// written in its own transaction.
+    async fn changes(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Change>, StoreError>;
+
+    /// The highest number of the change feed that may be read, and word of each rise.
+    fn changes_synced(&self, application: ApplicationId) -> watch::Receiver<u64>;
+
+    /// A number at or before the first change at or after `time`.
+    async fn change_at(
+        &self,
+        application: ApplicationId,
+        time: crate::domain::Timestamp,
+    ) -> Result<u64, StoreError>;
+
     /// Acts on evidence of push services: removes ([`crate::domain::Outcome::Gone`]) or disables (any other outcome) each
     /// subscription whose generation is still the one that the evidence is about, and moves the reaper's position to
     /// `position`. In transactions of a few subscriptions each, the position last: repeating it does no harm. Returns
@@ -171,6 +208,25 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// the same, else [`StoreError::RequestIdReused`]; decided inside the transaction, so of racing calls one wins.
     /// Resolved recipients are written as pages in the same transaction.
     async fn accept(&self, message: NewMessage) -> Result<Accepted, StoreError>;
+
+    /// Begins a message whose `start` has come: it is SENDING from here on, and its audience is those who have joined by now.
+    /// If it has a collapse key, the message that started last with the same one is stopped in the same transaction
+    /// ([`Stop::Superseded`]) and returned. [`Store::accept`] does the same for a message without `start`. Begun already, or
+    /// ended: nothing happens.
+    async fn begin(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageId>, StoreError>;
+
+    /// Stops a message: CANCELLING from here on, and CANCELLED when its last delivery has ended. The first reason stays; a
+    /// message that has ended stays as it is. `None`: there is no such message.
+    async fn stop(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        reason: Stop,
+    ) -> Result<Option<MessageRecord>, StoreError>;
 
     /// The message that a `request_id` was used for, with the hash of that request.
     async fn request(
@@ -276,6 +332,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         application: ApplicationId,
         time: crate::domain::Timestamp,
     ) -> Result<u64, StoreError>;
+
+    /// From where on the log of an application is kept.
+    async fn kept(&self, application: ApplicationId) -> Result<Kept, StoreError>;
+
+    /// Does a bounded step of trimming, and says whether more is to be done. Finished messages only: first their events,
+    /// later the messages; none whose `request_id` is still to be remembered; no commit that the reaper has not seen. The
+    /// new low mark ([`Store::kept`]) is durable before a row goes.
+    async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
+
+    /// Octets of the log that is kept (events of messages, ended or not), for admission. Answers from memory.
+    fn log_octets(&self) -> u64;
 
     /// Returns when the store can write no more: its disk is full or failing, or a write was lost. It is to be opened
     /// again.

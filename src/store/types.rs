@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{
     ApplicationId, Audience, ContentEncoding, DeliveryEvent, Endpoint, MessageId, MessageKind, MessageSpec,
-    MessageStatus, Origin, OriginId, Outcome, Subscription, SubscriptionId, SubscriptionKeys, Target,
+    MessageStatus, Origin, OriginId, Outcome, Stop, Subscription, SubscriptionId, SubscriptionKeys, Target,
     Timestamp, VapidKey, VapidKeyId,
 };
 
@@ -173,6 +173,126 @@ pub struct Removal {
     pub generation: u32,
     /// `Gone` removes, anything else disables.
     pub outcome: Outcome,
+    /// The answer's status, if there was one.
+    pub http_status: Option<u16>,
+    /// Whose attempt it was.
+    pub message: MessageId,
+}
+
+/// Evidence that recorded events hold; see [`super::Store::evidence`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// In the order of the log.
+    pub removals: Vec<Removal>,
+    /// Everything up to this sequence number has been looked at.
+    pub position: u64,
+}
+
+/// Something that an attempt taught about one subscription; see [`super::Store::learn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lesson {
+    /// About which.
+    pub subscription: SubscriptionId,
+    /// The generation that the attempt used: about another one it says nothing.
+    pub generation: u32,
+    /// What.
+    pub learned: Learned,
+}
+
+/// What can be learned of a subscription without an end to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// Bodies above so many octets are refused.
+    BodyOctetsMax(u32),
+    /// It was refused in a way that proves nothing once. On [`crate::domain::limits::REFUSED_DAYS_MAX`] distinct days without
+    /// an acceptance in between it is disabled.
+    Refused(Removal),
+    /// It was accepted: earlier refusals are void.
+    Accepted,
+}
+
+/// One entry of an application's change feed: what became of a subscription, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its number in the application's sequence of changes, which is not that of commits.
+    pub seq: u64,
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub kind: ChangeKind,
+    /// As it is after the change; as it last was when it was removed.
+    pub subscription: Subscription,
+    /// Why, when a push service caused it.
+    pub evidence: Option<ChangeEvidence>,
+    /// For [`ChangeKind::Replaced`]: what took its place.
+    pub replacement: Option<SubscriptionId>,
+}
+
+/// What became of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It was stored.
+    Added,
+    /// Fields, keys or endpoint; or it is active again.
+    Updated,
+    /// Removed, because one that was there already replaces it.
+    Replaced,
+    /// It is not sent to any more.
+    Disabled,
+    /// A caller removed it.
+    RemovedByCaller,
+    /// A push service said that it has ended.
+    RemovedGone,
+    /// Its own expiry had passed.
+    RemovedExpired,
+}
+
+/// Why a push service's answer changed a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeEvidence {
+    /// What the answer meant.
+    pub outcome: Outcome,
+    /// Its status.
+    pub http_status: Option<u16>,
+    /// Whose attempt it was.
+    pub message: MessageId,
+}
+
+/// From where on an application's log is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The lowest sequence number of commits that can be read.
+    pub commits_from: u64,
+    /// When that commit was made, or the last one that was trimmed.
+    pub commits_time: Timestamp,
+    /// The lowest number of the change feed that can be read.
+    pub changes_from: u64,
+    /// As `commits_time`.
+    pub changes_time: Timestamp,
+}
+
+/// How long what is kept for; see [`super::Store::trim`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Events of a message, from its end on.
+    pub events: std::time::Duration,
+    /// A message with its counts, from its end on. At least as long as `events`.
+    pub messages: std::time::Duration,
+    /// Entries of the change feed.
+    pub changes: std::time::Duration,
+}
+
+/// What a step of trimming did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Messages whose events went.
+    pub events_of: usize,
+    /// Messages that went.
+    pub messages: usize,
+    /// Rows that went.
+    pub rows: usize,
+    /// More can be trimmed at once.
+    pub more: bool,
 }
 
 /// Who gets a message.
@@ -201,6 +321,11 @@ pub struct NewMessage {
     pub request_hash: [u8; 32],
     /// What to show as number of targets until planning is done; see [`super::Store::estimate`].
     pub targets_estimate: u32,
+    /// When its sending starts; `None`: at once. Its ttl counts from then.
+    pub start: Option<Timestamp>,
+    /// Of application, collapse key and recipient or audience: of messages with the same, only the one that started last
+    /// is delivered. See [`super::Store::begin`].
+    pub collapse: Option<[u8; 16]>,
 }
 
 /// What [`super::Store::accept`] did.
@@ -212,6 +337,8 @@ pub struct Accepted {
     pub replayed: bool,
     /// The pages that were written with it, for the engine to start at once. Empty when replayed.
     pub pages: Vec<StoredPage>,
+    /// The older message that this one superseded as it started.
+    pub superseded: Option<MessageId>,
 }
 
 /// A message and its place in the feed.
@@ -223,6 +350,8 @@ pub struct MessageRecord {
     pub accepted_seq: u64,
     /// The highest sequence number that concerns it so far: of its end, once it has ended.
     pub last_seq: u64,
+    /// Its events were trimmed: only the counts are left.
+    pub trimmed: bool,
 }
 
 /// A message that has not ended.
@@ -236,6 +365,8 @@ pub struct OpenMessage {
     pub spec: Arc<MessageSpec>,
     /// How far planning has come; `None` when it is done.
     pub plan: Option<Plan>,
+    /// Set: nothing of it is attempted any more.
+    pub stop: Option<Stop>,
 }
 
 /// How far the planning of a message has come.
@@ -315,8 +446,9 @@ pub struct PlanStep {
     pub pages: Vec<NewPage>,
     /// Where the cursor moves once they are written; `None`: it stays.
     pub cursor: Option<Vec<u8>>,
-    /// Members of a list that are not there: events with NOT_FOUND, recorded in the transaction that moves the cursor.
-    pub missing: Vec<DeliveryEvent>,
+    /// Terminal events of members that get no page: listed and not there (NOT_FOUND), or of a message that was stopped or
+    /// has expired. Recorded in the transaction that moves the cursor.
+    pub ended: Vec<DeliveryEvent>,
     /// The audience has been read through: `targets` is exact from here on.
     pub done: bool,
 }

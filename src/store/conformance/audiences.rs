@@ -57,7 +57,13 @@ pub(crate) async fn everyone_who_had_joined(harness: &dyn Harness) {
     // One comes too late, one goes, one is disabled, one leaves the topic and comes back, one adds another.
     subscribe(&*store, app, 100, &["a"]).await;
     store.unsubscribe(app, &Selector::Id(all[0].id)).await.unwrap();
-    let evidence = Removal { subscription: all[1].id, generation: 1, outcome: Outcome::KeyMismatch };
+    let evidence = Removal {
+        subscription: all[1].id,
+        generation: 1,
+        outcome: Outcome::KeyMismatch,
+        http_status: None,
+        message: crate::domain::MessageId([0; 16]),
+    };
     store.reap(app, vec![evidence], 1).await.unwrap();
     for patch in [
         SubscriptionPatch { remove_topics: names(&["a"]), ..SubscriptionPatch::default() },
@@ -86,7 +92,13 @@ pub(crate) async fn lists_tell_who_is_missing(harness: &dyn Harness) {
     for number in 0..5 {
         listed.push(subscribe(&*store, app, number, &[]).await.subscription.target.id);
     }
-    let evidence = Removal { subscription: listed[0], generation: 1, outcome: Outcome::KeyMismatch };
+    let evidence = Removal {
+        subscription: listed[0],
+        generation: 1,
+        outcome: Outcome::KeyMismatch,
+        http_status: None,
+        message: crate::domain::MessageId([0; 16]),
+    };
     store.reap(app, vec![evidence], 1).await.unwrap();
     let (absent, gone) = (SubscriptionId([0xfe; 16]), listed[1]);
     listed.push(absent);

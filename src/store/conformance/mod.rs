@@ -155,6 +155,8 @@ pub(crate) fn message(application: ApplicationId, recipients: Recipients) -> New
         request_id: String::new(),
         request_hash: [0; 32],
         targets_estimate: 7,
+        start: None,
+        collapse: None,
     }
 }
 
@@ -221,7 +223,7 @@ pub(crate) fn step(application: ApplicationId, message: MessageId) -> PlanStep {
         kind: MessageKind::Broadcast,
         pages: Vec::new(),
         cursor: None,
-        missing: Vec::new(),
+        ended: Vec::new(),
         done: false,
     }
 }

@@ -128,7 +128,13 @@ async fn apply(store: &dyn Store, app: ApplicationId, model: &mut Model, operati
         Operation::Reap { endpoint: number, gone } => {
             let Some(entry) = model.get(&number) else { return };
             let outcome = if gone { Outcome::Gone } else { Outcome::KeyMismatch };
-            let stale = Removal { subscription: entry.id, generation: entry.generation + 1, outcome };
+            let stale = Removal {
+                subscription: entry.id,
+                generation: entry.generation + 1,
+                outcome,
+                http_status: None,
+                message: crate::domain::MessageId([0; 16]),
+            };
             assert_eq!(store.reap(app, vec![stale], 1).await.unwrap(), []);
             if gone {
                 let removal = Removal { generation: entry.generation, ..stale };

@@ -76,7 +76,7 @@ pub(crate) async fn missing_ones_count(harness: &dyn Harness) {
         .collect();
     missing[2].subscription = None;
     missing[2].user_id = "nobody".to_owned();
-    let step = PlanStep { missing: missing.clone(), done: true, ..step(app, message) };
+    let step = PlanStep { ended: missing.clone(), done: true, ..step(app, message) };
     assert!(store.plan(step).await.unwrap());
     let record = store.message(app, message).await.unwrap().unwrap();
     let counts = record.status.counts;

@@ -28,7 +28,13 @@ pub(crate) async fn the_endpoint_decides(harness: &dyn Harness) {
     assert_eq!(again.subscription, first.subscription);
 
     let id = sub.target.id;
-    let evidence = Removal { subscription: id, generation: 1, outcome: Outcome::KeyMismatch };
+    let evidence = Removal {
+        subscription: id,
+        generation: 1,
+        outcome: Outcome::KeyMismatch,
+        http_status: None,
+        message: crate::domain::MessageId([0; 16]),
+    };
     store.reap(app, vec![evidence], 1).await.unwrap();
     let still = subscribe(&*store, app, 1, &[]).await.subscription;
     assert_eq!(still.target.state, SubscriptionState::Disabled(Outcome::KeyMismatch));

@@ -165,8 +165,16 @@ pub(crate) async fn only_evidence_on_this_generation_counts(harness: &dyn Harnes
             subscription: target.id,
             generation: 1,
             outcome: if number % 4 == 0 { Outcome::CredentialsRefused } else { Outcome::Gone },
+            http_status: None,
+            message: crate::domain::MessageId([0; 16]),
         })
-        .chain([Removal { subscription: SubscriptionId([9; 16]), generation: 1, outcome: Outcome::Gone }])
+        .chain([Removal {
+            subscription: SubscriptionId([9; 16]),
+            generation: 1,
+            outcome: Outcome::Gone,
+            http_status: None,
+            message: crate::domain::MessageId([0; 16]),
+        }])
         .collect();
     assert_eq!(store.reaper_position(app).await.unwrap(), 0);
     let changed = store.reap(app, removals.clone(), 17).await.unwrap();

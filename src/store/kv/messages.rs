@@ -96,7 +96,7 @@ pub(crate) fn open(reader: &Reader) -> Result<Vec<OpenMessage>, StoreError> {
         let message = OpenValue::from_value(&value).and_then(|open| {
             let spec = open.spec()?;
             let status = open.into_record(id, &state)?.status;
-            Ok(OpenMessage { application, status, spec, plan: state.plan() })
+            Ok(OpenMessage { application, status, spec, plan: state.plan(), stop: None })
         });
         messages.extend(reader.readable(message)?);
     }
@@ -141,7 +141,7 @@ impl Writer {
             if hash != new.request_hash {
                 return Err(StoreError::RequestIdReused(message));
             }
-            return Ok(Accepted { record, replayed: true, pages: Vec::new() });
+            return Ok(Accepted { record, replayed: true, pages: Vec::new(), superseded: None });
         }
         let now = self.clock.now();
         let id = self.next_message(now);
@@ -169,7 +169,7 @@ impl Writer {
         recording.accept(id, state);
         recording.finish(self)?;
         let record = find(&self.reader, application, id)?.ok_or(StoreError::NotFound)?;
-        Ok(Accepted { record, replayed: false, pages })
+        Ok(Accepted { record, replayed: false, pages, superseded: None })
     }
 
     /// An identifier above all that this process gave.

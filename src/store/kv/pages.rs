@@ -83,7 +83,7 @@ pub(crate) fn ids(rows: &impl Rows, key: PageKey) -> Result<Vec<SubscriptionId>,
 #[derive(Debug)]
 pub(crate) struct PlanMove {
     pub(crate) cursor: Option<Vec<u8>>,
-    pub(crate) missing: Vec<DeliveryEvent>,
+    pub(crate) ended: Vec<DeliveryEvent>,
     pub(crate) done: bool,
 }
 
@@ -116,7 +116,7 @@ impl Writer {
         self.apply(transaction)
     }
 
-    /// Moves the cursor, records who is missing, ends planning, and with it the message when nothing is left: `true`.
+    /// Moves the cursor, records who ended, ends planning, and with it the message when nothing is left: `true`.
     pub(crate) fn move_plan(
         &mut self,
         application: ApplicationId,
@@ -133,8 +133,8 @@ impl Writer {
                 Some(PlanValue { cursor, first_page: plan.next_page, next_page: plan.next_page })
             }
         };
-        recorded.state.planned += step.missing.len() as u32;
-        step.missing.iter().for_each(|event| recorded.event(event));
+        recorded.state.planned += step.ended.len() as u32;
+        step.ended.iter().for_each(|event| recorded.event(event));
         Ok(!recording.finish(self)?.is_empty())
     }
 }

@@ -8,14 +8,15 @@ use super::queue::Class;
 use super::writer::{Writer, submit};
 use super::{KvStore, applications, audience, closed, feed, messages, pages, reap, subscriptions};
 use crate::domain::{
-    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Subscription,
+    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
 };
 use crate::failpoint::failpoint;
 use crate::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Commit, FeedRow, ListFilter, MessageRecord, NewMessage,
-    OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Segment, Selector, Store, StoreError,
-    StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+    Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
+    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
+    Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+    Trimmed,
 };
 
 #[async_trait]
@@ -139,6 +140,51 @@ impl Store for KvStore {
         self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
     }
 
+    async fn evidence(&self, _: ApplicationId, _: u64, _: usize) -> Result<Evidence, StoreError> {
+        Err(not_yet())
+    }
+
+    async fn learn(&self, _: ApplicationId, _: Vec<Lesson>) -> Result<Vec<SubscriptionId>, StoreError> {
+        Err(not_yet())
+    }
+
+    async fn changes(&self, _: ApplicationId, _: u64, _: usize) -> Result<Vec<Change>, StoreError> {
+        Err(not_yet())
+    }
+
+    fn changes_synced(&self, _: ApplicationId) -> watch::Receiver<u64> {
+        watch::Sender::new(0).subscribe()
+    }
+
+    async fn change_at(&self, _: ApplicationId, _: Timestamp) -> Result<u64, StoreError> {
+        Err(not_yet())
+    }
+
+    async fn begin(&self, _: ApplicationId, _: MessageId) -> Result<Option<MessageId>, StoreError> {
+        Err(not_yet())
+    }
+
+    async fn stop(
+        &self,
+        _: ApplicationId,
+        _: MessageId,
+        _: Stop,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        Err(not_yet())
+    }
+
+    async fn kept(&self, _: ApplicationId) -> Result<Kept, StoreError> {
+        Err(not_yet())
+    }
+
+    async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {
+        Err(not_yet())
+    }
+
+    fn log_octets(&self) -> u64 {
+        0
+    }
+
     async fn reap(
         &self,
         application: ApplicationId,
@@ -216,7 +262,7 @@ impl Store for KvStore {
     }
 
     async fn plan(&self, step: PlanStep) -> Result<bool, StoreError> {
-        let PlanStep { application, message, kind, pages, cursor, missing, done } = step;
+        let PlanStep { application, message, kind, pages, cursor, ended, done } = step;
         // All are queued before the first is answered: they leave the queue in this order and share syncs.
         let mut answers = Vec::new();
         let mut rest = pages.into_iter().peekable();
@@ -229,7 +275,7 @@ impl Store for KvStore {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
         }
         failpoint("pages-written");
-        let step = PlanMove { cursor, missing, done };
+        let step = PlanMove { cursor, ended, done };
         self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
     }
 
@@ -295,4 +341,8 @@ impl Store for KvStore {
     async fn close(&self) {
         self.shut().await;
     }
+}
+
+fn not_yet() -> StoreError {
+    StoreError::Unavailable("not built".to_owned())
 }

@@ -72,11 +72,13 @@ impl HeaderValue {
                 note: self.note,
                 request_id: self.request_id,
                 created: Timestamp::from_micros(self.created),
+                start: None,
                 expires: Timestamp::from_micros(self.expires),
                 ended,
             },
             accepted_seq: self.accepted_seq,
             last_seq: state.last_seq,
+            trimmed: false,
         })
     }
 }

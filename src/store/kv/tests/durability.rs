@@ -44,7 +44,13 @@ async fn nothing_is_answered_before_its_sync() {
     let open = broadcast(&*store, app, Audience::All).await;
     let key = PageKey { message: sent, number: 0 };
     let outcome = settling(key, &[stranger(0, 0)], DeliveryState::Accepted, Outcome::Accepted);
-    let removal = Removal { subscription: id, generation: 1, outcome: Outcome::KeyMismatch };
+    let removal = Removal {
+        subscription: id,
+        generation: 1,
+        outcome: Outcome::KeyMismatch,
+        http_status: None,
+        message: crate::domain::MessageId([0; 16]),
+    };
     let token = StoredToken {
         application: app,
         key: crate::domain::VapidKeyId(1),
