@@ -112,9 +112,12 @@ impl Driver {
             }
             Effect::Load(head) => {
                 let (store, as_of) = (Arc::clone(&self.store), self.changes.load(Ordering::SeqCst));
+                let metrics = Arc::clone(&self.metrics);
                 self.spawn(async move {
                     let found = persist("loading a page", || store.page(head.application, head.key)).await;
                     let page = found.unwrap_or_default();
+                    let entries = page.iter().flat_map(|page| &page.entries);
+                    metrics.targets_loaded(entries.filter(|entry| entry.target.is_some()).count());
                     let _ = reports.send(Input::PageLoaded { head, page, as_of }).await;
                 });
             }

@@ -1,8 +1,8 @@
-//! A lane: what waits for one origin, and how much of it may be under way.
+//! A lane: what waits for one origin. Whether any of it may start says its [gate](super::gate).
 
 use std::collections::VecDeque;
 
-use crate::domain::{MessageId, MessageKind, OriginId, Timestamp};
+use crate::domain::{MessageId, MessageKind, OriginId};
 
 use super::page::EntryRef;
 
@@ -17,9 +17,6 @@ pub(super) struct Lane {
     broadcasts: VecDeque<(MessageId, VecDeque<EntryRef>)>,
     /// How many of the first message's were started in this turn.
     run: u32,
-    pub(super) in_flight: usize,
-    /// Nothing starts before.
-    pub(super) paused_until: Option<Timestamp>,
     /// Whether it stands among the lanes with something to start, by class.
     has_turn: [bool; 2],
 }
@@ -77,12 +74,14 @@ impl Lane {
         }
     }
 
-    /// Nothing waits, nothing is under way: it may be forgotten, unless it is paused.
-    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        self.sends.is_empty()
-            && self.broadcasts.is_empty()
-            && self.in_flight == 0
-            && self.paused_until.is_none_or(|until| until <= now)
+    /// Nothing waits: it may be forgotten.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sends.is_empty() && self.broadcasts.is_empty()
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.sends.len() + self.broadcasts.iter().map(|(_, queue)| queue.len()).sum::<usize>()
     }
 }
 
@@ -105,6 +104,6 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| lane.pop(MessageKind::Broadcast)).collect();
         assert_eq!(order.len(), 201);
         assert_eq!(order.iter().position(|entry| entry.page.message == small), Some(RUN as usize));
-        assert!(lane.is_idle(Timestamp::default()));
+        assert!(lane.is_empty());
     }
 }

@@ -7,34 +7,39 @@
 //! delivery is settled, and its page leaves memory with the last one.
 
 mod backlog;
+mod gate;
 mod lane;
 mod page;
 mod pending;
+mod record;
 mod settle;
 mod start;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, SubscriptionId, Target,
+    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Stop, SubscriptionId, Target,
     Timestamp,
 };
 use crate::observe::EngineLoad;
 use crate::store::{Commit, PageHead, PageKey, StoredPage};
 
 use super::attempt::AttemptReport;
+use super::health::OriginHealth;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
 use backlog::Backlog;
+use gate::Gates;
 use lane::Lane;
 pub(crate) use page::EntryRef;
 use page::{Page, Phase};
@@ -53,6 +58,10 @@ pub(crate) struct ActiveMessage {
     pub(crate) kind: MessageKind,
     pub(crate) spec: Arc<MessageSpec>,
     pub(crate) expires: Timestamp,
+    /// When this process knew its acceptance to be durable, if its sending started then.
+    pub(crate) durable_at: Option<Instant>,
+    /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
+    pub(crate) stop: OnceLock<Stop>,
 }
 
 /// What the engine is told.
@@ -60,6 +69,8 @@ pub(crate) struct ActiveMessage {
 pub(crate) enum Input {
     /// A message was accepted, or found by recovery.
     Message(Arc<ActiveMessage>),
+    /// A message was stopped, which is durable.
+    MessageStopped { message: MessageId, reason: Stop },
     /// A page was written, with the targets that were read at `as_of` (see [`Input::SubscriptionChanged`]).
     PageWritten { page: StoredPage, as_of: u64 },
     /// A page was found by recovery.
@@ -78,6 +89,11 @@ pub(crate) enum Input {
     SubscriptionChanged { subscription: SubscriptionId, change: u64 },
     /// These were removed from the store, or disabled there.
     Reaped { subscriptions: Vec<SubscriptionId>, change: u64 },
+    /// An operator wants to see the lanes.
+    Health(oneshot::Sender<Vec<OriginHealth>>),
+    /// An operator lets an application's deliveries go to an origin again that refused its credentials. Answers whether it
+    /// was stopped.
+    ResumeOrigin { application: ApplicationId, origin: String, answer: oneshot::Sender<bool> },
     /// Start nothing any more.
     Drain,
 }
@@ -127,6 +143,7 @@ pub(crate) struct Core {
     backlog: Backlog,
     targets_in_memory: usize,
     lanes: HashMap<OriginId, Lane>,
+    gates: Gates,
     /// Lanes with something to start, in turn, by class.
     send_turns: VecDeque<OriginId>,
     broadcast_turns: VecDeque<OriginId>,
@@ -167,6 +184,7 @@ impl Core {
             backlog: Backlog::default(),
             targets_in_memory: 0,
             lanes: HashMap::new(),
+            gates: Gates::default(),
             send_turns: VecDeque::new(),
             broadcast_turns: VecDeque::new(),
             pauses: BTreeSet::new(),
@@ -186,6 +204,11 @@ impl Core {
         match input {
             Input::Message(message) => {
                 self.messages.insert(message.id, message);
+            }
+            Input::MessageStopped { message, reason } => {
+                if let Some(message) = self.messages.get(&message) {
+                    let _ = message.stop.set(reason);
+                }
             }
             Input::PageWritten { page, as_of } => self.page_written(page, as_of),
             Input::PageFound(head) => self.page_found(head),
@@ -210,8 +233,40 @@ impl Core {
                     self.subscription_changed(subscription, change);
                 }
             }
+            // Whoever asked may have gone.
+            Input::Health(answer) => {
+                let _ = answer.send(self.health(now));
+            }
+            Input::ResumeOrigin { application, origin, answer } => {
+                let _ = answer.send(self.resume_origin(application, &origin));
+            }
             Input::Drain => self.draining = true,
         }
+    }
+
+    /// Every lane, and those that had something to do lately; the busiest first.
+    fn health(&mut self, now: Now) -> Vec<OriginHealth> {
+        let limit = self.settings.lane_concurrency;
+        let mut health: Vec<_> = self
+            .gates
+            .iter_mut()
+            .filter(|(origin, _)| *origin != NOWHERE)
+            .map(|(origin, gate)| {
+                let queued = self.lanes.get(&origin).map_or(0, Lane::len);
+                gate.health(now, (self.origins.0)(origin), queued, limit)
+            })
+            .collect();
+        let busy = |of: &OriginHealth| of.accepted_per_second;
+        health.sort_by(|one, other| {
+            busy(other).total_cmp(&busy(one)).then_with(|| one.origin.cmp(&other.origin))
+        });
+        health
+    }
+
+    /// Lets the deliveries of a stopped application go again; answers whether it was stopped.
+    fn resume_origin(&mut self, application: ApplicationId, origin: &str) -> bool {
+        let found = self.gates.iter_mut().find(|(id, _)| (self.origins.0)(*id) == origin);
+        found.is_some_and(|(_, gate)| gate.resume(application))
     }
 
     /// Does what has become possible or due, and gives out what is wanted.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::domain::delivery::PastAttempt;
-use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, OriginId, Outcome, Timestamp};
+use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Timestamp};
 use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::retry::Failure;
 
@@ -78,21 +78,18 @@ impl Core {
         let Some(origin) = entry.and_then(|entry| entry.target.as_ref()).map(|target| target.origin) else {
             return;
         };
-        if let Some(lane) = self.lanes.get_mut(&origin) {
-            lane.in_flight = lane.in_flight.saturating_sub(1);
-        }
+        let gate = self.gates.of(origin, now.monotonic);
+        gate.ended(now, report);
         if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
-            self.pause(origin, now.wall.plus(wait.min(self.settings.retry_max)));
+            let until = now.wall.plus(wait.min(self.settings.retry_max));
+            if gate.paused_until.is_none_or(|earlier| earlier < until) {
+                gate.paused_until = Some(until);
+                self.pauses.insert((until, origin));
+            }
         }
         self.offer_turn(origin);
-        self.forget_if_idle(now, origin);
-    }
-
-    fn pause(&mut self, origin: OriginId, until: Timestamp) {
-        let lane = self.lanes.entry(origin).or_default();
-        if lane.paused_until.is_none_or(|earlier| earlier < until) {
-            lane.paused_until = Some(until);
-            self.pauses.insert((until, origin));
+        if !self.lanes.contains_key(&origin) {
+            self.gates.rest(origin);
         }
     }
 

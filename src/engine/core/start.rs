@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{DeliveryState, MessageKind, OriginId, Outcome, SubscriptionState, Target};
 
+use super::lane::Lane;
 use super::page::{EntryRef, Phase};
 use super::settle::Ending;
 use super::{ActiveMessage, Attempt, Core, Effect, NOWHERE, Now, enqueue};
@@ -29,13 +30,14 @@ impl Core {
             lane.take_turn(kind);
             // A lane that is full or paused has its next turn when that ends.
             let concurrency = self.settings.lane_concurrency;
-            let full = lane.in_flight
+            let gate = self.gates.of(origin, now.monotonic);
+            let full = gate.in_flight
                 >= match kind {
                     MessageKind::Send => concurrency,
                     // Room for a Send.
                     MessageKind::Broadcast => concurrency - concurrency / 16,
                 };
-            if full || lane.paused_until.is_some_and(|until| until > now.wall) {
+            if full || gate.paused_until.is_some_and(|until| until > now.wall) {
                 continue;
             }
             let entry = lane.pop(kind);
@@ -43,7 +45,7 @@ impl Core {
             if let Some(entry) = entry {
                 self.start(now, origin, entry);
             }
-            self.forget_if_idle(now, origin);
+            self.forget_if_idle(origin);
         }
     }
 
@@ -72,9 +74,7 @@ impl Core {
         }
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
-        if let Some(lane) = self.lanes.get_mut(&origin) {
-            lane.in_flight += 1;
-        }
+        self.gates.of(origin, now.monotonic).in_flight += 1;
         self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
     }
 
@@ -123,14 +123,15 @@ impl Core {
             }
             self.pauses.remove(&(until, origin));
             self.offer_turn(origin);
-            self.forget_if_idle(now, origin);
+            self.forget_if_idle(origin);
         }
     }
 
     /// Forgets a lane with nothing to do.
-    pub(super) fn forget_if_idle(&mut self, now: Now, origin: OriginId) {
-        if self.lanes.get(&origin).is_some_and(|lane| lane.is_idle(now.wall)) {
+    pub(super) fn forget_if_idle(&mut self, origin: OriginId) {
+        if self.lanes.get(&origin).is_some_and(Lane::is_empty) {
             self.lanes.remove(&origin);
+            self.gates.rest(origin);
         }
     }
 

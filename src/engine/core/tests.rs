@@ -12,6 +12,7 @@ use crate::domain::{
     ContentEncoding, DeliveryState, Endpoint, MessageDefaults, Outcome, Padding, SubscriptionKeys,
     SubscriptionState, Urgency, VapidKeyId,
 };
+use crate::engine::health::OriginState;
 use crate::store::types::EntryState;
 use crate::store::{GroupId, StoredEntry};
 
@@ -49,6 +50,7 @@ fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
         urgency: Urgency::Normal,
         topic_header: None,
         padding: Padding::None,
+        max_per_second: None,
         labels: BTreeMap::new(),
         note: String::new(),
     };
@@ -59,6 +61,8 @@ fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
         kind,
         spec: Arc::new(spec),
         expires: START.plus(ttl),
+        durable_at: None,
+        stop: OnceLock::new(),
     })
 }
 
@@ -347,4 +351,34 @@ fn a_paused_lane_waits_and_another_goes_on() {
     let effects = world.core.advance(world.now());
     world.todo.extend(effects);
     assert!(starts(&world).contains(&0), "{:?}", starts(&world));
+}
+
+fn health(world: &mut World) -> Vec<OriginHealth> {
+    let (answer, mut answered) = oneshot::channel();
+    world.input(Input::Health(answer));
+    answered.try_recv().unwrap()
+}
+
+#[test]
+fn operators_see_each_lane() {
+    let mut world = World::new(1);
+    world.core = Core::new(settings(), OriginNames(Box::new(|origin| format!("https://{}", origin.0))), 1);
+    world.add_message(MessageKind::Broadcast, Duration::from_secs(600), 60);
+    let Effect::Start(attempt) = world.todo.remove(0) else { panic!("an attempt starts") };
+    let mut report = AttemptReport::failed(Outcome::Throttled, "", Some(Duration::from_millis(1)));
+    report.throttle = super::super::attempt::Throttle::Origin;
+    report.retry_after = Some(Duration::from_secs(30));
+    world.input(Input::AttemptEnded { entry: attempt.entry, report });
+    let all = health(&mut world);
+    assert_eq!(all.len(), 3);
+    let name = format!("https://{}", attempt.target.origin.0);
+    let one = all.iter().find(|one| one.origin == name).unwrap();
+    assert_eq!(
+        (one.state, one.paused_until),
+        (OriginState::Paused, Some(START.plus(Duration::from_secs(30))))
+    );
+    assert!(one.throttled_share > 0.99);
+    assert_eq!(one.last_problem, Some(Outcome::Throttled));
+    assert_eq!(one.in_flight + one.queued + 1, 20);
+    assert!(all.iter().filter(|one| one.origin != name).all(|one| one.state == OriginState::Open));
 }
