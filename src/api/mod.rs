@@ -11,6 +11,7 @@ mod keys;
 pub mod layers;
 mod messages;
 mod recipients;
+mod send_stream;
 mod sending;
 pub mod server;
 mod service;

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::status::ApiError;
-use super::{Api, deliveries, keys, messages, sending, subscriptions, watching};
+use super::{Api, deliveries, keys, messages, send_stream, sending, subscriptions, watching};
 use crate::proto::v1;
 use v1::push_service_server::PushService;
 
@@ -90,9 +90,9 @@ impl PushService for Api {
 
     async fn send_stream(
         &self,
-        _: Request<Streaming<v1::SendStreamRequest>>,
+        request: Request<Streaming<v1::SendStreamRequest>>,
     ) -> Answer<Self::SendStreamStream> {
-        not_implemented("SendStream")
+        answer(send_stream::send_stream(self, request.into_inner()))
     }
 
     type WatchDeliveriesStream = Answers<v1::WatchDeliveriesResponse>;

@@ -76,7 +76,7 @@ pub(super) fn frames(
 }
 
 /// Up to a tenth less than `age_max`.
-fn age(age_max: Duration, random: u8) -> Duration {
+pub(super) fn age(age_max: Duration, random: u8) -> Duration {
     age_max.saturating_sub(age_max / 10 * u32::from(random) / u32::from(u8::MAX))
 }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod contract;
 mod fields;
 mod harness;
+mod send_stream;
 mod sending;
 mod serving;
 mod subscriptions;

@@ -20,6 +20,14 @@ pub(crate) struct Sending<R> {
     pub(crate) validate_only: bool,
 }
 
+impl<R> Sending<R> {
+    /// The recipient, and all the rest.
+    pub(crate) fn divide(self) -> (R, Sending<()>) {
+        let Self { spec, recipient, request_id, request_hash, level, validate_only } = self;
+        (recipient, Sending { spec, recipient: (), request_id, request_hash, level, validate_only })
+    }
+}
+
 /// To whom a Send goes.
 #[derive(Clone, Debug)]
 pub(crate) enum Recipient {
