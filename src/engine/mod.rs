@@ -24,12 +24,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{
     Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Stop, SubscriptionId, Timestamp,
 };
+use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, MessageRecord, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
@@ -244,6 +246,7 @@ impl Engine {
             }
             let id = message.id;
             self.input(Input::Message(message)).await;
+            failpoint("recovering-messages");
             if let Some(reason) = open.stop {
                 self.input(Input::MessageStopped { message: id, reason }).await;
             }
@@ -251,6 +254,7 @@ impl Engine {
         for head in heads {
             self.input(Input::PageFound(head)).await;
         }
+        failpoint("recovering-plans");
         for job in jobs {
             let _ = self.plan_jobs.send(job).await;
         }
@@ -306,6 +310,8 @@ impl Engine {
             collapse,
         };
         let mut accepted = self.store.accept(new).await?;
+        let durable_at = Instant::now();
+        failpoint("accepted");
         if accepted.replayed {
             return Ok(accepted);
         }
@@ -320,6 +326,7 @@ impl Engine {
             kind,
             spec,
             expires: status.expires,
+            durable_at: start.is_none().then_some(durable_at),
             stop: OnceLock::new(),
         });
         self.input(Input::Message(Arc::clone(&message))).await;
@@ -423,6 +430,7 @@ fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessa
         kind: open.status.kind,
         spec: Arc::clone(&open.spec),
         expires,
+        durable_at: None,
         stop: OnceLock::new(),
     })
 }

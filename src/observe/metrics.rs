@@ -50,6 +50,8 @@ pub struct Metrics {
     messages_accepted: Family<KindLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     delivery_age: Durations<KindLabels>,
+    send_start: Histogram,
+    targets_loaded: Counter,
     attempts: Family<AttemptLabels, Counter>,
     attempt_duration: Durations<ServiceLabels>,
     unsettled: Gauge,
@@ -114,6 +116,16 @@ impl Metrics {
                 "delivery_age",
                 "From a message's acceptance to the end of a delivery",
                 Family::new_with_constructor(ages as fn() -> Histogram),
+            ),
+            send_start: register.seconds(
+                "send_start",
+                "From a Send's acceptance being durable to the start of its first POST",
+                local(),
+            ),
+            targets_loaded: register.add(
+                "engine_targets_loaded",
+                "Targets read from the store with a page that had waited there",
+                Counter::default(),
             ),
             attempts: register.add(
                 "delivery_attempts",
@@ -190,6 +202,16 @@ impl Metrics {
         self.delivery_age.get_or_create(&KindLabels { kind: kind.into() }).observe(age.as_secs_f64());
     }
 
+    /// The first POST of a Send started, so long after its acceptance was durable.
+    pub fn send_started(&self, wait: Duration) {
+        self.send_start.observe(wait.as_secs_f64());
+    }
+
+    /// So many targets were read from the store, with pages that had waited there.
+    pub fn targets_loaded(&self, targets: usize) {
+        self.targets_loaded.inc_by(targets as u64);
+    }
+
     /// An attempt ended.
     pub fn attempt_ended(&self, service: PushService, outcome: Outcome, duration: Duration) {
         let labels = AttemptLabels { outcome: outcome.into(), push_service: service.into() };
@@ -260,6 +282,8 @@ mod tests {
         metrics.message_accepted(MessageKind::Broadcast);
         metrics.delivery_ended(MessageKind::Send, DeliveryState::Failed, Outcome::KeyMismatch, second);
         metrics.attempt_ended(PushService::Fcm, Outcome::TimedOut, second);
+        metrics.send_started(second);
+        metrics.targets_loaded(512);
         metrics.commit_ended(true, 512, second);
         metrics.rpc_started("Send");
         metrics.rpc_started("Send");
@@ -279,6 +303,8 @@ mod tests {
             "fanfare_delivery_age_seconds_bucket{le=\"1.0\",kind=\"send\"} 1",
             "fanfare_delivery_attempts_total{outcome=\"timed_out\",push_service=\"fcm\"} 1",
             "fanfare_delivery_attempt_duration_seconds_sum{push_service=\"fcm\"} 1.0",
+            "fanfare_send_start_seconds_bucket{le=\"2.5\"} 1",
+            "fanfare_engine_targets_loaded_total 512",
             "fanfare_unsettled_deliveries 7",
             "fanfare_targets_in_memory 512",
             "fanfare_commits_total{result=\"ok\"} 1",

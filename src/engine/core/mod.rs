@@ -67,6 +67,8 @@ pub(crate) struct ActiveMessage {
     pub(crate) kind: MessageKind,
     pub(crate) spec: Arc<MessageSpec>,
     pub(crate) expires: Timestamp,
+    /// When this process knew its acceptance to be durable, if its sending started then.
+    pub(crate) durable_at: Option<Instant>,
     /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
     pub(crate) stop: OnceLock<Stop>,
 }

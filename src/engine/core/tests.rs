@@ -61,6 +61,7 @@ pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMes
         kind,
         spec: Arc::new(spec),
         expires: START.plus(ttl),
+        durable_at: None,
         stop: OnceLock::new(),
     })
 }
