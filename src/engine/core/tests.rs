@@ -372,7 +372,15 @@ impl World {
         for message in self.messages.clone().iter().filter(|message| open.contains(&message.id)) {
             let (id, kind, spec) = (message.id, message.kind, Arc::clone(&message.spec));
             let (application, expires) = (Arc::clone(&message.application), message.expires);
-            let fresh = ActiveMessage { application, id, kind, spec, expires, stop: OnceLock::new() };
+            let fresh = ActiveMessage {
+                application,
+                id,
+                kind,
+                spec,
+                expires,
+                durable_at: None,
+                stop: OnceLock::new(),
+            };
             self.input(Input::Message(Arc::new(fresh)));
             if let Some(reason) = self.stopped.get(&id).copied() {
                 self.input(Input::MessageStopped { message: id, reason });
