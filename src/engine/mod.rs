@@ -24,12 +24,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{
     Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Stop, SubscriptionId, Timestamp,
 };
+use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, MessageRecord, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
@@ -39,7 +41,7 @@ pub use attempt::AttemptSettings;
 use attempt::Attempter;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
-use feed::{FrameStream, Watch};
+use feed::{Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
 use plan::{PlanJob, Planner};
 use reap::Reaper;
@@ -82,6 +84,7 @@ pub struct Engine {
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
     load: watch::Receiver<EngineLoad>,
+    feeds: Arc<Feeds>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Nothing is accepted any more.
@@ -204,8 +207,11 @@ impl Engine {
             tasks.spawn(reaper.run());
         }
         tasks.spawn(planner.run());
+        let stop_streams = CancellationToken::new();
+        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
         let engine = Self {
             store,
+            feeds: Arc::new(feeds),
             inputs,
             plan_jobs,
             changes,
@@ -215,7 +221,7 @@ impl Engine {
             draining: CancellationToken::new(),
             drained,
             stop,
-            stop_streams: CancellationToken::new(),
+            stop_streams,
             shutdown_grace: settings.shutdown_grace,
             max_messages: settings.max_messages,
         };
@@ -244,6 +250,7 @@ impl Engine {
             }
             let id = message.id;
             self.input(Input::Message(message)).await;
+            failpoint("recovering-messages");
             if let Some(reason) = open.stop {
                 self.input(Input::MessageStopped { message: id, reason }).await;
             }
@@ -251,6 +258,7 @@ impl Engine {
         for head in heads {
             self.input(Input::PageFound(head)).await;
         }
+        failpoint("recovering-plans");
         for job in jobs {
             let _ = self.plan_jobs.send(job).await;
         }
@@ -306,6 +314,8 @@ impl Engine {
             collapse,
         };
         let mut accepted = self.store.accept(new).await?;
+        let durable_at = Instant::now();
+        failpoint("accepted");
         if accepted.replayed {
             return Ok(accepted);
         }
@@ -320,6 +330,7 @@ impl Engine {
             kind,
             spec,
             expires: status.expires,
+            durable_at: start.is_none().then_some(durable_at),
             stop: OnceLock::new(),
         });
         self.input(Input::Message(Arc::clone(&message))).await;
@@ -357,10 +368,10 @@ impl Engine {
         self.draining.is_cancelled()
     }
 
-    /// A status stream; see [`feed::watch`].
+    /// A status stream; see [`feed`].
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
-        feed::watch(Arc::clone(&self.store), watch, self.stop_streams.clone())
+        self.feeds.watch(watch)
     }
 
     /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store
@@ -423,6 +434,7 @@ fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessa
         kind: open.status.kind,
         spec: Arc::clone(&open.spec),
         expires,
+        durable_at: None,
         stop: OnceLock::new(),
     })
 }
