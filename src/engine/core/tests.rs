@@ -83,6 +83,8 @@ pub(super) fn target(number: u32, origin: u32) -> Target {
         state: SubscriptionState::Active,
         user_id: String::new(),
         body_octets_max: 0,
+        refused_days: 0,
+        refused_last: Timestamp::default(),
     }
 }
 
@@ -237,8 +239,14 @@ impl World {
         self.targets.extend(targets.iter().map(|target| (target.id, target.clone())));
         for (number, chunk) in (0..).zip(targets.chunks(PAGE_DELIVERIES_MAX)) {
             let key = PageKey { message: message.id, number };
-            let head =
-                PageHead { application: ApplicationId(1), key, group: GroupId(0), kind, due: self.wall };
+            let head = PageHead {
+                application: ApplicationId(1),
+                key,
+                group: GroupId(0),
+                kind,
+                due: self.wall,
+                starts: 0,
+            };
             let entry = |target: &Target| StoredEntry {
                 id: target.id,
                 state: EntryState::Waiting,

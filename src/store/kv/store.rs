@@ -5,14 +5,16 @@ use tokio::sync::watch;
 
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
-use super::writer::{Writer, submit};
+use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, applications, audience, changes, closed, feed, messages, pages, reap, subscriptions, trim,
+    KvStore, applications, audience, changes, closed, evidence, feed, messages, pages, reap, subscriptions,
+    trim,
 };
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
 };
+use crate::failpoint::failpoint;
 use crate::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
     MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
@@ -141,12 +143,31 @@ impl Store for KvStore {
         self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
     }
 
-    async fn evidence(&self, _: ApplicationId, _: u64, _: usize) -> Result<Evidence, StoreError> {
-        Err(not_yet())
+    async fn evidence(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        commits: usize,
+    ) -> Result<Evidence, StoreError> {
+        let to = *self.synced(application).borrow();
+        self.read_synced(move |reader| evidence::read(reader, application, from, to, commits)).await
     }
 
-    async fn learn(&self, _: ApplicationId, _: Vec<Lesson>) -> Result<Vec<SubscriptionId>, StoreError> {
-        Err(not_yet())
+    async fn learn(
+        &self,
+        application: ApplicationId,
+        lessons: Vec<Lesson>,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let mut rest = lessons;
+        let mut disabled = Vec::new();
+        while !rest.is_empty() {
+            let (noted, list) =
+                self.write(Class::Reap, move |writer| Ok((writer.learn(application, &rest)?, rest))).await?;
+            rest = list;
+            rest.drain(..noted.done);
+            disabled.extend(noted.disabled);
+        }
+        Ok(disabled)
     }
 
     async fn changes(
@@ -216,6 +237,7 @@ impl Store for KvStore {
             rest = list;
             rest.drain(..reaped.done);
             changed.extend(reaped.changed);
+            failpoint("reaped");
         }
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
@@ -290,6 +312,7 @@ impl Store for KvStore {
         for answer in answers {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
         }
+        failpoint("pages-written");
         let step = PlanMove { cursor, ended, done };
         self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
     }
@@ -309,6 +332,18 @@ impl Store for KvStore {
 
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError> {
         self.read(move |reader| pages::read(reader, application, key)).await
+    }
+
+    async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError> {
+        let mut answers = Vec::new();
+        for some in keys.chunks(TRANSACTION_ROWS).map(<[PageKey]>::to_vec) {
+            let write = move |writer: &mut Writer| writer.page_taken_up(&some);
+            answers.push(submit(&self.shared.queue, Class::Commit, write).await?);
+        }
+        for answer in answers {
+            answer.await.unwrap_or_else(|_| Err(closed()))?;
+        }
+        Ok(())
     }
 
     async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
@@ -414,8 +449,4 @@ impl KvStore {
         }
         Ok(())
     }
-}
-
-fn not_yet() -> StoreError {
-    StoreError::Unavailable("not built".to_owned())
 }
