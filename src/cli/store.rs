@@ -49,6 +49,10 @@ struct Stats {
 }
 
 async fn stats(data_dir: Option<PathBuf>) -> Result<(), Failure> {
+    if let Some(directory) = data_dir.as_ref().filter(|directory| !directory.is_dir()) {
+        // It would be made.
+        return Err(Failure::usage(format!("--data-dir: {} is no directory", directory.display())));
+    }
     let store = vapid::open(data_dir).await?;
     let census = store.census().await;
     let log_octets = store.log_octets();
@@ -61,6 +65,6 @@ async fn stats(data_dir: Option<PathBuf>) -> Result<(), Failure> {
         file_octets: census.file_octets,
         kinds: census.kinds,
     };
-    println!("{}", serde_json::to_string_pretty(&stats).map_err(anyhow::Error::from)?);
+    println!("{}", serde_json::to_string(&stats).map_err(anyhow::Error::from)?);
     Ok(())
 }
