@@ -152,6 +152,8 @@ async fn a_silent_origin_accepts_and_says_nothing() {
     assert_eq!(harness.origin_status(0).await.connections.total, 2, "and the open connection goes on");
 }
 
+// Other systems than Linux answer SYN although the backlog is full.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn an_origin_that_drops_syn_is_never_connected_to() {
     let harness = Harness::strict().await;
