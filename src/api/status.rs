@@ -255,7 +255,10 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Draining => Self::Draining,
-            SubmitError::TooManyMessages => Self::Overloaded,
+            SubmitError::TooManyMessages | SubmitError::TooManyDeliveries => Self::Overloaded,
+            SubmitError::LogFull => {
+                Self::QuotaExceeded { subject: "retention.log_octets_max", description: error.to_string() }
+            }
             SubmitError::Store(error) => error.into(),
         }
     }
@@ -301,6 +304,7 @@ impl ApiError {
     pub(crate) fn from_feed(error: FeedError, message: &str) -> Self {
         match error {
             FeedError::MessageNotFound => Self::NotFound(Resource::Message(message.to_owned())),
+            FeedError::Trimmed { .. } => Self::ResumeTokenInvalid,
             FeedError::Draining => Self::Draining,
             FeedError::Store(error) => error.into(),
         }

@@ -11,6 +11,7 @@ mod attempt;
 mod core;
 mod driver;
 pub mod feed;
+mod health;
 mod plan;
 mod reap;
 mod retry;
@@ -18,17 +19,21 @@ mod settings;
 mod tokens;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
+use crate::domain::{
+    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Stop, SubscriptionId, Timestamp,
+};
+use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
-use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
+use crate::store::{Accepted, MessageRecord, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
 
 pub use crate::store::Recipients;
@@ -36,7 +41,8 @@ pub use attempt::AttemptSettings;
 use attempt::Attempter;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
-use feed::{FrameStream, Watch};
+use feed::{Feeds, FrameStream, Watch};
+pub use health::{OriginHealth, OriginState, StoppedApplication};
 use plan::{PlanJob, Planner};
 use reap::Reaper;
 pub use settings::EngineSettings;
@@ -78,6 +84,7 @@ pub struct Engine {
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
     load: watch::Receiver<EngineLoad>,
+    feeds: Arc<Feeds>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Nothing is accepted any more.
@@ -102,6 +109,10 @@ pub struct Submission {
     pub request_id: String,
     /// Of the request in canonical form.
     pub request_hash: [u8; 32],
+    /// When its sending starts; `None`, or a time that has passed: at once. Its ttl counts from then.
+    pub start: Option<Timestamp>,
+    /// Of collapse key and recipient or audience: of messages with the same, only the one that started last is delivered.
+    pub collapse: Option<[u8; 16]>,
 }
 
 /// Why a message was not accepted.
@@ -113,6 +124,12 @@ pub enum SubmitError {
     /// `engine.max_messages` have not ended.
     #[error("too many messages have not ended")]
     TooManyMessages,
+    /// `engine.max_waiting_deliveries` have not ended, or would not with this message.
+    #[error("too many deliveries have not ended")]
+    TooManyDeliveries,
+    /// `retention.log_octets_max` octets of events are kept.
+    #[error("the log of events is full")]
+    LogFull,
     /// What the store says, [`StoreError::RequestIdReused`] among it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -190,8 +207,11 @@ impl Engine {
             tasks.spawn(reaper.run());
         }
         tasks.spawn(planner.run());
+        let stop_streams = CancellationToken::new();
+        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
         let engine = Self {
             store,
+            feeds: Arc::new(feeds),
             inputs,
             plan_jobs,
             changes,
@@ -201,7 +221,7 @@ impl Engine {
             draining: CancellationToken::new(),
             drained,
             stop,
-            stop_streams: CancellationToken::new(),
+            stop_streams,
             shutdown_grace: settings.shutdown_grace,
             max_messages: settings.max_messages,
         };
@@ -228,11 +248,17 @@ impl Engine {
             if let Some(plan) = open.plan {
                 jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan).await?);
             }
+            let id = message.id;
             self.input(Input::Message(message)).await;
+            failpoint("recovering-messages");
+            if let Some(reason) = open.stop {
+                self.input(Input::MessageStopped { message: id, reason }).await;
+            }
         }
         for head in heads {
             self.input(Input::PageFound(head)).await;
         }
+        failpoint("recovering-plans");
         for job in jobs {
             let _ = self.plan_jobs.send(job).await;
         }
@@ -268,7 +294,7 @@ impl Engine {
         application: &Arc<Application>,
         submission: Submission,
     ) -> Result<Accepted, StoreError> {
-        let Submission { kind, spec, recipients, request_id, request_hash } = submission;
+        let Submission { kind, spec, recipients, request_id, request_hash, start, collapse } = submission;
         let as_of = self.changes.load(Ordering::SeqCst);
         let spec = Arc::new(spec);
         let targets_estimate = match &recipients {
@@ -284,14 +310,19 @@ impl Engine {
             request_id,
             request_hash,
             targets_estimate,
-            start: None,
-            collapse: None,
+            start,
+            collapse,
         };
         let mut accepted = self.store.accept(new).await?;
+        let durable_at = Instant::now();
+        failpoint("accepted");
         if accepted.replayed {
             return Ok(accepted);
         }
         self.metrics.message_accepted(kind);
+        if let Some(message) = accepted.superseded {
+            self.input(Input::MessageStopped { message, reason: Stop::Superseded }).await;
+        }
         let status = &accepted.record.status;
         let message = Arc::new(ActiveMessage {
             application: Arc::clone(application),
@@ -299,6 +330,8 @@ impl Engine {
             kind,
             spec,
             expires: status.expires,
+            durable_at: start.is_none().then_some(durable_at),
+            stop: OnceLock::new(),
         });
         self.input(Input::Message(Arc::clone(&message))).await;
         for page in accepted.pages.drain(..) {
@@ -311,10 +344,34 @@ impl Engine {
         Ok(accepted)
     }
 
-    /// A status stream; see [`feed::watch`].
+    /// Stops a message for good: its deliveries that are not under way end CANCELLED; those in flight end by their answer,
+    /// but none is tried again. Durable when this returns. Answers the message as it stands then, which may have ended
+    /// before; `None`: there is no such message.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn cancel(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        let record = self.store.stop(application, message, Stop::Cancelled).await?;
+        if record.as_ref().is_some_and(|record| record.status.ended.is_none()) {
+            self.input(Input::MessageStopped { message, reason: Stop::Cancelled }).await;
+        }
+        Ok(record)
+    }
+
+    /// Whether it stops: nothing new is accepted.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// A status stream; see [`feed`].
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
-        feed::watch(Arc::clone(&self.store), watch, self.stop_streams.clone())
+        self.feeds.watch(watch)
     }
 
     /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store
@@ -326,6 +383,22 @@ impl Engine {
             let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
             self.input(Input::SubscriptionChanged { subscription, change }).await;
         }
+    }
+
+    /// The health of every origin that something waits for or went to lately, the busiest first. Empty once the engine
+    /// has stopped.
+    pub async fn origins(&self) -> Vec<OriginHealth> {
+        let (answer, answered) = oneshot::channel();
+        self.input(Input::Health(answer)).await;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Lets an application's deliveries go to an origin (`scheme://host[:port]`) again that refused its credentials.
+    /// Answers whether they were stopped.
+    pub async fn resume_origin(&self, application: ApplicationId, origin: &str) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.input(Input::ResumeOrigin { application, origin: origin.to_owned(), answer }).await;
+        answered.await.unwrap_or_default()
     }
 
     /// How full it is.
@@ -361,5 +434,7 @@ fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessa
         kind: open.status.kind,
         spec: Arc::clone(&open.spec),
         expires,
+        durable_at: None,
+        stop: OnceLock::new(),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::domain::delivery::PastAttempt;
-use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, OriginId, Outcome, Timestamp};
+use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Timestamp};
 use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::retry::Failure;
 
@@ -46,6 +46,7 @@ impl Core {
             entry.refusals += 1;
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
+            self.endings.page_comes(at.page);
             return;
         }
         entry.refusals = 0;
@@ -54,7 +55,8 @@ impl Core {
         let outcome = report.outcome;
         let expires = message.expires;
         let retry = report.retry && !message.spec.ttl.is_zero();
-        let next_attempt = if retry {
+        let stopped = message.stop.get().filter(|_| report.retry);
+        let next_attempt = if retry && stopped.is_none() {
             let random = self.random.next_u64();
             let failure =
                 Failure { attempts, retry_after: report.retry_after, now: now.wall, expires, random };
@@ -62,11 +64,12 @@ impl Core {
         } else {
             None
         };
-        let state = match (outcome, next_attempt) {
-            (Outcome::Accepted, _) => DeliveryState::Accepted,
-            (_, Some(_)) => DeliveryState::Retrying,
-            (_, None) if report.retry => DeliveryState::Expired,
-            (_, None) => DeliveryState::Failed,
+        let (state, outcome) = match (outcome, next_attempt, stopped) {
+            (Outcome::Accepted, ..) => (DeliveryState::Accepted, outcome),
+            (.., Some(stop)) => (DeliveryState::Cancelled, stop.outcome()),
+            (_, Some(_), None) => (DeliveryState::Retrying, outcome),
+            (_, None, None) if report.retry => (DeliveryState::Expired, outcome),
+            (_, None, None) => (DeliveryState::Failed, outcome),
         };
         self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
     }
@@ -78,21 +81,18 @@ impl Core {
         let Some(origin) = entry.and_then(|entry| entry.target.as_ref()).map(|target| target.origin) else {
             return;
         };
-        if let Some(lane) = self.lanes.get_mut(&origin) {
-            lane.in_flight = lane.in_flight.saturating_sub(1);
-        }
+        let gate = self.gates.of(origin, now.monotonic);
+        gate.ended(now, report);
         if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
-            self.pause(origin, now.wall.plus(wait.min(self.settings.retry_max)));
+            let until = now.wall.plus(wait.min(self.settings.retry_max));
+            if gate.paused_until.is_none_or(|earlier| earlier < until) {
+                gate.paused_until = Some(until);
+                self.pauses.insert((until, origin));
+            }
         }
         self.offer_turn(origin);
-        self.forget_if_idle(now, origin);
-    }
-
-    fn pause(&mut self, origin: OriginId, until: Timestamp) {
-        let lane = self.lanes.entry(origin).or_default();
-        if lane.paused_until.is_none_or(|earlier| earlier < until) {
-            lane.paused_until = Some(until);
-            self.pauses.insert((until, origin));
+        if !self.lanes.contains_key(&origin) {
+            self.gates.rest(origin);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
 };
+use crate::failpoint::failpoint;
 use crate::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
     MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
@@ -159,21 +160,26 @@ impl Store for KvStore {
         Err(not_yet())
     }
 
-    async fn begin(&self, _: ApplicationId, _: MessageId) -> Result<Option<MessageId>, StoreError> {
-        Err(not_yet())
+    async fn begin(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        self.write(Class::Urgent, move |writer| writer.begin_message(application, message)).await
     }
 
     async fn stop(
         &self,
-        _: ApplicationId,
-        _: MessageId,
-        _: Stop,
+        application: ApplicationId,
+        message: MessageId,
+        reason: Stop,
     ) -> Result<Option<MessageRecord>, StoreError> {
-        Err(not_yet())
+        self.write(Class::Urgent, move |writer| writer.stop(application, message, reason)).await
     }
 
     async fn kept(&self, _: ApplicationId) -> Result<Kept, StoreError> {
-        Err(not_yet())
+        // Nothing is trimmed.
+        Ok(Kept::default())
     }
 
     async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {
@@ -198,6 +204,7 @@ impl Store for KvStore {
             rest = list;
             rest.drain(..reaped.done);
             changed.extend(reaped.changed);
+            failpoint("reaped");
         }
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
@@ -272,6 +279,7 @@ impl Store for KvStore {
         for answer in answers {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
         }
+        failpoint("pages-written");
         let step = PlanMove { cursor, ended, done };
         self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
     }

@@ -1,0 +1,79 @@
+//! What operators see of the lanes: plain data, a picture of one moment.
+
+use std::time::Duration;
+
+use crate::domain::{ApplicationId, Outcome, Timestamp};
+
+/// Whether anything goes to an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OriginState {
+    /// Attempts start as the limits allow.
+    Open,
+    /// The push service asked to wait: nothing starts before [`OriginHealth::paused_until`].
+    Paused,
+    /// Nothing came through for a while: nothing starts before the next probe.
+    Broken,
+    /// After a break, one attempt is made at a time until one comes through.
+    Probing,
+}
+
+impl OriginState {
+    /// Its name in metrics and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::Broken => "broken",
+            Self::Probing => "probing",
+        }
+    }
+}
+
+/// An application whose credentials an origin refuses: nothing of it goes there until
+/// [`Engine::resume_origin`](super::Engine::resume_origin).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoppedApplication {
+    /// Whose.
+    pub application: ApplicationId,
+    /// Of the attempt that stopped it.
+    pub outcome: Outcome,
+    /// What the push service said; as [`DeliveryEvent::detail`](crate::domain::DeliveryEvent::detail).
+    pub detail: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// One origin's lane. An origin to which nothing was sent lately is not listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OriginHealth {
+    /// `scheme://host[:port]`.
+    pub origin: String,
+    /// Whether anything goes there.
+    pub state: OriginState,
+    /// Deliveries in memory that wait for a place in the lane; not those that wait for a retry, nor those in the store.
+    pub queued: usize,
+    /// Attempts without an answer yet.
+    pub in_flight: usize,
+    /// How many attempts may be without an answer at once, now.
+    pub concurrency_limit: usize,
+    /// How many attempts may start a second, now; `None` while only concurrency limits them.
+    pub rate_limit: Option<f64>,
+    /// Deliveries that were accepted a second, over the last 10 to 20 seconds.
+    pub accepted_per_second: f64,
+    /// Of the attempts of the last minute, the share that was throttled: 0 to 1.
+    pub throttled_share: f64,
+    /// Of the attempts of the last minute, the share that came to UNAVAILABLE, UNREACHABLE or TIMED_OUT: 0 to 1.
+    pub error_share: f64,
+    /// From the start of a POST to its answer, over the answers of the last minute; `None` without any. The median, as the
+    /// upper bound of a bucket, which is at most 60 % above.
+    pub latency_p50: Option<Duration>,
+    /// As `latency_p50`: 99 of 100 were not slower.
+    pub latency_p99: Option<Duration>,
+    /// With [`OriginState::Paused`] and [`OriginState::Broken`]: nothing starts before.
+    pub paused_until: Option<Timestamp>,
+    /// The last outcome that slowed the lane or spoke against the origin.
+    pub last_problem: Option<Outcome>,
+    /// Applications whose credentials it refuses, in the order of their ids.
+    pub stopped: Vec<StoppedApplication>,
+}
