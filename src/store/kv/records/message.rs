@@ -21,7 +21,7 @@ pub(crate) struct HeaderValue {
     #[prost(string, tag = "3")]
     note: String,
     #[prost(string, tag = "4")]
-    request_id: String,
+    pub(crate) request_id: String,
     #[prost(uint64, tag = "5")]
     created: u64,
     #[prost(uint64, tag = "6")]
@@ -251,6 +251,9 @@ pub(crate) struct StateValue {
     /// Why nothing of it is attempted any more; 0 when it is.
     #[prost(uint32, tag = "12")]
     stop: u32,
+    /// Octets of its segments.
+    #[prost(uint64, tag = "13")]
+    pub(crate) log_octets: u64,
 }
 
 impl Record for StateValue {
@@ -379,6 +382,9 @@ pub(crate) struct DoneValue {
     pub(crate) state: Option<StateValue>,
     #[prost(uint64, tag = "3")]
     pub(crate) ended: u64,
+    /// Its events have gone, or are about to.
+    #[prost(bool, tag = "4")]
+    pub(crate) trimmed: bool,
 }
 
 impl Record for DoneValue {
@@ -390,7 +396,8 @@ impl DoneValue {
         let corrupt = || StoreError::Corrupt(Self::KIND);
         let state = self.state.ok_or_else(corrupt)?;
         let ended = Timestamp::from_micros(self.ended);
-        self.header.ok_or_else(corrupt)?.into_record(id, &state, 0, Some(ended))
+        let record = self.header.ok_or_else(corrupt)?.into_record(id, &state, 0, Some(ended))?;
+        Ok(MessageRecord { trimmed: self.trimmed, ..record })
     }
 }
 
