@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{Clock, OriginId, Outcome, Target, Timestamp};
+use crate::domain::{Clock, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
@@ -215,6 +215,10 @@ impl Attempter {
     ) -> (AttemptReport, bool) {
         let body_octets = request.body.len();
         let started = Instant::now();
+        let message = &attempt.message;
+        if let (1, MessageKind::Send, Some(durable_at)) = (attempt.number, message.kind, message.durable_at) {
+            self.metrics.send_started(started - durable_at);
+        }
         let answer = self.transport.post(request).await;
         let latency = started.elapsed();
         let response = match answer {

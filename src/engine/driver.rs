@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{ApplicationId, Clock, MessageKind, Outcome};
+use crate::failpoint::failpoint;
 use crate::store::{Commit, Store, StoreError};
 
 use super::attempt::{AttemptReport, Attempter};
@@ -95,6 +96,7 @@ impl Driver {
                         tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
                         AttemptReport::failed(Outcome::Internal, "", None)
                     });
+                    failpoint("answered");
                     let _ = reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
                 });
             }
@@ -110,9 +112,12 @@ impl Driver {
             }
             Effect::Load(head) => {
                 let (store, as_of) = (Arc::clone(&self.store), self.changes.load(Ordering::SeqCst));
+                let metrics = Arc::clone(&self.metrics);
                 self.spawn(async move {
                     let found = persist("loading a page", || store.page(head.application, head.key)).await;
                     let page = found.unwrap_or_default();
+                    let entries = page.iter().flat_map(|page| &page.entries);
+                    metrics.targets_loaded(entries.filter(|entry| entry.target.is_some()).count());
                     let _ = reports.send(Input::PageLoaded { head, page, as_of }).await;
                 });
             }
@@ -125,6 +130,7 @@ impl Driver {
                     let ring = evidence.filter(|_| has_evidence(&commit));
                     let started = Instant::now();
                     let committed = persist("a commit", || store.commit(commit.clone())).await;
+                    failpoint("commit-synced");
                     count(&metrics, &commit, &kinds, committed.is_some(), started.elapsed());
                     if let Some(ring) = ring {
                         ring.notify_one();

@@ -25,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +33,7 @@ use crate::domain::{
     Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Origin, Stop, SubscriptionId,
     Timestamp,
 };
+use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, MessageRecord, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
@@ -42,7 +44,7 @@ use attempt::Attempter;
 use changes::{ChangeStream, ChangesStart};
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
-use feed::{FrameStream, Watch};
+use feed::{Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
 use plan::{PlanJob, Planner};
 use reap::Reaper;
@@ -86,6 +88,7 @@ pub struct Engine {
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
     load: watch::Receiver<EngineLoad>,
+    feeds: Arc<Feeds>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Nothing is accepted any more.
@@ -208,9 +211,12 @@ impl Engine {
             tasks.spawn(reaper.run());
         }
         tasks.spawn(planner.run());
+        let stop_streams = CancellationToken::new();
+        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
         let engine = Self {
             store,
             transport,
+            feeds: Arc::new(feeds),
             inputs,
             plan_jobs,
             changes,
@@ -220,7 +226,7 @@ impl Engine {
             draining: CancellationToken::new(),
             drained,
             stop,
-            stop_streams: CancellationToken::new(),
+            stop_streams,
             shutdown_grace: settings.shutdown_grace,
             max_messages: settings.max_messages,
         };
@@ -249,6 +255,7 @@ impl Engine {
             }
             let id = message.id;
             self.input(Input::Message(message)).await;
+            failpoint("recovering-messages");
             if let Some(reason) = open.stop {
                 self.input(Input::MessageStopped { message: id, reason }).await;
             }
@@ -256,6 +263,7 @@ impl Engine {
         for head in heads {
             self.input(Input::PageFound(head)).await;
         }
+        failpoint("recovering-plans");
         for job in jobs {
             let _ = self.plan_jobs.send(job).await;
         }
@@ -311,6 +319,8 @@ impl Engine {
             collapse,
         };
         let mut accepted = self.store.accept(new).await?;
+        let durable_at = Instant::now();
+        failpoint("accepted");
         if accepted.replayed {
             return Ok(accepted);
         }
@@ -325,6 +335,7 @@ impl Engine {
             kind,
             spec,
             expires: status.expires,
+            durable_at: start.is_none().then_some(durable_at),
             stop: OnceLock::new(),
         });
         self.input(Input::Message(Arc::clone(&message))).await;
@@ -367,10 +378,10 @@ impl Engine {
         self.stop_streams.cancelled().await;
     }
 
-    /// A status stream; see [`feed::watch`].
+    /// A status stream; see [`feed`].
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
-        feed::watch(Arc::clone(&self.store), watch, self.stop_streams.clone())
+        self.feeds.watch(watch)
     }
 
     /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store
@@ -445,6 +456,7 @@ fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessa
         kind: open.status.kind,
         spec: Arc::clone(&open.spec),
         expires,
+        durable_at: None,
         stop: OnceLock::new(),
     })
 }

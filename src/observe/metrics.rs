@@ -50,6 +50,8 @@ pub struct Metrics {
     messages_accepted: Family<KindLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     delivery_age: Durations<KindLabels>,
+    send_start: Histogram,
+    targets_loaded: Counter,
     attempts: Family<AttemptLabels, Counter>,
     attempt_duration: Durations<ServiceLabels>,
     unsettled: Gauge,
@@ -63,6 +65,8 @@ pub struct Metrics {
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     subscription_changes: Family<ChangeLabels, Counter>,
+    streams_open: Gauge,
+    log_reads: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -115,6 +119,16 @@ impl Metrics {
                 "From a message's acceptance to the end of a delivery",
                 Family::new_with_constructor(ages as fn() -> Histogram),
             ),
+            send_start: register.seconds(
+                "send_start",
+                "From a Send's acceptance being durable to the start of its first POST",
+                local(),
+            ),
+            targets_loaded: register.add(
+                "engine_targets_loaded",
+                "Targets read from the store with a page that had waited there",
+                Counter::default(),
+            ),
             attempts: register.add(
                 "delivery_attempts",
                 "POSTs to push services, by what they came to",
@@ -164,6 +178,8 @@ impl Metrics {
                 "Subscriptions added, updated, disabled and removed",
                 Family::default(),
             ),
+            streams_open: register.add("streams_open", "Status streams open", Gauge::default()),
+            log_reads: register.add("log_reads", "Reads of the store for status streams", Counter::default()),
             registry: register.0,
         }
     }
@@ -188,6 +204,16 @@ impl Metrics {
         let labels = DeliveryLabels { state: state.into(), outcome: outcome.into() };
         self.deliveries.get_or_create(&labels).inc();
         self.delivery_age.get_or_create(&KindLabels { kind: kind.into() }).observe(age.as_secs_f64());
+    }
+
+    /// The first POST of a Send started, so long after its acceptance was durable.
+    pub fn send_started(&self, wait: Duration) {
+        self.send_start.observe(wait.as_secs_f64());
+    }
+
+    /// So many targets were read from the store, with pages that had waited there.
+    pub fn targets_loaded(&self, targets: usize) {
+        self.targets_loaded.inc_by(targets as u64);
     }
 
     /// An attempt ended.
@@ -229,6 +255,27 @@ impl Metrics {
         self.rpc_requests.get_or_create(&labels).inc();
     }
 
+    /// A status stream was opened.
+    pub fn stream_opened(&self) {
+        self.streams_open.inc();
+    }
+
+    /// A status stream ended.
+    pub fn stream_closed(&self) {
+        self.streams_open.dec();
+    }
+
+    /// The store was read for status streams.
+    pub fn log_read(&self) {
+        self.log_reads.inc();
+    }
+
+    /// How often that was.
+    #[must_use]
+    pub fn log_reads(&self) -> u64 {
+        self.log_reads.get()
+    }
+
     /// So many subscriptions changed.
     pub fn subscriptions_changed(&self, change: SubscriptionChange, subscriptions: u64) {
         let labels = ChangeLabels { change: change.into() };
@@ -260,6 +307,8 @@ mod tests {
         metrics.message_accepted(MessageKind::Broadcast);
         metrics.delivery_ended(MessageKind::Send, DeliveryState::Failed, Outcome::KeyMismatch, second);
         metrics.attempt_ended(PushService::Fcm, Outcome::TimedOut, second);
+        metrics.send_started(second);
+        metrics.targets_loaded(512);
         metrics.commit_ended(true, 512, second);
         metrics.rpc_started("Send");
         metrics.rpc_started("Send");
@@ -271,6 +320,8 @@ mod tests {
             messages: 2,
         });
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
+        metrics.stream_opened();
+        metrics.log_read();
         let text = metrics.encode().unwrap();
         for line in [
             concat!("fanfare_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -279,6 +330,8 @@ mod tests {
             "fanfare_delivery_age_seconds_bucket{le=\"1.0\",kind=\"send\"} 1",
             "fanfare_delivery_attempts_total{outcome=\"timed_out\",push_service=\"fcm\"} 1",
             "fanfare_delivery_attempt_duration_seconds_sum{push_service=\"fcm\"} 1.0",
+            "fanfare_send_start_seconds_bucket{le=\"2.5\"} 1",
+            "fanfare_engine_targets_loaded_total 512",
             "fanfare_unsettled_deliveries 7",
             "fanfare_targets_in_memory 512",
             "fanfare_commits_total{result=\"ok\"} 1",
@@ -290,6 +343,8 @@ mod tests {
             "fanfare_rpc_in_flight{method=\"Send\"} 1",
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",
+            "fanfare_streams_open 1",
+            "fanfare_log_reads_total 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -1,4 +1,4 @@
-//! The control API, by plain HTTP: [`super`] lists its calls.
+//! The control API, by plain HTTP: `docs/sandbox.md` lists its calls.
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +15,14 @@ use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 
 use super::control_json::{
-    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, PushSubscriptionJson,
-    PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
+    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, NewOrigins, OriginRange, OriginStatus,
+    PushSubscriptionJson, PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
 };
-use super::fault::{Fault, FaultShares};
-use super::groups::{Group, GroupError, GroupSpec};
+use super::fault::Fault;
+use super::fault_shares::FaultShares;
+use super::groups::{Group, GroupError, GroupSpec, REMEMBERED_DEFAULT};
+use super::origin_settings::OriginSettings;
+use super::origins::{OriginServer, Origins, OriginsError};
 use super::push_resource::{PUSH_PATH, PushService};
 use super::received::{LogPosition, Received};
 use super::synthetic_keys::SyntheticKeys;
@@ -36,6 +39,7 @@ const LINES_AT_A_TIME: u32 = 256;
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(crate) service: Arc<PushService>,
+    pub(crate) origins: Arc<Origins>,
     /// PEM; none where the push listener speaks plain HTTP.
     pub(crate) authority_pem: Option<Arc<str>>,
 }
@@ -46,6 +50,9 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/", get(about))
         .route("/ca.pem", get(authority))
         .route("/counts", get(counts))
+        .route("/origins", get(list_origins).post(make_origins).put(set_origins))
+        .route("/origins/{origin}", get(origin_status).put(set_origin))
+        .route("/origins/{origin}/seconds", get(seconds))
         .route("/groups", post(make_group))
         .route("/groups/{group}", get(group_status))
         .route("/groups/{group}/subscriptions", get(subscriptions))
@@ -60,7 +67,7 @@ pub(crate) fn router(control: Control) -> Router {
 async fn about(State(control): State<Control>) -> Json<About> {
     let service = &control.service;
     Json(About {
-        push_origin: service.origin.to_string(),
+        push_origin: control.origins.get(0).map(|origin| origin.origin.to_string()).unwrap_or_default(),
         profile: service.profile.as_str().to_owned(),
         body_octets_max: service.body_octets_max,
     })
@@ -75,6 +82,64 @@ async fn authority(State(control): State<Control>) -> Response {
 
 async fn counts(State(control): State<Control>) -> Json<Counts> {
     Json(control.service.counters.read(control.service.groups.left_out()))
+}
+
+async fn list_origins(
+    State(control): State<Control>,
+    query: Result<Query<Range>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let range = query?.0;
+    let all = control.origins.count();
+    let end = range.count.map_or(all, |count| all.min(range.from.saturating_add(count)));
+    let origins = control.origins;
+    Ok(lines(by_index(range.from, end, move |number| origins.get(number).map(|origin| origin.status()))))
+}
+
+async fn make_origins(
+    State(control): State<Control>,
+    body: Result<Json<NewOrigins>, JsonRejection>,
+) -> Result<(StatusCode, Response), Refused> {
+    let Json(new) = body?;
+    let made = control.origins.make(new.count, &new.settings).await?;
+    Ok((StatusCode::CREATED, statuses(&made)))
+}
+
+async fn set_origins(
+    State(control): State<Control>,
+    query: Result<Query<Range>, QueryRejection>,
+    body: Result<Json<OriginSettings>, JsonRejection>,
+) -> Result<Response, Refused> {
+    let range = query?.0;
+    let count = range.count.unwrap_or(control.origins.count().saturating_sub(range.from));
+    Ok(statuses(&control.origins.set(range.from, count, &body?.0).await?))
+}
+
+async fn origin_status(
+    State(control): State<Control>,
+    path: Result<Path<u32>, PathRejection>,
+) -> Result<Json<OriginStatus>, Refused> {
+    Ok(Json(control.origin(path?.0)?.status()))
+}
+
+async fn set_origin(
+    State(control): State<Control>,
+    path: Result<Path<u32>, PathRejection>,
+    body: Result<Json<OriginSettings>, JsonRejection>,
+) -> Result<Json<OriginStatus>, Refused> {
+    let number = path?.0;
+    control.origins.set(number, 1, &body?.0).await?;
+    Ok(Json(control.origin(number)?.status()))
+}
+
+async fn seconds(
+    State(control): State<Control>,
+    path: Result<Path<u32>, PathRejection>,
+) -> Result<Response, Refused> {
+    Ok(all_lines(control.origin(path?.0)?.gate.seconds()))
+}
+
+fn statuses(origins: &[Arc<OriginServer>]) -> Response {
+    all_lines(origins.iter().map(|origin| origin.status()))
 }
 
 async fn make_group(
@@ -96,7 +161,20 @@ async fn make_group(
         Some(seed) => SyntheticKeys::new(seed.as_bytes()),
         None => SyntheticKeys::new(&rand::random::<[u8; 32]>()),
     };
-    let spec = GroupSpec { count: new.count, application_server_key, encoding, faults: new.faults, keys };
+    let OriginRange { from, count } = new.origins;
+    if count == 0 || u64::from(from) + u64::from(count) > u64::from(control.origins.count()) {
+        return Err(bad(format!("origins must be some of the {} that there are", control.origins.count())));
+    }
+    let spec = GroupSpec {
+        count: new.count,
+        application_server_key,
+        encoding,
+        faults: new.faults,
+        keys,
+        origins: new.origins,
+        remembered: new.remembered.unwrap_or(REMEMBERED_DEFAULT),
+        log: new.log.unwrap_or(true),
+    };
     let group = control.service.groups.add(spec)?;
     Ok((StatusCode::CREATED, Json(group.status())))
 }
@@ -108,7 +186,7 @@ async fn group_status(
     Ok(Json(control.group(path?.0)?.status()))
 }
 
-/// Which subscribers, by index.
+/// Which subscribers or origins, by number.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Range {
@@ -124,12 +202,16 @@ async fn subscriptions(
 ) -> Result<Response, Refused> {
     let group = control.group(path?.0)?;
     let range = query?.0;
-    let origin = control.service.origin.to_string();
     let end = range.count.map_or(group.count, |count| group.count.min(range.from.saturating_add(count)));
-    Ok(lines(by_index(range.from, end, move |index| subscription(&group, &origin, index))))
+    let origins = control.origins;
+    Ok(lines(by_index(range.from, end, move |index| {
+        let origin = origins.get(group.origin_of(index))?;
+        subscription(&group, &origin, index)
+    })))
 }
 
-fn subscription(group: &Group, origin: &str, index: u32) -> Option<PushSubscriptionJson> {
+fn subscription(group: &Group, origin: &OriginServer, index: u32) -> Option<PushSubscriptionJson> {
+    let origin = &origin.origin;
     let receiver = group.keys.receiver(index)?;
     let token = group.keys.token(group.number, index).text();
     Some(PushSubscriptionJson {
@@ -148,7 +230,8 @@ async fn list_faults(
 ) -> Result<Response, Refused> {
     let group = control.group(path?.0)?;
     let count = group.count;
-    let fault_line = move |index| group.fault(index).map(|fault| FaultLine { index, fault });
+    let fault_line =
+        move |index| group.fault(index).map(|fault| FaultLine { index, fault: (*fault).clone() });
     Ok(lines(by_index(0, count, fault_line)))
 }
 
@@ -245,6 +328,11 @@ fn ndjson<T: Serialize>(values: impl IntoIterator<Item = T>) -> Bytes {
     text.into()
 }
 
+/// Lines that are there already.
+fn all_lines<T: Serialize>(values: impl IntoIterator<Item = T>) -> Response {
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], ndjson(values)).into_response()
+}
+
 fn lines(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     use futures_util::StreamExt;
     let body = Body::from_stream(chunks.map(Ok::<_, io::Error>));
@@ -252,6 +340,10 @@ fn lines(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Response {
 }
 
 impl Control {
+    fn origin(&self, number: u32) -> Result<Arc<OriginServer>, Refused> {
+        self.origins.get(number).ok_or_else(|| OriginsError::Unknown(number.into()).into())
+    }
+
     fn group(&self, number: u32) -> Result<Arc<Group>, Refused> {
         let unknown = || Refused(StatusCode::NOT_FOUND, format!("there is no group {number}"));
         self.service.groups.get(number).ok_or_else(unknown)
@@ -274,11 +366,28 @@ fn refuse(status: StatusCode, error: &str) -> Response {
 impl From<GroupError> for Refused {
     fn from(error: GroupError) -> Self {
         let status = match error {
-            GroupError::Empty => StatusCode::BAD_REQUEST,
+            GroupError::Empty | GroupError::Remembered => StatusCode::BAD_REQUEST,
+            // As where the JSON of shares is refused.
+            GroupError::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
             GroupError::NoSuchSubscriber => StatusCode::NOT_FOUND,
             GroupError::TooManyGroups
+            | GroupError::TooManyRemembered(_)
             | GroupError::TooManySubscribers(_)
             | GroupError::TooManyOwnFaults(_) => StatusCode::CONFLICT,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl From<OriginsError> for Refused {
+    fn from(error: OriginsError) -> Self {
+        let status = match error {
+            OriginsError::Empty => StatusCode::BAD_REQUEST,
+            OriginsError::Unknown(_) => StatusCode::NOT_FOUND,
+            OriginsError::Settings(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            OriginsError::TooMany(_) | OriginsError::Port { .. } | OriginsError::Sandbox(_) => {
+                StatusCode::CONFLICT
+            }
         };
         Self(status, error.to_string())
     }

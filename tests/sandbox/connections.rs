@@ -184,3 +184,27 @@ async fn many_streams_share_a_connection_within_their_limit() {
     assert!(counts.requests.peak <= 20, "{counts:?}");
     assert_eq!((counts.statuses[&201], counts.decrypt_failures, counts.duplicates), (200, 0, 0));
 }
+
+#[tokio::test]
+async fn a_connection_without_a_request_ends() {
+    let limits =
+        SandboxLimits { request_timeout: std::time::Duration::from_millis(50), ..SandboxLimits::default() };
+    for https in [true, false] {
+        let settings = SandboxSettings { https, limits: limits.clone(), ..SandboxSettings::default() };
+        let harness = Harness::start(settings).await;
+        for begun in [&b""[..], b"PRI * HT"] {
+            let mut stream = TcpStream::connect(harness.sandbox.addresses().push).await.unwrap();
+            stream.write_all(begun).await.unwrap();
+            let mut read = Vec::new();
+            // Ended in whatever way.
+            let _ = stream.read_to_end(&mut read).await;
+            assert!(!read.starts_with(b"HTTP/1.1 2"), "{read:?}");
+        }
+        // One with a request is kept.
+        let to = harness.subscription().await;
+        for text in ["a", "b"] {
+            assert_eq!(harness.status(&to, text).await, 201);
+        }
+        assert_eq!(harness.counts().await.connections.total, 3);
+    }
+}

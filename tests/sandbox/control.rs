@@ -37,6 +37,33 @@ async fn bad_calls_say_what_is_wrong() {
         (Method::PUT, "/groups/1/faults", Some(json!({"gone": 2})), 422, "between 0 and 1"),
         (Method::POST, "/groups/1/subscribers/10/faults", Some(own.clone()), 404, "no subscriber"),
         (Method::POST, "/groups/1/subscribers/1/faults", Some(json!({"gone": {"x": 1}})), 422, "x"),
+        (
+            Method::POST,
+            "/groups/1/subscribers/1/faults",
+            Some(json!({"answer": {"status": 99}})),
+            422,
+            "between 200",
+        ),
+        (Method::POST, "/groups", Some(json!({"count": 1, "remembered": 65})), 400, "at most 64"),
+        (Method::POST, "/groups", Some(json!({"count": 1, "origins": {"count": 2}})), 400, "the 1 that"),
+        (Method::POST, "/groups", Some(json!({"count": 1, "origins": {"count": 0}})), 400, "the 1 that"),
+        (Method::POST, "/origins", Some(json!({"count": 0})), 400, "at least 1"),
+        (Method::POST, "/origins", Some(json!({"count": 10_000})), 409, "no more than 10000"),
+        (Method::GET, "/origins/1", None, 404, "no origin 1"),
+        (Method::PUT, "/origins/1", Some(json!({})), 404, "no origin 1"),
+        (Method::PUT, "/origins?from=0&count=2", Some(json!({})), 404, "no origin 1"),
+        (Method::PUT, "/origins/0", Some(json!({"reach": "far"})), 422, "far"),
+        (Method::PUT, "/origins/0", Some(json!({"concurrency": {"max": 0}})), 422, "concurrency.max"),
+        (Method::PUT, "/origins/0", Some(json!({"rate": {"per_second": 0}})), 422, "rate.per_second"),
+        (Method::PUT, "/origins/0", Some(json!({"rate": {"per_second": 9, "burst": 0}})), 422, "rate.burst"),
+        (
+            Method::PUT,
+            "/origins/0",
+            Some(json!({"concurrency": {"max": 1, "excess": {"answer": {"status": 201}}}})),
+            422,
+            "takes no message",
+        ),
+        (Method::PUT, "/origins/0", Some(json!({"delay_ms": [2, 1]})), 422, "delay_ms"),
     ];
     for (method, path, body, status, words) in cases {
         let answer = harness.control(method.clone(), path, body).await;

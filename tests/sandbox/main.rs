@@ -4,6 +4,8 @@
 mod checks;
 mod connections;
 mod control;
+mod effects;
 mod faults;
 mod harness;
+mod origins;
 mod subscribers;

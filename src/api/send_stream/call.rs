@@ -253,7 +253,7 @@ impl Call {
                 let passed = self.row.has_passed(self.position, *message, seq, index);
                 if passed && level.tells(event.state) {
                     let request_id = Arc::clone(request_id);
-                    let placed = PlacedEvent { seq, index, request_id, event };
+                    let placed = PlacedEvent { seq, index, request_id, event: event.into() };
                     events.push(delivery::placed(&self.api.tokens, &placed));
                 }
             }

@@ -11,6 +11,7 @@ use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
 };
+use crate::failpoint::failpoint;
 use crate::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
     MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
@@ -177,7 +178,8 @@ impl Store for KvStore {
     }
 
     async fn kept(&self, _: ApplicationId) -> Result<Kept, StoreError> {
-        Err(not_yet())
+        // Nothing is trimmed.
+        Ok(Kept::default())
     }
 
     async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {
@@ -202,6 +204,7 @@ impl Store for KvStore {
             rest = list;
             rest.drain(..reaped.done);
             changed.extend(reaped.changed);
+            failpoint("reaped");
         }
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
@@ -276,6 +279,7 @@ impl Store for KvStore {
         for answer in answers {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
         }
+        failpoint("pages-written");
         let step = PlanMove { cursor, ended, done };
         self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
     }
