@@ -4,9 +4,11 @@
 //! A delivery's way through it: its page is planned or loaded ([`Core::admit`]), the entry waits in the lane of its
 //! origin (`start`), an attempt is started when the lane and the bound on unsettled deliveries allow, its report is
 //! turned into an event (`settle`), and the event goes into the next commit (`pending`). When that commit is synced, the
-//! delivery is settled, and its page leaves memory with the last one.
+//! delivery is settled, and its page leaves memory with the last one. What waits when its message is stopped or out of time
+//! ends without an attempt (`ending`).
 
 mod backlog;
+mod ending;
 mod gate;
 mod lane;
 mod pacing;
@@ -17,6 +19,8 @@ mod settle;
 mod start;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ending;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,7 +32,7 @@ use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::domain::limits::PAGE_DELIVERIES_MAX;
+use crate::domain::limits::{PAGE_DELIVERIES_MAX, TTL_ZERO_GRACE};
 use crate::domain::{
     Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Stop, SubscriptionId, Target,
     Timestamp,
@@ -41,6 +45,7 @@ use super::health::OriginHealth;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
 use backlog::Backlog;
+use ending::Endings;
 use gate::Gates;
 use lane::Lane;
 use pacing::Pacing;
@@ -64,6 +69,13 @@ pub(crate) struct ActiveMessage {
     pub(crate) expires: Timestamp,
     /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
     pub(crate) stop: OnceLock<Stop>,
+}
+
+impl ActiveMessage {
+    /// From when on no attempt of it starts any more.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        if self.spec.ttl.is_zero() { self.expires.plus(TTL_ZERO_GRACE) } else { self.expires }
+    }
 }
 
 /// What the engine is told.
@@ -139,7 +151,9 @@ pub(crate) struct Core {
     /// Gives the text of an origin for events.
     origins: OriginNames,
     messages: HashMap<MessageId, Arc<ActiveMessage>>,
-    pages: HashMap<PageKey, Page>,
+    endings: Endings,
+    /// In order, so that those of one message stand together.
+    pages: BTreeMap<PageKey, Page>,
     /// Pages that are being read; each has [`PAGE_DELIVERIES_MAX`] targets reserved.
     loading: BTreeSet<PageKey>,
     backlog: Backlog,
@@ -184,7 +198,8 @@ impl Core {
             random: StdRng::seed_from_u64(seed),
             origins,
             messages: HashMap::new(),
-            pages: HashMap::new(),
+            endings: Endings::default(),
+            pages: BTreeMap::new(),
             loading: BTreeSet::new(),
             backlog: Backlog::default(),
             targets_in_memory: 0,
@@ -208,17 +223,8 @@ impl Core {
     /// Takes one input in. Call [`Core::advance`] after the last of a batch.
     pub(crate) fn take(&mut self, now: Now, input: Input) {
         match input {
-            Input::Message(message) => {
-                if let Some(per_second) = message.spec.max_per_second {
-                    self.pacing.add(message.id, per_second, now.monotonic);
-                }
-                self.messages.insert(message.id, message);
-            }
-            Input::MessageStopped { message, reason } => {
-                if let Some(message) = self.messages.get(&message) {
-                    let _ = message.stop.set(reason);
-                }
-            }
+            Input::Message(message) => self.message_begins(now, message),
+            Input::MessageStopped { message, reason } => self.message_stopped(message, reason),
             Input::PageWritten { page, as_of } => self.page_written(page, as_of),
             Input::PageFound(head) => self.page_found(head),
             Input::PageLoaded { head, page, as_of } => self.page_loaded(&head, page, as_of),
@@ -227,10 +233,10 @@ impl Core {
             Input::Committed { application, ended } => {
                 self.committed(now, application);
                 for message in ended {
-                    self.forget_message(message);
+                    self.message_ended(message);
                 }
             }
-            Input::MessageEnded(message) => self.forget_message(message),
+            Input::MessageEnded(message) => self.message_ended(message),
             Input::SubscriptionChanged { subscription, change } => {
                 self.subscription_changed(subscription, change);
             }
@@ -281,6 +287,7 @@ impl Core {
         self.fire_timers(now);
         if !self.draining {
             self.fire_pacing(now);
+            self.end_deliveries(now);
             self.backlog.wake(now.wall);
             self.load_pages();
             self.start_attempts(now);
@@ -294,6 +301,7 @@ impl Core {
         let timers = [
             self.timers.first().map(|(due, _)| *due),
             self.pauses.first().map(|(until, _)| *until),
+            self.endings.next_expiry(),
             self.backlog.next_due(),
         ];
         let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
@@ -342,7 +350,7 @@ impl Core {
     fn page_found(&mut self, head: PageHead) {
         let taken_up = self.pages.contains_key(&head.key) || self.loading.contains(&head.key);
         if !taken_up && self.is_known(&head) {
-            self.backlog.add(head);
+            self.wait_in_store(head);
         }
     }
 
@@ -355,8 +363,13 @@ impl Core {
             self.backlog.enter(&page.head);
             self.admit(page, as_of);
         } else {
-            self.backlog.add(page.head);
+            self.wait_in_store(page.head);
         }
+    }
+
+    fn wait_in_store(&mut self, head: PageHead) {
+        self.endings.page_waits(head.key.message);
+        self.backlog.add(head);
     }
 
     fn load_pages(&mut self) {
@@ -382,6 +395,10 @@ impl Core {
         let PageHead { application, key, kind, .. } = stored.head;
         let page = Page::load(stored, as_of);
         self.targets_in_memory += page.targets();
+        if self.endings.page_comes(key) {
+            self.pages.insert(key, page);
+            return;
+        }
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             match entry.phase {
@@ -422,7 +439,7 @@ impl Core {
             && let Some(mut head) = self.remove_page(key)
         {
             head.due = due;
-            self.backlog.add(head);
+            self.wait_in_store(head);
         }
     }
 

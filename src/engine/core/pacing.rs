@@ -124,10 +124,9 @@ impl Core {
     }
 
     /// What is left of an ended message in lanes goes the usual way, and comes to nothing.
-    pub(super) fn forget_message(&mut self, message: MessageId) {
+    pub(super) fn forget_pace(&mut self, message: MessageId) {
         let lanes = self.pacing.remove(message);
         self.bring_back(message, lanes);
-        self.messages.remove(&message);
     }
 
     fn bring_back(&mut self, message: MessageId, lanes: impl IntoIterator<Item = OriginId>) {
