@@ -25,7 +25,7 @@ impl Core {
     fn start_class(&mut self, now: Now, kind: MessageKind, max_unsettled: usize) {
         while self.unsettled < max_unsettled {
             let Some((application, origin)) = self.turns.next(kind) else { break };
-            let ends_too_many = self.ends_too_many(application);
+            let may_end = self.room_for_endings(application) > 0;
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             if !lane.take_turn(kind, application) {
                 lane.offer(kind, origin, &mut self.turns);
@@ -44,7 +44,7 @@ impl Core {
                 lane.is_crowded(kind);
                 continue;
             }
-            if ends_too_many {
+            if !may_end {
                 lane.hold(application);
                 self.held.entry(application).or_default().push(origin);
                 lane.offer(kind, origin, &mut self.turns);
@@ -91,7 +91,7 @@ impl Core {
         let application = page.head.application;
         let entry = page.entries.get_mut(usize::from(at.index))?;
         if entry.phase != Phase::Queued {
-            // Its message was ended while it waited here.
+            // It was ended while it stood in its lane.
             return None;
         }
         let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
@@ -109,6 +109,7 @@ impl Core {
         let target = target?;
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
+        self.unsettled_peak = self.unsettled_peak.max(self.unsettled);
         self.gates.of(origin, now.monotonic).in_flight += 1;
         self.pacing.started(message.id, now.monotonic);
         let weight = message.application.weight;
@@ -149,8 +150,8 @@ impl Core {
     pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        self.targets_in_memory -= usize::from(entry.target.is_some());
-        self.targets_in_memory += usize::from(target.is_some());
+        self.memory.remove(&page.head, usize::from(entry.target.is_some()));
+        self.memory.add(&page.head, usize::from(target.is_some()));
         entry.target = target.map(Arc::new);
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
