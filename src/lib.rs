@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+mod failpoint;
 pub mod observe;
 pub mod proto;
 pub mod sandbox;

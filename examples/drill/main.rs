@@ -4,9 +4,14 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program's output")]
 
+mod calls;
+mod checks;
+mod crash;
+mod metrics;
 mod restart;
 mod stage;
 mod story;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -14,7 +19,10 @@ use clap::Parser;
 
 /// Does to the real program what production does, and says whether every promise held
 #[derive(Parser, Debug)]
-#[command(name = "drill")]
+#[command(
+    name = "drill",
+    after_help = "DRILL_PROGRAM=path in the environment: drills that program instead of building the release."
+)]
 struct Arguments {
     /// Which; see --list
     #[arg(required_unless_present = "list")]
@@ -25,6 +33,9 @@ struct Arguments {
     /// Fewer targets: for the gate
     #[arg(long)]
     short: bool,
+    /// Repeats the choices of an earlier run, which prints its seed; new ones without
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// All drills.
@@ -32,6 +43,8 @@ struct Arguments {
 enum Drill {
     /// The server is stopped, and then killed, in the middle of a broadcast
     Restart,
+    /// The server is killed again and again, at random instants and at the worst ones
+    Crash,
 }
 
 #[tokio::main]
@@ -46,8 +59,10 @@ async fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     };
+    let seed = arguments.seed.unwrap_or_else(rand::random);
     let drilled = match drill {
         Drill::Restart => restart::drill(arguments.short).await,
+        Drill::Crash => crash::drill(arguments.short, seed).await,
     };
     match drilled {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,

@@ -15,10 +15,10 @@ use fanfare::proto::v1::send_request::Recipient;
 use fanfare::proto::v1::{Audience, BroadcastRequest, Message, ReportLevel, SendRequest, TopicList};
 use futures_util::StreamExt as _;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use tonic::Code;
 
-use crate::stage::{End, Server, Stage};
+use crate::calls::sha256;
+use crate::stage::{Configuration, End, Server, Stage};
 use crate::story::Story;
 
 const TARGETS: u32 = 20_000;
@@ -50,7 +50,10 @@ struct Figures {
 /// Plays both rounds; gives the promises that did not hold.
 pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
     let targets = if short { TARGETS_SHORT } else { TARGETS };
-    let stage = Stage::set(MAX_UNSETTLED).await?;
+    let stage = {
+        let engine = format!("max_unsettled = {MAX_UNSETTLED}");
+        Stage::set(&Configuration { engine, ..Configuration::default() }).await?
+    };
     let server = stage.start_server().await?;
     eprintln!("subscribing {targets}");
     let user_of = |index| if index == 0 { USER.to_owned() } else { String::new() };
@@ -79,7 +82,7 @@ impl Drill {
     /// Ends the server in the middle of a broadcast and looks at what the next one makes of it.
     async fn round(&mut self, mut server: Server, end: End) -> anyhow::Result<Server> {
         let (broadcast, single) = (broadcast(end), send(end));
-        let key = server.key.clone();
+        let key = server.key("default")?.to_owned();
 
         // A caller follows the broadcast until a quarter of it has ended.
         let responses = server.client.broadcast(broadcast.clone()).await?.into_inner();
@@ -109,7 +112,7 @@ impl Drill {
 
         let mut server = self.stage.start_server().await?;
         eprintln!("serving again after {:.1} s, {before} events told", ending.elapsed().as_secs_f64());
-        self.check(server.key == key, || "the VAPID key is another one".to_owned());
+        self.check(server.key("default")? == key, || "the VAPID key is another one".to_owned());
         let subscriptions = server.subscriptions().await?;
         let expected: BTreeSet<_> = self.names.iter().cloned().collect();
         self.check(subscriptions == expected, || {
@@ -247,8 +250,4 @@ fn send(end: End) -> SendRequest {
         request_id: format!("send {end:?}"),
         ..SendRequest::default()
     }
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().concat()
 }

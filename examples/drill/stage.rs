@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use fanfare::cli::demo::control::Control;
@@ -14,6 +16,7 @@ use fanfare::proto::v1::{
 };
 use fanfare::sandbox::control_json::NewGroup;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::Channel;
@@ -25,6 +28,10 @@ pub(crate) type Client = PushServiceClient<Channel>;
 const CONCURRENCY: usize = 64;
 /// Subscribers read from the sandbox at once.
 const CHUNK: u32 = 1_000;
+/// The variable that names a program to drill instead of the release build, which is built otherwise.
+const PROGRAM: &str = "DRILL_PROGRAM";
+/// How often something is looked at that nobody tells of.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How a server is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +42,34 @@ pub(crate) enum End {
     Kill,
 }
 
+/// What of the configuration a drill chooses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Configuration {
+    /// Lines of the section `[engine]`.
+    pub(crate) engine: String,
+    /// Whole sections.
+    pub(crate) sections: String,
+}
+
+/// How a server is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Launch {
+    /// Another program than the stage's.
+    pub(crate) program: Option<PathBuf>,
+    /// Where it dies: `name` or `name:pass`. Needs a program with the feature `failpoints`.
+    pub(crate) failpoint: Option<String>,
+    /// No file of it may grow beyond, in octets.
+    pub(crate) file_octets_max: Option<u64>,
+}
+
 /// A sandbox, and a directory for a server.
 #[derive(Debug)]
 pub(crate) struct Stage {
     /// Calls of the sandbox.
     pub(crate) control: Control,
+    control_address: SocketAddr,
+    /// The sections of the configuration that let the server post to the sandbox.
+    exceptions: String,
     program: PathBuf,
     sandbox: Process,
     directory: TempDir,
@@ -50,15 +80,27 @@ pub(crate) struct Stage {
 pub(crate) struct Server {
     /// Calls of it.
     pub(crate) client: Client,
-    /// The VAPID public key of its default application.
-    pub(crate) key: String,
-    process: Process,
+    /// The VAPID public keys of its applications, by name.
+    pub(crate) keys: Vec<(String, String)>,
+    /// Where its metrics are.
+    pub(crate) admin: SocketAddr,
+    /// The program itself.
+    pub(crate) process: Process,
+}
+
+/// Which build of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// What users run.
+    Release,
+    /// A debug build with the feature `failpoints`: built fast beside the release.
+    Failpoints,
 }
 
 impl Stage {
     /// Builds the program, starts the sandbox and writes the server's configuration.
-    pub(crate) async fn set(max_unsettled: usize) -> anyhow::Result<Self> {
-        let program = build()?;
+    pub(crate) async fn set(configuration: &Configuration) -> anyhow::Result<Self> {
+        let program = build(Build::Release)?;
         let directory = tempfile::Builder::new().prefix("fanfare-drill-").tempdir()?;
         let certificate = text(&directory.path().join("sandbox-ca.pem"))?;
         let any = "127.0.0.1:0";
@@ -77,30 +119,70 @@ impl Stage {
             Process::start::<SandboxReady>(&program, &arguments, &directory.path().join("sandbox.log"))
                 .await?;
         let port = ready.push.port();
-        let config = format!(
-            "[server]\nlisten = \"{any}\"\n[admin]\nlisten = \"{any}\"\n[engine]\nmax_unsettled = {max_unsettled}\n\
-             [[push_services.exceptions]]\nname = \"sandbox\"\nhost = \"localhost\"\nport = {port}\n\
+        let exceptions = format!(
+            "[[push_services.exceptions]]\nname = \"sandbox\"\nhost = \"localhost\"\nport = {port}\n\
              cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = '{certificate}'\n"
         );
-        fs::write(directory.path().join("fanfare.toml"), config)?;
-        Ok(Self { control: Control::new(ready.control)?, program, sandbox, directory })
+        let control = Control::new(ready.control)?;
+        let stage = Self { control, control_address: ready.control, exceptions, program, sandbox, directory };
+        stage.configure(configuration)?;
+        Ok(stage)
+    }
+
+    /// Writes the configuration that the next server starts with.
+    pub(crate) fn configure(&self, configuration: &Configuration) -> anyhow::Result<()> {
+        let Configuration { engine, sections } = configuration;
+        let any = "127.0.0.1:0";
+        let text = format!(
+            "[server]\nlisten = \"{any}\"\n[admin]\nlisten = \"{any}\"\n[engine]\n{engine}\n{sections}\n{}",
+            self.exceptions
+        );
+        fs::write(self.directory.path().join("fanfare.toml"), text)?;
+        Ok(())
     }
 
     /// Starts the server, on the data that the one before left.
     pub(crate) async fn start_server(&self) -> anyhow::Result<Server> {
-        let path = |name: &str| self.directory.path().join(name);
-        let (config, data) = (text(&path("fanfare.toml"))?, text(&path("data"))?);
-        // Not --exit-with-stdin: only a signal ends it.
-        let arguments = ["serve", "--json", "--config", &config, "--data-dir", &data];
-        let (process, ready) =
-            Process::start::<ServeReady>(&self.program, &arguments, &path("server.log")).await?;
-        let client = PushServiceClient::connect(format!("http://{}", ready.server)).await?;
-        let key = ready.applications.into_iter().find(|application| application.name == "default");
-        let key = key.context("the server has no default application")?.application_server_key;
-        Ok(Server { client: client.max_decoding_message_size(64 * 1024 * 1024), key, process })
+        self.launch(&Launch::default()).await
     }
 
-    /// Makes subscribers in the sandbox and subscribes them. Gives the group's number, and their names by index.
+    /// Starts the server in a certain way.
+    pub(crate) async fn launch(&self, launch: &Launch) -> anyhow::Result<Server> {
+        let path = |name: &str| self.directory.path().join(name);
+        let program = text(launch.program.as_ref().unwrap_or(&self.program))?;
+        // env(1) and prlimit(1) become the program that they are given.
+        let mut words = vec!["env".to_owned()];
+        words.extend(launch.failpoint.iter().map(|failpoint| format!("FAILPOINT={failpoint}")));
+        if let Some(octets) = launch.file_octets_max {
+            words.extend(["prlimit".to_owned(), format!("--fsize={octets}:{octets}")]);
+        }
+        let (config, data) = (text(&path("fanfare.toml"))?, text(&path("data"))?);
+        // Not --exit-with-stdin: only a signal ends it.
+        words.extend([program, "serve".to_owned(), "--json".to_owned()]);
+        words.extend(["--config".to_owned(), config, "--data-dir".to_owned(), data]);
+        let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+        let (process, ready) =
+            Process::start::<ServeReady>(Path::new(&words[0]), &arguments, &path("server.log")).await?;
+        let client = PushServiceClient::connect(format!("http://{}", ready.server)).await?;
+        let client = client.max_decoding_message_size(64 * 1024 * 1024);
+        let keys = ready.applications.into_iter().map(|of| (of.name, of.application_server_key)).collect();
+        Ok(Server { client, keys, admin: ready.admin, process })
+    }
+
+    /// Copies a program to where nobody builds another one in its place.
+    pub(crate) fn keep(&self, program: &Path) -> anyhow::Result<PathBuf> {
+        let kept = self.directory.path().join("program");
+        fs::copy(program, &kept)?;
+        Ok(kept)
+    }
+
+    /// Where the server keeps everything.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Makes subscribers in the sandbox and subscribes them at the default application, each with this topic. Gives the
+    /// group's number, and their names by index.
     pub(crate) async fn subscribe(
         &self,
         server: &Server,
@@ -108,13 +190,33 @@ impl Stage {
         topic: &str,
         user_of: impl Fn(u32) -> String,
     ) -> anyhow::Result<(u32, Vec<String>)> {
-        let new = NewGroup { count, application_server_key: Some(server.key.clone()), ..NewGroup::default() };
+        let new = NewGroup {
+            count,
+            application_server_key: Some(server.key("default")?.to_owned()),
+            ..NewGroup::default()
+        };
         let group = self.control.make_group(&new).await?.group;
+        let names = self.subscribe_group(server, "", group, count, topic, user_of).await?;
+        Ok((group, names))
+    }
+
+    /// Subscribes a group that is there.
+    pub(crate) async fn subscribe_group(
+        &self,
+        server: &Server,
+        application: &str,
+        group: u32,
+        count: u32,
+        topic: &str,
+        user_of: impl Fn(u32) -> String,
+    ) -> anyhow::Result<Vec<String>> {
+        let bar = progress_bar(u64::from(count), "subscribed");
         let mut names = Vec::with_capacity(count as usize);
         for from in (0..count).step_by(CHUNK as usize) {
             let lines = self.control.subscriptions(group, from, CHUNK.min(count - from)).await?;
             let requests = (from..).zip(lines.lines()).map(|(index, line)| {
                 Ok(SubscribeRequest {
+                    application: application.to_owned(),
                     push_subscription: Some(push_subscription(line)?),
                     user_id: user_of(index),
                     topics: vec![topic.to_owned()],
@@ -130,9 +232,36 @@ impl Stage {
             let subscriptions =
                 responses.into_iter().filter_map(|response| response.into_inner().subscription);
             names.extend(subscriptions.map(|subscription| subscription.name));
+            bar.set_position(names.len() as u64);
         }
+        bar.finish_and_clear();
         ensure!(names.len() == count as usize, "{} of {count} were subscribed", names.len());
-        Ok((group, names))
+        Ok(names)
+    }
+
+    /// Waits until the sandbox has no request open: what a server that died had begun is over.
+    pub(crate) async fn sandbox_is_quiet(&self) -> anyhow::Result<()> {
+        loop {
+            let counts = self.call("GET", "/counts", None).await?;
+            if counts.pointer("/requests/open").and_then(Value::as_u64) == Some(0) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// A call of the sandbox's control API; null for an empty answer.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let url = format!("http://{}{path}", self.control_address);
+        let mut request = client.request(method.parse()?, url);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await.context("the sandbox does not answer")?;
+        let (status, body) = (response.status(), response.text().await?);
+        ensure!(status.is_success(), "{method} {path}: the sandbox answered {status}: {body}");
+        if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&body)?) }
     }
 
     /// Ends the sandbox. The directory goes with it.
@@ -142,6 +271,12 @@ impl Stage {
 }
 
 impl Server {
+    /// The VAPID public key of an application.
+    pub(crate) fn key(&self, application: &str) -> anyhow::Result<&str> {
+        let key = self.keys.iter().find(|(name, _)| name == application);
+        Ok(&key.with_context(|| format!("the server has no application {application}"))?.1)
+    }
+
     /// Ends it.
     pub(crate) async fn end(self, how: End) -> anyhow::Result<()> {
         match how {
@@ -160,7 +295,7 @@ impl Server {
         }
     }
 
-    /// The names of all subscriptions.
+    /// The names of all subscriptions of the default application.
     pub(crate) async fn subscriptions(&mut self) -> anyhow::Result<BTreeSet<String>> {
         let mut request =
             ListSubscriptionsRequest { page_size: 1_000, ..ListSubscriptionsRequest::default() };
@@ -176,20 +311,55 @@ impl Server {
     }
 }
 
-/// Builds the program for release, whatever this drill was built for; gives where it is.
-fn build() -> anyhow::Result<PathBuf> {
+/// Builds the program, whatever this drill was built for; gives where it is.
+pub(crate) fn build(which: Build) -> anyhow::Result<PathBuf> {
+    if let (Build::Release, Some(program)) = (which, std::env::var_os(PROGRAM)) {
+        return Ok(program.into());
+    }
     let cargo = std::env::var_os("CARGO").context("run drills by cargo: cargo drill NAME")?;
     let mut build = std::process::Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--locked", "--bin", "fanfare"]);
+    build.args(["build", "--quiet", "--locked", "--bin", "fanfare"]);
+    let profile = match which {
+        Build::Release => {
+            build.arg("--release");
+            "release"
+        }
+        Build::Failpoints => {
+            build.args(["--features", "failpoints"]);
+            "debug"
+        }
+    };
     ensure!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success(), "the program does not build");
     // This drill is target/debug/examples/drill.
     let here = std::env::current_exe()?;
     let target = here.ancestors().nth(3).context("this drill is in an unusual place")?;
-    Ok(target.join("release").join("fanfare"))
+    Ok(target.join(profile).join("fanfare"))
+}
+
+/// What the files of a directory take.
+pub(crate) fn directory_octets(directory: &Path) -> std::io::Result<u64> {
+    let mut octets = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        octets += if about.is_dir() { directory_octets(&entry.path())? } else { about.len() };
+    }
+    Ok(octets)
+}
+
+/// Progress on stderr; nothing where that is no terminal.
+pub(crate) fn progress_bar(length: u64, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    if let Ok(style) =
+        ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}}"))
+    {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// Of the JSON that a browser gives.
-fn push_subscription(json: &str) -> anyhow::Result<PushSubscription> {
+pub(crate) fn push_subscription(json: &str) -> anyhow::Result<PushSubscription> {
     let value: Value = serde_json::from_str(json)?;
     let member =
         |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();

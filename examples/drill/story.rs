@@ -90,7 +90,7 @@ impl Story {
     }
 }
 
-fn is_terminal(state: DeliveryState) -> bool {
+pub(crate) fn is_terminal(state: DeliveryState) -> bool {
     match state {
         DeliveryState::Unspecified | DeliveryState::Pending | DeliveryState::Retrying => false,
         DeliveryState::Accepted

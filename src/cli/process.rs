@@ -85,6 +85,14 @@ impl Process {
         self.child.id()
     }
 
+    /// Waits for it to end by itself.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
     /// What it wrote to stderr last.
     #[must_use]
     pub fn log_tail(&self) -> String {

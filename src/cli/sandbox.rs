@@ -16,9 +16,20 @@ use crate::sandbox::{Profile, Sandbox, SandboxSettings};
 /// Runs a push service on this machine, for development and tests
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "It is strict about RFC 8030 and RFC 8292, and makes synthetic subscribers that really decrypt what they \
-                        are sent. GET / on the control address says what it is; the control API is documented in \
-                        src/sandbox/mod.rs.
+    after_help = "It is strict about RFC 8030 and RFC 8292, makes synthetic subscribers that really decrypt what they are sent, \
+                        and fails on order: answers, delays, resets, black holes, limits, dead origins. All that is ordered of \
+                        it by HTTP and JSON on the control address, also while it runs; docs/sandbox.md describes it.
+
+  A million subscribers, of which 1 % are gone and 2 % answer 503 three times:
+    curl -H 'Content-Type: application/json' http://127.0.0.1:8033/groups -d '{\"count\": 1000000,
+      \"faults\": {\"gone\": 0.01, \"answer\": {\"share\": 0.02, \"status\": 503, \"when\": {\"times\": 3}}}}'
+  Two of their subscriptions, as JSON.stringify(subscription) gives them:
+    curl 'http://127.0.0.1:8033/groups/1/subscriptions?from=0&count=2'
+  At most 50 requests at once and 500 a second:
+    curl -X PUT -H 'Content-Type: application/json' http://127.0.0.1:8033/origins/0 \\
+      -d '{\"concurrency\": {\"max\": 50}, \"rate\": {\"per_second\": 500}}'
+  What happened:
+    curl http://127.0.0.1:8033/counts
 
 The server must be told of it, like of any self-hosted push service:
   [[push_services.exceptions]]
@@ -28,9 +39,11 @@ The server must be told of it, like of any self-hosted push service:
   cidrs = [\"127.0.0.0/8\", \"::1/128\"]
   root_certificate = \"sandbox-ca.pem\"
 
+It uses as many threads as there are processors, or TOKIO_WORKER_THREADS.
+
 Examples:
   fanfare sandbox --ca-out sandbox-ca.pem
-  fanfare sandbox --listen 127.0.0.1:0 --control 127.0.0.1:0 --json"
+  fanfare sandbox --listen 127.0.0.1:0 --control 127.0.0.1:0 --origins 100 --json"
 )]
 pub(super) struct SandboxArgs {
     /// Where push messages are posted to; port 0 takes a free one
@@ -42,6 +55,12 @@ pub(super) struct SandboxArgs {
     /// The host in endpoints, for which the certificate is
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     public_host: String,
+    /// Origins in all: the one at --listen, and others on free ports; GET /origins on the control address lists them
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    origins: u32,
+    /// Makes the chance in faults and delays repeatable
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
     /// How strict it is
     #[arg(long, default_value = "strict")]
     profile: ProfileName,
@@ -95,6 +114,8 @@ impl SandboxArgs {
                 ProfileName::Strict => Profile::Strict,
                 ProfileName::Mozilla => Profile::Mozilla,
             },
+            origins: self.origins,
+            seed: self.seed,
             ..SandboxSettings::default()
         };
         let sandbox =

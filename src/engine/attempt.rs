@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{Clock, OriginId, Outcome, Target, Timestamp};
+use crate::domain::{Clock, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
@@ -47,6 +47,10 @@ pub(crate) struct AttemptReport {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) throttle: Throttle,
     pub(crate) detail: String,
+    /// With [`Outcome::TooLarge`]: the largest body in octets that this subscription takes, where it is known.
+    pub(crate) body_octets_max: Option<u32>,
+    /// Refused in a way that means an end only if it stays so for days ([`Signal::Suspect`]).
+    pub(crate) suspect: bool,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
 }
@@ -63,6 +67,8 @@ impl AttemptReport {
             retry_after: None,
             throttle: Throttle::Delivery,
             detail: detail.to_owned(),
+            body_octets_max: None,
+            suspect: false,
             refused_stream: false,
         }
     }
@@ -92,6 +98,8 @@ impl AttemptReport {
             retry_after: verdict.retry_after,
             throttle,
             detail: verdict.detail,
+            body_octets_max: verdict.body_octets_max,
+            suspect: verdict.signal == Some(Signal::Suspect),
             refused_stream: false,
         }
     }
@@ -215,6 +223,10 @@ impl Attempter {
     ) -> (AttemptReport, bool) {
         let body_octets = request.body.len();
         let started = Instant::now();
+        let message = &attempt.message;
+        if let (1, MessageKind::Send, Some(durable_at)) = (attempt.number, message.kind, message.durable_at) {
+            self.metrics.send_started(started - durable_at);
+        }
         let answer = self.transport.post(request).await;
         let latency = started.elapsed();
         let response = match answer {

@@ -50,12 +50,20 @@ pub struct Metrics {
     messages_accepted: Family<KindLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     delivery_age: Durations<KindLabels>,
+    send_start: Histogram,
+    targets_loaded: Counter,
     attempts: Family<AttemptLabels, Counter>,
     attempt_duration: Durations<ServiceLabels>,
     unsettled: Gauge,
     targets_in_memory: Gauge,
     pages_waiting: Gauge,
     messages_open: Gauge,
+    waiting_deliveries: Gauge,
+    log_octets: Gauge,
+    trimmed_messages: Counter,
+    trimmed_events_of: Counter,
+    trimmed_rows: Counter,
+    clock_jumps: Counter,
     commits: Family<ResultLabels, Counter>,
     commit_outcomes: Histogram,
     commit_duration: Histogram,
@@ -63,6 +71,8 @@ pub struct Metrics {
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     subscription_changes: Family<ChangeLabels, Counter>,
+    streams_open: Gauge,
+    log_reads: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -115,6 +125,16 @@ impl Metrics {
                 "From a message's acceptance to the end of a delivery",
                 Family::new_with_constructor(ages as fn() -> Histogram),
             ),
+            send_start: register.seconds(
+                "send_start",
+                "From a Send's acceptance being durable to the start of its first POST",
+                local(),
+            ),
+            targets_loaded: register.add(
+                "engine_targets_loaded",
+                "Targets read from the store with a page that had waited there",
+                Counter::default(),
+            ),
             attempts: register.add(
                 "delivery_attempts",
                 "POSTs to push services, by what they came to",
@@ -141,6 +161,28 @@ impl Metrics {
                 Gauge::default(),
             ),
             messages_open: register.add("messages_open", "Messages accepted and not ended", Gauge::default()),
+            waiting_deliveries: register.add(
+                "waiting_deliveries",
+                "Deliveries of open messages that have not ended, an estimate until planning is done",
+                Gauge::default(),
+            ),
+            log_octets: register.add("log_octets", "Octets of events that are kept", Gauge::default()),
+            trimmed_messages: register.add(
+                "trimmed_messages",
+                "Messages removed after their retention",
+                Counter::default(),
+            ),
+            trimmed_events_of: register.add(
+                "trimmed_messages_events",
+                "Messages whose events were removed after their retention",
+                Counter::default(),
+            ),
+            trimmed_rows: register.add("trimmed_rows", "Rows removed by trimming", Counter::default()),
+            clock_jumps: register.add(
+                "clock_jumps",
+                "Jumps of the wall clock by more than a second, either way",
+                Counter::default(),
+            ),
             commits: register.add("commits", "Commits of outcomes to the store", Family::default()),
             commit_outcomes: register.add(
                 "commit_outcomes",
@@ -164,6 +206,8 @@ impl Metrics {
                 "Subscriptions added, updated, disabled and removed",
                 Family::default(),
             ),
+            streams_open: register.add("streams_open", "Status streams open", Gauge::default()),
+            log_reads: register.add("log_reads", "Reads of the store for status streams", Counter::default()),
             registry: register.0,
         }
     }
@@ -190,6 +234,16 @@ impl Metrics {
         self.delivery_age.get_or_create(&KindLabels { kind: kind.into() }).observe(age.as_secs_f64());
     }
 
+    /// The first POST of a Send started, so long after its acceptance was durable.
+    pub fn send_started(&self, wait: Duration) {
+        self.send_start.observe(wait.as_secs_f64());
+    }
+
+    /// So many targets were read from the store, with pages that had waited there.
+    pub fn targets_loaded(&self, targets: usize) {
+        self.targets_loaded.inc_by(targets as u64);
+    }
+
     /// An attempt ended.
     pub fn attempt_ended(&self, service: PushService, outcome: Outcome, duration: Duration) {
         let labels = AttemptLabels { outcome: outcome.into(), push_service: service.into() };
@@ -205,6 +259,28 @@ impl Metrics {
         set(&self.targets_in_memory, load.targets_in_memory);
         set(&self.pages_waiting, load.pages_waiting);
         set(&self.messages_open, load.messages);
+        self.waiting_deliveries.set(i64::try_from(load.waiting_deliveries).unwrap_or(i64::MAX));
+    }
+
+    /// So many octets of events are kept.
+    pub fn log_holds(&self, octets: u64) {
+        self.log_octets.set(i64::try_from(octets).unwrap_or(i64::MAX));
+    }
+
+    /// A step of trimming removed the events of so many messages, so many messages, and so many rows in all.
+    pub fn trimmed(&self, events_of: usize, messages: usize, rows: usize) {
+        for (counter, count) in [
+            (&self.trimmed_events_of, events_of),
+            (&self.trimmed_messages, messages),
+            (&self.trimmed_rows, rows),
+        ] {
+            counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// The wall clock jumped.
+    pub fn clock_jumped(&self) {
+        self.clock_jumps.inc();
     }
 
     /// A commit ended, durable or not.
@@ -227,6 +303,27 @@ impl Metrics {
         self.rpc_duration.get_or_create(&labels).observe(duration.as_secs_f64());
         let labels = RpcLabels { method: method.into(), code: code.into() };
         self.rpc_requests.get_or_create(&labels).inc();
+    }
+
+    /// A status stream was opened.
+    pub fn stream_opened(&self) {
+        self.streams_open.inc();
+    }
+
+    /// A status stream ended.
+    pub fn stream_closed(&self) {
+        self.streams_open.dec();
+    }
+
+    /// The store was read for status streams.
+    pub fn log_read(&self) {
+        self.log_reads.inc();
+    }
+
+    /// How often that was.
+    #[must_use]
+    pub fn log_reads(&self) -> u64 {
+        self.log_reads.get()
     }
 
     /// So many subscriptions changed.
@@ -255,6 +352,10 @@ pub struct EngineLoad {
     pub pages_waiting: usize,
     /// Messages that have not ended.
     pub messages: usize,
+    /// Deliveries of these that have not ended, as far as they are known before planning is done.
+    pub waiting_deliveries: u64,
+    /// Subscriptions that push services declared gone and that are not removed yet.
+    pub gone: usize,
 }
 
 #[cfg(test)]
@@ -268,6 +369,8 @@ mod tests {
         metrics.message_accepted(MessageKind::Broadcast);
         metrics.delivery_ended(MessageKind::Send, DeliveryState::Failed, Outcome::KeyMismatch, second);
         metrics.attempt_ended(PushService::Fcm, Outcome::TimedOut, second);
+        metrics.send_started(second);
+        metrics.targets_loaded(512);
         metrics.commit_ended(true, 512, second);
         metrics.rpc_started("Send");
         metrics.rpc_started("Send");
@@ -277,9 +380,16 @@ mod tests {
             targets_in_memory: 512,
             pages_waiting: 3,
             messages: 2,
+            waiting_deliveries: 9,
+            gone: 1,
             ..EngineLoad::default()
         });
+        metrics.log_holds(4_096);
+        metrics.trimmed(1, 2, 30);
+        metrics.clock_jumped();
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
+        metrics.stream_opened();
+        metrics.log_read();
         let text = metrics.encode().unwrap();
         for line in [
             concat!("fanfare_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -288,6 +398,8 @@ mod tests {
             "fanfare_delivery_age_seconds_bucket{le=\"1.0\",kind=\"send\"} 1",
             "fanfare_delivery_attempts_total{outcome=\"timed_out\",push_service=\"fcm\"} 1",
             "fanfare_delivery_attempt_duration_seconds_sum{push_service=\"fcm\"} 1.0",
+            "fanfare_send_start_seconds_bucket{le=\"2.5\"} 1",
+            "fanfare_engine_targets_loaded_total 512",
             "fanfare_unsettled_deliveries 7",
             "fanfare_targets_in_memory 512",
             "fanfare_commits_total{result=\"ok\"} 1",
@@ -296,9 +408,17 @@ mod tests {
             "fanfare_rpc_requests_total{method=\"Send\",code=\"not_found\"} 1",
             "fanfare_pages_waiting 3",
             "fanfare_messages_open 2",
+            "fanfare_waiting_deliveries 9",
+            "fanfare_log_octets 4096",
+            "fanfare_trimmed_messages_events_total 1",
+            "fanfare_trimmed_messages_total 2",
+            "fanfare_trimmed_rows_total 30",
+            "fanfare_clock_jumps_total 1",
             "fanfare_rpc_in_flight{method=\"Send\"} 1",
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",
+            "fanfare_streams_open 1",
+            "fanfare_log_reads_total 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -1,4 +1,6 @@
-//! The control API, by plain HTTP: [`super`] lists its calls.
+//! The control API, by plain HTTP: `docs/sandbox.md` lists its calls.
+
+mod origins;
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +17,13 @@ use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 
 use super::control_json::{
-    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, PushSubscriptionJson,
+    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, OriginRange, PushSubscriptionJson,
     PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
 };
-use super::fault::{Fault, FaultShares};
-use super::groups::{Group, GroupError, GroupSpec};
+use super::fault::Fault;
+use super::fault_shares::FaultShares;
+use super::groups::{Group, GroupError, GroupSpec, REMEMBERED_DEFAULT};
+use super::origins::{OriginServer, Origins, OriginsError};
 use super::push_resource::{PUSH_PATH, PushService};
 use super::received::{LogPosition, Received};
 use super::synthetic_keys::SyntheticKeys;
@@ -36,6 +40,7 @@ const LINES_AT_A_TIME: u32 = 256;
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(crate) service: Arc<PushService>,
+    pub(crate) origins: Arc<Origins>,
     /// PEM; none where the push listener speaks plain HTTP.
     pub(crate) authority_pem: Option<Arc<str>>,
 }
@@ -46,6 +51,9 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/", get(about))
         .route("/ca.pem", get(authority))
         .route("/counts", get(counts))
+        .route("/origins", get(origins::list).post(origins::make).put(origins::set_many))
+        .route("/origins/{origin}", get(origins::status).put(origins::set_one))
+        .route("/origins/{origin}/seconds", get(origins::seconds))
         .route("/groups", post(make_group))
         .route("/groups/{group}", get(group_status))
         .route("/groups/{group}/subscriptions", get(subscriptions))
@@ -60,7 +68,7 @@ pub(crate) fn router(control: Control) -> Router {
 async fn about(State(control): State<Control>) -> Json<About> {
     let service = &control.service;
     Json(About {
-        push_origin: service.origin.to_string(),
+        push_origin: control.origins.get(0).map(|origin| origin.origin.to_string()).unwrap_or_default(),
         profile: service.profile.as_str().to_owned(),
         body_octets_max: service.body_octets_max,
     })
@@ -96,7 +104,20 @@ async fn make_group(
         Some(seed) => SyntheticKeys::new(seed.as_bytes()),
         None => SyntheticKeys::new(&rand::random::<[u8; 32]>()),
     };
-    let spec = GroupSpec { count: new.count, application_server_key, encoding, faults: new.faults, keys };
+    let OriginRange { from, count } = new.origins;
+    if count == 0 || u64::from(from) + u64::from(count) > u64::from(control.origins.count()) {
+        return Err(bad(format!("origins must be some of the {} that there are", control.origins.count())));
+    }
+    let spec = GroupSpec {
+        count: new.count,
+        application_server_key,
+        encoding,
+        faults: new.faults,
+        keys,
+        origins: new.origins,
+        remembered: new.remembered.unwrap_or(REMEMBERED_DEFAULT),
+        log: new.log.unwrap_or(true),
+    };
     let group = control.service.groups.add(spec)?;
     Ok((StatusCode::CREATED, Json(group.status())))
 }
@@ -108,7 +129,7 @@ async fn group_status(
     Ok(Json(control.group(path?.0)?.status()))
 }
 
-/// Which subscribers, by index.
+/// Which subscribers or origins, by number.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Range {
@@ -124,12 +145,16 @@ async fn subscriptions(
 ) -> Result<Response, Refused> {
     let group = control.group(path?.0)?;
     let range = query?.0;
-    let origin = control.service.origin.to_string();
     let end = range.count.map_or(group.count, |count| group.count.min(range.from.saturating_add(count)));
-    Ok(lines(by_index(range.from, end, move |index| subscription(&group, &origin, index))))
+    let origins = control.origins;
+    Ok(lines(by_index(range.from, end, move |index| {
+        let origin = origins.get(group.origin_of(index))?;
+        subscription(&group, &origin, index)
+    })))
 }
 
-fn subscription(group: &Group, origin: &str, index: u32) -> Option<PushSubscriptionJson> {
+fn subscription(group: &Group, origin: &OriginServer, index: u32) -> Option<PushSubscriptionJson> {
+    let origin = &origin.origin;
     let receiver = group.keys.receiver(index)?;
     let token = group.keys.token(group.number, index).text();
     Some(PushSubscriptionJson {
@@ -148,7 +173,8 @@ async fn list_faults(
 ) -> Result<Response, Refused> {
     let group = control.group(path?.0)?;
     let count = group.count;
-    let fault_line = move |index| group.fault(index).map(|fault| FaultLine { index, fault });
+    let fault_line =
+        move |index| group.fault(index).map(|fault| FaultLine { index, fault: (*fault).clone() });
     Ok(lines(by_index(0, count, fault_line)))
 }
 
@@ -245,6 +271,11 @@ fn ndjson<T: Serialize>(values: impl IntoIterator<Item = T>) -> Bytes {
     text.into()
 }
 
+/// Lines that are there already.
+fn all_lines<T: Serialize>(values: impl IntoIterator<Item = T>) -> Response {
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], ndjson(values)).into_response()
+}
+
 fn lines(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     use futures_util::StreamExt;
     let body = Body::from_stream(chunks.map(Ok::<_, io::Error>));
@@ -252,6 +283,10 @@ fn lines(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Response {
 }
 
 impl Control {
+    fn origin(&self, number: u32) -> Result<Arc<OriginServer>, Refused> {
+        self.origins.get(number).ok_or_else(|| OriginsError::Unknown(number.into()).into())
+    }
+
     fn group(&self, number: u32) -> Result<Arc<Group>, Refused> {
         let unknown = || Refused(StatusCode::NOT_FOUND, format!("there is no group {number}"));
         self.service.groups.get(number).ok_or_else(unknown)
@@ -274,11 +309,28 @@ fn refuse(status: StatusCode, error: &str) -> Response {
 impl From<GroupError> for Refused {
     fn from(error: GroupError) -> Self {
         let status = match error {
-            GroupError::Empty => StatusCode::BAD_REQUEST,
+            GroupError::Empty | GroupError::Remembered => StatusCode::BAD_REQUEST,
+            // As where the JSON of shares is refused.
+            GroupError::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
             GroupError::NoSuchSubscriber => StatusCode::NOT_FOUND,
             GroupError::TooManyGroups
+            | GroupError::TooManyRemembered(_)
             | GroupError::TooManySubscribers(_)
             | GroupError::TooManyOwnFaults(_) => StatusCode::CONFLICT,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl From<OriginsError> for Refused {
+    fn from(error: OriginsError) -> Self {
+        let status = match error {
+            OriginsError::Empty => StatusCode::BAD_REQUEST,
+            OriginsError::Unknown(_) => StatusCode::NOT_FOUND,
+            OriginsError::Settings(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            OriginsError::TooMany(_) | OriginsError::Port { .. } | OriginsError::Sandbox(_) => {
+                StatusCode::CONFLICT
+            }
         };
         Self(status, error.to_string())
     }

@@ -5,12 +5,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, FaultShares};
+use super::{Fault, FaultShares, OriginSettings};
 
 /// `GET /`: what the sandbox is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// `scheme://host:port` of every endpoint, and the `aud` that VAPID tokens must have.
+    /// `scheme://host:port` of origin 0.
     pub push_origin: String,
     /// `strict` or `mozilla`.
     pub profile: String,
@@ -34,6 +34,15 @@ pub struct NewGroup {
     /// Who of them has which fault.
     #[serde(default)]
     pub faults: FaultShares,
+    /// The origins that they are spread over: subscriber i is at the one of number `from + i % count`. Default: the first.
+    #[serde(default)]
+    pub origins: OriginRange,
+    /// Messages of each among which a duplicate is looked for, four octets each, at most 64. Default 5.
+    #[serde(default)]
+    pub remembered: Option<u8>,
+    /// Whether each message answered 2xx gets a line in `GET /groups/{group}/received`. Default true.
+    #[serde(default)]
+    pub log: Option<bool>,
     /// Makes keys, endpoints' tokens and the choice of faults repeatable; random without. Whoever knows it knows the
     /// private keys.
     #[serde(default)]
@@ -46,6 +55,7 @@ impl fmt::Debug for NewGroup {
             .field("count", &self.count)
             .field("content_encoding", &self.content_encoding)
             .field("faults", &self.faults)
+            .field("origins", &self.origins)
             .finish_non_exhaustive()
     }
 }
@@ -59,18 +69,26 @@ pub struct GroupStatus {
     pub count: u32,
     /// What they understand.
     pub content_encoding: String,
+    /// Where they are.
+    pub origins: OriginRange,
     /// Who has which fault.
     pub faults: FaultShares,
-    /// Messages answered 201.
+    /// POSTs to endpoints of the group that came to its checks, whatever was answered.
+    pub posts: u64,
+    /// Messages answered 2xx, or taken and not answered.
     pub accepted: u64,
+    /// How many of them were one of the last that the same subscriber had received: the same plaintext.
+    pub duplicates: u64,
+    /// How many of them were not.
+    pub distinct: u64,
     /// How many of them the log left out because the sandbox remembers no more.
     pub received_left_out: u64,
 }
 
-/// A line of `GET /groups/{group}/received`: one message that was answered 201.
+/// A line of `GET /groups/{group}/received`: one message that was answered 2xx.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceivedLine {
-    /// Rises with every 201 of the sandbox.
+    /// Rises with every 2xx of the sandbox.
     pub sequence: u64,
     /// The subscriber's number within the group: its line in `GET /groups/{group}/subscriptions`, from 0 on.
     pub index: u32,
@@ -88,7 +106,7 @@ pub struct ReceivedLine {
     pub topic: Option<String>,
     /// The content encoding; null for a message without a body.
     pub encoding: Option<String>,
-    /// Always 201.
+    /// 201, whatever a fault made of it.
     pub status: u16,
     /// Microseconds since 1970.
     pub time_micros: u64,
@@ -102,12 +120,91 @@ pub struct ReceivedLeftOut {
 }
 
 /// A line of `GET /groups/{group}/faults`: a subscriber with a fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultLine {
     /// The subscriber's number within the group.
     pub index: u32,
     /// What it has.
     pub fault: Fault,
+}
+
+/// Origins by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OriginRange {
+    /// The first.
+    #[serde(default)]
+    pub from: u32,
+    /// How many, at least 1.
+    #[serde(default = "one")]
+    pub count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Default for OriginRange {
+    fn default() -> Self {
+        Self { from: 0, count: 1 }
+    }
+}
+
+/// `POST /origins`: origins to make, each on a port of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrigins {
+    /// How many, at least 1.
+    pub count: u32,
+    /// How each of them behaves.
+    #[serde(default)]
+    pub settings: OriginSettings,
+}
+
+/// An origin as it stands: the answer to calls of `/origins`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OriginStatus {
+    /// Its number; 0 is the one that the sandbox was started with.
+    pub origin: u32,
+    /// `scheme://host:port` of its endpoints, and the `aud` that VAPID tokens must have.
+    pub url: String,
+    /// How it behaves.
+    pub settings: OriginSettings,
+    /// Requests that came.
+    pub requests: u64,
+    /// How many of them were answered 2xx.
+    pub taken: u64,
+    /// How many of them were beyond the limit of those open at once.
+    pub over_concurrency: u64,
+    /// How many of them were beyond the limit of those a second.
+    pub over_rate: u64,
+    /// Requests within the limits that are open.
+    pub open: u64,
+    /// Most that were open at once since the settings were put.
+    pub peak: u64,
+    /// Sum of the time that requests were open, in microseconds.
+    pub busy_micros: u64,
+    /// To its port.
+    pub connections: Gauge,
+}
+
+/// A line of `GET /origins/{origin}/seconds`: what an origin did in one second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondLine {
+    /// Since the start of the sandbox.
+    pub second: u64,
+    /// Requests that came.
+    pub requests: u64,
+    /// 2xx answers.
+    pub taken: u64,
+    /// Requests beyond the limit of those open at once.
+    pub over_concurrency: u64,
+    /// Requests beyond the limit of those a second.
+    pub over_rate: u64,
+    /// Most requests that were open at once.
+    pub peak: u64,
+    /// Sum of the time that requests were open, in microseconds.
+    pub busy_micros: u64,
 }
 
 /// `GET /counts`: everything since the start.
@@ -117,16 +214,18 @@ pub struct Counts {
     pub statuses: BTreeMap<u16, u64>,
     /// Refusals by reason; those that there were. The reasons `fault_…` are faults.
     pub refusals: BTreeMap<String, u64>,
+    /// Faults that acted, by kind; those of limits too.
+    pub faults: BTreeMap<String, u64>,
     /// Messages answered 201 that could not be decrypted.
     pub decrypt_failures: u64,
-    /// Messages answered 201 whose plaintext the same subscriber received before, among the last messages that the
-    /// sandbox remembers. Who sends the same text twice on purpose is counted too.
+    /// Messages answered 2xx whose plaintext is one of the last that the same subscriber received. Who sends the same
+    /// text twice on purpose is counted too.
     pub duplicates: u64,
-    /// Messages answered 201 that no log has a line for.
+    /// Messages answered 2xx that a log has no room for.
     pub received_left_out: u64,
-    /// To the push listener.
+    /// To all origins.
     pub connections: Gauge,
-    /// To the push listener, which are its HTTP/2 streams too.
+    /// To all origins.
     pub requests: Gauge,
 }
 

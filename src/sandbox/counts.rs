@@ -4,18 +4,32 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::StatusCode;
+
 use super::control_json::{Counts, Gauge};
+use super::fault::Fault;
 use super::refusal::Reason;
 
 /// The counters.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) accepted: AtomicU64,
     pub(crate) decrypt_failures: AtomicU64,
     pub(crate) duplicates: AtomicU64,
     refused: [AtomicU64; Reason::ALL.len()],
+    faults: [AtomicU64; Fault::KINDS.len()],
+    statuses: Statuses,
     pub(crate) connections: Arc<OpenCounter>,
     pub(crate) requests: OpenCounter,
+}
+
+/// Answers by status, from 100 to 599.
+#[derive(Debug)]
+struct Statuses(Box<[AtomicU64]>);
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self((0..500).map(|_| AtomicU64::new(0)).collect())
+    }
 }
 
 /// Counts what opens and closes.
@@ -38,7 +52,7 @@ impl OpenCounter {
         Open(self)
     }
 
-    fn read(&self) -> Gauge {
+    pub(crate) fn read(&self) -> Gauge {
         Gauge { open: read(&self.open), peak: read(&self.peak), total: read(&self.total) }
     }
 }
@@ -54,24 +68,24 @@ impl Counters {
         self.refused[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_fault(&self, fault: &Fault) {
+        self.faults[fault.number()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_status(&self, status: StatusCode) {
+        if let Some(count) = self.statuses.0.get(usize::from(status.as_u16()) - 100) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// As they stand; `left_out` lines of the logs were not kept.
     pub(crate) fn read(&self, left_out: u64) -> Counts {
-        let accepted = read(&self.accepted);
-        let mut statuses = BTreeMap::new();
-        if accepted > 0 {
-            statuses.insert(201, accepted);
-        }
-        let mut refusals = BTreeMap::new();
-        for (reason, count) in Reason::ALL.into_iter().zip(&self.refused) {
-            let count = read(count);
-            if count > 0 {
-                refusals.insert(reason.as_str().to_owned(), count);
-                *statuses.entry(reason.status().as_u16()).or_default() += count;
-            }
-        }
         Counts {
-            statuses,
-            refusals,
+            statuses: occurred((100..).zip(&self.statuses.0)),
+            refusals: occurred(
+                Reason::ALL.map(|reason| reason.as_str().to_owned()).into_iter().zip(&self.refused),
+            ),
+            faults: occurred(Fault::KINDS.map(str::to_owned).into_iter().zip(&self.faults)),
             decrypt_failures: read(&self.decrypt_failures),
             duplicates: read(&self.duplicates),
             received_left_out: left_out,
@@ -79,6 +93,11 @@ impl Counters {
             requests: self.requests.read(),
         }
     }
+}
+
+/// Those that are not 0.
+fn occurred<'a, K: Ord>(counts: impl Iterator<Item = (K, &'a AtomicU64)>) -> BTreeMap<K, u64> {
+    counts.map(|(key, count)| (key, read(count))).filter(|(_, count)| *count > 0).collect()
 }
 
 fn read(counter: &AtomicU64) -> u64 {
@@ -90,18 +109,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_are_the_sums_of_their_reasons() {
+    fn what_occurred_is_told_by_its_name() {
         let counters = Counters::default();
-        counters.accepted.fetch_add(3, Ordering::Relaxed);
         for reason in Reason::ALL {
             counters.count_refusal(reason);
         }
+        for status in [201, 201, 599] {
+            counters.count_status(StatusCode::from_u16(status).unwrap());
+        }
+        counters.count_fault(&Fault::Gone { after: 0 });
         let counts = counters.read(0);
         assert_eq!(counts.refusals.len(), Reason::ALL.len(), "every reason has a name of its own");
-        assert_eq!(counts.statuses[&201], 3);
-        assert_eq!(counts.statuses[&410], 2);
-        let refused: u64 = counts.statuses.values().sum::<u64>() - 3;
-        assert_eq!(refused, Reason::ALL.len() as u64);
+        assert_eq!(counts.statuses, BTreeMap::from([(201, 2), (599, 1)]));
+        assert_eq!(counts.faults, BTreeMap::from([("gone".to_owned(), 1)]));
     }
 
     #[test]

@@ -1,14 +1,20 @@
-//! Faults: what a synthetic subscriber's push resource answers instead of taking a message.
+//! Faults: what a push resource does instead of taking a message as usual, in words. [`effect`](super::effect) does it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::collections::BTreeMap;
 
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+use super::fault_shares::FaultError;
+use super::fault_terms::{Delay, RetryAfter, Truncation, When};
+use super::records::Progress;
 use super::refusal::{Reason, Refusal};
 
-/// A fault of one subscriber. In JSON `{"gone": {"after": 0}}`; what is left out has its default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Largest body of zeros that can be ordered, in MiB.
+const MEGABYTES_MAX: u32 = 1_024;
+
+/// A fault. In JSON `{"gone": {"after": 0}}`; what is left out has its default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// 404, once `after` messages (default 0) were taken.
@@ -38,10 +44,103 @@ pub enum Fault {
         #[serde(default = "once")]
         times: u8,
     },
+    /// An answer of any kind. With a status from 200 to 299 the message is taken, else not.
+    Answer {
+        /// Its status, from 200 to 599.
+        status: u16,
+        /// The `Retry-After` header.
+        #[serde(default)]
+        retry_after: Option<RetryAfter>,
+        /// Other headers.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// The body's text.
+        #[serde(default)]
+        body: String,
+        /// Zeros after the text, in MiB, at most 1,024.
+        #[serde(default)]
+        megabytes: u32,
+        /// How long it is waited for.
+        #[serde(default)]
+        delay_ms: Delay,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// The usual answer, after some time.
+    Slow {
+        /// How long it is waited for.
+        delay_ms: Delay,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// An answer whose headers promise 64 octets, of which 32 come. With a status from 200 to 299 (default 201) the
+    /// message is taken, else not.
+    Truncated {
+        /// Its status, from 200 to 599.
+        #[serde(default = "created")]
+        status: u16,
+        /// How it ends.
+        #[serde(default)]
+        how: Truncation,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// RST_STREAM with INTERNAL_ERROR; HTTP/1.1: the connection is closed without an answer.
+    Reset {
+        /// Whether the message is taken, which its sender cannot know.
+        #[serde(default)]
+        taken: bool,
+        /// How long it is waited for.
+        #[serde(default)]
+        delay_ms: Delay,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// RST_STREAM with REFUSED_STREAM; HTTP/1.1: as [`Fault::Reset`].
+    RefusedStream {
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// GOAWAY for the connection, and REFUSED_STREAM for this request.
+    GoAway {
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// The connection is closed, with all that is open on it.
+    Close {
+        /// Whether the message is taken, which its sender cannot know.
+        #[serde(default)]
+        taken: bool,
+        /// How long it is waited for.
+        #[serde(default)]
+        delay_ms: Delay,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// The request is taken and never answered.
+    Silent {
+        /// Whether the message is taken, which its sender cannot know.
+        #[serde(default)]
+        taken: bool,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
 }
 
 fn once() -> u8 {
     1
+}
+
+fn created() -> u16 {
+    201
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
@@ -64,135 +163,189 @@ impl Fault {
     /// Its name in JSON.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
+        Self::KINDS[self.number()]
+    }
+
+    /// An answer of this status and nothing else.
+    pub(crate) fn status(status: u16) -> Self {
+        Self::Answer {
+            status,
+            retry_after: None,
+            headers: BTreeMap::new(),
+            body: String::new(),
+            megabytes: 0,
+            delay_ms: Delay::default(),
+            when: When::default(),
+        }
+    }
+
+    /// All names, by [`Fault::number`].
+    pub(crate) const KINDS: [&'static str; 12] = [
+        "not_found",
+        "gone",
+        "throttled",
+        "failing",
+        "answer",
+        "slow",
+        "truncated",
+        "reset",
+        "refused_stream",
+        "go_away",
+        "close",
+        "silent",
+    ];
+
+    /// The number of its kind.
+    pub(crate) const fn number(&self) -> usize {
         match self {
-            Self::NotFound { .. } => "not_found",
-            Self::Gone { .. } => "gone",
-            Self::Throttled { .. } => "throttled",
-            Self::Failing { .. } => "failing",
+            Self::NotFound { .. } => 0,
+            Self::Gone { .. } => 1,
+            Self::Throttled { .. } => 2,
+            Self::Failing { .. } => 3,
+            Self::Answer { .. } => 4,
+            Self::Slow { .. } => 5,
+            Self::Truncated { .. } => 6,
+            Self::Reset { .. } => 7,
+            Self::RefusedStream { .. } => 8,
+            Self::GoAway { .. } => 9,
+            Self::Close { .. } => 10,
+            Self::Silent { .. } => 11,
         }
     }
 
-    /// What it does at a stage, to a subscriber that took `taken` messages and refused `refused` by this fault. The one
-    /// place where faults act.
-    pub(crate) fn act(self, stage: Stage, taken: u16, refused: &AtomicU8) -> Result<(), Refusal> {
-        let refusal = match self {
-            Self::NotFound { after } => (stage == Stage::Token && taken >= after)
-                .then(|| Refusal::new(Reason::FaultNotFound, "Invalid endpoint")),
-            Self::Gone { after } => (stage == Stage::Subscription && taken >= after)
-                .then(|| Refusal::new(Reason::FaultGone, "No such subscription")),
-            Self::Throttled { times, retry_after_seconds } => {
-                (stage == Stage::Delivery && is_another(refused, times)).then_some(Refusal {
-                    reason: Reason::FaultThrottled,
-                    message: "Too many requests".into(),
-                    retry_after_seconds,
-                })
+    /// Whether the message is taken although the fault acts.
+    pub(crate) fn takes(&self) -> bool {
+        match self {
+            Self::NotFound { .. }
+            | Self::Gone { .. }
+            | Self::Throttled { .. }
+            | Self::Failing { .. }
+            | Self::RefusedStream { .. }
+            | Self::GoAway { .. } => false,
+            Self::Slow { .. } => true,
+            Self::Answer { status, .. } | Self::Truncated { status, .. } => (200..300).contains(status),
+            Self::Reset { taken, .. } | Self::Close { taken, .. } | Self::Silent { taken, .. } => *taken,
+        }
+    }
+
+    /// How long is waited before it acts.
+    pub(crate) fn delay(&self) -> Delay {
+        match self {
+            Self::Answer { delay_ms, .. }
+            | Self::Slow { delay_ms, .. }
+            | Self::Reset { delay_ms, .. }
+            | Self::Close { delay_ms, .. } => *delay_ms,
+            Self::NotFound { .. }
+            | Self::Gone { .. }
+            | Self::Throttled { .. }
+            | Self::Failing { .. }
+            | Self::Truncated { .. }
+            | Self::RefusedStream { .. }
+            | Self::GoAway { .. }
+            | Self::Silent { .. } => Delay::default(),
+        }
+    }
+
+    /// Where it acts.
+    pub(crate) fn stage(&self) -> Stage {
+        match self {
+            Self::NotFound { .. } => Stage::Token,
+            Self::Gone { .. } => Stage::Subscription,
+            Self::Throttled { .. }
+            | Self::Failing { .. }
+            | Self::Answer { .. }
+            | Self::Slow { .. }
+            | Self::Truncated { .. }
+            | Self::Reset { .. }
+            | Self::RefusedStream { .. }
+            | Self::GoAway { .. }
+            | Self::Close { .. }
+            | Self::Silent { .. } => Stage::Delivery,
+        }
+    }
+
+    /// On which messages it acts.
+    pub(crate) fn when(&self) -> When {
+        match self {
+            Self::NotFound { after } | Self::Gone { after } => When { after: *after, ..When::default() },
+            Self::Throttled { times, .. } | Self::Failing { times } => {
+                When { times: Some(*times), ..When::default() }
             }
-            Self::Failing { times } => (stage == Stage::Delivery && is_another(refused, times))
-                .then(|| Refusal::new(Reason::FaultFailing, "Unknown error")),
-        };
-        refusal.map_or(Ok(()), Err)
-    }
-}
-
-/// Counts one more, unless there were as many as there may be.
-fn is_another(refused: &AtomicU8, times: u8) -> bool {
-    refused
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |so_far| (so_far < times).then_some(so_far + 1))
-        .is_ok()
-}
-
-/// Why a text describes no faults.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum FaultError {
-    /// A share is not between 0 and 1, or together they are above 1.
-    #[error("the shares of faults must be between 0 and 1, and at most 1 together")]
-    Share,
-    /// The same kind twice.
-    #[error("the fault {0} is there twice")]
-    Repeated(&'static str),
-    /// Neither a share nor an object with a share.
-    #[error("the fault {0:?} needs a share: a number, or an object with the member \"share\"")]
-    NoShare(String),
-    /// An unknown kind, or a member that it does not have.
-    #[error("the fault {kind:?} is not known as such: {problem}")]
-    Unknown {
-        /// The kind.
-        kind: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-/// Which shares of a group's subscribers have which fault, at most one each. In JSON an object by kind, whose values are
-/// a share or an object: `{"gone": 0.01, "throttled": {"share": 0.05, "times": 2, "retry_after_seconds": 3}}`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
-pub struct FaultShares(Vec<(f64, Fault)>);
-
-impl FaultShares {
-    /// From shares between 0 and 1 with their faults, of different kinds; the order does not matter.
-    pub fn new(mut shares: Vec<(f64, Fault)>) -> Result<Self, FaultError> {
-        shares.sort_by_key(|(_, fault)| fault.kind());
-        if let Some(pair) = shares.windows(2).find(|pair| pair[0].1.kind() == pair[1].1.kind()) {
-            return Err(FaultError::Repeated(pair[0].1.kind()));
+            Self::Answer { when, .. }
+            | Self::Slow { when, .. }
+            | Self::Truncated { when, .. }
+            | Self::Reset { when, .. }
+            | Self::RefusedStream { when }
+            | Self::GoAway { when }
+            | Self::Close { when, .. }
+            | Self::Silent { when, .. } => *when,
         }
-        let each = shares.iter().all(|(share, _)| (0.0..=1.0).contains(share));
-        let sum: f64 = shares.iter().map(|(share, _)| share).sum();
-        // Ten times a tenth is a little more than one.
-        if each && sum <= 1.0 + 1e-9 { Ok(Self(shares)) } else { Err(FaultError::Share) }
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The fault of a subscriber whom chance gave `position`, from 0 up to 1.
-    pub(crate) fn at(&self, position: f64) -> Option<Fault> {
-        let mut end = 0.0;
-        self.0.iter().find_map(|(share, fault)| {
-            end += share;
-            (position < end).then_some(*fault)
-        })
-    }
-}
-
-impl TryFrom<Map<String, Value>> for FaultShares {
-    type Error = FaultError;
-
-    fn try_from(object: Map<String, Value>) -> Result<Self, FaultError> {
-        let mut shares = Vec::with_capacity(object.len());
-        for (kind, value) in object {
-            let (share, members) = match value {
-                Value::Number(share) => (share.as_f64(), Map::new()),
-                Value::Object(mut members) => {
-                    (members.remove("share").as_ref().and_then(Value::as_f64), members)
-                }
-                Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => (None, Map::new()),
-            };
-            let Some(share) = share else { return Err(FaultError::NoShare(kind)) };
-            let fault = Value::Object(Map::from_iter([(kind.clone(), Value::Object(members))]));
-            let fault = serde_json::from_value(fault)
-                .map_err(|error| FaultError::Unknown { kind, problem: error.to_string() })?;
-            shares.push((share, fault));
+    /// Whether it acts at a stage, which is counted. `chance` is from 0 up to 1.
+    pub(crate) fn acts(&self, stage: Stage, progress: &mut Progress, chance: impl FnOnce() -> f64) -> bool {
+        let when = self.when();
+        if stage != self.stage()
+            || progress.taken < when.after
+            || when.times.is_some_and(|times| progress.refused >= times)
+            || (when.chance < 1.0 && chance() >= when.chance)
+        {
+            return false;
         }
-        Self::new(shares)
+        if when.times.is_some() {
+            progress.refused = progress.refused.saturating_add(1);
+        }
+        true
     }
-}
 
-impl From<FaultShares> for Map<String, Value> {
-    fn from(shares: FaultShares) -> Self {
-        let mut object = Map::new();
-        for (share, fault) in shares.0 {
-            if let Ok(Value::Object(tagged)) = serde_json::to_value(fault) {
-                object.extend(tagged);
+    /// The refusal that autopush would answer, for the faults that are one.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::NotFound { .. } => Some(Refusal::new(Reason::FaultNotFound, "Invalid endpoint")),
+            Self::Gone { .. } => Some(Refusal::new(Reason::FaultGone, "No such subscription")),
+            Self::Throttled { retry_after_seconds, .. } => Some(Refusal {
+                reason: Reason::FaultThrottled,
+                message: "Too many requests".into(),
+                retry_after_seconds: *retry_after_seconds,
+            }),
+            Self::Failing { .. } => Some(Refusal::new(Reason::FaultFailing, "Unknown error")),
+            Self::Answer { .. }
+            | Self::Slow { .. }
+            | Self::Truncated { .. }
+            | Self::Reset { .. }
+            | Self::RefusedStream { .. }
+            | Self::GoAway { .. }
+            | Self::Close { .. }
+            | Self::Silent { .. } => None,
+        }
+    }
+
+    /// Whether everything in it can be done.
+    ///
+    /// # Errors
+    /// What cannot.
+    pub(crate) fn check(&self) -> Result<(), FaultError> {
+        if !(0.0..=1.0).contains(&self.when().chance) {
+            return Err(FaultError::Chance);
+        }
+        self.delay().check()?;
+        if let Self::Answer { status, .. } | Self::Truncated { status, .. } = self
+            && !((200..600).contains(status) && StatusCode::from_u16(*status).is_ok())
+        {
+            return Err(FaultError::Status);
+        }
+        if let Self::Answer { headers, megabytes, .. } = self {
+            let bad = headers.iter().find(|(name, value)| {
+                HeaderName::try_from(name.as_str()).is_err() || HeaderValue::try_from(value.as_str()).is_err()
+            });
+            if let Some((name, _)) = bad {
+                return Err(FaultError::Header(name.clone()));
             }
-            if let Some(Value::Object(members)) = object.get_mut(fault.kind()) {
-                members.insert("share".to_owned(), share.into());
+            if *megabytes > MEGABYTES_MAX {
+                return Err(FaultError::Megabytes(MEGABYTES_MAX));
             }
         }
-        object
+        Ok(())
     }
 }
 
@@ -202,63 +355,65 @@ mod tests {
 
     use super::*;
 
-    fn shares(json: Value) -> Result<FaultShares, String> {
-        serde_json::from_value(json).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn shares_are_read_and_written() {
-        let read = shares(
-            json!({"gone": 0.25, "throttled": {"share": 0.5, "times": 2, "retry_after_seconds": null}}),
-        );
-        let read = read.unwrap();
-        assert_eq!(
-            serde_json::to_value(&read).unwrap(),
-            json!({
-                "gone": {"share": 0.25, "after": 0},
-                "throttled": {"share": 0.5, "times": 2, "retry_after_seconds": null},
-            })
-        );
-        assert_eq!(read.at(0.0), Some(Fault::Gone { after: 0 }));
-        assert_eq!(read.at(0.249), Some(Fault::Gone { after: 0 }));
-        assert_eq!(read.at(0.25), Some(Fault::Throttled { times: 2, retry_after_seconds: None }));
-        assert_eq!(read.at(0.75), None);
-        assert!(shares(json!({})).unwrap().is_empty());
-    }
-
-    #[test]
-    fn bad_shares_are_refused_with_their_kind() {
-        for (json, problem) in [
-            (json!({"gone": 1.5}), "between 0 and 1"),
-            (json!({"gone": -0.1}), "between 0 and 1"),
-            (json!({"gone": 0.6, "failing": 0.6}), "at most 1 together"),
-            (json!({"gone": "many"}), "\"gone\" needs a share"),
-            (json!({"gone": {"after": 1}}), "\"gone\" needs a share"),
-            (json!({"gone": {"share": 0.1, "times": 1}}), "\"gone\" is not known as such: unknown field"),
-            (json!({"tired": 0.1}), "\"tired\" is not known as such: unknown variant"),
-        ] {
-            let error = shares(json).unwrap_err();
-            assert!(error.contains(problem), "{error}");
-        }
-        let twice = vec![(0.1, Fault::Gone { after: 0 }), (0.1, Fault::Gone { after: 1 })];
-        assert_eq!(FaultShares::new(twice), Err(FaultError::Repeated("gone")));
+    fn fault(json: serde_json::Value) -> Fault {
+        serde_json::from_value(json).unwrap()
     }
 
     #[test]
     fn faults_act_at_their_stage_and_as_often_as_they_say() {
-        let refused = AtomicU8::new(0);
-        let reason = |fault: Fault, stage, taken| {
-            fault.act(stage, taken, &refused).err().map(|refusal| refusal.reason)
+        let mut progress = Progress::default();
+        let mut acts = |fault: &Fault, stage, taken| {
+            progress.taken = taken;
+            fault.acts(stage, &mut progress, || unreachable!("it is certain"))
         };
         let gone = Fault::Gone { after: 2 };
-        assert_eq!(reason(gone, Stage::Token, 9), None);
-        assert_eq!(reason(gone, Stage::Subscription, 1), None);
-        assert_eq!(reason(gone, Stage::Subscription, 2), Some(Reason::FaultGone));
-        assert_eq!(reason(Fault::NotFound { after: 0 }, Stage::Token, 0), Some(Reason::FaultNotFound));
+        assert!(!acts(&gone, Stage::Token, 9));
+        assert!(!acts(&gone, Stage::Subscription, 1));
+        assert!(acts(&gone, Stage::Subscription, 2));
+        assert!(acts(&Fault::NotFound { after: 0 }, Stage::Token, 0));
         let failing = Fault::Failing { times: 2 };
-        assert_eq!(reason(failing, Stage::Subscription, 0), None);
-        for expected in [Some(Reason::FaultFailing), Some(Reason::FaultFailing), None, None] {
-            assert_eq!(reason(failing, Stage::Delivery, 0), expected);
+        assert!(!acts(&failing, Stage::Subscription, 0));
+        for expected in [true, true, false, false] {
+            assert_eq!(acts(&failing, Stage::Delivery, 0), expected);
+        }
+        let always = fault(json!({"answer": {"status": 500}}));
+        assert!((0..300).all(|_| acts(&always, Stage::Delivery, 0)));
+    }
+
+    #[test]
+    fn chance_decides_where_it_is_asked_for() {
+        let reset = fault(json!({"reset": {"when": {"chance": 0.25}}}));
+        let acts = |chance| reset.acts(Stage::Delivery, &mut Progress::default(), || chance);
+        assert!(acts(0.24));
+        assert!(!acts(0.25));
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        for (json, error) in [
+            (json!({"answer": {"status": 100}}), FaultError::Status),
+            (json!({"truncated": {"status": 600}}), FaultError::Status),
+            (
+                json!({"answer": {"status": 200, "headers": {"a b": "c"}}}),
+                FaultError::Header("a b".to_owned()),
+            ),
+            (json!({"answer": {"status": 200, "megabytes": 1_025}}), FaultError::Megabytes(1_024)),
+            (json!({"slow": {"delay_ms": [3, 2]}}), FaultError::Delay),
+            (json!({"silent": {"when": {"chance": 1.5}}}), FaultError::Chance),
+        ] {
+            assert_eq!(fault(json).check(), Err(error));
+        }
+    }
+
+    #[test]
+    fn kinds_are_the_names_in_json() {
+        for (kind, json) in [
+            ("go_away", json!({"go_away": {}})),
+            ("silent", json!({"silent": {}})),
+            ("refused_stream", json!({"refused_stream": {}})),
+            ("throttled", json!({"throttled": {}})),
+        ] {
+            assert_eq!(fault(json).kind(), kind);
         }
     }
 }

@@ -4,70 +4,65 @@
 //! subscribers have a key pair and an authentication secret each, decrypt what they are sent, and tell its SHA-256.
 //!
 //! ```text
-//! listener ─► push_resource ─► authorization, push_headers, fault ─► Subscriber ─► received, counts
-//!                                                                   (groups, synthetic_keys)
-//! control (HTTP and JSON) ─► groups, received, counts
+//! listener ─► push_resource ─► gate ─► authorization, push_headers, fault ─► Subscriber ─► records, received, counts
+//! (origins, port)                      effect ◄───────────────────┘          (groups, synthetic_keys)
+//! control (HTTP and JSON) ─► origins, groups, received, counts
 //! ```
 //!
-//! # The control API
-//!
-//! Plain HTTP and JSON; [`control_json`] has the types. Lists are one JSON object a line. A refused call answers
-//! `{"error": "…"}`.
-//!
-//! | call | |
-//! |---|---|
-//! | `GET /` | [`About`](control_json::About): the origin of all endpoints |
-//! | `GET /ca.pem` | the certificate to trust |
-//! | `GET /counts` | [`Counts`](control_json::Counts): answers by status and reason, duplicates, connections |
-//! | `POST /groups` | makes a group of a [`NewGroup`](control_json::NewGroup), answers its [`GroupStatus`](control_json::GroupStatus) |
-//! | `GET /groups/{group}` | its [`GroupStatus`](control_json::GroupStatus) |
-//! | `GET /groups/{group}/subscriptions?from=0&count=100` | what `JSON.stringify(subscription)` gives in each browser, in the order of the indices; all without `count` |
-//! | `GET /groups/{group}/received` | a [`ReceivedLine`](control_json::ReceivedLine) for each message answered 201, those of one subscriber in their order; at the end [`ReceivedLeftOut`](control_json::ReceivedLeftOut) if the sandbox could not remember all |
-//! | `GET /groups/{group}/faults` | a [`FaultLine`](control_json::FaultLine) for each subscriber with a fault |
-//! | `PUT /groups/{group}/faults` | changes the [`FaultShares`]; faults begin anew |
-//! | `POST /groups/{group}/subscribers/{index}/faults` | gives one subscriber a [`Fault`] whatever the shares say; `null` for none |
-//!
-//! ```text
-//! curl -H 'Content-Type: application/json' -d '{"count": 3, "application_server_key": "B…", "faults": {"gone": 0.1}}' \
-//!     http://127.0.0.1:PORT/groups
-//! ```
+//! The control API is described, with examples, in `docs/sandbox.md`; [`control_json`] has its types.
 
+mod answer_body;
 mod authorization;
 mod certificates;
+mod chance;
+mod connection;
 mod control;
 pub mod control_json;
 mod counts;
+mod effect;
 mod fault;
+mod fault_shares;
+mod fault_terms;
+mod gate;
 mod groups;
 mod listener;
+mod origin_settings;
+mod origins;
+mod port;
 mod push_headers;
 mod push_resource;
 mod received;
+mod records;
 mod refusal;
+mod seconds;
 mod settings;
 mod subscriber;
 mod synthetic_keys;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper::service::service_fn;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use fault::{Fault, FaultError, FaultShares};
+pub use fault::Fault;
+pub use fault_shares::{FaultError, FaultShares};
+pub use fault_terms::{Delay, RetryAfter, Truncation, When};
+pub use origin_settings::{ConcurrencyLimit, OriginSettings, OriginSettingsError, RateLimit, Reach};
 pub use settings::{Profile, SandboxLimits, SandboxSettings};
 
 use crate::domain::{Clock, Origin};
 use certificates::Certificates;
 use control::Control;
-use listener::Listener;
+use listener::{Connections, Counted};
+use origin_settings::Manner;
+use origins::{Origins, OriginsError};
 use push_resource::PushService;
 
 /// Why a sandbox did not start.
@@ -95,6 +90,9 @@ pub enum SandboxError {
     /// No certificate could be made.
     #[error("cannot make the certificates: {0}")]
     Certificate(#[from] rcgen::Error),
+    /// Not all origins could be made.
+    #[error("cannot make the origins: {0}")]
+    Origins(String),
     /// TLS does not take the certificate.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -103,11 +101,11 @@ pub enum SandboxError {
 /// Where a sandbox listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxAddresses {
-    /// Push messages.
+    /// Push messages to origin 0.
     pub push: SocketAddr,
     /// The control API.
     pub control: SocketAddr,
-    /// The origin of all endpoints, and the `aud` that VAPID tokens must have.
+    /// Origin 0, and the `aud` that its VAPID tokens must have.
     pub push_origin: Origin,
 }
 
@@ -116,51 +114,67 @@ pub struct Sandbox {
     addresses: SandboxAddresses,
     authority_pem: Option<Arc<str>>,
     stop: DropGuard,
-    push: JoinHandle<()>,
-    control: JoinHandle<()>,
+    origins: Arc<Origins>,
+    push: Arc<Connections>,
+    control: Arc<Connections>,
+    accepting_control: JoinHandle<()>,
 }
 
 impl Sandbox {
-    /// Binds both listeners and serves them on the current tokio runtime.
+    /// Binds all listeners and serves them on the current tokio runtime.
     ///
     /// # Errors
     /// [`SandboxError`].
     pub async fn start(settings: SandboxSettings, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
         check(&settings)?;
-        let push = bind(settings.push_address).await?;
-        let control = bind(settings.control_address).await?;
-        let addresses = SandboxAddresses {
-            push_origin: origin(&settings, push.0.port())?,
-            push: push.0,
-            control: control.0,
-        };
         let certificates =
             if settings.https { Some(Certificates::make(&settings.public_host, clock.now())?) } else { None };
         let tls = certificates.as_ref().map(|made| TlsAcceptor::from(Arc::clone(&made.server)));
         let authority_pem: Option<Arc<str>> = certificates.map(|made| made.authority_pem.into());
 
-        let service = Arc::new(PushService::new(&settings, addresses.push_origin.clone(), clock));
         let stop = CancellationToken::new();
-        let push = Listener {
-            socket: push.1,
-            tls,
-            limits: settings.limits.clone(),
-            open: Arc::clone(&service.counters.connections),
+        // What fails below stops what was begun.
+        let guard = stop.clone().drop_guard();
+        let service = Arc::new(PushService::new(&settings, clock));
+        let push = Arc::new(Connections::new(tls, settings.limits.clone(), stop.clone()));
+        let origins = Arc::new(Origins::new(settings.clone(), Arc::clone(&push), Arc::clone(&service)));
+        let first = origins.make_first().await?;
+        if settings.origins > 1 {
+            origins.make(settings.origins - 1, &OriginSettings::default()).await?;
+        }
+
+        let control_socket = bind(settings.control_address).await?;
+        let addresses = SandboxAddresses {
+            push_origin: first.origin.clone(),
+            push: first.address(),
+            control: control_socket.0,
         };
-        let control =
-            Listener { socket: control.1, tls: None, limits: settings.limits, open: Arc::default() };
-        let calls =
-            control::router(Control { service: Arc::clone(&service), authority_pem: authority_pem.clone() });
-        let answers = service_fn(move |request| {
-            let service = Arc::clone(&service);
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+        let calls = control::router(Control {
+            service,
+            origins: Arc::clone(&origins),
+            authority_pem: authority_pem.clone(),
         });
+        let control = Arc::new(Connections::new(None, settings.limits, stop.clone()));
+        let (_, always) = watch::channel(Manner::default());
+        let accepting = Arc::clone(&control).accept(
+            control_socket.1,
+            stop,
+            always,
+            Counted::default(),
+            move |connection| {
+                // Its idle connections are whoever controls it.
+                connection.request();
+                TowerToHyperService::new(calls.clone())
+            },
+        );
         Ok(Self {
             addresses,
             authority_pem,
-            push: tokio::spawn(push.serve(answers, stop.clone())),
-            control: tokio::spawn(control.serve(TowerToHyperService::new(calls), stop.clone())),
-            stop: stop.drop_guard(),
+            stop: guard,
+            origins,
+            push,
+            control,
+            accepting_control: tokio::spawn(accepting),
         })
     }
 
@@ -178,12 +192,13 @@ impl Sandbox {
 
     /// Stops: no new connections; open requests have [`SandboxLimits::shutdown_timeout`] to end.
     pub async fn shutdown(self) {
-        let Self { stop, push, control, .. } = self;
+        let Self { stop, origins, push, control, accepting_control, .. } = self;
         drop(stop);
-        let (push, control) = tokio::join!(push, control);
-        if push.is_err() || control.is_err() {
+        if accepting_control.await.is_err() {
             tracing::error!("a listener of the sandbox panicked");
         }
+        origins.release().await;
+        tokio::join!(push.end(), control.end());
     }
 }
 
@@ -207,6 +222,9 @@ fn check(settings: &SandboxSettings) -> Result<(), SandboxError> {
     if limits.connections_max == 0 || limits.connections_max > tokio::sync::Semaphore::MAX_PERMITS {
         return Err(SandboxError::Limit("connections_max must be at least 1, and not absurdly large"));
     }
+    if settings.origins == 0 || settings.origins as usize > limits.origins_max {
+        return Err(SandboxError::Limit("origins must be at least 1, and at most origins_max"));
+    }
     if limits.concurrent_streams_max == 0 {
         return Err(SandboxError::Limit("concurrent_streams_max must be at least 1"));
     }
@@ -219,16 +237,15 @@ async fn bind(address: SocketAddr) -> Result<(SocketAddr, TcpListener), SandboxE
     Ok((listener.local_addr().map_err(error)?, listener))
 }
 
-fn origin(settings: &SandboxSettings, port: u16) -> Result<Origin, SandboxError> {
-    let host = &settings.public_host;
-    let scheme = if settings.https { "https" } else { "http" };
-    let text = if host.contains(':') {
-        format!("{scheme}://[{host}]:{port}")
-    } else {
-        format!("{scheme}://{host}:{port}")
-    };
-    // What a URL parser would read differently (paths, user names) is not a host.
-    Origin::parse(&text)
-        .filter(|origin| origin.host().trim_matches(['[', ']']) == host && origin.port() == port)
-        .ok_or_else(|| SandboxError::PublicHost(host.clone()))
+impl From<OriginsError> for SandboxError {
+    fn from(error: OriginsError) -> Self {
+        match error {
+            OriginsError::Sandbox(error) => error,
+            OriginsError::Empty
+            | OriginsError::TooMany(_)
+            | OriginsError::Unknown(_)
+            | OriginsError::Settings(_)
+            | OriginsError::Port { .. } => Self::Origins(error.to_string()),
+        }
+    }
 }

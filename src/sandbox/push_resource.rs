@@ -1,5 +1,5 @@
 //! The push resource (RFC 8030 section 5): `POST /push/{token}`, checked in autopush's order, so that the same fault hides
-//! the same others.
+//! the same others. `DELETE /m/{id}` is for those that it made.
 
 use std::fmt;
 use std::pin::pin;
@@ -10,42 +10,61 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::Profile;
-use super::authorization::Authorizations;
+use super::answer_body::AnswerBody;
+use super::chance::Chance;
+use super::connection::Connection;
 use super::counts::Counters;
-use super::fault::Stage;
-use super::groups::Groups;
+use super::effect::{Scene, take_effect};
+use super::fault::{Fault, Stage};
+use super::fault_terms::Delay;
+use super::groups::{Groups, SyntheticSubscriber};
+use super::origins::OriginServer;
 use super::push_headers::PushHeaders;
 use super::refusal::{Reason, Refusal};
 use super::settings::SandboxSettings;
 use super::subscriber::{PushMessage, Subscriber};
-use crate::domain::{Clock, Origin};
+use crate::domain::Clock;
 
 /// Path of a push resource, before its token.
 pub(crate) const PUSH_PATH: &str = "/push/";
+/// Path of a message resource, before its id.
+const MESSAGE_PATH: &str = "/m/";
 /// How much more than allowed is read of a body, so that its sender finishes and sees the answer, in octets.
 const REFUSED_BODY_OCTETS_READ_MAX: usize = 64 * 1_024;
 
-/// The push service: what both listeners share.
+/// The push service: what all origins share.
 pub(crate) struct PushService {
-    pub(crate) origin: Origin,
     pub(crate) profile: Profile,
     pub(crate) body_octets_max: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) groups: Groups,
     request_timeout: Duration,
-    authorizations: Authorizations,
+    silence_max: Duration,
     clock: Arc<dyn Clock>,
+    chance: Chance,
     /// Makes message resources of this run differ from those of another.
     instance: u64,
     sequence: AtomicU64,
 }
 
+/// What becomes of a request: an answer, or the end of its stream.
+type Answered = Result<Response<AnswerBody>, h2::Error>;
+
+/// A message that passed all checks, and is not taken yet.
+struct Checked {
+    subscriber: SyntheticSubscriber,
+    headers: PushHeaders,
+    body: Bytes,
+    /// What its subscriber does instead of taking it as usual.
+    fault: Option<Arc<Fault>>,
+}
+
 impl PushService {
-    pub(crate) fn new(settings: &SandboxSettings, origin: Origin, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(settings: &SandboxSettings, clock: Arc<dyn Clock>) -> Self {
         let counters = Arc::new(Counters::default());
         Self {
             profile: settings.profile,
@@ -53,60 +72,157 @@ impl PushService {
             groups: Groups::new(&settings.limits, Arc::clone(&counters), Arc::clone(&clock)),
             counters,
             request_timeout: settings.limits.request_timeout,
-            authorizations: Authorizations::new(origin.clone(), settings.limits.authorizations_max),
+            silence_max: settings.limits.silence_max,
             clock,
+            chance: Chance::new(settings.seed),
             instance: rand::random(),
             sequence: AtomicU64::new(0),
-            origin,
         }
     }
 
     /// Answers whatever comes.
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    ///
+    /// # Errors
+    /// The stream is to be reset, which somebody ordered.
+    pub(crate) async fn answer<B>(
+        &self,
+        origin: &OriginServer,
+        connection: &Arc<Connection>,
+        request: Request<B>,
+    ) -> Answered
     where
         B: Body<Data = Bytes>,
     {
         let _open = self.counters.requests.open();
+        connection.request();
+        let answered = self.admit(origin, connection, request).await;
+        if let Ok(answer) = &answered {
+            self.counters.count_status(answer.status());
+        }
+        answered
+    }
+
+    /// The limits of the origin, then its own fault, then everything else.
+    async fn admit<B>(
+        &self,
+        origin: &OriginServer,
+        connection: &Arc<Connection>,
+        request: Request<B>,
+    ) -> Answered
+    where
+        B: Body<Data = Bytes>,
+    {
         let (head, body) = request.into_parts();
-        // Read before anything is answered: an answer that overtakes its request's body looks like a broken connection.
-        let read = read_body(body, self.body_octets_max);
-        let body = match tokio::time::timeout(self.request_timeout, read).await {
+        let mut admission = match origin.gate.enter(|| self.chance.draw()) {
+            Ok(admission) => admission,
+            Err(excess) => {
+                let _ = self.read(body).await;
+                return self.act(&excess, None, origin, connection).await;
+            }
+        };
+        let body = self.read(body).await;
+        self.wait(admission.delay).await;
+        let fault = admission.fault.take();
+        if let Some(fault) = fault.as_ref().filter(|fault| !fault.takes()) {
+            return self.act(fault, None, origin, connection).await;
+        }
+        let mut checked = match self.check(origin, &head, body) {
+            Err(refusal) => return Ok(self.refuse(&refusal)),
+            Ok(Passed::Deletion) => return Ok(no_content()),
+            Ok(Passed::Message(checked)) => checked,
+        };
+        let answered = match fault.or_else(|| checked.fault.take()) {
+            None => Ok(self.take(origin, checked)),
+            Some(fault) => self.act(&fault, Some(checked), origin, connection).await,
+        };
+        admission.taken = answered.as_ref().is_ok_and(|answer| answer.status().is_success());
+        answered
+    }
+
+    /// Does what a fault says, with a message that it may take.
+    async fn act(
+        &self,
+        fault: &Fault,
+        checked: Option<Checked>,
+        origin: &OriginServer,
+        connection: &Arc<Connection>,
+    ) -> Answered {
+        self.counters.count_fault(fault);
+        if let Some(refusal) = fault.refusal() {
+            return Ok(self.refuse(&refusal));
+        }
+        self.wait(fault.delay()).await;
+        let usual = checked.filter(|_| fault.takes()).map(|checked| self.take(origin, checked));
+        let scene = Scene { connection, now: self.clock.now(), silence_max: self.silence_max };
+        take_effect(fault, usual, scene).await
+    }
+
+    /// Reads before anything is answered: an answer that overtakes its request's body looks like a broken connection.
+    async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Bytes, Refusal> {
+        match tokio::time::timeout(self.request_timeout, read_body(body, self.body_octets_max)).await {
             Ok(body) => body,
             Err(_) => Err(Refusal::new(Reason::BodyIncomplete, "The request's body did not arrive in time")),
-        };
-        match self.take(&head, body) {
-            Ok(taken) => taken.response(self),
-            Err(refusal) => {
-                self.counters.count_refusal(refusal.reason);
-                refusal.response(self.profile)
+        }
+    }
+
+    async fn wait(&self, delay: Delay) {
+        if delay != Delay::default() {
+            tokio::time::sleep(delay.pick(self.chance.draw())).await;
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response<AnswerBody> {
+        self.counters.count_refusal(refusal.reason);
+        refusal.response(self.profile)
+    }
+
+    /// Everything that is looked at before a message is taken.
+    fn check(
+        &self,
+        origin: &OriginServer,
+        head: &Parts,
+        body: Result<Bytes, Refusal>,
+    ) -> Result<Passed, Refusal> {
+        let unknown = Refusal::new(Reason::EndpointUnknown, "Invalid endpoint");
+        let path = head.uri.path();
+        if let Some(id) = path.strip_prefix(MESSAGE_PATH) {
+            let was_made = head.method == Method::DELETE && self.made(id);
+            return if was_made { Ok(Passed::Deletion) } else { Err(unknown) };
+        }
+        let token = path.strip_prefix(PUSH_PATH).ok_or(unknown.clone())?;
+        let subscriber = self.groups.find(token, origin.number).ok_or(unknown)?;
+        if head.method != Method::POST {
+            return Err(Refusal::new(Reason::MethodNotAllowed, "A push resource takes POST only"));
+        }
+        self.fault(&subscriber, Stage::Token)?;
+        self.check_sender(origin, &head.headers, &subscriber)?;
+        self.fault(&subscriber, Stage::Subscription)?;
+        let body = body?;
+        let headers = PushHeaders::read(&head.headers, !body.is_empty(), self.profile)?;
+        let fault = self.fault(&subscriber, Stage::Delivery)?;
+        Ok(Passed::Message(Checked { subscriber, headers, body, fault }))
+    }
+
+    /// The fault that acts at a stage; refused at once where it is no more than that.
+    fn fault(&self, subscriber: &impl Subscriber, stage: Stage) -> Result<Option<Arc<Fault>>, Refusal> {
+        let Some(fault) = subscriber.check(stage, &|| self.chance.draw()) else { return Ok(None) };
+        match fault.refusal() {
+            None => Ok(Some(fault)),
+            Some(refusal) => {
+                self.counters.count_fault(&fault);
+                Err(refusal)
             }
         }
     }
 
-    fn take(&self, head: &Parts, body: Result<Bytes, Refusal>) -> Result<Taken, Refusal> {
-        let unknown = Refusal::new(Reason::EndpointUnknown, "Invalid endpoint");
-        let token = head.uri.path().strip_prefix(PUSH_PATH).ok_or(unknown.clone())?;
-        let subscriber = self.groups.find(token).ok_or(unknown)?;
-        if head.method != Method::POST {
-            return Err(Refusal::new(Reason::MethodNotAllowed, "A push resource takes POST only"));
-        }
-        subscriber.check(Stage::Token)?;
-        self.check_sender(&head.headers, &subscriber)?;
-        subscriber.check(Stage::Subscription)?;
-        let body = body?;
-        let headers = PushHeaders::read(&head.headers, !body.is_empty(), self.profile)?;
-        subscriber.check(Stage::Delivery)?;
-
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let ttl_seconds = headers.ttl_seconds;
-        subscriber.deliver(PushMessage { sequence, headers, body });
-        self.counters.accepted.fetch_add(1, Ordering::Relaxed);
-        Ok(Taken { sequence, ttl_seconds })
-    }
-
     /// RFC 8292: who sent it, and whether the subscription was made for them.
-    fn check_sender(&self, headers: &HeaderMap, subscriber: &impl Subscriber) -> Result<(), Refusal> {
-        let sender = self.authorizations.verify(headers, self.clock.now())?;
+    fn check_sender(
+        &self,
+        origin: &OriginServer,
+        headers: &HeaderMap,
+        subscriber: &impl Subscriber,
+    ) -> Result<(), Refusal> {
+        let sender = origin.authorizations.verify(headers, self.clock.now())?;
         let required = subscriber.application_server_key();
         match (sender, required) {
             (None, None) if self.profile == Profile::Mozilla => Ok(()),
@@ -119,32 +235,52 @@ impl PushService {
             (Some(_), None | Some(_)) => Ok(()),
         }
     }
+
+    /// Takes a message. RFC 8030 section 5: 201 with the message resource and the time to live that was granted.
+    fn take(&self, origin: &OriginServer, checked: Checked) -> Response<AnswerBody> {
+        let Checked { subscriber, headers, body, .. } = checked;
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let ttl_seconds = headers.ttl_seconds;
+        subscriber.deliver(PushMessage { sequence, headers, body });
+
+        let mut response = Response::new(AnswerBody::default());
+        *response.status_mut() = StatusCode::CREATED;
+        let location = format!("{}{MESSAGE_PATH}{:016x}{sequence:016x}", origin.origin, self.instance);
+        if let Ok(location) = HeaderValue::try_from(location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response.headers_mut().insert("ttl", HeaderValue::from(ttl_seconds));
+        response
+    }
+
+    /// Whether a message resource was made in this run.
+    fn made(&self, id: &str) -> bool {
+        let octets = id.len() == 32 && id.bytes().all(|octet| octet.is_ascii_hexdigit());
+        let Some((instance, sequence)) = id.split_at_checked(16).filter(|_| octets) else { return false };
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        number(instance) == Some(self.instance)
+            && number(sequence).is_some_and(|sequence| sequence < self.sequence.load(Ordering::Relaxed))
+    }
 }
 
 impl fmt::Debug for PushService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PushService").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("PushService").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 
-/// A message that was taken.
-struct Taken {
-    sequence: u64,
-    ttl_seconds: u32,
+/// What passed all checks.
+enum Passed {
+    /// A message resource is deleted; as with Mozilla's, whether or not there is anything left to delete.
+    Deletion,
+    /// A message can be taken.
+    Message(Checked),
 }
 
-impl Taken {
-    /// RFC 8030 section 5: 201 with the message resource and the time to live that was granted.
-    fn response(&self, service: &PushService) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = StatusCode::CREATED;
-        let location = format!("{}/m/{:016x}{:016x}", service.origin, service.instance, self.sequence);
-        if let Ok(location) = HeaderValue::try_from(location) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        response.headers_mut().insert("ttl", HeaderValue::from(self.ttl_seconds));
-        response
-    }
+fn no_content() -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// All of a body that has at most `octets_max`.

@@ -1,6 +1,5 @@
-//! What synthetic subscribers received: a bounded log for each group, and a bounded memory for duplicates.
+//! What synthetic subscribers received: a bounded log for each group.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,10 +11,10 @@ use crate::webpush::DecryptError;
 /// Locks that a log is divided over, so that connections seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// One message that was answered 201.
+/// One message that was answered 2xx.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Received {
-    /// Rises with every 201 of the sandbox.
+    /// Rises with every 2xx of the sandbox.
     pub(crate) sequence: u64,
     pub(crate) index: u32,
     /// The decrypted plaintext, or why there is none.
@@ -39,6 +38,11 @@ impl PlaintextDigest {
     pub(crate) fn of(plaintext: &[u8]) -> Self {
         let octets = u32::try_from(plaintext.len()).unwrap_or(u32::MAX);
         Self { sha256: Sha256::digest(plaintext).into(), octets }
+    }
+
+    /// As good as random: two plaintexts share it once in 2^32.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.sha256.first_chunk().map_or(0, |start| u32::from_le_bytes(*start))
     }
 }
 
@@ -114,44 +118,6 @@ impl ReceivedLog {
     }
 }
 
-/// Finds out whether a subscriber received the same plaintext before, among the last so many messages of the sandbox.
-#[derive(Debug)]
-pub(crate) struct DuplicateWindow {
-    shards: [Mutex<Recent>; SHARDS],
-    shard_size: usize,
-}
-
-#[derive(Debug, Default)]
-struct Recent {
-    keys: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl DuplicateWindow {
-    pub(crate) fn new(size: usize) -> Self {
-        Self { shards: Default::default(), shard_size: size.div_ceil(SHARDS) }
-    }
-
-    /// Whether it is a duplicate; remembers it if not.
-    pub(crate) fn is_duplicate(&self, group: u32, index: u32, sha256: &[u8; 32]) -> bool {
-        let digest_start = sha256.first_chunk().map_or(0, |start| u64::from_le_bytes(*start));
-        let subscriber = u64::from(group) << 32 | u64::from(index);
-        // An odd factor maps subscribers to different values; a digest's first octets are as good as random.
-        let key = digest_start ^ subscriber.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut recent = lock(&self.shards[(key >> 32) as usize % SHARDS]);
-        if !recent.keys.insert(key) {
-            return true;
-        }
-        recent.order.push_back(key);
-        if recent.order.len() > self.shard_size
-            && let Some(oldest) = recent.order.pop_front()
-        {
-            recent.keys.remove(&oldest);
-        }
-        false
-    }
-}
-
 /// A panic of another thread leaves these collections whole.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -199,21 +165,5 @@ mod tests {
                 all.windows(2).all(|two| two[0].index != two[1].index || two[0].sequence < two[1].sequence)
             );
         }
-    }
-
-    #[test]
-    fn duplicates_are_found_within_the_window() {
-        let window = DuplicateWindow::new(SHARDS * 4);
-        assert!(!window.is_duplicate(1, 0, &[1; 32]));
-        assert!(window.is_duplicate(1, 0, &[1; 32]));
-        assert!(!window.is_duplicate(1, 1, &[1; 32]));
-        assert!(!window.is_duplicate(2, 0, &[1; 32]));
-        assert!(!window.is_duplicate(1, 0, &[2; 32]));
-        for index in 0..1_000 {
-            assert!(!window.is_duplicate(3, index, &[1; 32]));
-        }
-        assert!(!window.is_duplicate(1, 0, &[1; 32]), "it has left the window");
-        let kept: usize = window.shards.iter().map(|shard| lock(shard).keys.len()).sum();
-        assert!(kept <= SHARDS * 4, "{kept}");
     }
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use serde::Serialize;
 
 use super::Profile;
+use super::answer_body::AnswerBody;
 
 /// Where autopush documents its error numbers.
 const MORE_INFO: &str = "https://autopush.readthedocs.io/en/latest/http.html#error-codes";
@@ -112,9 +112,9 @@ impl Refusal {
     }
 
     /// The answer.
-    pub(crate) fn response(&self, profile: Profile) -> Response<Full<Bytes>> {
+    pub(crate) fn response(&self, profile: Profile) -> Response<AnswerBody> {
         let status = self.reason.status();
-        let mut response = Response::new(Full::default());
+        let mut response = Response::new(AnswerBody::default());
         *response.status_mut() = status;
         self.write_headers(response.headers_mut());
         // autopush blanks the body of every 404.
@@ -128,7 +128,8 @@ impl Refusal {
             message: &self.message,
             more_info: MORE_INFO,
         };
-        *response.body_mut() = Full::from(serde_json::to_vec(&body).unwrap_or_default());
+        let text = Bytes::from(serde_json::to_vec(&body).unwrap_or_default());
+        *response.body_mut() = AnswerBody::new(text, 0);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }

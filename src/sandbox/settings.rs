@@ -58,6 +58,11 @@ pub struct SandboxSettings {
     pub allow_non_loopback: bool,
     /// How strict it is.
     pub profile: Profile,
+    /// Origins in all: the one at `push_address`, and others on free ports of the same address. Default 1; more can be made
+    /// while it runs.
+    pub origins: u32,
+    /// What makes the chance in faults and delays repeatable.
+    pub seed: u64,
     /// What bounds it.
     pub limits: SandboxLimits,
 }
@@ -73,6 +78,8 @@ impl Default for SandboxSettings {
             public_host: "localhost".to_owned(),
             allow_non_loopback: false,
             profile: Profile::default(),
+            origins: 1,
+            seed: 0,
             limits: SandboxLimits::default(),
         }
     }
@@ -81,6 +88,8 @@ impl Default for SandboxSettings {
 /// Limits of a sandbox. What is refused for one of them is told so, but for connections, which wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxLimits {
+    /// Origins, each a port and about 2 KiB, 10 KiB with the figures of its last two minutes. Default 10,000.
+    pub origins_max: usize,
     /// Open connections to each listener; further ones wait. Default 1,024.
     pub connections_max: usize,
     /// HTTP/2 streams of one connection. Default 256.
@@ -89,21 +98,25 @@ pub struct SandboxLimits {
     pub header_octets_max: u32,
     /// Body of a push message, in octets; by default what the profile says.
     pub body_octets_max: Option<usize>,
-    /// Time for a TLS handshake, for an HTTP/1.1 header section and for a request's body. Default 30 s.
+    /// Time for a TLS handshake, for the first request, for an HTTP/1.1 header section and for a request's body. Default
+    /// 30 s.
     pub request_timeout: Duration,
+    /// How long a request is held that is never answered. Default 10 min.
+    pub silence_max: Duration,
     /// Time for open requests to end at shutdown. Default 5 s.
     pub shutdown_timeout: Duration,
     /// Groups of synthetic subscribers. Default 1,024.
     pub groups_max: usize,
-    /// Synthetic subscribers in all groups, three octets each. Default 20 million.
+    /// Synthetic subscribers in all groups, four octets each once something arrived. Default 20 million.
     pub subscribers_max: usize,
     /// Subscribers with a fault of their own, in one group. Default 100,000.
     pub own_faults_max: usize,
     /// Received messages that are remembered, in all groups, about 100 octets each. Later ones are only counted.
     /// Default 1 million.
     pub received_lines_max: usize,
-    /// Received messages among which a duplicate is looked for, about 32 octets each. Default 1 million.
-    pub duplicate_window: usize,
+    /// Received messages among which duplicates are looked for, in all groups, four octets each once something arrived.
+    /// Default 100 million.
+    pub remembered_max: usize,
     /// Verified `Authorization` headers that are remembered. Default 4,096.
     pub authorizations_max: usize,
 }
@@ -111,17 +124,19 @@ pub struct SandboxLimits {
 impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
+            origins_max: 10_000,
             connections_max: 1_024,
             concurrent_streams_max: 256,
             header_octets_max: 16 * 1_024,
             body_octets_max: None,
             request_timeout: Duration::from_secs(30),
+            silence_max: Duration::from_secs(600),
             shutdown_timeout: Duration::from_secs(5),
             groups_max: 1_024,
             subscribers_max: 20_000_000,
             own_faults_max: 100_000,
             received_lines_max: 1_000_000,
-            duplicate_window: 1_000_000,
+            remembered_max: 100_000_000,
             authorizations_max: 4_096,
         }
     }

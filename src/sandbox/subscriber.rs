@@ -1,10 +1,11 @@
 //! Whom a push resource belongs to. Synthetic subscribers are one kind; a browser that is connected or away is another.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::fault::Stage;
+use super::fault::{Fault, Stage};
 use super::push_headers::PushHeaders;
-use super::refusal::Refusal;
 
 /// A push message that passed all checks.
 #[derive(Debug)]
@@ -20,9 +21,9 @@ pub(crate) trait Subscriber: Send + Sync {
     /// The VAPID public key that it was subscribed with; none takes messages of anybody.
     fn application_server_key(&self) -> Option<&[u8; 65]>;
 
-    /// Asked at every stage of the checks: whether it has ended, or a fault acts.
-    fn check(&self, stage: Stage) -> Result<(), Refusal>;
+    /// Asked at every stage of the checks, with a chance from 0 up to 1: the fault that acts.
+    fn check(&self, stage: Stage, chance: &dyn Fn() -> f64) -> Option<Arc<Fault>>;
 
-    /// Takes a message, which is answered 201 whatever becomes of it. Must not wait.
+    /// Takes a message, whatever becomes of it. Must not wait.
     fn deliver(&self, message: PushMessage);
 }

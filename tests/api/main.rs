@@ -3,8 +3,10 @@
 
 mod bad_input;
 mod contract;
+mod control;
 mod fields;
 mod harness;
+mod send_stream;
 mod sending;
 mod serving;
 mod subscriptions;

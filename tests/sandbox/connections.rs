@@ -184,3 +184,30 @@ async fn many_streams_share_a_connection_within_their_limit() {
     assert!(counts.requests.peak <= 20, "{counts:?}");
     assert_eq!((counts.statuses[&201], counts.decrypt_failures, counts.duplicates), (200, 0, 0));
 }
+
+#[tokio::test]
+async fn a_connection_without_a_request_ends() {
+    // Enough for the handshake of the connection that is used, whatever else the machine does.
+    let request_timeout = std::time::Duration::from_secs(2);
+    let limits = SandboxLimits { request_timeout, ..SandboxLimits::default() };
+    let ends = async |https: bool| {
+        let settings = SandboxSettings { https, limits: limits.clone(), ..SandboxSettings::default() };
+        let harness = Harness::start(settings).await;
+        let to = harness.subscription().await;
+        assert_eq!(harness.status(&to, "a").await, 201);
+        let address = harness.sandbox.addresses().push;
+        let idle = async |begun: &[u8]| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begun).await.unwrap();
+            let mut read = Vec::new();
+            // Ended in whatever way.
+            let _ = stream.read_to_end(&mut read).await;
+            assert!(!read.starts_with(b"HTTP/1.1 2"), "{read:?}");
+        };
+        tokio::join!(idle(b""), idle(b"PRI * HT"));
+        assert_eq!(harness.status(&to, "b").await, 201);
+        harness.counts().await.connections.total
+    };
+    let (https, _) = tokio::join!(ends(true), ends(false));
+    assert_eq!(https, 3, "the HTTP/2 connection that had a request goes on");
+}

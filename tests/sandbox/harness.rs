@@ -7,7 +7,7 @@ use fanfare::domain::{
     Clock, ContentEncoding, ManualClock, Origin, Padding, SubscriptionKeys, SystemClock, Timestamp, VapidKey,
     VapidKeyId,
 };
-use fanfare::sandbox::control_json::Counts;
+use fanfare::sandbox::control_json::{Counts, GroupStatus, OriginStatus};
 use fanfare::sandbox::{Profile, Sandbox, SandboxSettings};
 use fanfare::webpush::vapid::{self, TokenTimes};
 use fanfare::webpush::{Ephemeral, VapidKeyPair, encrypt, keys};
@@ -123,15 +123,19 @@ impl Harness {
         self.subscriptions(group).await.remove(0)
     }
 
-    /// The headers of a good message without a body.
+    /// The headers of a good message without a body, to the first origin.
     pub(crate) fn good_headers(&self) -> HeaderMap {
+        self.headers_for(self.origin())
+    }
+
+    fn headers_for(&self, origin: &Origin) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("ttl", HeaderValue::from_static("60"));
-        headers.insert("authorization", self.sender.token(self.origin(), self.clock.now()));
+        headers.insert("authorization", self.sender.token(origin, self.clock.now()));
         headers
     }
 
-    /// A good message, encrypted.
+    /// A good message, encrypted, and its answer.
     pub(crate) async fn send(
         &self,
         to: &Subscription,
@@ -139,10 +143,21 @@ impl Harness {
         plaintext: &[u8],
         more: &[(&'static str, &str)],
     ) -> Answer {
+        read(self.request(to, encoding, plaintext, more).send().await.unwrap()).await
+    }
+
+    /// A good message, to be sent.
+    pub(crate) fn request(
+        &self,
+        to: &Subscription,
+        encoding: ContentEncoding,
+        plaintext: &[u8],
+        more: &[(&'static str, &str)],
+    ) -> reqwest::RequestBuilder {
         let encrypted =
             encrypt(&to.keys, encoding, plaintext, Padding::None, 4_096, Ephemeral::fresh().unwrap())
                 .unwrap();
-        let mut headers = self.good_headers();
+        let mut headers = self.headers_for(&to.origin());
         headers.insert("content-encoding", HeaderValue::from_static(encoding.as_str()));
         if let Some(parameters) = &encrypted.parameters {
             headers.insert("encryption", parameters.encryption().try_into().unwrap());
@@ -151,7 +166,33 @@ impl Harness {
         for (name, value) in more {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        self.post(&to.endpoint, headers, encrypted.body.to_vec()).await
+        self.client.post(&to.endpoint).headers(headers).body(encrypted.body.to_vec())
+    }
+
+    /// A small message.
+    pub(crate) fn message(&self, to: &Subscription, plaintext: &str) -> reqwest::RequestBuilder {
+        self.request(to, ContentEncoding::Aes128Gcm, plaintext.as_bytes(), &[])
+    }
+
+    /// Sends a small message; gives the status of its answer.
+    pub(crate) async fn status(&self, to: &Subscription, plaintext: &str) -> u16 {
+        self.message(to, plaintext).send().await.unwrap().status().as_u16()
+    }
+
+    /// Puts all settings of an origin.
+    pub(crate) async fn put_origin(&self, origin: u32, settings: Value) {
+        let answer = self.control(Method::PUT, &format!("/origins/{origin}"), Some(settings)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    /// An origin as it stands.
+    pub(crate) async fn origin_status(&self, origin: u32) -> OriginStatus {
+        serde_json::from_str(&self.get(&format!("/origins/{origin}")).await.text).unwrap()
+    }
+
+    /// A group as it stands.
+    pub(crate) async fn group_status(&self, group: u64) -> GroupStatus {
+        serde_json::from_str(&self.get(&format!("/groups/{group}")).await.text).unwrap()
     }
 
     pub(crate) async fn post(&self, endpoint: &str, headers: HeaderMap, body: Vec<u8>) -> Answer {
@@ -182,6 +223,10 @@ impl Subscription {
             endpoint: json["endpoint"].as_str().unwrap().to_owned(),
             keys: keys::parse_subscription_keys(key("p256dh"), key("auth")).unwrap(),
         }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::parse(self.endpoint.split_once("/push/").unwrap().0).unwrap()
     }
 }
 

@@ -4,6 +4,9 @@
 mod checks;
 mod connections;
 mod control;
+mod documentation;
+mod effects;
 mod faults;
 mod harness;
+mod origins;
 mod subscribers;

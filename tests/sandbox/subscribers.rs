@@ -142,6 +142,22 @@ async fn the_same_text_for_the_same_subscriber_is_a_duplicate() {
 }
 
 #[tokio::test]
+async fn a_group_counts_what_came_and_what_came_twice() {
+    let harness = Harness::strict().await;
+    let faults = json!({"failing": {"share": 1, "times": 1}});
+    let group = harness.group(json!({"count": 2, "remembered": 2, "log": false, "faults": faults})).await;
+    let to = &harness.subscriptions(group).await[0];
+    for (text, status) in [("a", 500), ("a", 201), ("b", 201), ("a", 201), ("c", 201), ("d", 201), ("a", 201)]
+    {
+        assert_eq!(harness.status(to, text).await, status, "{text}");
+    }
+    let status = harness.group_status(group).await;
+    let counted = (status.posts, status.accepted, status.duplicates, status.distinct);
+    assert_eq!(counted, (7, 6, 1, 5), "two messages are remembered");
+    assert_eq!(harness.get(&format!("/groups/{group}/received")).await.text, "", "it keeps no log");
+}
+
+#[tokio::test]
 async fn a_million_subscribers_are_made_at_once_and_the_last_decrypts() {
     let harness = Harness::strict().await;
     let group = harness.group(json!({"count": 1_000_000, "seed": "million"})).await;

@@ -21,7 +21,7 @@ pub(crate) fn status(application: &str, status: &MessageStatus) -> v1::MessageSt
         note: status.note.clone(),
         request_id: status.request_id.clone(),
         create_time: Some(timestamp(status.created)),
-        send_time: None,
+        send_time: status.start.map(timestamp),
         expire_time: Some(timestamp(status.expires)),
         end_time: status.ended.map(timestamp),
     }
@@ -38,6 +38,15 @@ pub(crate) fn dry_run(application: &str, targets: u32, estimated: bool) -> v1::M
     v1::MessageStatus {
         application: application.to_owned(),
         counts: Some(self::counts(&counts)),
+        ..v1::MessageStatus::default()
+    }
+}
+
+/// The counts of several messages together: no name.
+pub(crate) fn total(application: &str, counts: &DeliveryCounts) -> v1::MessageStatus {
+    v1::MessageStatus {
+        application: application.to_owned(),
+        counts: Some(self::counts(counts)),
         ..v1::MessageStatus::default()
     }
 }

@@ -76,12 +76,15 @@ pub(super) fn check(
     for (index, fault) in targets {
         let name = names.get(index as usize).map_or("", String::as_str);
         let events = events.remove(name).unwrap_or_default();
-        let expected = expected(fault);
+        let Some(expected) = expected(fault.as_ref()) else {
+            checked.problems.push(format!("{name}: nobody ordered its fault"));
+            continue;
+        };
         let arrived = arrivals.times(index, sha256);
         let must_arrive = usize::from(!expected.removed);
         checked.identical += usize::from(arrived == 1);
 
-        let result = checked.by_fault.entry(fault.map_or("none", |fault| fault.kind())).or_default();
+        let result = checked.by_fault.entry(fault.as_ref().map_or("none", Fault::kind)).or_default();
         result.subscribers += 1;
         for event in &events {
             *result.statuses.entry(event.http_status.unwrap_or(0)).or_default() += 1;

@@ -30,8 +30,8 @@ pub(super) struct Expected {
     pub(super) removed: bool,
 }
 
-/// What must become of a delivery to a subscriber with this fault, or with none.
-pub(super) fn expected(fault: Option<Fault>) -> Expected {
+/// What must become of a delivery to a subscriber with this fault, or with none; nothing for faults that the demo does not order.
+pub(super) fn expected(fault: Option<&Fault>) -> Option<Expected> {
     let accepted = |retried| Expected {
         retried,
         state: DeliveryState::Accepted,
@@ -47,10 +47,20 @@ pub(super) fn expected(fault: Option<Fault>) -> Expected {
         removed: true,
     };
     match fault {
-        None => accepted(None),
-        Some(Fault::NotFound { .. }) => gone(404),
-        Some(Fault::Gone { .. }) => gone(410),
-        Some(Fault::Throttled { times, .. }) => accepted(Some((times, Outcome::Throttled, 429))),
-        Some(Fault::Failing { times }) => accepted(Some((times, Outcome::Unavailable, 500))),
+        None => Some(accepted(None)),
+        Some(Fault::NotFound { .. }) => Some(gone(404)),
+        Some(Fault::Gone { .. }) => Some(gone(410)),
+        Some(Fault::Throttled { times, .. }) => Some(accepted(Some((*times, Outcome::Throttled, 429)))),
+        Some(Fault::Failing { times }) => Some(accepted(Some((*times, Outcome::Unavailable, 500)))),
+        Some(
+            Fault::Answer { .. }
+            | Fault::Slow { .. }
+            | Fault::Truncated { .. }
+            | Fault::Reset { .. }
+            | Fault::RefusedStream { .. }
+            | Fault::GoAway { .. }
+            | Fault::Close { .. }
+            | Fault::Silent { .. },
+        ) => None,
     }
 }

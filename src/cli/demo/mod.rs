@@ -108,9 +108,9 @@ impl DemoArgs {
             .make_group(&NewGroup {
                 count: self.subscribers,
                 application_server_key: Some(stage.application_server_key()?),
-                content_encoding: None,
                 faults: if self.faults { faults::shares()? } else { FaultShares::default() },
                 seed: Some("fanfare demo".to_owned()),
+                ..NewGroup::default()
             })
             .await?
             .group;
@@ -131,14 +131,14 @@ impl DemoArgs {
 
         let gone: Vec<_> = faults
             .iter()
-            .filter(|(_, fault)| faults::expected(Some(**fault)).removed)
+            .filter(|(_, fault)| faults::expected(Some(*fault)).is_some_and(|expected| expected.removed))
             .filter_map(|(index, _)| names.get(*index as usize).cloned())
             .collect();
         let mut problems = enlist::check_removed(&stage.client, &gone, names.len()).await?;
         let arrivals = Arrivals::of(stage.control.received(group).await?);
         let mut checked = |recording: &Recording, payload: &str, indices: &[u32]| {
             let sha256 = hex(&Sha256::digest(payload));
-            let expected = indices.iter().map(|&index| (index, faults.get(&index).copied())).collect();
+            let expected = indices.iter().map(|&index| (index, faults.get(&index).cloned())).collect();
             let mut checked: Checked = check(recording, &names, expected, &arrivals, &sha256);
             problems.append(&mut checked.problems);
             checked

@@ -61,7 +61,7 @@ use turns::Turns;
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
 const CHANGED_MAX: usize = 65_536;
 /// Subscriptions known to be gone that are remembered until they are removed.
-const GONE_MAX: usize = 65_536;
+pub(crate) const GONE_MAX: usize = 65_536;
 
 /// A message that has not ended, as every attempt needs it.
 #[derive(Debug)]
@@ -71,6 +71,10 @@ pub(crate) struct ActiveMessage {
     pub(crate) kind: MessageKind,
     pub(crate) spec: Arc<MessageSpec>,
     pub(crate) expires: Timestamp,
+    /// When this process knew its acceptance to be durable, if its sending started then.
+    pub(crate) durable_at: Option<Instant>,
+    /// Deliveries of it that had not ended when it was handed in, as far as they can be known before planning.
+    pub(crate) waiting: u32,
     /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
     pub(crate) stop: OnceLock<Stop>,
 }
@@ -334,6 +338,8 @@ impl Core {
             unsettled_peak: self.unsettled_peak,
             pages_waiting: self.backlog.len(),
             messages: self.messages.len(),
+            waiting_deliveries: self.endings.waiting(),
+            gone: self.gone.len(),
             ..EngineLoad::default()
         };
         self.memory.fill(&mut load);

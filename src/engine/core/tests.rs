@@ -61,6 +61,8 @@ pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMes
         kind,
         spec: Arc::new(spec),
         expires: START.plus(ttl),
+        durable_at: None,
+        waiting: 0,
         stop: OnceLock::new(),
     })
 }
@@ -371,7 +373,16 @@ impl World {
         for message in self.messages.clone().iter().filter(|message| open.contains(&message.id)) {
             let (id, kind, spec) = (message.id, message.kind, Arc::clone(&message.spec));
             let (application, expires) = (Arc::clone(&message.application), message.expires);
-            let fresh = ActiveMessage { application, id, kind, spec, expires, stop: OnceLock::new() };
+            let fresh = ActiveMessage {
+                application,
+                id,
+                kind,
+                spec,
+                expires,
+                durable_at: None,
+                waiting: 0,
+                stop: OnceLock::new(),
+            };
             self.input(Input::Message(Arc::new(fresh)));
             if let Some(reason) = self.stopped.get(&id).copied() {
                 self.input(Input::MessageStopped { message: id, reason });

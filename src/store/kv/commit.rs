@@ -6,6 +6,7 @@ use super::records::page::HeadValue;
 use super::transaction::Rows;
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::MessageId;
+use crate::failpoint::failpoint;
 use crate::store::{Commit, PageCommit, StoreError};
 
 impl Writer {
@@ -29,6 +30,7 @@ impl Writer {
             }
         }
         ended.extend(recording.finish(self)?);
+        failpoint("commit-applied");
         Ok(ended)
     }
 }

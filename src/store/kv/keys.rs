@@ -16,6 +16,8 @@ mod kind {
     pub(super) const META: u8 = 0x05;
     pub(super) const SEQUENCE: u8 = 0x06;
     pub(super) const REAPER: u8 = 0x07;
+    pub(super) const CHANGE_SEQUENCE: u8 = 0x08;
+    pub(super) const KEPT: u8 = 0x09;
     pub(super) const SUBSCRIPTION: u8 = 0x10;
     pub(super) const TOPIC: u8 = 0x11;
     pub(super) const USER: u8 = 0x12;
@@ -23,6 +25,7 @@ mod kind {
     pub(super) const COUNT: u8 = 0x14;
     pub(super) const TOPIC_NAME: u8 = 0x15;
     pub(super) const LAST_TOPIC: u8 = 0x16;
+    pub(super) const CHANGE: u8 = 0x17;
     pub(super) const ORIGIN: u8 = 0x18;
     pub(super) const ORIGIN_TEXT: u8 = 0x19;
     pub(super) const OPEN: u8 = 0x30;
@@ -30,7 +33,10 @@ mod kind {
     pub(super) const STATE: u8 = 0x32;
     pub(super) const DONE: u8 = 0x33;
     pub(super) const REQUEST: u8 = 0x34;
-    pub(super) const FINISHED: u8 = 0x35;
+    pub(super) const COLLAPSE: u8 = 0x36;
+    pub(super) const REMEMBERED: u8 = 0x37;
+    pub(super) const FINISHED: u8 = 0x38;
+    pub(super) const TRIMMED: u8 = 0x39;
     pub(super) const PAGE: u8 = 0x40;
     pub(super) const HEAD: u8 = 0x41;
     pub(super) const SEGMENT: u8 = 0x50;
@@ -175,6 +181,19 @@ pub(crate) fn sequences() -> KeyRange {
     KeyRange::prefix(&[kind::SEQUENCE])
 }
 
+/// The last number of an application's change feed.
+pub(crate) fn change_sequence(application: ApplicationId) -> Vec<u8> {
+    key(kind::CHANGE_SEQUENCE, &[&app(application)])
+}
+
+pub(crate) fn change_sequences() -> KeyRange {
+    KeyRange::prefix(&[kind::CHANGE_SEQUENCE])
+}
+
+pub(crate) fn kept(application: ApplicationId) -> Vec<u8> {
+    key(kind::KEPT, &[&app(application)])
+}
+
 pub(crate) fn reaper(application: ApplicationId) -> Vec<u8> {
     key(kind::REAPER, &[&app(application)])
 }
@@ -228,6 +247,14 @@ pub(crate) fn last_topic(application: ApplicationId) -> Vec<u8> {
     key(kind::LAST_TOPIC, &[&app(application)])
 }
 
+pub(crate) fn change(application: ApplicationId, seq: u64) -> Vec<u8> {
+    key(kind::CHANGE, &[&app(application), &seq.to_be_bytes()])
+}
+
+pub(crate) fn changes(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::CHANGE, &[&app(application)]))
+}
+
 pub(crate) fn origin(id: OriginId) -> Vec<u8> {
     key(kind::ORIGIN, &[&id.0.to_be_bytes()])
 }
@@ -264,7 +291,7 @@ pub(crate) fn opens(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::OPEN, &[&app(application)]))
 }
 
-/// The message that a key of `opens` or `dones` ends with.
+/// The message that a key of `opens`, `dones` or an index by age ends with.
 pub(crate) fn message_of(key: &[u8]) -> Option<MessageId> {
     part(key, key.len().checked_sub(16)?).map(MessageId)
 }
@@ -289,9 +316,45 @@ pub(crate) fn request(application: ApplicationId, request_id: &str) -> Vec<u8> {
     key(kind::REQUEST, &[&app(application), &hash(&[request_id.as_bytes()])])
 }
 
-/// Ended messages by the time of their end, for trimming.
-pub(crate) fn finished(ended: Timestamp, application: ApplicationId, message: MessageId) -> Vec<u8> {
-    key(kind::FINISHED, &[&ended.as_micros().to_be_bytes(), &app(application), &message.0])
+/// The message that started last with this collapse key.
+pub(crate) fn collapse(application: ApplicationId, hash: [u8; 16]) -> Vec<u8> {
+    key(kind::COLLAPSE, &[&app(application), &hash])
+}
+
+fn aged(kind: u8, application: ApplicationId, time: Timestamp, message: MessageId) -> Vec<u8> {
+    key(kind, &[&app(application), &time.as_micros().to_be_bytes(), &message.0])
+}
+
+/// Ended messages by the time from which on their `request_id` may be forgotten.
+pub(crate) fn remembered(application: ApplicationId, until: Timestamp, message: MessageId) -> Vec<u8> {
+    aged(kind::REMEMBERED, application, until, message)
+}
+
+pub(crate) fn remembered_of(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::REMEMBERED, &[&app(application)]))
+}
+
+/// Ended messages whose events are kept, by the time of their end.
+pub(crate) fn finished(application: ApplicationId, ended: Timestamp, message: MessageId) -> Vec<u8> {
+    aged(kind::FINISHED, application, ended, message)
+}
+
+pub(crate) fn finished_of(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::FINISHED, &[&app(application)]))
+}
+
+/// Ended messages whose events have gone, by the time of their end.
+pub(crate) fn trimmed(application: ApplicationId, ended: Timestamp, message: MessageId) -> Vec<u8> {
+    aged(kind::TRIMMED, application, ended, message)
+}
+
+pub(crate) fn trimmed_of(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::TRIMMED, &[&app(application)]))
+}
+
+/// The time in a key of `remembered_of`, `finished_of` or `trimmed_of`.
+pub(crate) fn aged_at(key: &[u8]) -> Option<Timestamp> {
+    part(key, 5).map(|time| Timestamp::from_micros(u64::from_be_bytes(time)))
 }
 
 // ------------------------------------------------------------------------------------------- pages
@@ -335,7 +398,7 @@ pub(crate) fn feeds(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::FEED, &[&app(application)]))
 }
 
-/// The sequence number that a key of `segments` or `feeds` ends with.
+/// The sequence number that a key of `segments`, `feeds` or `changes` ends with.
 pub(crate) fn seq_of(key: &[u8]) -> Option<u64> {
     part(key, key.len().checked_sub(8)?).map(u64::from_be_bytes)
 }
@@ -370,6 +433,8 @@ mod tests {
             (vapid_token(APP, VapidKeyId(1), "https://push.example.net"), 23),
             (sequence(APP), 5),
             (reaper(APP), 5),
+            (change_sequence(APP), 5),
+            (change(APP, 1), 13),
             (subscription(APP, SubscriptionId(ID)), 21),
             (topic(APP, TopicId(9), SubscriptionId(ID)), 25),
             (user(APP, "someone", SubscriptionId(ID)), 37),
@@ -382,7 +447,11 @@ mod tests {
             (state(APP, MessageId(ID)), 21),
             (done(APP, MessageId(ID)), 21),
             (request(APP, "r"), 21),
-            (finished(Timestamp::MAX, APP, MessageId(ID)), 29),
+            (kept(APP), 5),
+            (remembered(APP, Timestamp::MAX, MessageId(ID)), 29),
+            (finished(APP, Timestamp::MAX, MessageId(ID)), 29),
+            (trimmed(APP, Timestamp::MAX, MessageId(ID)), 29),
+            (collapse(APP, ID), 21),
             (page(page_key), 21),
             (head(page_key), 21),
             (segment(MessageId(ID), 1), 25),

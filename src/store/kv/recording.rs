@@ -4,10 +4,11 @@
 use super::keys;
 use super::records::message::{DoneValue, OpenValue, StateValue};
 use super::records::segment::SegmentWriter;
-use super::records::{Mark, Record as _};
+use super::records::{Mark, Number, Record as _};
+use super::stopping;
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
-use crate::domain::limits::RECORD_OCTETS_MAX;
+use crate::domain::limits::{RECORD_OCTETS_MAX, REQUEST_ID_MEMORY};
 use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Timestamp};
 use crate::store::{FeedEntry, StoreError};
 
@@ -81,6 +82,7 @@ impl Recording {
         let now = writer.clock.now();
         let mut feed: Vec<Vec<FeedEntry>> = Vec::new();
         feed.extend(accepted.map(|message| vec![FeedEntry::Accepted(message)]));
+        let mut log_octets = 0;
         let mut open = Vec::new();
         let mut complete = Vec::new();
         for Recorded { message, mut state, segments } in messages {
@@ -93,7 +95,9 @@ impl Recording {
                 }
                 feed[place].push(FeedEntry::Events(message));
                 state.last_seq = first + place as u64;
-                transaction.put(keys::segment(message, state.last_seq), &segment);
+                let octets = transaction.put(keys::segment(message, state.last_seq), &segment);
+                state.log_octets += octets as u64;
+                log_octets += octets as u64;
             }
             if state.is_complete() { complete.push((message, state)) } else { open.push((message, state)) }
         }
@@ -115,7 +119,7 @@ impl Recording {
         if feed.is_empty() {
             writer.apply(transaction)?;
         } else {
-            writer.apply_with_feed(transaction, application, &feed)?;
+            writer.apply_with_feed(transaction, application, &feed, log_octets)?;
         }
         Ok(ended)
     }
@@ -136,9 +140,19 @@ fn end(
     for row in 0..open.lists {
         transaction.remove(keys::list(message, row));
     }
+    stopping::forget(transaction, application, message, &open)?;
     state.end();
-    let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros() };
+    let remembered_until = match &open.header {
+        Some(header) if !header.request_id.is_empty() => header.created().plus(REQUEST_ID_MEMORY),
+        Some(_) | None => now,
+    };
+    if remembered_until > now {
+        let key = keys::remembered(application, remembered_until, message);
+        transaction.put(key, &Number::new(now.as_micros()));
+    } else {
+        transaction.put(keys::finished(application, now, message), &Mark {});
+    }
+    let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros(), trimmed: false };
     transaction.put(keys::done(application, message), &done);
-    transaction.put(keys::finished(now, application, message), &Mark {});
     Ok(())
 }

@@ -6,7 +6,9 @@ use tokio::sync::watch;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{Writer, submit};
-use super::{KvStore, applications, audience, closed, feed, messages, pages, reap, subscriptions};
+use super::{
+    KvStore, applications, audience, changes, closed, feed, messages, pages, reap, subscriptions, trim,
+};
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
@@ -147,41 +149,57 @@ impl Store for KvStore {
         Err(not_yet())
     }
 
-    async fn changes(&self, _: ApplicationId, _: u64, _: usize) -> Result<Vec<Change>, StoreError> {
-        Err(not_yet())
+    async fn changes(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Change>, StoreError> {
+        let to = *self.changes_synced(application).borrow();
+        self.read_synced(move |reader| changes::read(reader, application, from, to, limit)).await
     }
 
-    fn changes_synced(&self, _: ApplicationId) -> watch::Receiver<u64> {
-        watch::Sender::new(0).subscribe()
+    fn changes_synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
+        self.shared.progress.changes.of(application)
     }
 
-    async fn change_at(&self, _: ApplicationId, _: Timestamp) -> Result<u64, StoreError> {
-        Err(not_yet())
+    async fn change_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError> {
+        let to = *self.changes_synced(application).borrow();
+        self.read_synced(move |reader| changes::at(reader, application, time, to)).await
     }
 
-    async fn begin(&self, _: ApplicationId, _: MessageId) -> Result<Option<MessageId>, StoreError> {
-        Err(not_yet())
+    async fn begin(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        self.write(Class::Urgent, move |writer| writer.begin_message(application, message)).await
     }
 
     async fn stop(
         &self,
-        _: ApplicationId,
-        _: MessageId,
-        _: Stop,
+        application: ApplicationId,
+        message: MessageId,
+        reason: Stop,
     ) -> Result<Option<MessageRecord>, StoreError> {
-        Err(not_yet())
+        self.write(Class::Urgent, move |writer| writer.stop(application, message, reason)).await
     }
 
-    async fn kept(&self, _: ApplicationId) -> Result<Kept, StoreError> {
-        Err(not_yet())
+    async fn kept(&self, application: ApplicationId) -> Result<Kept, StoreError> {
+        self.read(move |reader| trim::kept(reader, application)).await
     }
 
-    async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {
-        Err(not_yet())
+    async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError> {
+        let mut trimmed = Trimmed::default();
+        for application in self.read(applications::ids).await? {
+            self.trim_logs(application, retention, &mut trimmed).await?;
+            self.trim_messages(application, retention, &mut trimmed).await?;
+        }
+        Ok(trimmed)
     }
 
     fn log_octets(&self) -> u64 {
-        0
+        self.shared.progress.log_octets()
     }
 
     async fn reap(
@@ -303,7 +321,7 @@ impl Store for KvStore {
     }
 
     fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
-        self.shared.progress.feed(application)
+        self.shared.progress.commits.of(application)
     }
 
     async fn segments(
@@ -337,6 +355,64 @@ impl Store for KvStore {
 
     async fn close(&self) {
         self.shut().await;
+    }
+}
+
+impl KvStore {
+    /// Removes the oldest rows of the feed, its index by time and the change feed.
+    async fn trim_logs(
+        &self,
+        application: ApplicationId,
+        retention: Retention,
+        trimmed: &mut Trimmed,
+    ) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let (commits, changes) = (now.minus(retention.events), now.minus(retention.changes));
+        let aged = self
+            .read(move |reader| {
+                Ok([
+                    trim::aged_commits(reader, application, commits)?,
+                    trim::aged_changes(reader, application, changes)?,
+                ])
+            })
+            .await?;
+        for aged in aged.into_iter().filter(|aged| !aged.is_empty()) {
+            trimmed.more |= aged.more;
+            trimmed.rows += self.write(Class::Reap, move |writer| writer.trim_log(application, aged)).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves ended messages on: their events go, and later they.
+    async fn trim_messages(
+        &self,
+        application: ApplicationId,
+        retention: Retention,
+        trimmed: &mut Trimmed,
+    ) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let moved = self.read(move |reader| trim::forgettable(reader, application, now)).await?;
+        if !moved.is_empty() {
+            trimmed.more |= moved.more;
+            self.write(Class::Reap, move |writer| writer.move_rows(moved)).await?;
+        }
+        let until = now.minus(retention.events);
+        let eventless = self.read(move |reader| trim::eventless(reader, application, until)).await?;
+        if !eventless.is_empty() {
+            trimmed.more |= eventless.more();
+            let (messages, rows) =
+                self.write(Class::Reap, move |writer| writer.trim_events(application, eventless)).await?;
+            trimmed.events_of += messages;
+            trimmed.rows += rows;
+        }
+        let until = now.minus(retention.messages.max(retention.events));
+        let (messages, moved) = self.read(move |reader| trim::obsolete(reader, application, until)).await?;
+        if !moved.is_empty() {
+            trimmed.more |= moved.more;
+            trimmed.messages += messages;
+            trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(moved)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,160 @@
+//! SendStream: requests up, answers and events down. Requests are accepted concurrently, so that the store makes many of
+//! them durable with one sync, and answered in their order. Events come from the reader of all messages, narrowed to the
+//! messages of this call: so its tokens are those of `messages/-`.
+
+mod call;
+mod row;
+
+use std::pin::Pin;
+
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::time::sleep_until;
+use tonic::Status;
+
+use super::Api;
+use super::lifetime::{Ended, Lifetime};
+use super::status::ApiError;
+use crate::domain::{Application, ReportLevel};
+use crate::engine::feed::{FeedError, Frame, FrameStream, Scope, Start, Watch};
+use crate::proto::v1;
+use call::{Answer, Call};
+use v1::send_stream_response::Content;
+
+/// Requests of one call that wait for their acceptance; also the most answers of one response.
+const IN_FLIGHT_MAX: usize = 256;
+/// Messages of one call that have not ended: no request is read beyond it.
+const OPEN_MAX: usize = 4_096;
+/// Frames of the log that are looked at in a row before the other side of the call has its turn.
+const FRAMES_AT_ONCE: usize = 64;
+
+/// What goes down.
+pub(super) type Responses = Pin<Box<dyn Stream<Item = Result<v1::SendStreamResponse, Status>> + Send>>;
+
+/// What comes next.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for a moment")]
+enum Step {
+    Request(Option<Result<v1::SendStreamRequest, Status>>),
+    Answer(Answer),
+    Frame(Option<Result<Frame, FeedError>>),
+    ProgressDue,
+    TimeOver(Ended),
+}
+
+/// Serves one call until the caller has half-closed and all its messages have ended, this server stops, or the stream is
+/// too old.
+pub(super) fn send_stream<R>(api: &Api, mut requests: R, lifetime: Lifetime) -> Result<Responses, ApiError>
+where
+    R: Stream<Item = Result<v1::SendStreamRequest, Status>> + Unpin + Send + 'static,
+{
+    let permit = api.stream_permit()?;
+    // Whose the call is, its first request says. Until then it counts as the default application's.
+    let application = api.application("")?;
+    let api = api.clone();
+    Ok(Box::pin(async_stream::try_stream! {
+        let _permit = permit;
+        let ended = lifetime.ended();
+        tokio::pin!(ended);
+        let mut feed = watch(&api, &application);
+        let mut call = Call::new(&api, application, feed.next().await)?;
+        let mut named = false;
+        yield response(call.progress().await?);
+
+        let mut answers = FuturesOrdered::new();
+        // The caller has half-closed; this server stops, and takes nothing more.
+        let (mut closed, mut draining) = (false, false);
+        while draining || !(closed && answers.is_empty() && call.has_ended()) {
+            let room = answers.len() < IN_FLIGHT_MAX && answers.len() + call.open() < OPEN_MAX;
+            let step = tokio::select! {
+                request = requests.next(), if room && !closed && !draining => Step::Request(request),
+                Some(answer) = answers.next() => Step::Answer(answer),
+                frame = feed.next(), if !call.holds_frame() => Step::Frame(frame),
+                () = sleep_until(call.progress_due()) => Step::ProgressDue,
+                ended = &mut ended => Step::TimeOver(ended),
+            };
+            match step {
+                Step::Request(None) => closed = true,
+                Step::Request(Some(request)) => {
+                    let send = request?.send.unwrap_or_default();
+                    if !named && let Ok(application) = api.application(&send.application) {
+                        named = true;
+                        if application.id != call.application().id {
+                            feed = watch(&api, &application);
+                            call = Call::new(&api, application, feed.next().await)?;
+                            yield response(call.progress().await?);
+                        }
+                    }
+                    answers.push_back(call.take_request(send));
+                }
+                Step::Answer(answer) => {
+                    // With all that became durable together.
+                    let (mut group, mut joined) = (Vec::new(), Vec::new());
+                    let mut next = Some(answer);
+                    while let Some(answer) = next {
+                        draining |= answer.is_draining();
+                        group.extend(call.answer(answer, &mut joined));
+                        let room = group.len() < IN_FLIGHT_MAX;
+                        next = if room { answers.next().now_or_never().flatten() } else { None };
+                    }
+                    if !group.is_empty() {
+                        let content = Content::Answers(v1::SendStreamAnswers { answers: group });
+                        yield v1::SendStreamResponse { content: Some(content) };
+                    }
+                    for joined in joined {
+                        let mut from = Some(joined.from);
+                        while let Some(seq) = from {
+                            let (frames, next) = call.replay(&joined, seq).await?;
+                            for frame in frames {
+                                yield response(frame);
+                            }
+                            from = next;
+                        }
+                    }
+                    for frame in call.let_go() {
+                        yield response(frame);
+                    }
+                }
+                Step::Frame(frame) => {
+                    // With all that the log holds at once.
+                    let mut next = Some(frame);
+                    let (mut looked_at, mut ended) = (0, None);
+                    while let Some(frame) = next.take() {
+                        match frame {
+                            Some(Ok(frame)) => {
+                                if let Some(full) = call.take_frame(frame) {
+                                    yield response(full);
+                                }
+                            }
+                            Some(Err(error)) => ended = Some(ApiError::from_feed(error, "messages/-")),
+                            None => ended = Some(ApiError::Draining),
+                        }
+                        looked_at += 1;
+                        if ended.is_none() && !call.holds_frame() && looked_at < FRAMES_AT_ONCE {
+                            next = feed.next().now_or_never();
+                        }
+                    }
+                    if let Some(frame) = call.take_batch() {
+                        yield response(frame);
+                    }
+                    if let Some(error) = ended {
+                        Err(call.fail(error))?;
+                    }
+                }
+                Step::ProgressDue => yield response(call.progress().await?),
+                Step::TimeOver(Ended::Deadline) => Err(Ended::Deadline)?,
+                Step::TimeOver(Ended::TooOld) => Err(call.fail(ApiError::StreamTooOld))?,
+            }
+        }
+        yield response(call.progress().await?);
+    }))
+}
+
+/// The log from now on, with every event: which of them are told, each request says.
+fn watch(api: &Api, application: &Application) -> FrameStream {
+    let level = ReportLevel::Attempts;
+    api.engine.watch(Watch { application: application.id, scope: Scope::All, start: Start::Now, level })
+}
+
+fn response(frame: v1::DeliveryFrame) -> v1::SendStreamResponse {
+    v1::SendStreamResponse { content: Some(Content::Frame(frame)) }
+}
