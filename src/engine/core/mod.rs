@@ -8,6 +8,7 @@
 //! ends without an attempt (`ending`).
 
 mod backlog;
+mod careful;
 mod ending;
 mod gate;
 mod lane;
@@ -48,6 +49,7 @@ use super::health::OriginHealth;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
 use backlog::Backlog;
+use careful::Careful;
 use ending::Endings;
 use gate::Gates;
 use lane::Lane;
@@ -162,6 +164,7 @@ pub(crate) struct Core {
     endings: Endings,
     /// In order, so that those of one message stand together.
     pages: BTreeMap<PageKey, Page>,
+    careful: Careful,
     /// Pages that are being read; each has [`PAGE_DELIVERIES_MAX`] targets reserved.
     loading: BTreeSet<PageKey>,
     backlog: Backlog,
@@ -213,6 +216,7 @@ impl Core {
             messages: HashMap::new(),
             endings: Endings::default(),
             pages: BTreeMap::new(),
+            careful: Careful::default(),
             loading: BTreeSet::new(),
             backlog,
             memory,
@@ -415,6 +419,7 @@ impl Core {
             self.pages.insert(key, page);
             return;
         }
+        self.careful.page_comes(&page.head);
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             match entry.phase {
@@ -422,6 +427,7 @@ impl Core {
                 Phase::BackingOff(due) => {
                     self.timers.insert((due, at));
                 }
+                Phase::Queued if !self.careful.may_go(at) => {}
                 Phase::Queued => {
                     let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
                     enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);
@@ -477,6 +483,7 @@ impl Core {
 
     fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
         let page = self.pages.remove(&key)?;
+        self.careful.page_goes(key);
         self.memory.page_out(&page.head, page.targets());
         for (index, entry) in (0..).zip(&page.entries) {
             if let Phase::BackingOff(due) = entry.phase {
