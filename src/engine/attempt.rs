@@ -30,6 +30,8 @@ pub struct AttemptSettings {
 pub(crate) enum Throttle {
     /// This delivery alone, or nobody.
     Delivery,
+    /// All that its VAPID key sends to its origin.
+    Sender,
     /// All of its origin.
     Origin,
 }
@@ -47,6 +49,8 @@ pub(crate) struct AttemptReport {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) throttle: Throttle,
     pub(crate) detail: String,
+    /// With [`Outcome::KeyMismatch`]: the key itself may be refused ([`Signal::KeyOrSubscription`]).
+    pub(crate) key_or_subscription: bool,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
 }
@@ -63,6 +67,7 @@ impl AttemptReport {
             retry_after: None,
             throttle: Throttle::Delivery,
             detail: detail.to_owned(),
+            key_or_subscription: false,
             refused_stream: false,
         }
     }
@@ -80,8 +85,8 @@ impl AttemptReport {
     fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
         let throttle = match verdict.scope {
             Scope::Subscription => Throttle::Delivery,
-            // One key's share of a lane is not a lane of its own.
-            Scope::SenderKey | Scope::Origin => Throttle::Origin,
+            Scope::SenderKey => Throttle::Sender,
+            Scope::Origin => Throttle::Origin,
         };
         Self {
             outcome: verdict.outcome,
@@ -91,6 +96,7 @@ impl AttemptReport {
             granted_ttl: verdict.granted_ttl,
             retry_after: verdict.retry_after,
             throttle,
+            key_or_subscription: verdict.signal == Some(Signal::KeyOrSubscription),
             detail: verdict.detail,
             refused_stream: false,
         }

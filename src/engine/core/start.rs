@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{DeliveryState, MessageKind, OriginId, Outcome, SubscriptionState, Target};
 
+use super::gate::{Pass, wall};
 use super::lane::Lane;
 use super::page::{EntryRef, Phase};
 use super::settle::Ending;
@@ -28,29 +29,25 @@ impl Core {
             let Some(origin) = turns.pop_front() else { break };
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             lane.take_turn(kind);
-            // A lane that is full or paused has its next turn when that ends.
-            let concurrency = self.settings.lane_concurrency;
-            let gate = self.gates.of(origin, now.monotonic);
-            let full = gate.in_flight
-                >= match kind {
-                    MessageKind::Send => concurrency,
-                    // Room for a Send.
-                    MessageKind::Broadcast => concurrency - concurrency / 16,
-                };
-            if full || gate.paused_until.is_some_and(|until| until > now.wall) {
-                continue;
-            }
+            // A lane where nothing may start is offered again when something may.
+            let pass = self.pass(now, origin, kind);
+            let (Pass::Go | Pass::NotBefore(_)) = pass else { continue };
+            let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             let entry = lane.pop(kind);
+            let turns = match kind {
+                MessageKind::Send => &mut self.send_turns,
+                MessageKind::Broadcast => &mut self.broadcast_turns,
+            };
             lane.offer(kind, origin, turns);
             if let Some(entry) = entry {
-                self.start(now, origin, entry);
+                self.start(now, origin, entry, pass);
             }
             self.forget_if_idle(origin);
         }
     }
 
     /// Attempts a delivery, unless there is a reason to end it without.
-    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef) {
+    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef, pass: Pass) {
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let application = page.head.application;
@@ -72,9 +69,17 @@ impl Core {
         if let Some(outcome) = self.why_not(now, &target) {
             return self.end(now, at, Ending::without_attempt(DeliveryState::Failed, outcome));
         }
+        if let Pass::NotBefore(until) = pass {
+            let until = wall(now, until);
+            self.close_group(now, origin, at, until);
+            return self.put_off(now, at, &message, until);
+        }
+        if let Some(until) = self.sender_waits(now, application, &target) {
+            return self.put_off(now, at, &message, until);
+        }
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
-        self.gates.of(origin, now.monotonic).in_flight += 1;
+        self.begin_flight(now, at, application, &target);
         self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
     }
 
@@ -116,14 +121,6 @@ impl Core {
             let origin = target.map_or(NOWHERE, |target| target.origin);
             self.set_phase(at, Phase::Queued);
             self.enqueue(origin, kind, at);
-        }
-        while let Some((until, origin)) = self.pauses.first().copied() {
-            if until > now.wall {
-                break;
-            }
-            self.pauses.remove(&(until, origin));
-            self.offer_turn(origin);
-            self.forget_if_idle(origin);
         }
     }
 
