@@ -124,11 +124,20 @@ impl Server {
             urgency: Urgency::Normal,
             topic_header: None,
             padding: Padding::None,
+            max_per_second: None,
             labels: BTreeMap::new(),
             note: String::new(),
         };
         let request_id = request_id.to_owned();
-        let submission = Submission { kind, spec, recipients, request_id, request_hash: [0; 32] };
+        let submission = Submission {
+            kind,
+            spec,
+            recipients,
+            request_id,
+            request_hash: [0; 32],
+            start: None,
+            collapse: None,
+        };
         self.engine.submit(&self.application, submission).await.unwrap().record.status
     }
 

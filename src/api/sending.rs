@@ -57,7 +57,8 @@ async fn join_or_submit<R>(
         (message, true)
     } else {
         let recipients = recipients(recipient).await?;
-        let submission = Submission { kind, spec, recipients, request_id, request_hash };
+        let submission =
+            Submission { kind, spec, recipients, request_id, request_hash, start: None, collapse: None };
         // The engine runs it to its end, also when the caller goes away in the middle.
         let accepted = api.engine.submit(application, submission).await?;
         (accepted.record.status.id, accepted.replayed)

@@ -255,7 +255,10 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Draining => Self::Draining,
-            SubmitError::TooManyMessages => Self::Overloaded,
+            SubmitError::TooManyMessages | SubmitError::TooManyDeliveries => Self::Overloaded,
+            SubmitError::LogFull => {
+                Self::QuotaExceeded { subject: "retention.log_octets_max", description: error.to_string() }
+            }
             SubmitError::Store(error) => error.into(),
         }
     }

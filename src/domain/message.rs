@@ -59,7 +59,7 @@ pub enum Padding {
 }
 
 /// What is sent, and how: the same for every endpoint of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MessageSpec {
     /// The plaintext.
     pub payload: Payload,
@@ -71,6 +71,8 @@ pub struct MessageSpec {
     pub topic_header: Option<String>,
     /// Whether the length is hidden.
     pub padding: Padding,
+    /// How many of its attempts may start in a second, over all endpoints; above 0. `None`: as many as go.
+    pub max_per_second: Option<f64>,
     /// The caller's own; never sent.
     pub labels: BTreeMap<String, String>,
     /// For people; never sent.

@@ -19,17 +19,19 @@ mod settings;
 mod tokens;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Application, ApplicationId, Clock, MessageKind, MessageSpec, SubscriptionId, Timestamp};
+use crate::domain::{
+    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Stop, SubscriptionId, Timestamp,
+};
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
-use crate::store::{Accepted, NewMessage, OpenMessage, Store, StoreError};
+use crate::store::{Accepted, MessageRecord, NewMessage, OpenMessage, Store, StoreError};
 use crate::transport::Transport;
 
 pub use crate::store::Recipients;
@@ -104,6 +106,10 @@ pub struct Submission {
     pub request_id: String,
     /// Of the request in canonical form.
     pub request_hash: [u8; 32],
+    /// When its sending starts; `None`, or a time that has passed: at once. Its ttl counts from then.
+    pub start: Option<Timestamp>,
+    /// Of collapse key and recipient or audience: of messages with the same, only the one that started last is delivered.
+    pub collapse: Option<[u8; 16]>,
 }
 
 /// Why a message was not accepted.
@@ -115,6 +121,12 @@ pub enum SubmitError {
     /// `engine.max_messages` have not ended.
     #[error("too many messages have not ended")]
     TooManyMessages,
+    /// `engine.max_waiting_deliveries` have not ended, or would not with this message.
+    #[error("too many deliveries have not ended")]
+    TooManyDeliveries,
+    /// `retention.log_octets_max` octets of events are kept.
+    #[error("the log of events is full")]
+    LogFull,
     /// What the store says, [`StoreError::RequestIdReused`] among it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -230,7 +242,11 @@ impl Engine {
             if let Some(plan) = open.plan {
                 jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan).await?);
             }
+            let id = message.id;
             self.input(Input::Message(message)).await;
+            if let Some(reason) = open.stop {
+                self.input(Input::MessageStopped { message: id, reason }).await;
+            }
         }
         for head in heads {
             self.input(Input::PageFound(head)).await;
@@ -270,7 +286,7 @@ impl Engine {
         application: &Arc<Application>,
         submission: Submission,
     ) -> Result<Accepted, StoreError> {
-        let Submission { kind, spec, recipients, request_id, request_hash } = submission;
+        let Submission { kind, spec, recipients, request_id, request_hash, start, collapse } = submission;
         let as_of = self.changes.load(Ordering::SeqCst);
         let spec = Arc::new(spec);
         let targets_estimate = match &recipients {
@@ -286,14 +302,17 @@ impl Engine {
             request_id,
             request_hash,
             targets_estimate,
-            start: None,
-            collapse: None,
+            start,
+            collapse,
         };
         let mut accepted = self.store.accept(new).await?;
         if accepted.replayed {
             return Ok(accepted);
         }
         self.metrics.message_accepted(kind);
+        if let Some(message) = accepted.superseded {
+            self.input(Input::MessageStopped { message, reason: Stop::Superseded }).await;
+        }
         let status = &accepted.record.status;
         let message = Arc::new(ActiveMessage {
             application: Arc::clone(application),
@@ -301,6 +320,7 @@ impl Engine {
             kind,
             spec,
             expires: status.expires,
+            stop: OnceLock::new(),
         });
         self.input(Input::Message(Arc::clone(&message))).await;
         for page in accepted.pages.drain(..) {
@@ -311,6 +331,30 @@ impl Engine {
             let _ = self.plan_jobs.send(PlanJob::new(message)).await;
         }
         Ok(accepted)
+    }
+
+    /// Stops a message for good: its deliveries that are not under way end CANCELLED; those in flight end by their answer,
+    /// but none is tried again. Durable when this returns. Answers the message as it stands then, which may have ended
+    /// before; `None`: there is no such message.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn cancel(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        let record = self.store.stop(application, message, Stop::Cancelled).await?;
+        if record.as_ref().is_some_and(|record| record.status.ended.is_none()) {
+            self.input(Input::MessageStopped { message, reason: Stop::Cancelled }).await;
+        }
+        Ok(record)
+    }
+
+    /// Whether it stops: nothing new is accepted.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
     }
 
     /// A status stream; see [`feed::watch`].
@@ -379,5 +423,6 @@ fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessa
         kind: open.status.kind,
         spec: Arc::clone(&open.spec),
         expires,
+        stop: OnceLock::new(),
     })
 }

@@ -64,6 +64,7 @@ pub(crate) fn message(
         urgency: urgency?,
         topic_header: topic_header?,
         padding: padding?,
+        max_per_second: None,
         labels: labels.clone(),
         note: note.clone(),
     })

@@ -227,7 +227,12 @@ impl Limiter {
             self.tokens -= 1.0;
         }
         let by_rate = self.is_by_rate(now, BURST.mul_f64(5.0_f64.max(100.0 / self.rate)));
-        Ticket { steps: self.steps, in_flight, by_concurrency: in_flight >= self.concurrency.floor() * 0.9, by_rate }
+        Ticket {
+            steps: self.steps,
+            in_flight,
+            by_concurrency: in_flight >= self.concurrency.floor() * 0.9,
+            by_rate,
+        }
     }
 
     fn is_by_rate(&self, now: Instant, within: Duration) -> bool {
@@ -355,8 +360,7 @@ impl Limiter {
             || (self.rate.is_finite() && self.rate >= self.known_rate * PROVOKED)
             || self.known_concurrency.is_infinite();
         let series = self.series.filter(|_| !provoked);
-        let mut series =
-            series.unwrap_or(Series { from: before, unprovoked: 0, answers: 1.0, refused: 1.0 });
+        let mut series = series.unwrap_or(Series { from: before, unprovoked: 0, answers: 1.0, refused: 1.0 });
         series.unprovoked += u32::from(!provoked);
         let share = series.refused / series.answers;
         if series.unprovoked >= UNPROVOKED_MAX && share < BACKGROUND_MAX {
@@ -499,8 +503,8 @@ mod tests {
         working: usize,
         tokens: f64,
         filled: Instant,
-        accepted: usize,
-        refused: usize,
+        accepted: u32,
+        refused: u32,
     }
 
     impl World {
@@ -588,8 +592,8 @@ mod tests {
                     self.limiter.ended(self.now, ticket, end);
                 }
             }
-            let accepted = (self.accepted - before.0) as f64;
-            let refused = (self.refused - before.1) as f64;
+            let accepted = f64::from(self.accepted - before.0);
+            let refused = f64::from(self.refused - before.1);
             (accepted / seconds, refused / (accepted + refused))
         }
     }
@@ -650,7 +654,11 @@ mod tests {
             let mut world = World::new(1, Takes::Share(share), 80.0..120.0);
             world.run(20.0);
             let (rate, _) = world.run(25.0);
-            assert!(rate > 0.8 * 10.0 * MAX as f64 * (1.0 - share), "{share} {rate} {:?}", world.limiter);
+            assert!(
+                rate > 0.8 * 10.0 * f64::from(u16::try_from(MAX).unwrap()) * (1.0 - share),
+                "{share} {rate} {:?}",
+                world.limiter
+            );
         }
     }
 

@@ -115,7 +115,11 @@ mod tests {
         assert_eq!(senders.paused_until(other, now), None);
         assert_eq!(senders.paused_until(one, now + Duration::from_secs(9)), None);
         for number in 0..2 * SENDERS_MAX {
-            senders.pause((ApplicationId(9), VapidKeyId(u16::try_from(number).unwrap())), now, Duration::from_secs(1));
+            senders.pause(
+                (ApplicationId(9), VapidKeyId(u16::try_from(number).unwrap())),
+                now,
+                Duration::from_secs(1),
+            );
         }
         assert_eq!(senders.0.len(), SENDERS_MAX);
     }

@@ -137,6 +137,7 @@ pub(crate) fn spec() -> MessageSpec {
         urgency: Urgency::High,
         topic_header: Some("abc".to_owned()),
         padding: Padding::PowerOfTwo,
+        max_per_second: Some(12.5),
         labels: [("campaign".to_owned(), "autumn".to_owned())].into(),
         note: "a note".to_owned(),
     }

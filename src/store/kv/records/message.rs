@@ -124,6 +124,8 @@ pub(crate) struct OpenValue {
     pub(crate) lists: u32,
     #[prost(uint32, tag = "10")]
     pub(crate) estimate: u32,
+    #[prost(double, optional, tag = "11")]
+    max_per_second: Option<f64>,
 }
 
 impl Record for OpenValue {
@@ -143,6 +145,7 @@ impl OpenValue {
             topics: Vec::new(),
             lists: 0,
             estimate,
+            max_per_second: spec.max_per_second,
         }
     }
 
@@ -163,6 +166,7 @@ impl OpenValue {
             urgency: numbers::urgency(self.urgency).ok_or_else(corrupt)?,
             topic_header: self.topic_header.clone(),
             padding: numbers::padding(self.padding).ok_or_else(corrupt)?,
+            max_per_second: self.max_per_second,
             labels: header.labels.clone(),
             note: header.note.clone(),
         }))
