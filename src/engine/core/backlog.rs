@@ -218,7 +218,6 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ApplicationId;
 
     fn head(kind: MessageKind, message: u8, number: u32, due: u64) -> PageHead {
         PageHead {

@@ -7,17 +7,13 @@ use rand::Rng;
 use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{ApplicationId, MessageKind, OriginId, Target, Timestamp};
 use crate::engine::attempt::AttemptReport;
-use crate::observe::LaneChanges;
 
-use super::gate::{Pass, Silence, wall};
+use super::gate::{Ended, Hearing, Pass, Silence, wall};
 use super::page::{EntryRef, Phase};
 use super::{ActiveMessage, Core, NOWHERE, Now};
 
 /// A lane that has not answered for so long although attempts are under way is silent.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(2);
-/// How often deliveries of a stopped application are looked at while they wait for an operator. A restart forgets the stop,
-/// and finds them by then.
-const STOPPED_WAIT: Duration = Duration::from_secs(300);
 
 impl Core {
     pub(super) fn silence(&self) -> Silence {
@@ -60,7 +56,7 @@ impl Core {
     ) -> Option<Timestamp> {
         let gate = self.gates.of(target.origin, now.monotonic);
         let until = gate.sender_waits(now.monotonic, (application, target.vapid_key))?;
-        Some(wall(now, until.unwrap_or(now.monotonic + STOPPED_WAIT)))
+        Some(wall(now, until))
     }
 
     /// Puts a delivery off without an attempt and without writing anything, at most until its message ends.
@@ -95,7 +91,7 @@ impl Core {
         let origin = target.origin;
         let gate = self.gates.of(origin, now.monotonic);
         let flight = gate.started(now.monotonic, origin, (application, target.vapid_key), target.id);
-        if gate.silent {
+        if gate.is_silent() {
             self.silent_in_flight += 1;
         } else if !std::mem::replace(&mut gate.watched, true) {
             self.silences.insert((now.monotonic + SILENT_AFTER, origin));
@@ -108,29 +104,24 @@ impl Core {
         let Some(flight) = self.flights.remove(&at) else { return };
         let (origin, random) = (flight.origin, self.random.next_u64());
         let gate = self.gates.of(origin, now.monotonic);
-        let changes = gate.ended(now, &flight, report, self.settings.retry_max, random);
-        if gate.silent {
+        let was_silent = gate.is_silent();
+        let Ended { changes, answered } = gate.ended(now, &flight, report, self.settings.retry_max, random);
+        if was_silent {
             self.silent_in_flight = self.silent_in_flight.saturating_sub(1);
         }
-        if gate.silent && changes.answered {
-            gate.silent = false;
+        if was_silent && answered {
+            gate.hearing = Hearing::Heard;
             self.silent_in_flight = self.silent_in_flight.saturating_sub(gate.in_flight);
             if gate.in_flight > 0 && !std::mem::replace(&mut gate.watched, true) {
                 self.silences.insert((now.monotonic + SILENT_AFTER, origin));
             }
         }
         let group = self.pages.get(&at.page).map(|page| page.head.group);
-        if let Some(group) = group.filter(|group| changes.answered && group.has_one_origin()) {
+        if let Some(group) = group.filter(|group| answered && group.has_one_origin()) {
             self.backlog.unblock(group);
         }
-        self.lane_changes.add(LaneChanges {
-            broken: u64::from(changes.broken),
-            mended: u64::from(changes.mended),
-            paused: u64::from(changes.paused),
-            senders_paused: u64::from(changes.sender_paused),
-            stopped: u64::from(changes.stopped),
-        });
-        if changes.stopped {
+        self.lane_changes.add(changes);
+        if changes.stopped > 0 {
             let (origin, detail) = ((self.origins.0)(origin), &report.detail);
             let application = self.messages.get(&at.page.message).map(|of| of.application.name.clone());
             tracing::error!(
@@ -175,12 +166,12 @@ impl Core {
             let gate = self.gates.of(origin, now.monotonic);
             gate.watched = false;
             let silent_from = gate.heard + SILENT_AFTER;
-            if gate.silent || gate.in_flight == 0 {
+            if gate.is_silent() || gate.in_flight == 0 {
                 if !self.lanes.contains_key(&origin) {
                     self.gates.rest(origin);
                 }
             } else if silent_from <= now.monotonic {
-                gate.silent = true;
+                gate.hearing = Hearing::Silent;
                 self.silent_in_flight += gate.in_flight;
             } else {
                 gate.watched = true;

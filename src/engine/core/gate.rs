@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::domain::{ApplicationId, MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
+use crate::observe::LaneChanges;
 
 use super::Now;
 use super::breaker::{Breaker, Change, Look, Sign};
@@ -21,6 +22,9 @@ const RESTING_MAX: usize = 4_096;
 const WAITS_IN_LANE: Duration = Duration::from_secs(1);
 /// How long a throttled sender waits where the push service names no time.
 const SENDER_PAUSE: Duration = Duration::from_secs(1);
+/// How often deliveries of a stopped application are looked at while they wait for an operator. A restart forgets the stop,
+/// and finds them by then.
+const STOPPED_WAIT: Duration = Duration::from_secs(300);
 /// Attempts at once to an origin that has never answered: many such must not hold all there is.
 const NEVER_ANSWERED: usize = 4;
 /// The same once a quarter of what silent lanes may hold is taken.
@@ -58,16 +62,23 @@ pub(super) struct Flight {
     is_probe: bool,
 }
 
-/// What the end of an attempt changed for others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Changes {
-    pub(super) broken: bool,
-    pub(super) mended: bool,
-    pub(super) paused: bool,
-    pub(super) sender_paused: bool,
-    pub(super) stopped: bool,
+/// What the end of an attempt means for others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    pub(super) changes: LaneChanges,
     /// The push service said something.
     pub(super) answered: bool,
+}
+
+/// Whether an origin answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// It has never answered.
+    Never,
+    /// It has, or nothing was asked.
+    Heard,
+    /// Not for [`super::flight::SILENT_AFTER`], although attempts are under way.
+    Silent,
 }
 
 #[derive(Debug)]
@@ -82,9 +93,7 @@ pub(super) struct Gate {
     stopped: Vec<StoppedApplication>,
     record: Record,
     last_problem: Option<Outcome>,
-    has_answered: bool,
-    /// It has never answered, or not for [`super::flight::SILENT_AFTER`] although attempts are under way.
-    pub(super) silent: bool,
+    pub(super) hearing: Hearing,
     /// The last answer, or when the first attempt under way started.
     pub(super) heard: Instant,
     /// It is looked at again for silence, for a start, for room among the silent.
@@ -106,8 +115,7 @@ impl Gate {
             stopped: Vec::new(),
             record: Record::new(now),
             last_problem: None,
-            has_answered: false,
-            silent: true,
+            hearing: Hearing::Never,
             heard: now,
             watched: false,
             wake: None,
@@ -133,7 +141,7 @@ impl Gate {
         }
         let is_send = kind == MessageKind::Send;
         let silent_max = if is_send { silence.max + silence.max / 4 } else { silence.max };
-        if self.silent && silence.in_flight >= silent_max {
+        if self.is_silent() && silence.in_flight >= silent_max {
             return Pass::TooSilent;
         }
         let places = self.concurrency(silence);
@@ -143,21 +151,24 @@ impl Gate {
         self.limiter.wait(now).map_or(Pass::Go, Pass::At)
     }
 
+    /// Its attempts count among those of lanes that do not answer.
+    pub(super) fn is_silent(&self) -> bool {
+        self.hearing != Hearing::Heard
+    }
+
     fn concurrency(&self, silence: Silence) -> usize {
         let most = self.limiter.concurrency();
-        if self.has_answered {
+        if self.hearing != Hearing::Never {
             return most;
         }
         let need = silence.in_flight >= silence.max / 4;
         most.min(if need { NEVER_ANSWERED_IN_NEED } else { NEVER_ANSWERED })
     }
 
-    /// Until when nothing of this sender starts; [`None`]: nothing stops it. A sender that is stopped has no time.
-    pub(super) fn sender_waits(&self, now: Instant, sender: SenderKey) -> Option<Option<Instant>> {
-        if self.stopped.iter().any(|stopped| stopped.application == sender.0) {
-            return Some(None);
-        }
-        self.senders.paused_until(sender, now).map(Some)
+    /// Until when nothing of this sender starts; `None`: it may.
+    pub(super) fn sender_waits(&self, now: Instant, sender: SenderKey) -> Option<Instant> {
+        let is_stopped = self.stopped.iter().any(|stopped| stopped.application == sender.0);
+        if is_stopped { Some(now + STOPPED_WAIT) } else { self.senders.paused_until(sender, now) }
     }
 
     /// An attempt starts.
@@ -184,32 +195,31 @@ impl Gate {
         report: &mut AttemptReport,
         pause_max: Duration,
         random: u64,
-    ) -> Changes {
+    ) -> Ended {
         self.in_flight = self.in_flight.saturating_sub(1);
         let sign = sign_of(report);
         let answered = sign == Sign::Lives || sign == Sign::Failed;
         if answered {
-            (self.has_answered, self.heard) = (true, now.monotonic);
+            self.heard = now.monotonic;
         }
         let change = self.breaker.ended(now.monotonic, sign, flight.is_probe, random);
-        let mut changes = Changes {
-            broken: change == Change::Opened,
-            mended: change == Change::Closed,
-            answered,
-            ..Changes::default()
+        let mut changes = LaneChanges {
+            broken: u64::from(change == Change::Opened),
+            mended: u64::from(change == Change::Closed),
+            ..LaneChanges::default()
         };
-        if changes.mended {
+        if change == Change::Closed {
             self.limiter.restart(now.monotonic);
         }
         self.limiter.ended(now.monotonic, flight.ticket, end_of(report));
         if report.refused_stream {
-            return changes;
+            return Ended { changes, answered };
         }
         self.heed_sender(now, flight, report, &mut changes, pause_max);
         if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
             let until = now.monotonic + wait.min(pause_max);
             if self.paused_until.is_none_or(|earlier| earlier < until) {
-                changes.paused = self.paused_until.is_none();
+                changes.paused = u64::from(self.paused_until.is_none());
                 self.paused_until = Some(until);
             }
         }
@@ -218,7 +228,7 @@ impl Gate {
         if is_problem(report.outcome) {
             self.last_problem = Some(report.outcome);
         }
-        changes
+        Ended { changes, answered }
     }
 
     /// What an answer says of its sender.
@@ -227,7 +237,7 @@ impl Gate {
         now: Now,
         flight: &Flight,
         report: &mut AttemptReport,
-        changes: &mut Changes,
+        changes: &mut LaneChanges,
         pause_max: Duration,
     ) {
         if report.outcome == Outcome::Accepted {
@@ -235,7 +245,8 @@ impl Gate {
         }
         if report.throttle == Throttle::Sender && report.outcome == Outcome::Throttled {
             let wait = report.retry_after.unwrap_or(SENDER_PAUSE).min(pause_max);
-            changes.sender_paused = self.senders.paused_until(flight.sender, now.monotonic).is_none();
+            let paused = self.senders.paused_until(flight.sender, now.monotonic);
+            changes.senders_paused = u64::from(paused.is_none());
             self.senders.pause(flight.sender, now.monotonic, wait);
         }
         if report.key_or_subscription && self.senders.refused(flight.sender, flight.subscription) {
@@ -244,7 +255,7 @@ impl Gate {
         if report.outcome == Outcome::CredentialsRefused {
             // It waits for an operator, as all that this application sends here.
             report.retry = true;
-            changes.stopped = self.stop(now, flight.sender.0, report);
+            changes.stopped = u64::from(self.stop(now, flight.sender.0, report));
         }
     }
 
@@ -323,12 +334,17 @@ fn is_problem(outcome: Outcome) -> bool {
 }
 
 fn sign_of(report: &AttemptReport) -> Sign {
-    match report.outcome {
-        _ if report.refused_stream => Sign::Lives,
-        Outcome::Unavailable if report.http_status.is_some() => Sign::Failed,
-        Outcome::Unreachable | Outcome::TimedOut => Sign::Unanswered,
-        _ if report.http_status.is_some() => Sign::Lives,
-        _ => Sign::None,
+    let answered = report.http_status.is_some();
+    if report.refused_stream {
+        Sign::Lives
+    } else if answered && report.outcome == Outcome::Unavailable {
+        Sign::Failed
+    } else if matches!(report.outcome, Outcome::Unreachable | Outcome::TimedOut) {
+        Sign::Unanswered
+    } else if answered {
+        Sign::Lives
+    } else {
+        Sign::None
     }
 }
 

@@ -503,8 +503,8 @@ mod tests {
         working: usize,
         tokens: f64,
         filled: Instant,
-        accepted: usize,
-        refused: usize,
+        accepted: u32,
+        refused: u32,
     }
 
     impl World {
@@ -592,8 +592,8 @@ mod tests {
                     self.limiter.ended(self.now, ticket, end);
                 }
             }
-            let accepted = (self.accepted - before.0) as f64;
-            let refused = (self.refused - before.1) as f64;
+            let accepted = f64::from(self.accepted - before.0);
+            let refused = f64::from(self.refused - before.1);
             (accepted / seconds, refused / (accepted + refused))
         }
     }
@@ -654,7 +654,11 @@ mod tests {
             let mut world = World::new(1, Takes::Share(share), 80.0..120.0);
             world.run(20.0);
             let (rate, _) = world.run(25.0);
-            assert!(rate > 0.8 * 10.0 * MAX as f64 * (1.0 - share), "{share} {rate} {:?}", world.limiter);
+            assert!(
+                rate > 0.8 * 10.0 * f64::from(u16::try_from(MAX).unwrap()) * (1.0 - share),
+                "{share} {rate} {:?}",
+                world.limiter
+            );
         }
     }
 

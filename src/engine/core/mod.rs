@@ -25,6 +25,8 @@ mod start;
 mod tests;
 #[cfg(test)]
 mod tests_ending;
+#[cfg(test)]
+mod tests_lanes;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -319,9 +321,9 @@ impl Core {
         let timers =
             [self.timers.first().map(|(due, _)| *due), self.endings.next_expiry(), self.backlog.next_due()];
         let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
-        let wake = self.wakes.first().map(|(at, _)| *at);
-        let waits = wake.into_iter().chain(self.pacing.next_due()).min().filter(|_| !self.draining);
-        let monotonic = waits.into_iter().chain(self.next_commit_at()).min();
+        let pacing = self.pacing.next_due().filter(|_| !self.draining);
+        let wake = self.wakes.first().map(|(at, _)| *at).filter(|_| !self.draining);
+        let monotonic = self.next_commit_at().into_iter().chain(pacing).chain(wake);
         let monotonic = monotonic.map(|at| at.saturating_duration_since(now.monotonic));
         wall.map(|due| due.since(now.wall)).into_iter().chain(monotonic).min()
     }

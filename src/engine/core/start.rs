@@ -26,20 +26,20 @@ impl Core {
     fn start_class(&mut self, now: Now, kind: MessageKind, max_unsettled: usize) {
         while self.unsettled < max_unsettled {
             let Some((application, origin)) = self.turns.next(kind) else { break };
-            let ends_too_many = self.ends_too_many(application);
+            let may_end = self.room_for_endings(application) > 0;
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             if !lane.take_turn(kind, application) {
                 lane.offer(kind, origin, &mut self.turns);
                 continue;
             }
-            // A lane where nothing may start is offered again when something may.
             let pass = self.pass(now, origin, kind);
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             let (Pass::Go | Pass::NotBefore(_)) = pass else {
+                // It is offered again when something may start.
                 lane.is_crowded(kind);
                 continue;
             };
-            if ends_too_many {
+            if !may_end {
                 lane.hold(application);
                 self.held.entry(application).or_default().push(origin);
                 lane.offer(kind, origin, &mut self.turns);
@@ -86,7 +86,7 @@ impl Core {
         let application = page.head.application;
         let entry = page.entries.get_mut(usize::from(at.index))?;
         if entry.phase != Phase::Queued {
-            // Its message was ended while it waited here.
+            // It was ended while it stood in its lane.
             return None;
         }
         let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
@@ -102,17 +102,13 @@ impl Core {
             return None;
         }
         let target = target?;
-        let until = match pass {
-            Pass::NotBefore(until) => {
-                let until = wall(now, until);
-                self.close_group(now, origin, at, until);
-                Some(until)
-            }
-            Pass::Go | Pass::Full | Pass::TooSilent | Pass::At(_) => {
-                self.sender_waits(now, application, &target)
-            }
-        };
-        if let Some(until) = until {
+        if let Pass::NotBefore(until) = pass {
+            let until = wall(now, until);
+            self.close_group(now, origin, at, until);
+            self.put_off(now, at, &message, until);
+            return None;
+        }
+        if let Some(until) = self.sender_waits(now, application, &target) {
             self.put_off(now, at, &message, until);
             return None;
         }
