@@ -478,6 +478,8 @@ pub struct PageHead {
     pub kind: MessageKind,
     /// When its next attempt is due.
     pub due: Timestamp,
+    /// How often it was taken up ([`super::Store::page_taken_up`]) since something of it was recorded.
+    pub starts: u32,
 }
 
 /// A page and the present targets of its entries.

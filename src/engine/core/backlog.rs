@@ -226,6 +226,7 @@ mod tests {
             group: GroupId(1),
             kind,
             due: Timestamp::from_secs(due),
+            starts: 0,
         }
     }
 

@@ -84,6 +84,8 @@ pub(super) fn target(number: u32, origin: u32) -> Target {
         state: SubscriptionState::Active,
         user_id: String::new(),
         body_octets_max: 0,
+        refused_days: 0,
+        refused_last: Timestamp::default(),
     }
 }
 
@@ -244,6 +246,7 @@ impl World {
                 group: GroupId::FIRST_SHARED,
                 kind,
                 due: self.wall,
+                starts: 0,
             };
             let entry = |target: &Target| StoredEntry {
                 id: target.id,
