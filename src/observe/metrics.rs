@@ -291,6 +291,14 @@ pub struct EngineLoad {
     pub unsettled: usize,
     /// Deliveries that wait in memory, with what is reserved for pages that are being read.
     pub targets_in_memory: usize,
+    /// The most there were, with those reserved, since the start.
+    pub targets_in_memory_peak: usize,
+    /// The most there were since the start.
+    pub unsettled_peak: usize,
+    /// Pages of broadcasts in memory or being read.
+    pub pages_in_memory: usize,
+    /// The most there were since the start.
+    pub pages_in_memory_peak: usize,
     /// Pages that wait in the store.
     pub pages_waiting: usize,
     /// Messages that have not ended.
@@ -317,6 +325,7 @@ mod tests {
             targets_in_memory: 512,
             pages_waiting: 3,
             messages: 2,
+            ..EngineLoad::default()
         });
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
         metrics.lanes_changed(LaneChanges { broken: 2, ..LaneChanges::default() });

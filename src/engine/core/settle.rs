@@ -123,7 +123,7 @@ impl Core {
             self.timers.insert((due, at));
         } else {
             event.past = std::mem::take(&mut entry.past);
-            self.targets_in_memory -= usize::from(entry.target.take().is_some());
+            self.memory.remove(&page.head, usize::from(entry.target.take().is_some()));
             self.set_phase(at, Phase::Settled);
             self.note_gone(&event);
         }

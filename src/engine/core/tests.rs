@@ -248,13 +248,7 @@ impl World {
         self.targets.extend(targets.iter().map(|target| (target.id, target.clone())));
         for (number, chunk) in (0..).zip(targets.chunks(PAGE_DELIVERIES_MAX)) {
             let key = PageKey { message: message.id, number };
-            let head = PageHead {
-                application: ApplicationId(1),
-                key,
-                group: GroupId::FIRST_SHARED,
-                kind,
-                due: self.wall,
-            };
+            let head = PageHead { application: ApplicationId(1), key, group, kind, due: self.wall };
             let entry = |target: &Target| StoredEntry {
                 id: target.id,
                 state: EntryState::Waiting,
