@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
+use v1::admin_service_client::AdminServiceClient;
 use v1::push_service_client::PushServiceClient;
 
 pub(crate) static POOL: LazyLock<DescriptorPool> =
@@ -203,6 +204,14 @@ impl Server {
                 Ok(shown)
             }};
         }
+        macro_rules! admin {
+            ($rpc:ident) => {
+                AdminServiceClient::new(self.channel.clone())
+                    .$rpc(read(method, request))
+                    .await
+                    .map(|answer| vec![show(&answer.into_inner(), method)])
+            };
+        }
         match method {
             "Subscribe" => unary!(subscribe),
             "Unsubscribe" => unary!(unsubscribe),
@@ -225,6 +234,8 @@ impl Server {
             "CancelMessage" => unary!(cancel_message),
             "GetVapidPublicKey" => unary!(get_vapid_public_key),
             "CreateSubscriberToken" => unary!(create_subscriber_token),
+            "ListOrigins" => admin!(list_origins),
+            "ResumeOrigin" => admin!(resume_origin),
             other => panic!("there is no {other}"),
         }
     }
