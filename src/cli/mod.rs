@@ -1,6 +1,8 @@
 //! The command line: what people type, and what they see. Everything that prints is here.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
+mod cancel;
+mod changes;
 mod config;
 mod connection;
 pub mod demo;
@@ -9,6 +11,7 @@ mod follow;
 mod input;
 mod json;
 mod message;
+mod origins;
 mod output;
 pub mod process;
 mod sandbox;
@@ -50,6 +53,8 @@ enum Command {
     Send(send::SendArgs),
     Broadcast(send::BroadcastArgs),
     Watch(watch::WatchArgs),
+    Cancel(cancel::CancelArgs),
+    Origins(origins::OriginsArgs),
 }
 
 /// Runs a command line to its end: arguments as the process got them.
@@ -84,6 +89,8 @@ impl Command {
             Self::Send(args) => args.run().await,
             Self::Broadcast(args) => args.run().await,
             Self::Watch(args) => args.run().await,
+            Self::Cancel(args) => args.run().await,
+            Self::Origins(args) => args.run().await,
         }
     }
 }
