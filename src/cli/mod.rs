@@ -18,6 +18,7 @@ mod sandbox;
 mod send;
 mod serve;
 mod stop;
+mod store;
 mod subscribe;
 mod subscriptions;
 mod vapid;
@@ -55,6 +56,7 @@ enum Command {
     Watch(watch::WatchArgs),
     Cancel(cancel::CancelArgs),
     Origins(origins::OriginsArgs),
+    Store(store::StoreArgs),
 }
 
 /// Runs a command line to its end: arguments as the process got them.
@@ -91,6 +93,7 @@ impl Command {
             Self::Watch(args) => args.run().await,
             Self::Cancel(args) => args.run().await,
             Self::Origins(args) => args.run().await,
+            Self::Store(args) => args.run().await,
         }
     }
 }
