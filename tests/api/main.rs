@@ -12,4 +12,5 @@ mod send_stream;
 mod sending;
 mod serving;
 mod subscriptions;
+mod trimming;
 mod watching;
