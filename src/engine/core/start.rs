@@ -114,6 +114,7 @@ impl Core {
         }
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
+        self.unsettled_peak = self.unsettled_peak.max(self.unsettled);
         self.begin_flight(now, at, application, &target);
         self.pacing.started(message.id, now.monotonic);
         let weight = message.application.weight;
@@ -154,8 +155,8 @@ impl Core {
     pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        self.targets_in_memory -= usize::from(entry.target.is_some());
-        self.targets_in_memory += usize::from(target.is_some());
+        self.memory.remove(&page.head, usize::from(entry.target.is_some()));
+        self.memory.add(&page.head, usize::from(target.is_some()));
         entry.target = target.map(Arc::new);
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
