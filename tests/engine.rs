@@ -153,7 +153,9 @@ impl Server {
         let mut events = Vec::new();
         while let Some(frame) = stream.next().await {
             match frame.unwrap().kind {
-                FrameKind::Events(placed) => events.extend(placed.into_iter().map(|placed| placed.event)),
+                FrameKind::Events(placed) => {
+                    events.extend(placed.into_iter().map(|placed| DeliveryEvent::clone(&placed.event)));
+                }
                 FrameKind::Summary(summary) => return (events, summary),
                 FrameKind::Accepted(_) | FrameKind::Progress(_) => {}
             }
@@ -324,7 +326,7 @@ async fn a_stream_resumes_without_gap_or_duplicate() {
             while let Some(frame) = stream.next().await {
                 let Frame { kind, position: after } = frame.unwrap();
                 if let FrameKind::Events(placed) = kind {
-                    seen.extend(placed.into_iter().map(|placed| placed.event));
+                    seen.extend(placed.into_iter().map(|placed| DeliveryEvent::clone(&placed.event)));
                     position = after;
                     break;
                 }

@@ -1,4 +1,4 @@
-//! GetMessage and ListMessages.
+//! GetMessage, ListMessages and CancelMessage.
 
 use super::Api;
 use super::convert::message::status;
@@ -17,6 +17,18 @@ pub(super) async fn get_message(
     let record = api.store.message(application.id, id).await?;
     let record = record.ok_or_else(|| ApiError::NotFound(Resource::Message(id.name())))?;
     Ok(v1::GetMessageResponse { message: Some(status(&application.name, &record.status)) })
+}
+
+pub(super) async fn cancel_message(
+    api: &Api,
+    request: v1::CancelMessageRequest,
+) -> Result<v1::CancelMessageResponse, ApiError> {
+    let application = api.application(&request.application)?;
+    let id = selector::message_name("name", &request.name)?;
+    let (engine, whose) = (api.engine.clone(), application.id);
+    let record = api.finish(async move { Ok(engine.cancel(whose, id).await?) }).await?;
+    let record = record.ok_or_else(|| ApiError::NotFound(Resource::Message(id.name())))?;
+    Ok(v1::CancelMessageResponse { message: Some(status(&application.name, &record.status)) })
 }
 
 pub(super) async fn list_messages(

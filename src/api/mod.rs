@@ -9,6 +9,8 @@ mod deliveries;
 mod health;
 mod keys;
 pub mod layers;
+mod leash;
+mod lifetime;
 mod messages;
 mod recipients;
 mod send_stream;
@@ -32,6 +34,7 @@ use crate::domain::{Application, Clock, EndpointPolicy};
 use crate::engine::Engine;
 use crate::store::{Store, StoreError};
 pub use applications::Applications;
+use lifetime::Lifetime;
 use status::{ApiError, Resource};
 use tokens::Tokens;
 use validate::Rules;
@@ -121,7 +124,12 @@ impl Api {
     }
 
     fn rules<'a>(&'a self, application: &'a Application) -> Rules<'a> {
-        Rules { application, policy: &*self.policy, gcm_key: self.settings.gcm_key }
+        Rules { application, policy: &*self.policy, gcm_key: self.settings.gcm_key, now: self.clock.now() }
+    }
+
+    /// How long a stream that was called with these headers may last.
+    fn lifetime(&self, metadata: &tonic::metadata::MetadataMap) -> Lifetime {
+        Lifetime::new(metadata, self.settings.stream_age_max)
     }
 
     /// Leave to open one more status stream; it is given back when the permit is dropped.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::convert::frame;
+use super::leash::{CallEnd, Leash};
+use super::lifetime::Lifetime;
 use super::status::ApiError;
 use super::validate::sending::{self, Recipient, Sending};
-use super::watching::{Frames, frames};
+use super::watching::{Ends, Frames, frames};
 use super::{Api, recipients};
 use crate::domain::{Application, Audience, MessageKind, ReportLevel};
 use crate::engine::Submission;
@@ -22,65 +23,87 @@ pub(super) enum Submitted {
     /// Everything was right, nothing was done: validate_only.
     DryRun { targets: u32, estimated: bool },
     /// A new message, or with `replayed` that of an earlier request with the same `request_id`.
-    Message { record: Box<MessageRecord>, replayed: bool },
+    Message {
+        record: Box<MessageRecord>,
+        replayed: bool,
+        /// With cancel_on_disconnect.
+        leash: Option<Leash>,
+    },
 }
 
-pub(super) async fn send(api: &Api, request: v1::SendRequest) -> Result<Frames, ApiError> {
+pub(super) async fn send(
+    api: &Api,
+    request: v1::SendRequest,
+    lifetime: Lifetime,
+) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
-    let permit = api.stream_permit()?;
-    let level = sending.level;
-    let submitted = submit_send(api, &application, sending).await?;
-    Ok(stream_of(api, application, submitted, level, permit))
+    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::default() };
+    let (level, call) = (sending.level, ends.call.clone());
+    let submitted = submit_send(api, &application, sending, call).await?;
+    Ok(stream_of(api, application, submitted, level, ends))
 }
 
-pub(super) async fn broadcast(api: &Api, request: v1::BroadcastRequest) -> Result<Frames, ApiError> {
+pub(super) async fn broadcast(
+    api: &Api,
+    request: v1::BroadcastRequest,
+    lifetime: Lifetime,
+) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let sending = sending::broadcast(request, api.rules(&application))?;
-    let permit = api.stream_permit()?;
-    let level = sending.level;
-    let submitted = submit_broadcast(api, &application, sending).await?;
-    Ok(stream_of(api, application, submitted, level, permit))
+    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::default() };
+    let (level, call) = (sending.level, ends.call.clone());
+    let submitted = submit_broadcast(api, &application, sending, call).await?;
+    Ok(stream_of(api, application, submitted, level, ends))
 }
 
-/// Accepts a Send, or joins an earlier one.
+/// Accepts a Send, or joins an earlier one. It runs to its end, also when the caller goes away in the middle.
 pub(super) async fn submit_send(
     api: &Api,
     application: &Arc<Application>,
     sending: Sending<Recipient>,
+    call: CallEnd,
 ) -> Result<Submitted, ApiError> {
-    if let Some(record) = earlier(api, application, &sending).await?
-        && !sending.validate_only
-    {
-        return Ok(Submitted::Message { record: Box::new(record), replayed: true });
-    }
-    if sending.validate_only {
-        let targets = recipients::count(api, application, &sending.recipient).await?;
-        return Ok(Submitted::DryRun { targets, estimated: false });
-    }
-    let (recipient, sending) = sending.divide();
-    let targets = recipients::targets(api, application, recipient).await?;
-    submit(api, application, MessageKind::Send, sending, Recipients::Targets(targets)).await
+    let (own, application) = (api.clone(), Arc::clone(application));
+    let submit = async move {
+        let api = &own;
+        if let Some(joined) = earlier(api, &application, &sending, &call).await? {
+            return Ok(joined);
+        }
+        if sending.validate_only {
+            let targets = recipients::count(api, &application, &sending.recipient).await?;
+            return Ok(Submitted::DryRun { targets, estimated: false });
+        }
+        let (recipient, sending) = sending.divide();
+        let targets = recipients::targets(api, &application, recipient).await?;
+        submit(api, &application, MessageKind::Send, sending, Recipients::Targets(targets), &call).await
+    };
+    api.finish(submit).await
 }
 
 async fn submit_broadcast(
     api: &Api,
     application: &Arc<Application>,
     sending: Sending<Audience>,
+    call: CallEnd,
 ) -> Result<Submitted, ApiError> {
-    if let Some(record) = earlier(api, application, &sending).await?
-        && !sending.validate_only
-    {
-        return Ok(Submitted::Message { record: Box::new(record), replayed: true });
-    }
-    if sending.validate_only {
-        let targets = api.store.estimate(application.id, &sending.recipient).await?;
-        let exact = matches!(sending.recipient, Audience::Subscriptions(_));
-        return Ok(Submitted::DryRun { targets, estimated: !exact });
-    }
-    let (audience, sending) = sending.divide();
-    submit(api, application, MessageKind::Broadcast, sending, Recipients::Audience(audience)).await
+    let (own, application) = (api.clone(), Arc::clone(application));
+    let submit = async move {
+        let api = &own;
+        if let Some(joined) = earlier(api, &application, &sending, &call).await? {
+            return Ok(joined);
+        }
+        if sending.validate_only {
+            let targets = api.store.estimate(application.id, &sending.recipient).await?;
+            let exact = matches!(sending.recipient, Audience::Subscriptions(_));
+            return Ok(Submitted::DryRun { targets, estimated: !exact });
+        }
+        let (audience, sending) = sending.divide();
+        submit(api, &application, MessageKind::Broadcast, sending, Recipients::Audience(audience), &call)
+            .await
+    };
+    api.finish(submit).await
 }
 
 async fn submit(
@@ -89,13 +112,14 @@ async fn submit(
     kind: MessageKind,
     sending: Sending<()>,
     recipients: Recipients,
+    call: &CallEnd,
 ) -> Result<Submitted, ApiError> {
-    let Sending { spec, request_id, request_hash, .. } = sending;
-    let submission =
-        Submission { kind, spec, recipients, request_id, request_hash, start: None, collapse: None };
-    // The engine runs it to its end, also when the caller goes away in the middle.
+    let Sending { spec, request_id, request_hash, start, collapse, cancel_on_disconnect, .. } = sending;
+    let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse };
     let accepted = api.engine.submit(application, submission).await?;
-    Ok(Submitted::Message { record: Box::new(accepted.record), replayed: accepted.replayed })
+    let message = accepted.record.status.id;
+    let leash = cancel_on_disconnect.then(|| Leash::new(api, application.id, message, call));
+    Ok(Submitted::Message { record: Box::new(accepted.record), replayed: accepted.replayed, leash })
 }
 
 /// Watches the message from its beginning.
@@ -104,35 +128,40 @@ fn stream_of(
     application: Arc<Application>,
     submitted: Submitted,
     level: ReportLevel,
-    permit: OwnedSemaphorePermit,
+    ends: Ends,
 ) -> Frames {
     match submitted {
         Submitted::DryRun { targets, estimated } => {
             Box::pin(stream::iter([Ok(frame::dry_run(&application, targets, estimated))]))
         }
-        Submitted::Message { record, replayed } => {
+        Submitted::Message { record, replayed, leash } => {
             let scope = Scope::Message(record.status.id);
             let watch = Watch { application: application.id, scope, start: Start::Beginning, level };
-            frames(api, application, watch, replayed, permit)
+            frames(api, application, watch, replayed, ends, leash)
         }
     }
 }
 
-/// The message that the request_id was used for, if it was. Asked before recipients are looked up: one that has gone since
-/// must not keep a caller from joining. Racing calls are decided by the store.
+/// The message that the request_id was used for, if it was; nothing for validate_only. Asked before recipients are looked
+/// up: one that has gone since must not keep a caller from joining. Racing calls are decided by the store.
 async fn earlier<R>(
     api: &Api,
     application: &Application,
     sending: &Sending<R>,
-) -> Result<Option<MessageRecord>, ApiError> {
+    call: &CallEnd,
+) -> Result<Option<Submitted>, ApiError> {
     if sending.request_id.is_empty() {
         return Ok(None);
     }
-    match api.store.request(application.id, &sending.request_id).await? {
-        Some((message, hash)) if hash == sending.request_hash => {
-            Ok(api.store.message(application.id, message).await?)
-        }
-        Some((message, _)) => Err(ApiError::RequestIdReused(message)),
-        None => Ok(None),
+    let message = match api.store.request(application.id, &sending.request_id).await? {
+        Some((message, hash)) if hash == sending.request_hash => message,
+        Some((message, _)) => return Err(ApiError::RequestIdReused(message)),
+        None => return Ok(None),
+    };
+    if sending.validate_only {
+        return Ok(None);
     }
+    let record = api.store.message(application.id, message).await?;
+    let leash = sending.cancel_on_disconnect.then(|| Leash::new(api, application.id, message, call));
+    Ok(record.map(|record| Submitted::Message { record: Box::new(record), replayed: true, leash }))
 }

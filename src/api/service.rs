@@ -73,14 +73,16 @@ impl PushService for Api {
     type SendStream = Answers<v1::SendResponse>;
 
     async fn send(&self, request: Request<v1::SendRequest>) -> Answer<Self::SendStream> {
-        let frames = sending::send(self, request.into_inner()).await?;
+        let lifetime = self.lifetime(request.metadata());
+        let frames = sending::send(self, request.into_inner(), lifetime).await?;
         answer(Ok(frames.map(|frame| frame.map(|frame| v1::SendResponse { frame: Some(frame) })).boxed()))
     }
 
     type BroadcastStream = Answers<v1::BroadcastResponse>;
 
     async fn broadcast(&self, request: Request<v1::BroadcastRequest>) -> Answer<Self::BroadcastStream> {
-        let frames = sending::broadcast(self, request.into_inner()).await?;
+        let lifetime = self.lifetime(request.metadata());
+        let frames = sending::broadcast(self, request.into_inner(), lifetime).await?;
         answer(Ok(frames
             .map(|frame| frame.map(|frame| v1::BroadcastResponse { frame: Some(frame) }))
             .boxed()))
@@ -92,7 +94,8 @@ impl PushService for Api {
         &self,
         request: Request<Streaming<v1::SendStreamRequest>>,
     ) -> Answer<Self::SendStreamStream> {
-        answer(send_stream::send_stream(self, request.into_inner()))
+        let lifetime = self.lifetime(request.metadata());
+        answer(send_stream::send_stream(self, request.into_inner(), lifetime))
     }
 
     type WatchDeliveriesStream = Answers<v1::WatchDeliveriesResponse>;
@@ -101,7 +104,8 @@ impl PushService for Api {
         &self,
         request: Request<v1::WatchDeliveriesRequest>,
     ) -> Answer<Self::WatchDeliveriesStream> {
-        let frames = watching::watch_deliveries(self, request.into_inner()).await?;
+        let lifetime = self.lifetime(request.metadata());
+        let frames = watching::watch_deliveries(self, request.into_inner(), lifetime).await?;
         let responses =
             frames.map(|frame| frame.map(|frame| v1::WatchDeliveriesResponse { frame: Some(frame) }));
         answer(Ok(responses.boxed()))
@@ -127,9 +131,9 @@ impl PushService for Api {
 
     async fn cancel_message(
         &self,
-        _: Request<v1::CancelMessageRequest>,
+        request: Request<v1::CancelMessageRequest>,
     ) -> Answer<v1::CancelMessageResponse> {
-        not_implemented("CancelMessage")
+        answer(messages::cancel_message(self, request.into_inner()).await)
     }
 
     async fn get_vapid_public_key(

@@ -2,15 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::Api;
 use super::convert::frame;
+use super::leash::{CallEnd, Leash};
+use super::lifetime::{Ended, Lifetime};
 use super::status::ApiError;
 use super::validate::lists;
 use crate::domain::{Application, MessageId};
@@ -23,6 +23,7 @@ pub(super) type Frames = Pin<Box<dyn Stream<Item = Result<v1::DeliveryFrame, Sta
 pub(super) async fn watch_deliveries(
     api: &Api,
     request: v1::WatchDeliveriesRequest,
+    lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let lists::WatchDeliveries { scope, start_time, level } = lists::watch(&request)?;
@@ -35,30 +36,45 @@ pub(super) async fn watch_deliveries(
     } else {
         Start::After(api.tokens.read_resume(application.id, scope, &request.resume_token)?)
     };
-    let permit = api.stream_permit()?;
+    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::default() };
     let watch = Watch { application: application.id, scope, start, level };
-    Ok(frames(api, application, watch, false, permit))
+    Ok(frames(api, application, watch, false, ends, None))
 }
 
-/// The frames of a stream until it ends, the server stops, or it is too old. `replayed` goes into `accepted`; the permit
-/// lives as long as the stream.
+/// What ends a stream from this side, beside its own end.
+#[derive(Debug)]
+pub(super) struct Ends {
+    /// Lives as long as the stream.
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) lifetime: Lifetime,
+    pub(super) call: CallEnd,
+}
+
+/// The frames of a stream until it ends, the server stops, or its time is over. `replayed` goes into `accepted`; the leash
+/// is dropped with the stream.
 pub(super) fn frames(
     api: &Api,
     application: Arc<Application>,
     watch: Watch,
     replayed: bool,
-    permit: OwnedSemaphorePermit,
+    ends: Ends,
+    leash: Option<Leash>,
 ) -> Frames {
     let mut frames = api.engine.watch(watch);
     let tokens = api.tokens.clone();
-    let end = Instant::now() + age(api.settings.stream_age_max, rand::random());
     Box::pin(async_stream::stream! {
-        let _permit = permit;
+        let Ends { permit: _permit, lifetime, call } = ends;
+        let _leash = leash;
+        let ended = lifetime.ended();
+        tokio::pin!(ended);
         loop {
             let next = tokio::select! {
                 biased;
-                () = sleep_until(end) => {
-                    yield Err(Status::from(ApiError::StreamTooOld));
+                ended = &mut ended => {
+                    if ended == Ended::TooOld {
+                        call.by_server();
+                    }
+                    yield Err(ended.into());
                     return;
                 }
                 next = frames.next() => next,
@@ -66,35 +82,22 @@ pub(super) fn frames(
             match next {
                 Some(Ok(next)) => yield Ok(frame::frame(&tokens, &application, watch.scope, replayed, &next)),
                 Some(Err(error)) => {
+                    call.by_server();
                     yield Err(Status::from(ApiError::from_feed(error, &name(watch.scope))));
                     return;
                 }
-                None => return,
+                None => {
+                    call.by_server();
+                    return;
+                }
             }
         }
     })
-}
-
-/// Up to a tenth less than `age_max`.
-pub(super) fn age(age_max: Duration, random: u8) -> Duration {
-    age_max.saturating_sub(age_max / 10 * u32::from(random) / u32::from(u8::MAX))
 }
 
 fn name(scope: Scope) -> String {
     match scope {
         Scope::Message(message) => message.name(),
         Scope::All => format!("{}-", MessageId::COLLECTION),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn streams_do_not_end_together() {
-        let max = Duration::from_secs(1_800);
-        assert_eq!(age(max, 0), max);
-        assert_eq!(age(max, u8::MAX), Duration::from_secs(1_620));
     }
 }

@@ -27,6 +27,10 @@ pub const BODY_OCTETS_MAX: usize = 4_096;
 pub const PAYLOAD_OCTETS_MAX: usize = 3_993;
 /// Longest time to live.
 pub const TTL_MAX: Duration = Duration::from_secs(28 * 24 * 3_600);
+/// How far ahead a `send_time` may lie.
+pub const SEND_TIME_AHEAD_MAX: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Lowest rate that a broadcast may be given, in attempts a second; 0 means no limit.
+pub const BROADCAST_RATE_MIN: f64 = 0.001;
 /// How long a message with ttl 0 may wait for its one attempt.
 pub const TTL_ZERO_GRACE: Duration = Duration::from_secs(60);
 /// Longest collapse key, in octets.

@@ -112,7 +112,7 @@ pub enum MessageState {
     Cancelling,
     /// All deliveries have ended.
     Done,
-    /// All deliveries have ended, some by being cancelled.
+    /// It was stopped, and all deliveries have ended.
     Cancelled,
 }
 

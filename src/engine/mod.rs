@@ -41,7 +41,7 @@ pub use attempt::AttemptSettings;
 use attempt::Attempter;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
-use feed::{FrameStream, Watch};
+use feed::{Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
 use plan::{PlanJob, Planner};
 use reap::Reaper;
@@ -84,6 +84,7 @@ pub struct Engine {
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
     load: watch::Receiver<EngineLoad>,
+    feeds: Arc<Feeds>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Nothing is accepted any more.
@@ -206,8 +207,11 @@ impl Engine {
             tasks.spawn(reaper.run());
         }
         tasks.spawn(planner.run());
+        let stop_streams = CancellationToken::new();
+        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
         let engine = Self {
             store,
+            feeds: Arc::new(feeds),
             inputs,
             plan_jobs,
             changes,
@@ -217,7 +221,7 @@ impl Engine {
             draining: CancellationToken::new(),
             drained,
             stop,
-            stop_streams: CancellationToken::new(),
+            stop_streams,
             shutdown_grace: settings.shutdown_grace,
             max_messages: settings.max_messages,
         };
@@ -364,10 +368,10 @@ impl Engine {
         self.draining.is_cancelled()
     }
 
-    /// A status stream; see [`feed::watch`].
+    /// A status stream; see [`feed`].
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
-        feed::watch(Arc::clone(&self.store), watch, self.stop_streams.clone())
+        self.feeds.watch(watch)
     }
 
     /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store

@@ -65,6 +65,8 @@ pub struct Metrics {
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     subscription_changes: Family<ChangeLabels, Counter>,
+    streams_open: Gauge,
+    log_reads: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -176,6 +178,8 @@ impl Metrics {
                 "Subscriptions added, updated, disabled and removed",
                 Family::default(),
             ),
+            streams_open: register.add("streams_open", "Status streams open", Gauge::default()),
+            log_reads: register.add("log_reads", "Reads of the store for status streams", Counter::default()),
             registry: register.0,
         }
     }
@@ -251,6 +255,27 @@ impl Metrics {
         self.rpc_requests.get_or_create(&labels).inc();
     }
 
+    /// A status stream was opened.
+    pub fn stream_opened(&self) {
+        self.streams_open.inc();
+    }
+
+    /// A status stream ended.
+    pub fn stream_closed(&self) {
+        self.streams_open.dec();
+    }
+
+    /// The store was read for status streams.
+    pub fn log_read(&self) {
+        self.log_reads.inc();
+    }
+
+    /// How often that was.
+    #[must_use]
+    pub fn log_reads(&self) -> u64 {
+        self.log_reads.get()
+    }
+
     /// So many subscriptions changed.
     pub fn subscriptions_changed(&self, change: SubscriptionChange, subscriptions: u64) {
         let labels = ChangeLabels { change: change.into() };
@@ -295,6 +320,8 @@ mod tests {
             messages: 2,
         });
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
+        metrics.stream_opened();
+        metrics.log_read();
         let text = metrics.encode().unwrap();
         for line in [
             concat!("fanfare_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -316,6 +343,8 @@ mod tests {
             "fanfare_rpc_in_flight{method=\"Send\"} 1",
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",
+            "fanfare_streams_open 1",
+            "fanfare_log_reads_total 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

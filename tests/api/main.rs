@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod contract;
+mod control;
 mod fields;
 mod harness;
 mod send_stream;

@@ -13,6 +13,7 @@ use tonic::Status;
 use super::row::Row;
 use crate::api::Api;
 use crate::api::convert::{delivery, message};
+use crate::api::leash::{CallEnd, Leash};
 use crate::api::sending::{Submitted, submit_send};
 use crate::api::status::ApiError;
 use crate::api::validate::sending::{self, Recipient, Sending};
@@ -60,6 +61,18 @@ struct Open {
     counts: DeliveryCounts,
     /// There were events since `counts` were read.
     stale: bool,
+    leash: Option<Leash>,
+}
+
+impl Open {
+    fn new(request_id: &str, level: ReportLevel, counts: DeliveryCounts, leash: Option<Leash>) -> Self {
+        Self { request_id: request_id.to_owned(), level, counts, stale: false, leash }
+    }
+
+    /// It has ended, or is not followed.
+    fn close(self) {
+        self.leash.map(Leash::untie);
+    }
 }
 
 pub(super) struct Call {
@@ -79,6 +92,7 @@ pub(super) struct Call {
     /// Counts changed since they were told.
     stale: bool,
     told: Instant,
+    call: CallEnd,
 }
 
 impl Call {
@@ -103,7 +117,14 @@ impl Call {
             ended: DeliveryCounts::default(),
             stale: false,
             told: Instant::now(),
+            call: CallEnd::default(),
         })
+    }
+
+    /// This server ends the call, for this reason: nobody has disconnected.
+    pub(super) fn fail(&self, error: ApiError) -> ApiError {
+        self.call.by_server();
+        error
     }
 
     pub(super) fn application(&self) -> &Application {
@@ -133,14 +154,11 @@ impl Call {
             Err(error) => return ready(Answer { request_id, waited: false, result: Err(error) }).boxed(),
         };
         self.waiting.insert(request_id.clone());
-        let (api, application, level) = (self.api.clone(), Arc::clone(&self.application), sending.level);
+        let (api, application) = (self.api.clone(), Arc::clone(&self.application));
+        let (level, call) = (sending.level, self.call.clone());
         async move {
-            let submit = {
-                let api = api.clone();
-                async move { submit_send(&api, &application, sending).await }
-            };
-            let result = api.finish(submit).await.map(|submitted| (submitted, level));
-            Answer { request_id, waited: true, result }
+            let result = submit_send(&api, &application, sending, call).await;
+            Answer { request_id, waited: true, result: result.map(|submitted| (submitted, level)) }
         }
         .boxed()
     }
@@ -188,10 +206,13 @@ impl Call {
                 let message = Some(message::dry_run(name, targets, estimated));
                 Content::Accepted(v1::MessageAccepted { message, replayed: false })
             }
-            Ok((Submitted::Message { record, replayed }, level)) => {
+            Ok((Submitted::Message { record, replayed, leash }, level)) => {
                 let message = Some(message::status(name, &record.status));
-                if level != ReportLevel::Accepted {
-                    self.follow(&request_id, &record, level, replayed, joined);
+                let followed = Open::new(&request_id, level, record.status.counts, leash);
+                if level == ReportLevel::Accepted {
+                    followed.close();
+                } else {
+                    self.follow(followed, &record, replayed, joined);
                 }
                 Content::Accepted(v1::MessageAccepted { message, replayed })
             }
@@ -199,26 +220,19 @@ impl Call {
         Some(v1::SendStreamAnswer { request_id, answer: Some(content) })
     }
 
-    fn follow(
-        &mut self,
-        request_id: &str,
-        record: &MessageRecord,
-        level: ReportLevel,
-        replayed: bool,
-        joined: &mut Vec<Joined>,
-    ) {
+    fn follow(&mut self, open: Open, record: &MessageRecord, replayed: bool, joined: &mut Vec<Joined>) {
         self.stale = true;
+        let message = record.status.id;
         if replayed && record.accepted_seq <= self.position.seq {
-            let (message, from) = (record.status.id, record.accepted_seq);
-            joined.push(Joined { message, request_id: request_id.into(), level, from });
+            let (request_id, level) = (open.request_id.as_str().into(), open.level);
+            joined.push(Joined { message, request_id, level, from: record.accepted_seq });
         }
-        let MessageRecord { status, .. } = record;
         if self.row.has_passed_end(self.position, record) {
-            add(&mut self.ended, &status.counts);
+            add(&mut self.ended, &open.counts);
+            open.close();
         } else {
-            self.open_ids.insert(request_id.to_owned());
-            let request_id = request_id.to_owned();
-            self.open.insert(status.id, Open { request_id, level, counts: status.counts, stale: false });
+            self.open_ids.insert(open.request_id.clone());
+            self.open.insert(message, open);
         }
     }
 
@@ -239,7 +253,7 @@ impl Call {
                 let passed = self.row.has_passed(self.position, *message, seq, index);
                 if passed && level.tells(event.state) {
                     let request_id = Arc::clone(request_id);
-                    let placed = PlacedEvent { seq, index, request_id, event };
+                    let placed = PlacedEvent { seq, index, request_id, event: event.into() };
                     events.push(delivery::placed(&self.api.tokens, &placed));
                 }
             }
@@ -268,6 +282,7 @@ impl Call {
                 self.row.pass_end(status.id, frame.position.seq);
                 if let Some(open) = self.open.remove(&status.id) {
                     self.open_ids.remove(&open.request_id);
+                    open.close();
                     add(&mut self.ended, &status.counts);
                     self.stale = true;
                 }
@@ -329,7 +344,8 @@ impl Call {
         let mut counts = self.ended;
         for (message, open) in &mut self.open {
             if open.stale {
-                let record = self.api.store.message(self.application.id, *message).await?;
+                let record = self.api.store.message(self.application.id, *message).await;
+                let record = record.inspect_err(|_| self.call.by_server())?;
                 open.counts = record.map_or(open.counts, |record| record.status.counts);
                 open.stale = false;
             }

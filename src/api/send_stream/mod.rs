@@ -9,12 +9,12 @@ use std::pin::Pin;
 
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, Stream, StreamExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 use tonic::Status;
 
 use super::Api;
+use super::lifetime::{Ended, Lifetime};
 use super::status::ApiError;
-use super::watching::age;
 use crate::domain::{Application, ReportLevel};
 use crate::engine::feed::{FeedError, Frame, FrameStream, Scope, Start, Watch};
 use crate::proto::v1;
@@ -38,12 +38,12 @@ enum Step {
     Answer(Answer),
     Frame(Option<Result<Frame, FeedError>>),
     ProgressDue,
-    TooOld,
+    TimeOver(Ended),
 }
 
 /// Serves one call until the caller has half-closed and all its messages have ended, this server stops, or the stream is
 /// too old.
-pub(super) fn send_stream<R>(api: &Api, mut requests: R) -> Result<Responses, ApiError>
+pub(super) fn send_stream<R>(api: &Api, mut requests: R, lifetime: Lifetime) -> Result<Responses, ApiError>
 where
     R: Stream<Item = Result<v1::SendStreamRequest, Status>> + Unpin + Send + 'static,
 {
@@ -51,9 +51,10 @@ where
     // Whose the call is, its first request says. Until then it counts as the default application's.
     let application = api.application("")?;
     let api = api.clone();
-    let end = Instant::now() + age(api.settings.stream_age_max, rand::random());
     Ok(Box::pin(async_stream::try_stream! {
         let _permit = permit;
+        let ended = lifetime.ended();
+        tokio::pin!(ended);
         let mut feed = watch(&api, &application);
         let mut call = Call::new(&api, application, feed.next().await)?;
         let mut named = false;
@@ -69,7 +70,7 @@ where
                 Some(answer) = answers.next() => Step::Answer(answer),
                 frame = feed.next(), if !call.holds_frame() => Step::Frame(frame),
                 () = sleep_until(call.progress_due()) => Step::ProgressDue,
-                () = sleep_until(end) => Step::TooOld,
+                ended = &mut ended => Step::TimeOver(ended),
             };
             match step {
                 Step::Request(None) => closed = true,
@@ -136,11 +137,12 @@ where
                         yield response(frame);
                     }
                     if let Some(error) = ended {
-                        Err(error)?;
+                        Err(call.fail(error))?;
                     }
                 }
                 Step::ProgressDue => yield response(call.progress().await?),
-                Step::TooOld => Err(ApiError::StreamTooOld)?,
+                Step::TimeOver(Ended::Deadline) => Err(Ended::Deadline)?,
+                Step::TimeOver(Ended::TooOld) => Err(call.fail(ApiError::StreamTooOld))?,
             }
         }
         yield response(call.progress().await?);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{known, text};
 use crate::api::convert::{json, notification, time};
-use crate::domain::limits::{NOTE_OCTETS_MAX, PAYLOAD_OCTETS_MAX, TTL_MAX};
-use crate::domain::{MessageDefaults, MessageSpec, Padding, Payload, Urgency, Violations};
+use crate::domain::limits::{NOTE_OCTETS_MAX, PAYLOAD_OCTETS_MAX, SEND_TIME_AHEAD_MAX, TTL_MAX};
+use crate::domain::{MessageDefaults, MessageSpec, Padding, Payload, Timestamp, Urgency, Violations};
 use crate::proto::v1;
 use crate::webpush::collapse;
 
@@ -26,6 +26,7 @@ pub(crate) fn message(
         urgency,
         collapse_key,
         padding,
+        // Read by `start`.
         send_time: _,
         request_receipts: _,
         labels,
@@ -72,13 +73,18 @@ pub(crate) fn message(
 
 /// The first field of a message that is still to come.
 pub(crate) fn not_implemented(message: &v1::Message) -> Option<&'static str> {
-    if message.send_time.is_some() {
-        Some("the field message.send_time")
-    } else if message.request_receipts {
-        Some("the field message.request_receipts")
-    } else {
-        None
+    message.request_receipts.then_some("the field message.request_receipts")
+}
+
+/// When a message starts, if it has a time that is still to come.
+pub(crate) fn start(violations: &mut Violations, message: &v1::Message, now: Timestamp) -> Option<Timestamp> {
+    const FIELD: &str = "message.send_time";
+    let time = violations.check(FIELD, time::read_timestamp(message.send_time?))?;
+    if time > now.plus(SEND_TIME_AHEAD_MAX) {
+        violations
+            .add(FIELD, format!("must be at most {} days ahead", SEND_TIME_AHEAD_MAX.as_secs() / 86_400));
     }
+    (time > now).then_some(time)
 }
 
 fn ttl(violations: &mut Violations, ttl: prost_types::Duration) -> Option<Duration> {

@@ -4,6 +4,7 @@
 //! state stand alone.
 
 pub(crate) mod audience;
+pub(crate) mod collapse;
 pub(crate) mod lists;
 pub(crate) mod message;
 pub(crate) mod request_hash;
@@ -16,7 +17,7 @@ pub(crate) mod update;
 
 use std::fmt;
 
-use crate::domain::{Application, EndpointPolicy, Violations};
+use crate::domain::{Application, EndpointPolicy, Timestamp, Violations};
 
 /// What requests are judged by.
 #[derive(Clone, Copy)]
@@ -27,6 +28,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) policy: &'a dyn EndpointPolicy,
     /// Whether the operator configured a key for GCM-era endpoints.
     pub(crate) gcm_key: bool,
+    /// When the request came.
+    pub(crate) now: Timestamp,
 }
 
 impl fmt::Debug for Rules<'_> {

@@ -26,19 +26,18 @@ pub(crate) fn of_broadcast(request: &v1::BroadcastRequest) -> [u8; 32] {
         max_per_second: request.max_per_second,
         ..v1::BroadcastRequest::default()
     };
-    if let Some(selector) = essence.audience.as_mut().and_then(|audience| audience.selector.as_mut()) {
-        sort(selector);
-    }
+    essence.audience.as_mut().map(sort);
     hash(b"broadcast", &essence.encode_to_vec())
 }
 
-fn sort(selector: &mut v1::audience::Selector) {
+/// Brings an audience into its canonical form: its list sorted, each once.
+pub(super) fn sort(audience: &mut v1::Audience) {
     use v1::audience::Selector;
-    let list = match selector {
-        Selector::Subscriptions(list) => &mut list.names,
-        Selector::Topics(list) => &mut list.topics,
-        Selector::Users(list) => &mut list.user_ids,
-        Selector::All(_) | Selector::Filter(_) => return,
+    let list = match &mut audience.selector {
+        Some(Selector::Subscriptions(list)) => &mut list.names,
+        Some(Selector::Topics(list)) => &mut list.topics,
+        Some(Selector::Users(list)) => &mut list.user_ids,
+        Some(Selector::All(_) | Selector::Filter(_)) | None => return,
     };
     list.sort_unstable();
     list.dedup();

@@ -1,12 +1,12 @@
 //! Send and Broadcast.
 
 use super::audience::{Asked, audience};
-use super::message::{message, not_implemented};
+use super::message::{message, not_implemented, start};
 use super::subscription::{BrowserSubscription, check_allowed, push_subscription};
-use super::{Rules, known, request_hash, selector, text};
+use super::{Rules, collapse, known, request_hash, selector, text};
 use crate::api::status::ApiError;
-use crate::domain::limits::REQUEST_ID_OCTETS_MAX;
-use crate::domain::{Audience, MessageSpec, ReportLevel, SubscriptionId, Violations};
+use crate::domain::limits::{BROADCAST_RATE_MIN, REQUEST_ID_OCTETS_MAX};
+use crate::domain::{Audience, MessageSpec, ReportLevel, SubscriptionId, Timestamp, Violations};
 use crate::proto::v1;
 
 /// A Send or Broadcast whose fields are right.
@@ -16,15 +16,41 @@ pub(crate) struct Sending<R> {
     pub(crate) recipient: R,
     pub(crate) request_id: String,
     pub(crate) request_hash: [u8; 32],
+    /// When it starts, if that is not at once.
+    pub(crate) start: Option<Timestamp>,
+    /// What its collapse key and recipient or audience have in common with others.
+    pub(crate) collapse: Option<[u8; 16]>,
     pub(crate) level: ReportLevel,
     pub(crate) validate_only: bool,
+    pub(crate) cancel_on_disconnect: bool,
 }
 
 impl<R> Sending<R> {
     /// The recipient, and all the rest.
     pub(crate) fn divide(self) -> (R, Sending<()>) {
-        let Self { spec, recipient, request_id, request_hash, level, validate_only } = self;
-        (recipient, Sending { spec, recipient: (), request_id, request_hash, level, validate_only })
+        let Self {
+            spec,
+            recipient,
+            request_id,
+            request_hash,
+            start,
+            collapse,
+            level,
+            validate_only,
+            cancel_on_disconnect,
+        } = self;
+        let rest = Sending {
+            spec,
+            recipient: (),
+            request_id,
+            request_hash,
+            start,
+            collapse,
+            level,
+            validate_only,
+            cancel_on_disconnect,
+        };
+        (recipient, rest)
     }
 }
 
@@ -38,7 +64,7 @@ pub(crate) enum Recipient {
 
 /// Reads a Send.
 pub(crate) fn send(request: v1::SendRequest, rules: Rules<'_>) -> Result<Sending<Recipient>, ApiError> {
-    let request_hash = request_hash::of_send(&request);
+    let (request_hash, collapse) = (request_hash::of_send(&request), collapse::of_send(&request));
     let v1::SendRequest {
         application: _,
         message: given,
@@ -52,16 +78,26 @@ pub(crate) fn send(request: v1::SendRequest, rules: Rules<'_>) -> Result<Sending
     let mut violations = Violations::new();
     let recipient = self::recipient(&mut violations, recipient.as_ref(), rules);
     let spec = message(&mut violations, given.as_ref(), rules.application.defaults);
+    let start = given.as_ref().and_then(|given| start(&mut violations, given, rules.now));
     text::plain(&mut violations, "request_id", &request_id, REQUEST_ID_OCTETS_MAX);
     let level = self::report_level(&mut violations, report_level);
     let (recipient, spec, level) = violations.or(all_of(recipient, spec, level))?;
     refuse(given.as_ref().and_then(not_implemented))?;
     refuse(include_receipts.then_some("the field include_receipts"))?;
-    refuse(cancel_on_disconnect.then_some("the field cancel_on_disconnect"))?;
     if let Recipient::Inline(browser) = &recipient {
         check_allowed(&browser.endpoint, rules)?;
     }
-    Ok(Sending { spec, recipient, request_id, request_hash, level, validate_only })
+    Ok(Sending {
+        spec,
+        recipient,
+        request_id,
+        request_hash,
+        start,
+        collapse,
+        level,
+        validate_only,
+        cancel_on_disconnect,
+    })
 }
 
 /// Reads a Broadcast.
@@ -69,7 +105,7 @@ pub(crate) fn broadcast(
     request: v1::BroadcastRequest,
     rules: Rules<'_>,
 ) -> Result<Sending<Audience>, ApiError> {
-    let request_hash = request_hash::of_broadcast(&request);
+    let (request_hash, collapse) = (request_hash::of_broadcast(&request), collapse::of_broadcast(&request));
     let v1::BroadcastRequest {
         application: _,
         audience: to,
@@ -84,22 +120,39 @@ pub(crate) fn broadcast(
     let mut violations = Violations::new();
     let asked = audience(&mut violations, to.as_ref());
     let spec = message(&mut violations, given.as_ref(), rules.application.defaults);
+    let start = given.as_ref().and_then(|given| start(&mut violations, given, rules.now));
     text::plain(&mut violations, "request_id", &request_id, REQUEST_ID_OCTETS_MAX);
     let level = self::report_level(&mut violations, report_level);
-    if !(max_per_second.is_finite() && max_per_second >= 0.0) {
-        violations.add("max_per_second", "must be a number from 0 on");
-    }
-    let (asked, spec, level) = violations.or(all_of(asked, spec, level))?;
+    let max_per_second = self::max_per_second(&mut violations, max_per_second);
+    let (asked, mut spec, level) = violations.or(all_of(asked, spec, level))?;
+    spec.max_per_second = max_per_second;
     refuse(given.as_ref().and_then(not_implemented))?;
     refuse(include_receipts.then_some("the field include_receipts"))?;
-    refuse(cancel_on_disconnect.then_some("the field cancel_on_disconnect"))?;
-    refuse((max_per_second > 0.0).then_some("the field max_per_second"))?;
-    match asked {
-        Asked::Audience(recipient) => {
-            Ok(Sending { spec, recipient, request_id, request_hash, level, validate_only })
-        }
-        Asked::Filter => Err(ApiError::NotImplemented("the field audience.filter")),
+    let Asked::Audience(recipient) = asked else {
+        return Err(ApiError::NotImplemented("the field audience.filter"));
+    };
+    Ok(Sending {
+        spec,
+        recipient,
+        request_id,
+        request_hash,
+        start,
+        collapse,
+        level,
+        validate_only,
+        cancel_on_disconnect,
+    })
+}
+
+/// Attempts a second; `None` is no limit.
+fn max_per_second(violations: &mut Violations, rate: f64) -> Option<f64> {
+    if rate == 0.0 {
+        return None;
     }
+    if !(rate.is_finite() && rate >= BROADCAST_RATE_MIN) {
+        violations.add("max_per_second", format!("must be 0, or a number from {BROADCAST_RATE_MIN} on"));
+    }
+    Some(rate)
 }
 
 /// Reads a report level; unset is [`ReportLevel::Terminal`].

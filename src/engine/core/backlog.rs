@@ -1,6 +1,6 @@
 //! Pages that wait in the store: which of them may be loaded next. Of each it holds the head, no delivery.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{MessageId, MessageKind, Timestamp};
 use crate::store::{GroupId, PageHead, PageKey};
@@ -26,7 +26,8 @@ impl Group {
 
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    heads: HashMap<PageKey, PageHead>,
+    /// In order, so that those of one message stand together.
+    heads: BTreeMap<PageKey, PageHead>,
     sleeping: BTreeSet<(Timestamp, PageKey)>,
     groups: BTreeMap<GroupId, Group>,
 }
@@ -135,6 +136,24 @@ impl Backlog {
             group.in_memory += 1;
         }
         self.heads.remove(&PageKey { message: turn.1, number })
+    }
+
+    /// Takes a page of a message out, whatever its time and its group's room, and counts it as in memory.
+    pub(super) fn take_of(&mut self, message: MessageId) -> Option<PageHead> {
+        let of_message = PageKey { message, number: 0 }..=PageKey { message, number: u32::MAX };
+        let (key, head) = self.heads.range(of_message).next().map(|(key, head)| (*key, *head))?;
+        self.heads.remove(&key);
+        self.sleeping.remove(&(head.due, key));
+        if let Some(group) = self.groups.get_mut(&head.group)
+            && let Some(numbers) = group.ready.get_mut(&(head.kind, message))
+        {
+            numbers.remove(&key.number);
+            if numbers.is_empty() {
+                group.ready.remove(&(head.kind, message));
+            }
+        }
+        self.enter(&head);
+        Some(head)
     }
 
     /// Pages that wait.

@@ -4,11 +4,14 @@
 //! A delivery's way through it: its page is planned or loaded ([`Core::admit`]), the entry waits in the lane of its
 //! origin (`start`), an attempt is started when the lane and the bound on unsettled deliveries allow, its report is
 //! turned into an event (`settle`), and the event goes into the next commit (`pending`). When that commit is synced, the
-//! delivery is settled, and its page leaves memory with the last one.
+//! delivery is settled, and its page leaves memory with the last one. What waits when its message is stopped or out of time
+//! ends without an attempt (`ending`).
 
 mod backlog;
+mod ending;
 mod gate;
 mod lane;
+mod pacing;
 mod page;
 mod pending;
 mod record;
@@ -16,8 +19,11 @@ mod settle;
 mod start;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ending;
+mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,7 +32,7 @@ use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::domain::limits::PAGE_DELIVERIES_MAX;
+use crate::domain::limits::{PAGE_DELIVERIES_MAX, TTL_ZERO_GRACE};
 use crate::domain::{
     Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Stop, SubscriptionId, Target,
     Timestamp,
@@ -39,11 +45,14 @@ use super::health::OriginHealth;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
 use backlog::Backlog;
+use ending::Endings;
 use gate::Gates;
 use lane::Lane;
+use pacing::Pacing;
 pub(crate) use page::EntryRef;
 use page::{Page, Phase};
 use pending::Pending;
+use turns::Turns;
 
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
 const CHANGED_MAX: usize = 65_536;
@@ -62,6 +71,13 @@ pub(crate) struct ActiveMessage {
     pub(crate) durable_at: Option<Instant>,
     /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
     pub(crate) stop: OnceLock<Stop>,
+}
+
+impl ActiveMessage {
+    /// From when on no attempt of it starts any more.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        if self.spec.ttl.is_zero() { self.expires.plus(TTL_ZERO_GRACE) } else { self.expires }
+    }
 }
 
 /// What the engine is told.
@@ -137,16 +153,21 @@ pub(crate) struct Core {
     /// Gives the text of an origin for events.
     origins: OriginNames,
     messages: HashMap<MessageId, Arc<ActiveMessage>>,
-    pages: HashMap<PageKey, Page>,
+    endings: Endings,
+    /// In order, so that those of one message stand together.
+    pages: BTreeMap<PageKey, Page>,
     /// Pages that are being read; each has [`PAGE_DELIVERIES_MAX`] targets reserved.
     loading: BTreeSet<PageKey>,
     backlog: Backlog,
     targets_in_memory: usize,
     lanes: HashMap<OriginId, Lane>,
     gates: Gates,
-    /// Lanes with something to start, in turn, by class.
-    send_turns: VecDeque<OriginId>,
-    broadcast_turns: VecDeque<OriginId>,
+    /// Lanes with something to start.
+    turns: Turns,
+    /// Messages with a rate of their own.
+    pacing: Pacing,
+    /// Lanes that hold an application back until its commit is synced.
+    held: BTreeMap<ApplicationId, Vec<OriginId>>,
     /// Ends of pauses of lanes.
     pauses: BTreeSet<(Timestamp, OriginId)>,
     /// Retries of entries in memory.
@@ -179,14 +200,16 @@ impl Core {
             random: StdRng::seed_from_u64(seed),
             origins,
             messages: HashMap::new(),
-            pages: HashMap::new(),
+            endings: Endings::default(),
+            pages: BTreeMap::new(),
             loading: BTreeSet::new(),
             backlog: Backlog::default(),
             targets_in_memory: 0,
             lanes: HashMap::new(),
             gates: Gates::default(),
-            send_turns: VecDeque::new(),
-            broadcast_turns: VecDeque::new(),
+            turns: Turns::default(),
+            pacing: Pacing::default(),
+            held: BTreeMap::new(),
             pauses: BTreeSet::new(),
             timers: BTreeSet::new(),
             unsettled: 0,
@@ -202,14 +225,8 @@ impl Core {
     /// Takes one input in. Call [`Core::advance`] after the last of a batch.
     pub(crate) fn take(&mut self, now: Now, input: Input) {
         match input {
-            Input::Message(message) => {
-                self.messages.insert(message.id, message);
-            }
-            Input::MessageStopped { message, reason } => {
-                if let Some(message) = self.messages.get(&message) {
-                    let _ = message.stop.set(reason);
-                }
-            }
+            Input::Message(message) => self.message_begins(now, message),
+            Input::MessageStopped { message, reason } => self.message_stopped(message, reason),
             Input::PageWritten { page, as_of } => self.page_written(page, as_of),
             Input::PageFound(head) => self.page_found(head),
             Input::PageLoaded { head, page, as_of } => self.page_loaded(&head, page, as_of),
@@ -218,12 +235,10 @@ impl Core {
             Input::Committed { application, ended } => {
                 self.committed(now, application);
                 for message in ended {
-                    self.messages.remove(&message);
+                    self.message_ended(message);
                 }
             }
-            Input::MessageEnded(message) => {
-                self.messages.remove(&message);
-            }
+            Input::MessageEnded(message) => self.message_ended(message),
             Input::SubscriptionChanged { subscription, change } => {
                 self.subscription_changed(subscription, change);
             }
@@ -273,6 +288,8 @@ impl Core {
     pub(crate) fn advance(&mut self, now: Now) -> Vec<Effect> {
         self.fire_timers(now);
         if !self.draining {
+            self.fire_pacing(now);
+            self.end_deliveries(now);
             self.backlog.wake(now.wall);
             self.load_pages();
             self.start_attempts(now);
@@ -286,11 +303,14 @@ impl Core {
         let timers = [
             self.timers.first().map(|(due, _)| *due),
             self.pauses.first().map(|(until, _)| *until),
+            self.endings.next_expiry(),
             self.backlog.next_due(),
         ];
         let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
-        let commit = self.next_commit_at().map(|at| at.saturating_duration_since(now.monotonic));
-        wall.map(|due| due.since(now.wall)).into_iter().chain(commit).min()
+        let pacing = self.pacing.next_due().filter(|_| !self.draining);
+        let monotonic = self.next_commit_at().into_iter().chain(pacing);
+        let monotonic = monotonic.map(|at| at.saturating_duration_since(now.monotonic));
+        wall.map(|due| due.since(now.wall)).into_iter().chain(monotonic).min()
     }
 
     /// Nothing is under way and nothing waits to be recorded.
@@ -332,7 +352,7 @@ impl Core {
     fn page_found(&mut self, head: PageHead) {
         let taken_up = self.pages.contains_key(&head.key) || self.loading.contains(&head.key);
         if !taken_up && self.is_known(&head) {
-            self.backlog.add(head);
+            self.wait_in_store(head);
         }
     }
 
@@ -345,8 +365,13 @@ impl Core {
             self.backlog.enter(&page.head);
             self.admit(page, as_of);
         } else {
-            self.backlog.add(page.head);
+            self.wait_in_store(page.head);
         }
+    }
+
+    fn wait_in_store(&mut self, head: PageHead) {
+        self.endings.page_waits(head.key.message);
+        self.backlog.add(head);
     }
 
     fn load_pages(&mut self) {
@@ -369,9 +394,13 @@ impl Core {
 
     /// Takes a page into memory: each delivery that is not settled goes to its lane or to its timer.
     fn admit(&mut self, stored: StoredPage, as_of: u64) {
-        let (key, kind) = (stored.head.key, stored.head.kind);
+        let PageHead { application, key, kind, .. } = stored.head;
         let page = Page::load(stored, as_of);
         self.targets_in_memory += page.targets();
+        if self.endings.page_comes(key) {
+            self.pages.insert(key, page);
+            return;
+        }
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             match entry.phase {
@@ -381,14 +410,7 @@ impl Core {
                 }
                 Phase::Queued => {
                     let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
-                    enqueue(
-                        &mut self.lanes,
-                        &mut self.send_turns,
-                        &mut self.broadcast_turns,
-                        origin,
-                        kind,
-                        at,
-                    );
+                    enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);
                 }
             }
         }
@@ -419,7 +441,7 @@ impl Core {
             && let Some(mut head) = self.remove_page(key)
         {
             head.due = due;
-            self.backlog.add(head);
+            self.wait_in_store(head);
         }
     }
 
@@ -465,16 +487,13 @@ const NOWHERE: OriginId = OriginId(u32::MAX);
 /// Puts a delivery into its lane, and the lane among those with something to start.
 fn enqueue(
     lanes: &mut HashMap<OriginId, Lane>,
-    send_turns: &mut VecDeque<OriginId>,
-    broadcast_turns: &mut VecDeque<OriginId>,
+    turns: &mut Turns,
     origin: OriginId,
     kind: MessageKind,
+    application: ApplicationId,
     entry: EntryRef,
 ) {
     let lane = lanes.entry(origin).or_default();
-    lane.push(kind, entry);
-    match kind {
-        MessageKind::Send => lane.offer(kind, origin, send_turns),
-        MessageKind::Broadcast => lane.offer(kind, origin, broadcast_turns),
-    }
+    lane.push(kind, application, entry);
+    lane.offer_for(kind, application, origin, turns);
 }

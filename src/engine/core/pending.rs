@@ -11,6 +11,10 @@ use crate::store::{Commit, MessageCommit, PageKey, PageUpdate};
 
 use super::{Core, Effect, Now};
 
+/// Deliveries of one application that may have ended without an attempt and are not yet synced; 8,192 rows of an event each
+/// are as much as one commit should hold. Those that were attempted are bounded by `engine.max_unsettled`.
+pub(super) const ENDS_MAX: usize = 8_192;
+
 #[derive(Debug, Default)]
 struct PagePending {
     events: Vec<DeliveryEvent>,
@@ -33,6 +37,7 @@ pub(super) struct Pending {
 struct UnderWay {
     pages: Vec<(PageKey, usize)>,
     attempts: usize,
+    ends: usize,
 }
 
 impl Pending {
@@ -54,6 +59,11 @@ impl Pending {
         self.since.get_or_insert(now.monotonic);
     }
 
+    /// Deliveries that ended without an attempt and are not yet synced.
+    fn ends(&self) -> usize {
+        self.outcomes - self.attempts + self.under_way.as_ref().map_or(0, |under_way| under_way.ends)
+    }
+
     /// When it is to be committed; `None` while another commit is under way, or there is nothing.
     fn due(&self, settings: &crate::engine::EngineSettings) -> Option<Instant> {
         let since = self.since.filter(|_| self.under_way.is_none())?;
@@ -63,6 +73,16 @@ impl Pending {
 }
 
 impl Core {
+    /// Whether no further delivery of the application may end without an attempt until its commit is synced.
+    pub(super) fn ends_too_many(&self, application: ApplicationId) -> bool {
+        self.pending.get(&application).is_some_and(|pending| pending.ends() >= ENDS_MAX)
+    }
+
+    /// How many deliveries of an application may end without an attempt before its next commit is synced.
+    pub(super) fn room_for_endings(&self, application: ApplicationId) -> usize {
+        ENDS_MAX.saturating_sub(self.pending.get(&application).map_or(0, Pending::ends))
+    }
+
     pub(super) fn next_commit_at(&self) -> Option<Instant> {
         self.pending.values().filter_map(|pending| pending.due(&self.settings)).min()
     }
@@ -76,7 +96,11 @@ impl Core {
             }
             let mut messages: Vec<MessageCommit> = Vec::new();
             let mut kinds = Vec::new();
-            let mut under_way = UnderWay { pages: Vec::new(), attempts: pending.attempts };
+            let mut under_way = UnderWay {
+                pages: Vec::new(),
+                attempts: pending.attempts,
+                ends: pending.outcomes - pending.attempts,
+            };
             for (key, of_page) in std::mem::take(&mut pending.pages) {
                 let Some(page) = self.pages.get_mut(&key) else { continue };
                 under_way.pages.push((key, of_page.events.len()));
@@ -113,5 +137,6 @@ impl Core {
             }
             self.park_if_idle(now, key);
         }
+        self.release(application);
     }
 }

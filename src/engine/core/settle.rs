@@ -46,6 +46,7 @@ impl Core {
             entry.refusals += 1;
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
+            self.endings.page_comes(at.page);
             return;
         }
         entry.refusals = 0;
@@ -54,7 +55,8 @@ impl Core {
         let outcome = report.outcome;
         let expires = message.expires;
         let retry = report.retry && !message.spec.ttl.is_zero();
-        let next_attempt = if retry {
+        let stopped = message.stop.get().filter(|_| report.retry);
+        let next_attempt = if retry && stopped.is_none() {
             let random = self.random.next_u64();
             let failure =
                 Failure { attempts, retry_after: report.retry_after, now: now.wall, expires, random };
@@ -62,11 +64,12 @@ impl Core {
         } else {
             None
         };
-        let state = match (outcome, next_attempt) {
-            (Outcome::Accepted, _) => DeliveryState::Accepted,
-            (_, Some(_)) => DeliveryState::Retrying,
-            (_, None) if report.retry => DeliveryState::Expired,
-            (_, None) => DeliveryState::Failed,
+        let (state, outcome) = match (outcome, next_attempt, stopped) {
+            (Outcome::Accepted, ..) => (DeliveryState::Accepted, outcome),
+            (.., Some(stop)) => (DeliveryState::Cancelled, stop.outcome()),
+            (_, Some(_), None) => (DeliveryState::Retrying, outcome),
+            (_, None, None) if report.retry => (DeliveryState::Expired, outcome),
+            (_, None, None) => (DeliveryState::Failed, outcome),
         };
         self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::domain::limits::TTL_ZERO_GRACE;
-use crate::domain::{DeliveryState, MessageKind, OriginId, Outcome, SubscriptionState, Target};
+use crate::domain::{
+    ApplicationId, DeliveryState, MessageKind, OriginId, Outcome, SubscriptionState, Target,
+};
+use crate::store::PageHead;
 
 use super::lane::Lane;
 use super::page::{EntryRef, Phase};
@@ -11,8 +14,8 @@ use super::settle::Ending;
 use super::{ActiveMessage, Attempt, Core, Effect, NOWHERE, Now, enqueue};
 
 impl Core {
-    /// Lanes take turns, one attempt each; all Sends before any broadcast, for which a sixteenth of the unsettled bound is
-    /// kept free as well.
+    /// Applications take turns by weight, and their lanes one attempt each; all Sends before any broadcast, for which a
+    /// sixteenth of the unsettled bound is kept free as well.
     pub(super) fn start_attempts(&mut self, now: Now) {
         let max = self.settings.max_unsettled;
         self.start_class(now, MessageKind::Send, max);
@@ -21,13 +24,13 @@ impl Core {
 
     fn start_class(&mut self, now: Now, kind: MessageKind, max_unsettled: usize) {
         while self.unsettled < max_unsettled {
-            let turns = match kind {
-                MessageKind::Send => &mut self.send_turns,
-                MessageKind::Broadcast => &mut self.broadcast_turns,
-            };
-            let Some(origin) = turns.pop_front() else { break };
+            let Some((application, origin)) = self.turns.next(kind) else { break };
+            let ends_too_many = self.ends_too_many(application);
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
-            lane.take_turn(kind);
+            if !lane.take_turn(kind, application) {
+                lane.offer(kind, origin, &mut self.turns);
+                continue;
+            }
             // A lane that is full or paused has its next turn when that ends.
             let concurrency = self.settings.lane_concurrency;
             let gate = self.gates.of(origin, now.monotonic);
@@ -38,44 +41,97 @@ impl Core {
                     MessageKind::Broadcast => concurrency - concurrency / 16,
                 };
             if full || gate.paused_until.is_some_and(|until| until > now.wall) {
+                lane.is_crowded(kind);
                 continue;
             }
-            let entry = lane.pop(kind);
-            lane.offer(kind, origin, turns);
-            if let Some(entry) = entry {
-                self.start(now, origin, entry);
+            if ends_too_many {
+                lane.hold(application);
+                self.held.entry(application).or_default().push(origin);
+                lane.offer(kind, origin, &mut self.turns);
+                continue;
+            }
+            if let Some(message) = lane.next_message(kind, application)
+                && self.pacing.must_wait(message, now.monotonic)
+                && self.messages.get(&message).is_some_and(|message| !is_too_late(now, message, true))
+            {
+                lane.set_aside(kind, application);
+                self.pacing.wait(message, origin, now.monotonic);
+                lane.offer_for(kind, application, origin, &mut self.turns);
+                continue;
+            }
+            let entry = lane.pop(kind, application);
+            lane.offer_for(kind, application, origin, &mut self.turns);
+            if let Some(entry) = entry
+                && let Some(weight) = self.start(now, origin, entry)
+            {
+                self.turns.charge(kind, application, weight);
+                if let Some(lane) = self.lanes.get_mut(&origin) {
+                    lane.charge(kind, application, weight, origin, &mut self.turns);
+                }
             }
             self.forget_if_idle(origin);
         }
     }
 
-    /// Attempts a delivery, unless there is a reason to end it without.
-    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef) {
-        let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
-        let Some(page) = self.pages.get_mut(&at.page) else { return };
+    /// Lanes that held an application back may go on.
+    pub(super) fn release(&mut self, application: ApplicationId) {
+        for origin in self.held.remove(&application).unwrap_or_default() {
+            if let Some(lane) = self.lanes.get_mut(&origin) {
+                lane.release(application);
+            }
+            self.offer_turn(origin);
+        }
+    }
+
+    /// Attempts a delivery, unless there is a reason to end it without. Answers the weight of the application that an
+    /// attempt was started for.
+    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef) -> Option<u32> {
+        let message = self.messages.get(&at.page.message).cloned()?;
+        let page = self.pages.get_mut(&at.page)?;
         let application = page.head.application;
-        let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
+        let entry = page.entries.get_mut(usize::from(at.index))?;
+        if entry.phase != Phase::Queued {
+            // Its message was ended while it waited here.
+            return None;
+        }
         let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
         let target = entry.target.clone();
         let inline = target.as_ref().is_some_and(|target| target.inline);
         if !inline && self.is_stale(id, as_of) {
             self.set_phase(at, Phase::InFlight);
             self.effects.push(Effect::Lookup { entry: at, application, subscription: id });
-            return;
+            return None;
         }
-        if is_too_late(now, &message, number == 1) {
-            return self.end(now, at, Ending::without_attempt(DeliveryState::Expired, Outcome::Unspecified));
+        if let Some(ending) = self.why_none(now, &message, number, target.as_deref()) {
+            self.end(now, at, ending);
+            return None;
         }
-        let Some(target) = target else {
-            return self.end(now, at, Ending::without_attempt(DeliveryState::Failed, Outcome::NotFound));
-        };
-        if let Some(outcome) = self.why_not(now, &target) {
-            return self.end(now, at, Ending::without_attempt(DeliveryState::Failed, outcome));
-        }
+        let target = target?;
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
         self.gates.of(origin, now.monotonic).in_flight += 1;
+        self.pacing.started(message.id, now.monotonic);
+        let weight = message.application.weight;
         self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
+        Some(weight)
+    }
+
+    /// How a delivery ends that is not to be attempted.
+    fn why_none(
+        &self,
+        now: Now,
+        message: &ActiveMessage,
+        number: u32,
+        target: Option<&Target>,
+    ) -> Option<Ending> {
+        if is_too_late(now, message, number == 1) {
+            return Some(Ending::without_attempt(DeliveryState::Expired, Outcome::Unspecified));
+        }
+        let outcome = match target {
+            Some(target) => self.why_not(now, target)?,
+            None => Outcome::NotFound,
+        };
+        Some(Ending::without_attempt(DeliveryState::Failed, outcome))
     }
 
     /// Why a subscription is not attempted.
@@ -92,7 +148,6 @@ impl Core {
 
     pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
-        let kind = page.head.kind;
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
         self.targets_in_memory -= usize::from(entry.target.is_some());
         self.targets_in_memory += usize::from(target.is_some());
@@ -100,7 +155,9 @@ impl Core {
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
         self.set_phase(at, Phase::Queued);
-        self.enqueue(origin, kind, at);
+        if !self.endings.page_comes(at.page) {
+            self.enqueue(origin, at);
+        }
     }
 
     /// Retries and pauses whose time has come.
@@ -111,11 +168,10 @@ impl Core {
             }
             self.timers.remove(&(due, at));
             let Some(page) = self.pages.get(&at.page) else { continue };
-            let kind = page.head.kind;
             let target = page.entries.get(usize::from(at.index)).and_then(|entry| entry.target.as_ref());
             let origin = target.map_or(NOWHERE, |target| target.origin);
             self.set_phase(at, Phase::Queued);
-            self.enqueue(origin, kind, at);
+            self.enqueue(origin, at);
         }
         while let Some((until, origin)) = self.pauses.first().copied() {
             if until > now.wall {
@@ -138,13 +194,15 @@ impl Core {
     /// A lane may have become able to start something.
     pub(super) fn offer_turn(&mut self, origin: OriginId) {
         if let Some(lane) = self.lanes.get_mut(&origin) {
-            lane.offer(MessageKind::Send, origin, &mut self.send_turns);
-            lane.offer(MessageKind::Broadcast, origin, &mut self.broadcast_turns);
+            lane.offer(MessageKind::Send, origin, &mut self.turns);
+            lane.offer(MessageKind::Broadcast, origin, &mut self.turns);
         }
     }
 
-    pub(super) fn enqueue(&mut self, origin: OriginId, kind: MessageKind, at: EntryRef) {
-        enqueue(&mut self.lanes, &mut self.send_turns, &mut self.broadcast_turns, origin, kind, at);
+    pub(super) fn enqueue(&mut self, origin: OriginId, at: EntryRef) {
+        let Some(page) = self.pages.get(&at.page) else { return };
+        let PageHead { kind, application, .. } = page.head;
+        enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);
     }
 }
 

@@ -9,14 +9,14 @@ use rand::{Rng, RngExt};
 
 use super::*;
 use crate::domain::{
-    ContentEncoding, DeliveryState, Endpoint, MessageDefaults, Outcome, Padding, SubscriptionKeys,
-    SubscriptionState, Urgency, VapidKeyId,
+    ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, MessageDefaults, Outcome, Padding,
+    SubscriptionKeys, SubscriptionState, Urgency, VapidKeyId,
 };
 use crate::engine::health::OriginState;
 use crate::store::types::EntryState;
 use crate::store::{GroupId, StoredEntry};
 
-const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(super) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn settings() -> EngineSettings {
     EngineSettings {
@@ -29,7 +29,7 @@ fn settings() -> EngineSettings {
     }
 }
 
-fn application() -> Arc<Application> {
+pub(super) fn application() -> Arc<Application> {
     let defaults =
         MessageDefaults { ttl: Duration::from_secs(60), urgency: Urgency::Normal, padding: Padding::None };
     Arc::new(Application {
@@ -43,7 +43,7 @@ fn application() -> Arc<Application> {
     })
 }
 
-fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
+pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
     let spec = MessageSpec {
         payload: crate::domain::Payload::default(),
         ttl,
@@ -66,7 +66,7 @@ fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
     })
 }
 
-fn target(number: u32, origin: u32) -> Target {
+pub(super) fn target(number: u32, origin: u32) -> Target {
     let mut id = [0; 16];
     id[12..].copy_from_slice(&number.to_be_bytes());
     Target {
@@ -86,23 +86,40 @@ fn target(number: u32, origin: u32) -> Target {
     }
 }
 
+/// The report of an attempt that its origin answers with "not before".
+pub(super) fn throttled(wait: Duration) -> AttemptReport {
+    let mut report = AttemptReport::failed(Outcome::Throttled, "", None);
+    report.throttle = super::super::attempt::Throttle::Origin;
+    report.retry_after = Some(wait);
+    report
+}
+
 /// A store, push services and a clock; and the core between them.
-struct World {
-    core: Core,
-    random: StdRng,
-    wall: Timestamp,
-    monotonic: Instant,
-    messages: Vec<Arc<ActiveMessage>>,
-    targets: BTreeMap<SubscriptionId, Target>,
-    pages: BTreeMap<PageKey, StoredPage>,
-    terminal: BTreeSet<(MessageId, SubscriptionId)>,
-    todo: Vec<Effect>,
-    changes: u64,
-    posts: usize,
+pub(super) struct World {
+    pub(super) core: Core,
+    pub(super) random: StdRng,
+    pub(super) wall: Timestamp,
+    pub(super) monotonic: Instant,
+    pub(super) messages: Vec<Arc<ActiveMessage>>,
+    pub(super) targets: BTreeMap<SubscriptionId, Target>,
+    pub(super) pages: BTreeMap<PageKey, StoredPage>,
+    pub(super) terminal: BTreeMap<(MessageId, SubscriptionId), DeliveryEvent>,
+    /// Stops that are durable.
+    pub(super) stopped: BTreeMap<MessageId, Stop>,
+    /// By how much commits changed the number of deliveries under retry.
+    pub(super) retrying: BTreeMap<MessageId, i32>,
+    /// Deliveries whose POST has begun and whose outcome is not recorded; one stands here twice when it is tried again
+    /// before its first outcome is.
+    pub(super) unsettled: Vec<(MessageId, SubscriptionId)>,
+    /// What recorded events prove, until it is acted on.
+    pub(super) proofs: Vec<crate::store::Removal>,
+    pub(super) todo: Vec<Effect>,
+    pub(super) changes: u64,
+    pub(super) posts: usize,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             core: Core::new(settings(), OriginNames(Box::new(|_| String::new())), seed),
             random: StdRng::seed_from_u64(seed),
@@ -111,33 +128,107 @@ impl World {
             messages: Vec::new(),
             targets: BTreeMap::new(),
             pages: BTreeMap::new(),
-            terminal: BTreeSet::new(),
+            terminal: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+            retrying: BTreeMap::new(),
+            unsettled: Vec::new(),
+            proofs: Vec::new(),
             todo: Vec::new(),
             changes: 0,
             posts: 0,
         }
     }
 
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         Now { wall: self.wall, monotonic: self.monotonic }
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         self.wall = self.wall.plus(time);
         self.monotonic += time;
     }
 
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         self.core.take(self.now(), input);
-        let effects = self.core.advance(self.now());
-        self.todo.extend(effects);
+        self.advance();
         let gauges = self.core.load();
         assert!(gauges.unsettled <= settings().max_unsettled, "{gauges:?}");
         assert!(gauges.targets_in_memory <= settings().max_targets_in_memory, "{gauges:?}");
     }
 
+    /// Takes over what the core wants done, and checks that no attempt starts that must not.
+    pub(super) fn advance(&mut self) {
+        for effect in self.core.advance(self.now()) {
+            if let Effect::Start(attempt) = &effect {
+                let message = &attempt.message;
+                assert!(!self.stopped.contains_key(&message.id), "an attempt of a message that was stopped");
+                assert!(self.wall <= message.ends_at(), "an attempt of a message out of time");
+                let delivery = (message.id, attempt.target.id);
+                assert!(!self.terminal.contains_key(&delivery), "an attempt after the end");
+                self.unsettled.push(delivery);
+                assert!(self.unsettled.len() <= settings().max_unsettled);
+            }
+            self.todo.push(effect);
+        }
+    }
+
+    fn is_settled(&mut self, delivery: (MessageId, SubscriptionId)) {
+        if let Some(place) = self.unsettled.iter().position(|of| *of == delivery) {
+            self.unsettled.swap_remove(place);
+        }
+    }
+
+    /// Stops a message, which is durable at once.
+    pub(super) fn stop(&mut self, message: MessageId, reason: Stop) {
+        let reason = *self.stopped.entry(message).or_insert(reason);
+        self.input(Input::MessageStopped { message, reason });
+    }
+
+    /// Does what was proved against subscriptions, as the reaper does.
+    fn reap(&mut self) {
+        let proofs = std::mem::take(&mut self.proofs);
+        for proof in &proofs {
+            let of_it = self.targets.get(&proof.subscription);
+            if of_it.is_some_and(|target| target.generation == proof.generation) {
+                assert_eq!(proof.outcome, Outcome::Gone, "only proof removes");
+                self.targets.remove(&proof.subscription);
+            }
+        }
+        self.changes += 1;
+        let subscriptions = proofs.iter().map(|proof| proof.subscription).collect();
+        self.input(Input::Reaped { subscriptions, change: self.changes });
+    }
+
+    /// How the deliveries of a message ended.
+    pub(super) fn ends(&self, message: MessageId) -> BTreeMap<(DeliveryState, Outcome), usize> {
+        let mut ends = BTreeMap::new();
+        for event in self.terminal.values().filter(|event| event.message == message) {
+            *ends.entry((event.state, event.outcome)).or_default() += 1;
+        }
+        ends
+    }
+
+    /// Takes the attempts out that were started and not answered.
+    pub(super) fn take_starts(&mut self) -> Vec<Attempt> {
+        let mut starts = Vec::new();
+        for effect in std::mem::take(&mut self.todo) {
+            match effect {
+                Effect::Start(attempt) => starts.push(attempt),
+                Effect::Lookup { .. } | Effect::Load(_) | Effect::Commit { .. } => self.todo.push(effect),
+            }
+        }
+        starts
+    }
+
+    /// Does everything that can be done without letting time pass.
+    pub(super) fn settle(&mut self) {
+        while !self.todo.is_empty() {
+            self.step();
+        }
+    }
+
     /// A message to `count` new subscriptions, in pages, over a few origins.
-    fn add_message(&mut self, kind: MessageKind, ttl: Duration, count: u32) {
+    pub(super) fn add_message(&mut self, kind: MessageKind, ttl: Duration, count: u32) {
         let message = message(u8::try_from(self.messages.len() + 1).unwrap(), kind, ttl);
         self.messages.push(Arc::clone(&message));
         self.input(Input::Message(Arc::clone(&message)));
@@ -167,12 +258,11 @@ impl World {
     }
 
     /// Does one of the things that wait, or lets time pass when there is none.
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         if self.todo.is_empty() {
             let idle = self.core.idle_for(self.now()).expect("something is due while deliveries remain");
             self.pass(idle.max(Duration::from_micros(1)));
-            let effects = self.core.advance(self.now());
-            self.todo.extend(effects);
+            self.advance();
             return;
         }
         let effect = self.todo.swap_remove(self.random.random_range(0..self.todo.len()));
@@ -182,6 +272,9 @@ impl World {
                 let micros = self.random.random_range(0..2_000_000);
                 self.pass(Duration::from_micros(micros / 100));
                 let report = self.report();
+                if report.refused_stream {
+                    self.is_settled((attempt.message.id, attempt.target.id));
+                }
                 self.input(Input::AttemptEnded { entry: attempt.entry, report });
             }
             Effect::Lookup { entry, subscription, .. } => {
@@ -200,8 +293,8 @@ impl World {
             }
             Effect::Commit { commit, .. } => {
                 let application = commit.application;
-                self.record(commit);
-                self.input(Input::Committed { application, ended: Vec::new() });
+                let ended = self.record(commit);
+                self.input(Input::Committed { application, ended });
             }
         }
     }
@@ -224,22 +317,31 @@ impl World {
         report
     }
 
-    fn record(&mut self, commit: Commit) {
+    /// Records a commit as a store does, and returns the messages that ended with it.
+    fn record(&mut self, commit: Commit) -> Vec<MessageId> {
+        let mut ended = Vec::new();
         for message in commit.messages {
+            let id = message.message;
             for page in message.pages {
-                for event in &page.events {
+                *self.retrying.entry(id).or_default() += page.retrying_change;
+                for event in page.events {
                     let delivery = (event.message, event.subscription.unwrap());
+                    self.is_settled(delivery);
+                    self.proofs.extend(super::super::reap::evidence(&event));
+                    assert!(
+                        !self.terminal.contains_key(&delivery),
+                        "an event after the terminal one: {event:?}"
+                    );
                     if event.state.is_terminal() {
-                        assert!(self.terminal.insert(delivery), "two terminal events: {event:?}");
+                        self.terminal.insert(delivery, event);
                     } else {
                         assert_eq!(event.state, DeliveryState::Retrying);
-                        assert!(!self.terminal.contains(&delivery), "an event after the terminal one");
                     }
                 }
                 let stored = self.pages.get_mut(&page.update.key).expect("its page is there");
                 stored.head.due = page.update.due;
                 for (entry, state) in stored.entries.iter_mut().zip(page.update.entries) {
-                    let settled = self.terminal.contains(&(page.update.key.message, entry.id));
+                    let settled = self.terminal.contains_key(&(page.update.key.message, entry.id));
                     assert_eq!(state == EntryState::Settled, settled, "state and events tell the same");
                     entry.state = state;
                 }
@@ -247,16 +349,42 @@ impl World {
                     self.pages.remove(&page.update.key);
                 }
             }
+            let of_message = PageKey { message: id, number: 0 }..=PageKey { message: id, number: u32::MAX };
+            let entries = self.pages.range(of_message).flat_map(|(_, page)| &page.entries);
+            let states: Vec<_> = entries.map(|entry| &entry.state).collect();
+            let retrying = states.iter().filter(|state| matches!(state, EntryState::Retrying(_))).count();
+            assert_eq!(self.retrying[&id], i32::try_from(retrying).unwrap(), "counters reconcile");
+            if states.is_empty() {
+                ended.push(id);
+            }
         }
+        ended
     }
 
     /// The process dies; another starts on what was recorded.
-    fn crash(&mut self) {
+    pub(super) fn crash(&mut self) {
+        assert!(self.unsettled.len() <= settings().max_unsettled, "that many may be posted twice");
+        self.unsettled.clear();
         self.todo.clear();
         let seed = self.random.next_u64();
         self.core = Core::new(settings(), OriginNames(Box::new(|_| String::new())), seed);
-        for message in self.messages.clone() {
-            self.input(Input::Message(message));
+        let open: BTreeSet<_> = self.pages.keys().map(|key| key.message).collect();
+        for message in self.messages.clone().iter().filter(|message| open.contains(&message.id)) {
+            let (id, kind, spec) = (message.id, message.kind, Arc::clone(&message.spec));
+            let (application, expires) = (Arc::clone(&message.application), message.expires);
+            let fresh = ActiveMessage {
+                application,
+                id,
+                kind,
+                spec,
+                expires,
+                durable_at: None,
+                stop: OnceLock::new(),
+            };
+            self.input(Input::Message(Arc::new(fresh)));
+            if let Some(reason) = self.stopped.get(&id).copied() {
+                self.input(Input::MessageStopped { message: id, reason });
+            }
         }
         for head in self.pages.values().map(|page| page.head).collect::<Vec<_>>() {
             self.input(Input::PageFound(head));
@@ -280,20 +408,44 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn every_delivery_ends_exactly_once(seed: u64, crashes in 0..4_usize, count in 1..900_u32) {
+    fn every_delivery_ends_exactly_once(
+        seed: u64,
+        crashes in 0..4_usize,
+        stops in 0..3_usize,
+        jumps in 0..3_usize,
+        count in 1..600_u32,
+    ) {
         let mut world = World::new(seed);
         world.add_message(MessageKind::Broadcast, Duration::from_secs(600), count);
         world.add_message(MessageKind::Send, Duration::from_secs(60), 1 + count / 100);
         world.add_message(MessageKind::Broadcast, Duration::ZERO, 1 + count / 10);
+        world.add_message(MessageKind::Broadcast, Duration::from_secs(20), 1 + count / 4);
         let targets: usize = world.targets.len();
-        let crash_at: Vec<_> = (0..crashes).map(|_| world.random.random_range(0..4 * targets)).collect();
+        let mut at = |times| -> Vec<usize> {
+            (0..times).map(|_| world.random.random_range(0..3 * targets)).collect()
+        };
+        let (crash_at, stop_at, jump_at) = (at(crashes), at(stops), at(jumps));
         let mut steps = 0;
         while world.remaining() > 0 {
             if crash_at.contains(&steps) {
                 world.crash();
             }
+            if stop_at.contains(&steps) {
+                let message = world.random.random_range(0..world.messages.len());
+                let reason = if steps % 2 == 0 { Stop::Cancelled } else { Stop::Superseded };
+                world.stop(world.messages[message].id, reason);
+            }
+            if jump_at.contains(&steps) {
+                // Wall time alone, back or on.
+                let (from, by) = (world.wall.as_micros(), world.random.random_range(0..120_000_000));
+                let to = if steps % 2 == 0 { from - by } else { from + by };
+                world.wall = Timestamp::from_micros(to);
+            }
             if steps % 50 == 0 && !world.targets.is_empty() {
                 world.change_a_subscription();
+            }
+            if steps % 70 == 0 {
+                world.reap();
             }
             world.step();
             steps += 1;
@@ -301,13 +453,14 @@ proptest! {
         }
         prop_assert_eq!(world.terminal.len(), targets);
         prop_assert!(world.pages.is_empty());
-        while !world.todo.is_empty() {
-            world.step();
+        world.settle();
+        for message in &world.messages {
+            let cancelled = world.ends(message.id).keys().any(|(state, _)| *state == DeliveryState::Cancelled);
+            prop_assert!(!cancelled || world.stopped.contains_key(&message.id), "only a stop cancels");
         }
-        if crashes == 0 {
-            let gauges = world.core.load();
-            prop_assert_eq!((gauges.unsettled, gauges.targets_in_memory), (0, 0));
-        }
+        let gauges = world.core.load();
+        prop_assert_eq!((gauges.unsettled, gauges.targets_in_memory, gauges.pages_waiting), (0, 0, 0));
+        prop_assert_eq!(gauges.messages, 0);
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod planning;
 pub(crate) mod recording;
+pub(crate) mod stopping;
 pub(crate) mod subscribing;
 pub(crate) mod subscriptions;
 
@@ -56,6 +57,8 @@ macro_rules! conformance {
             recording: events_come_back_whole, retries_are_kept, counters_reconcile, settled_pages_stay_settled,
                 commits_must_match_their_pages, big_commits_leave_no_gap, messages_share_a_commit,
                 cancelled_deliveries_tell, feeds_tell_of_all, times_lead_to_numbers, ended_messages_lose_their_payload;
+            stopping: scheduled_messages_wait, stopped_messages_end_cancelled, stopped_before_its_start,
+                the_newest_with_a_collapse_key_goes_on;
             model: subscriptions_behave_like_the_model;
         );
     };

@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::index;
 use super::keys::{self, KeyRange};
 use super::records::Record as _;
-use super::records::message::{AudienceKind, ListValue, OpenValue};
+use super::records::message::{AudienceKind, ListValue, OpenValue, StateValue};
 use super::records::subscription::{MemberValue, TargetValue, TopicValue};
 use super::subscriptions::of_user;
 use super::transaction::{Reader, Rows, Scan};
@@ -30,11 +30,13 @@ pub(crate) fn read(
 ) -> Result<AudienceChunk, StoreError> {
     let open: Option<OpenValue> = reader.record(&keys::open(application, message))?;
     let open = open.ok_or(StoreError::NotFound)?;
+    let state: Option<StateValue> = reader.record(&keys::state(application, message))?;
+    let began = state.ok_or(StoreError::NotFound)?.began();
     let piece = Piece {
         reader,
         application,
         message,
-        accepted: open.header()?.created(),
+        began: began.unwrap_or(open.header()?.created()),
         cursor: Cursor::decode(cursor)?,
         limit: limit.max(1),
         chunk: AudienceChunk { cursor: cursor.to_vec(), ..AudienceChunk::default() },
@@ -61,7 +63,7 @@ struct Piece<'a> {
     application: ApplicationId,
     message: MessageId,
     /// Who joined later is not part of it.
-    accepted: Timestamp,
+    began: Timestamp,
     cursor: Cursor,
     limit: usize,
     chunk: AudienceChunk,
@@ -127,7 +129,7 @@ impl Piece<'_> {
         let mut found = after.is_some();
         for subscription in of_user(self.reader, self.application, user, after) {
             let subscription = subscription?;
-            if subscription.created > self.accepted {
+            if subscription.created > self.began {
                 continue;
             }
             let id = subscription.target.id;
@@ -193,7 +195,7 @@ impl Piece<'_> {
     }
 
     fn add(&mut self, joined: Member) -> Result<(), StoreError> {
-        if joined.since > self.accepted {
+        if joined.since > self.began {
             return Ok(());
         }
         let target = match joined.target {

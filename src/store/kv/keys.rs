@@ -31,6 +31,7 @@ mod kind {
     pub(super) const DONE: u8 = 0x33;
     pub(super) const REQUEST: u8 = 0x34;
     pub(super) const FINISHED: u8 = 0x35;
+    pub(super) const COLLAPSE: u8 = 0x36;
     pub(super) const PAGE: u8 = 0x40;
     pub(super) const HEAD: u8 = 0x41;
     pub(super) const SEGMENT: u8 = 0x50;
@@ -289,6 +290,11 @@ pub(crate) fn request(application: ApplicationId, request_id: &str) -> Vec<u8> {
     key(kind::REQUEST, &[&app(application), &hash(&[request_id.as_bytes()])])
 }
 
+/// The message that started last with this collapse key.
+pub(crate) fn collapse(application: ApplicationId, hash: [u8; 16]) -> Vec<u8> {
+    key(kind::COLLAPSE, &[&app(application), &hash])
+}
+
 /// Ended messages by the time of their end, for trimming.
 pub(crate) fn finished(ended: Timestamp, application: ApplicationId, message: MessageId) -> Vec<u8> {
     key(kind::FINISHED, &[&ended.as_micros().to_be_bytes(), &app(application), &message.0])
@@ -383,6 +389,7 @@ mod tests {
             (done(APP, MessageId(ID)), 21),
             (request(APP, "r"), 21),
             (finished(Timestamp::MAX, APP, MessageId(ID)), 29),
+            (collapse(APP, ID), 21),
             (page(page_key), 21),
             (head(page_key), 21),
             (segment(MessageId(ID), 1), 25),

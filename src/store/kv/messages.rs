@@ -14,6 +14,7 @@ use super::records::message::{
     AudienceKind, DoneValue, HeaderValue, ListValue, OpenValue, PlanValue, RequestValue, StateValue,
 };
 use super::records::page::{HeadValue, PageValue};
+use super::stopping;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::limits::{PAGE_DELIVERIES_MAX, RECORD_OCTETS_MAX};
@@ -96,7 +97,8 @@ pub(crate) fn open(reader: &Reader) -> Result<Vec<OpenMessage>, StoreError> {
         let message = OpenValue::from_value(&value).and_then(|open| {
             let spec = open.spec()?;
             let status = open.into_record(id, &state)?.status;
-            Ok(OpenMessage { application, status, spec, plan: state.plan(), stop: None })
+            let (plan, stop) = (state.plan(), state.stopped()?);
+            Ok(OpenMessage { application, status, spec, plan, stop })
         });
         messages.extend(reader.readable(message)?);
     }
@@ -150,26 +152,33 @@ impl Writer {
             transaction.put(keys::request(application, &new.request_id), &value);
         }
         let seq = self.next_seq(application);
-        let header = HeaderValue::new(new.kind, &new.spec, new.request_id, now, seq);
-        let mut open = OpenValue::new(header, &new.spec, new.targets_estimate);
+        let header = HeaderValue::new(new.kind, &new.spec, new.request_id, now, new.start, seq);
+        let mut open = OpenValue::new(header, &new.spec, new.targets_estimate, new.collapse);
+        let (scheduled, due) = (new.start.is_some(), new.start.unwrap_or(now));
         let (state, pages) = match new.recipients {
             Recipients::Targets(targets) => {
-                let mut state = StateValue::new(None);
+                let mut state = StateValue::new(None, scheduled);
                 state.planned = targets.len() as u32;
-                let pages = self.write_targets(&mut transaction, application, id, new.kind, now, targets)?;
+                let pages = self.write_targets(&mut transaction, application, id, new.kind, due, targets)?;
                 (state, pages)
             }
             Recipients::Audience(audience) => {
                 write_audience(&mut transaction, id, &mut open, audience);
-                (StateValue::new(Some(PlanValue::default())), Vec::new())
+                (StateValue::new(Some(PlanValue::default()), scheduled), Vec::new())
             }
         };
         transaction.put(keys::open(application, id), &open);
+        let superseded = match new.collapse {
+            Some(collapse) if !scheduled => {
+                stopping::supersede(&mut transaction, application, collapse, id, now)?
+            }
+            Some(_) | None => None,
+        };
         let mut recording = Recording::new(transaction, application);
         recording.accept(id, state);
         recording.finish(self)?;
         let record = find(&self.reader, application, id)?.ok_or(StoreError::NotFound)?;
-        Ok(Accepted { record, replayed: false, pages, superseded: None })
+        Ok(Accepted { record, replayed: false, pages, superseded })
     }
 
     /// An identifier above all that this process gave.
@@ -188,7 +197,7 @@ impl Writer {
         application: ApplicationId,
         message: MessageId,
         kind: MessageKind,
-        now: Timestamp,
+        due: Timestamp,
         targets: Vec<Target>,
     ) -> Result<Vec<StoredPage>, StoreError> {
         let mut groups: BTreeMap<GroupId, Vec<Target>> = BTreeMap::new();
@@ -201,7 +210,7 @@ impl Writer {
             for targets in paged(targets) {
                 let key = PageKey { message, number: pages.len() as u32 };
                 let entries: Vec<_> = targets.iter().map(page_entry).collect();
-                let head = HeadValue::new(application, kind, group, entries.len(), now);
+                let head = HeadValue::new(application, kind, group, entries.len(), due);
                 transaction.put(keys::page(key), &PageValue::new(&entries));
                 transaction.put(keys::head(key), &head);
                 let entries = targets.into_iter().map(|target| StoredEntry {

@@ -23,6 +23,7 @@ mod reap;
 mod recording;
 mod records;
 pub mod sled;
+mod stopping;
 mod store;
 mod subscriptions;
 #[cfg(test)]

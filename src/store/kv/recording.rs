@@ -5,6 +5,7 @@ use super::keys;
 use super::records::message::{DoneValue, OpenValue, StateValue};
 use super::records::segment::SegmentWriter;
 use super::records::{Mark, Record as _};
+use super::stopping;
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::limits::RECORD_OCTETS_MAX;
@@ -136,6 +137,7 @@ fn end(
     for row in 0..open.lists {
         transaction.remove(keys::list(message, row));
     }
+    stopping::forget(transaction, application, message, &open)?;
     state.end();
     let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros() };
     transaction.put(keys::done(application, message), &done);

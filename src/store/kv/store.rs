@@ -160,21 +160,26 @@ impl Store for KvStore {
         Err(not_yet())
     }
 
-    async fn begin(&self, _: ApplicationId, _: MessageId) -> Result<Option<MessageId>, StoreError> {
-        Err(not_yet())
+    async fn begin(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        self.write(Class::Urgent, move |writer| writer.begin_message(application, message)).await
     }
 
     async fn stop(
         &self,
-        _: ApplicationId,
-        _: MessageId,
-        _: Stop,
+        application: ApplicationId,
+        message: MessageId,
+        reason: Stop,
     ) -> Result<Option<MessageRecord>, StoreError> {
-        Err(not_yet())
+        self.write(Class::Urgent, move |writer| writer.stop(application, message, reason)).await
     }
 
     async fn kept(&self, _: ApplicationId) -> Result<Kept, StoreError> {
-        Err(not_yet())
+        // Nothing is trimmed.
+        Ok(Kept::default())
     }
 
     async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Record, array, nanos, numbers};
 use crate::domain::{
     DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec, MessageState, MessageStatus, Outcome,
-    Payload, Timestamp,
+    Payload, Stop, Timestamp,
 };
 use crate::store::{MessageRecord, Plan, StoreError};
 
@@ -28,6 +28,9 @@ pub(crate) struct HeaderValue {
     expires: u64,
     #[prost(uint64, tag = "7")]
     pub(crate) accepted_seq: u64,
+    /// When it was to start, if that was not at once.
+    #[prost(uint64, optional, tag = "8")]
+    start: Option<u64>,
 }
 
 impl HeaderValue {
@@ -36,6 +39,7 @@ impl HeaderValue {
         spec: &MessageSpec,
         request_id: String,
         created: Timestamp,
+        start: Option<Timestamp>,
         accepted_seq: u64,
     ) -> Self {
         Self {
@@ -44,8 +48,9 @@ impl HeaderValue {
             note: spec.note.clone(),
             request_id,
             created: created.as_micros(),
-            expires: created.plus(spec.ttl).as_micros(),
+            expires: start.unwrap_or(created).plus(spec.ttl).as_micros(),
             accepted_seq,
+            start: start.map(Timestamp::as_micros),
         }
     }
 
@@ -72,7 +77,7 @@ impl HeaderValue {
                 note: self.note,
                 request_id: self.request_id,
                 created: Timestamp::from_micros(self.created),
-                start: None,
+                start: self.start.map(Timestamp::from_micros),
                 expires: Timestamp::from_micros(self.expires),
                 ended,
             },
@@ -126,6 +131,9 @@ pub(crate) struct OpenValue {
     pub(crate) estimate: u32,
     #[prost(double, optional, tag = "11")]
     max_per_second: Option<f64>,
+    /// Of its application, collapse key and recipient or audience; empty for none.
+    #[prost(bytes = "vec", tag = "12")]
+    collapse: Vec<u8>,
 }
 
 impl Record for OpenValue {
@@ -133,7 +141,12 @@ impl Record for OpenValue {
 }
 
 impl OpenValue {
-    pub(crate) fn new(header: HeaderValue, spec: &MessageSpec, estimate: u32) -> Self {
+    pub(crate) fn new(
+        header: HeaderValue,
+        spec: &MessageSpec,
+        estimate: u32,
+        collapse: Option<[u8; 16]>,
+    ) -> Self {
         Self {
             header: Some(header),
             payload: spec.payload.0.to_vec(),
@@ -146,11 +159,16 @@ impl OpenValue {
             lists: 0,
             estimate,
             max_per_second: spec.max_per_second,
+            collapse: collapse.map(|hash| hash.to_vec()).unwrap_or_default(),
         }
     }
 
     pub(crate) fn header(&self) -> Result<&HeaderValue, StoreError> {
         self.header.as_ref().ok_or(StoreError::Corrupt(Self::KIND))
+    }
+
+    pub(crate) fn collapse(&self) -> Result<Option<[u8; 16]>, StoreError> {
+        if self.collapse.is_empty() { Ok(None) } else { array(&self.collapse, Self::KIND).map(Some) }
     }
 
     pub(crate) fn audience_kind(&self) -> Result<AudienceKind, StoreError> {
@@ -227,6 +245,12 @@ pub(crate) struct StateValue {
     pub(crate) plan: Option<PlanValue>,
     #[prost(uint64, tag = "10")]
     pub(crate) last_seq: u64,
+    /// When it began, if it had to wait for that.
+    #[prost(uint64, optional, tag = "11")]
+    begun: Option<u64>,
+    /// Why nothing of it is attempted any more; 0 when it is.
+    #[prost(uint32, tag = "12")]
+    stop: u32,
 }
 
 impl Record for StateValue {
@@ -234,9 +258,45 @@ impl Record for StateValue {
 }
 
 impl StateValue {
-    pub(crate) fn new(plan: Option<PlanValue>) -> Self {
-        let state = numbers::of_message_state(MessageState::Sending);
-        Self { state, plan, ..Self::default() }
+    /// Of a message that waits for its start, or has started.
+    pub(crate) fn new(plan: Option<PlanValue>, scheduled: bool) -> Self {
+        let state = if scheduled { MessageState::Scheduled } else { MessageState::Sending };
+        Self { state: numbers::of_message_state(state), plan, ..Self::default() }
+    }
+
+    /// Begins a message that waits for it; `false` when it does not.
+    pub(crate) fn begin(&mut self, now: Timestamp) -> bool {
+        let waits = self.state == numbers::of_message_state(MessageState::Scheduled);
+        if waits {
+            self.state = numbers::of_message_state(MessageState::Sending);
+            self.begun = Some(now.as_micros());
+        }
+        waits
+    }
+
+    /// When it began, if it had to wait for that.
+    pub(crate) fn began(&self) -> Option<Timestamp> {
+        self.begun.map(Timestamp::from_micros)
+    }
+
+    /// Stops it; `false` when that was done before.
+    pub(crate) fn stop(&mut self, reason: Stop, now: Timestamp) -> bool {
+        if self.stop != 0 {
+            return false;
+        }
+        // Whoever has joined by now was to get it.
+        self.begin(now);
+        self.state = numbers::of_message_state(MessageState::Cancelling);
+        self.stop = numbers::of_stop(reason);
+        true
+    }
+
+    /// Why nothing of it is attempted any more.
+    pub(crate) fn stopped(&self) -> Result<Option<Stop>, StoreError> {
+        match self.stop {
+            0 => Ok(None),
+            number => numbers::stop(number).map(Some).ok_or(StoreError::Corrupt(Self::KIND)),
+        }
     }
 
     pub(crate) fn plan(&self) -> Option<Plan> {
@@ -275,7 +335,8 @@ impl StateValue {
 
     /// Makes it an ended message's.
     pub(crate) fn end(&mut self) {
-        let state = if self.cancelled > 0 { MessageState::Cancelled } else { MessageState::Done };
+        let stopped = self.stop != 0 || self.cancelled > 0;
+        let state = if stopped { MessageState::Cancelled } else { MessageState::Done };
         self.state = numbers::of_message_state(state);
     }
 
@@ -355,5 +416,26 @@ impl RequestValue {
 
     pub(crate) fn parts(&self) -> Result<(MessageId, [u8; 32]), StoreError> {
         Ok((MessageId(array(&self.message, Self::KIND)?), array(&self.hash, Self::KIND)?))
+    }
+}
+
+/// Names a message.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct MessageReference {
+    #[prost(bytes = "vec", tag = "1")]
+    id: Vec<u8>,
+}
+
+impl Record for MessageReference {
+    const KIND: &'static str = "collapse row";
+}
+
+impl MessageReference {
+    pub(crate) fn new(id: MessageId) -> Self {
+        Self { id: id.0.to_vec() }
+    }
+
+    pub(crate) fn id(&self) -> Result<MessageId, StoreError> {
+        Ok(MessageId(array(&self.id, Self::KIND)?))
     }
 }

@@ -8,17 +8,17 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::{FutureExt as _, poll};
 
-use super::super::Settings;
 use super::super::memory::Memory;
+use super::super::{Settings, keys};
 use super::InMemory;
-use crate::domain::{Audience, DeliveryState, Origin, Outcome, Timestamp};
+use crate::domain::{Audience, DeliveryState, Origin, Outcome, Stop, Timestamp};
 use crate::store::conformance::{
     Harness as _, application, broadcast, browser, commit, events, message, page, planned, settling, step,
     stranger, subscribe,
 };
 use crate::store::{
-    ListFilter, PageKey, PlanStep, Recipients, Removal, Selector, Store, StoreError, StoredToken, Subscribe,
-    SubscriptionPatch,
+    ListFilter, NewMessage, PageKey, PlanStep, Recipients, Removal, Selector, Store, StoreError, StoredToken,
+    Subscribe, SubscriptionPatch,
 };
 
 /// Drives a future until a sync has begun, and sees that it has not ended by then.
@@ -42,6 +42,9 @@ async fn nothing_is_answered_before_its_sync() {
     let id = subscribe(&*store, app, 0, &[]).await.subscription.target.id;
     let sent = planned(&*store, app, vec![page(0, 1)]).await;
     let open = broadcast(&*store, app, Audience::All).await;
+    let everyone = || message(app, Recipients::Audience(Audience::All));
+    let scheduled = NewMessage { start: Some(Timestamp::from_secs(1)), ..everyone() };
+    let scheduled = store.accept(scheduled).await.unwrap().record.status.id;
     let key = PageKey { message: sent, number: 0 };
     let outcome = settling(key, &[stranger(0, 0)], DeliveryState::Accepted, Outcome::Accepted);
     let removal = Removal {
@@ -72,12 +75,11 @@ async fn nothing_is_answered_before_its_sync() {
         ("update", store.update_subscription(app, &one, patch).map(|done| done.is_ok()).boxed()),
         ("reap", store.reap(app, vec![removal], 3).map(|done| done.is_ok()).boxed()),
         ("unsubscribe", store.unsubscribe(app, &one).map(|done| done.is_ok()).boxed()),
-        (
-            "accept",
-            store.accept(message(app, Recipients::Audience(Audience::All))).map(|done| done.is_ok()).boxed(),
-        ),
+        ("accept", store.accept(everyone()).map(|done| done.is_ok()).boxed()),
         ("commit", commit(&*store, app, sent, vec![outcome]).map(|ended| ended == [sent]).boxed()),
         ("plan", store.plan(step).map(|done| done.is_ok()).boxed()),
+        ("begin", store.begin(app, scheduled).map(|done| done.is_ok()).boxed()),
+        ("stop", store.stop(app, scheduled, Stop::Cancelled).map(|done| done.is_ok()).boxed()),
     ];
     for (name, mut write) in writes {
         let synced = *store.synced(app).borrow();
@@ -129,6 +131,30 @@ async fn a_crash_loses_the_unsynced_and_nothing_else() {
     let next = *store.synced(app).borrow() + 1;
     commit(&*store, app, sent, vec![outcome]).await;
     assert_eq!(store.segments(app, sent, 0, 9).await.unwrap()[0].seq, next);
+}
+
+#[tokio::test]
+async fn who_supersedes_and_who_is_superseded_are_one_transaction() {
+    let harness = InMemory::new();
+    let store = harness.open_kv();
+    let app = application(&store).await;
+    let collapsing = || {
+        let new = message(app, Recipients::Audience(Audience::All));
+        store.accept(NewMessage { collapse: Some([1; 16]), ..new })
+    };
+    let older = collapsing().await.unwrap().record.status.id;
+    let memory = harness.memory();
+    let _hold = memory.hold_syncs();
+    until_sync(&memory, &mut collapsing()).await;
+    harness.crash();
+    let left = harness.open_kv();
+    let open = left.open_messages().await.unwrap();
+    assert_eq!((open.len(), open[0].status.id, open[0].stop), (1, older, None));
+    // Its row goes with the message.
+    let row = keys::collapse(app, [1; 16]);
+    assert_eq!(harness.memory().rows(&row), 1);
+    assert!(left.plan(PlanStep { done: true, ..step(app, older) }).await.unwrap());
+    assert_eq!(harness.memory().rows(&row), 0);
 }
 
 #[tokio::test]

@@ -1,0 +1,122 @@
+//! How long a stream may last: as long as its caller's deadline says, and no longer than `stream_age_max`.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use super::status::ApiError;
+
+/// The header with the caller's deadline, as "PROTOCOL-HTTP2" of gRPC defines it.
+const TIMEOUT_HEADER: &str = "grpc-timeout";
+/// Digits that it may have.
+const TIMEOUT_DIGITS_MAX: usize = 8;
+
+/// When a stream ends by the clock. tonic keeps the caller's deadline only until a call begins to answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lifetime {
+    deadline: Option<Instant>,
+    too_old: Instant,
+}
+
+/// Why a stream ended by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The caller's deadline has passed.
+    Deadline,
+    /// It has reached its greatest age.
+    TooOld,
+}
+
+impl Lifetime {
+    /// Of a stream that begins now. It gets up to a tenth less old than `age_max`, so that streams that began together do
+    /// not end together.
+    pub(super) fn new(metadata: &MetadataMap, age_max: Duration) -> Self {
+        let now = Instant::now();
+        let timeout = metadata.get(TIMEOUT_HEADER).and_then(|value| timeout(value.as_bytes()));
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        Self { deadline, too_old: now + age(age_max, rand::random()) }
+    }
+
+    /// Waits for the end.
+    pub(super) async fn ended(self) -> Ended {
+        match self.deadline {
+            Some(deadline) if deadline <= self.too_old => {
+                sleep_until(deadline).await;
+                Ended::Deadline
+            }
+            Some(_) | None => {
+                sleep_until(self.too_old).await;
+                Ended::TooOld
+            }
+        }
+    }
+}
+
+impl From<Ended> for Status {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Deadline => Self::deadline_exceeded("the deadline of the call has passed"),
+            Ended::TooOld => ApiError::StreamTooOld.into(),
+        }
+    }
+}
+
+fn timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| {
+        (1..=TIMEOUT_DIGITS_MAX).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit())
+    })?;
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        b'H' => Duration::from_secs(number * 3_600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// Up to a tenth less than `age_max`.
+fn age(age_max: Duration, random: u8) -> Duration {
+    age_max.saturating_sub(age_max / 10 * u32::from(random) / u32::from(u8::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_do_not_end_together() {
+        let max = Duration::from_secs(1_800);
+        assert_eq!(age(max, 0), max);
+        assert_eq!(age(max, u8::MAX), Duration::from_secs(1_620));
+    }
+
+    #[test]
+    fn deadlines_are_read_as_grpc_writes_them() {
+        assert_eq!(timeout(b"250m"), Some(Duration::from_millis(250)));
+        assert_eq!(timeout(b"99999999H"), Some(Duration::from_secs(99_999_999 * 3_600)));
+        for (text, nanos) in [("1M", 60_000_000_000), ("1S", 1_000_000_000), ("1u", 1_000), ("1n", 1)] {
+            assert_eq!(timeout(text.as_bytes()), Some(Duration::from_nanos(nanos)));
+        }
+        for bad in ["", "m", "1", "1x", "123456789m", "-1m", "+1m", "1.5S"] {
+            assert_eq!(timeout(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_of_both_ends_a_stream() {
+        let mut metadata = MetadataMap::new();
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(Lifetime::new(&metadata, hour).ended().await, Ended::TooOld);
+        metadata.insert(TIMEOUT_HEADER, "30M".parse().unwrap());
+        let began = Instant::now();
+        assert_eq!(Lifetime::new(&metadata, hour).ended().await, Ended::Deadline);
+        assert_eq!(began.elapsed(), hour / 2);
+        assert_eq!(Lifetime::new(&metadata, hour / 4).ended().await, Ended::TooOld);
+    }
+}

@@ -1,0 +1,124 @@
+//! The stream of all messages of an application.
+
+use std::sync::Arc;
+
+use futures_util::Stream;
+use tokio_util::sync::CancellationToken;
+
+use super::log::{Entry, Log, Piece, Row};
+use super::message::request_id_of;
+use super::wake::{Wake, Woken};
+use super::{FeedError, Frame, FrameKind, PlacedEvent, Position, Scope, Start, Watch};
+use crate::domain::limits::FRAME_EVENTS_MAX;
+use crate::domain::{ReportLevel, Timestamp};
+use crate::store::MessageRecord;
+
+pub(super) fn watch(
+    log: Arc<Log>,
+    watch: Watch,
+    stop: CancellationToken,
+) -> impl Stream<Item = Result<Frame, FeedError>> + Send {
+    async_stream::try_stream! {
+        let Watch { application, start, level, .. } = watch;
+        let mut wake = Wake::new(log.join(Scope::All), stop);
+        let mut since = Timestamp::default();
+        let mut position = match start {
+            Start::After(position) => position,
+            Start::Beginning => oldest(&log).await?,
+            Start::Now => Position::after(*log.store.synced(application).borrow()),
+            Start::Time(time) => {
+                since = time;
+                let first = log.store.seq_at(application, time).await?.saturating_sub(1);
+                Position::after(first).max(oldest(&log).await?)
+            }
+        };
+        yield Frame { kind: FrameKind::Progress(None), position };
+        loop {
+            wake.mark();
+            loop {
+                let piece = log.all(position).await?;
+                let (frame, whole) = next_frame(&log, &piece, &mut position, since, level).await?;
+                let at_head = piece.at_head && whole;
+                drop(piece);
+                if let Some(kind) = frame {
+                    yield Frame { kind, position };
+                }
+                if at_head {
+                    break;
+                }
+            }
+            match wake.wait(false).await? {
+                Woken::Grown => {}
+                Woken::ProgressDue | Woken::HeartbeatDue => {
+                    // Everything up to the head has been told, whomever it concerned.
+                    yield Frame { kind: FrameKind::Progress(None), position };
+                }
+            }
+        }
+    }
+}
+
+/// Before the oldest commit that is kept.
+async fn oldest(log: &Log) -> Result<Position, FeedError> {
+    let kept = log.store.kept(log.application).await?;
+    Ok(Position::after(kept.commits_from.saturating_sub(1)))
+}
+
+/// A message that the log tells of was there: if it is not, it was trimmed meanwhile.
+async fn found(log: &Log, record: Result<MessageRecord, FeedError>) -> Result<MessageRecord, FeedError> {
+    match record {
+        Err(FeedError::MessageNotFound) => Err(log.trimmed().await?),
+        record => record,
+    }
+}
+
+/// The next frame behind `position`, if the piece has one, and whether that was all of the piece; moves the position behind
+/// it. Items are counted through a commit: one for each acceptance and end, one for each event.
+async fn next_frame(
+    log: &Log,
+    piece: &Piece<Row>,
+    position: &mut Position,
+    since: Timestamp,
+    level: ReportLevel,
+) -> Result<(Option<FrameKind>, bool), FeedError> {
+    let from = *position;
+    let mut events = Vec::new();
+    for row in piece.items.iter().filter(|row| row.time >= since) {
+        let mut here = Position { seq: row.seq, index: 0 };
+        for entry in &row.entries {
+            let (message, accepted) = match entry {
+                Entry::Events(_, None) => continue,
+                Entry::Events(message, Some(of_commit)) => {
+                    let request_id = request_id_of(&found(log, log.any_record(*message).await).await?.status);
+                    for (index, event) in (1..).zip(of_commit.iter()) {
+                        here.index += 1;
+                        if here <= from || !level.tells(event.state) {
+                            continue;
+                        }
+                        let (request_id, event) = (Arc::clone(&request_id), Arc::clone(event));
+                        events.push(PlacedEvent { seq: row.seq, index, request_id, event });
+                        *position = here;
+                        if events.len() == FRAME_EVENTS_MAX {
+                            return Ok((Some(FrameKind::Events(events)), false));
+                        }
+                    }
+                    continue;
+                }
+                Entry::Accepted(message) => (*message, true),
+                Entry::Ended(message) => (*message, false),
+            };
+            if !events.is_empty() {
+                return Ok((Some(FrameKind::Events(events)), false));
+            }
+            here.index += 1;
+            if here > from {
+                let status = found(log, log.record(message, row.seq).await).await?.status;
+                *position = here;
+                let kind = if accepted { FrameKind::Accepted(status) } else { FrameKind::Summary(status) };
+                return Ok((Some(kind), false));
+            }
+        }
+    }
+    *position = from.max(Position::after(piece.up_to));
+    Ok(((!events.is_empty()).then_some(FrameKind::Events(events)), true))
+}
