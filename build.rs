@@ -6,12 +6,13 @@ use std::{env, fs};
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "fanfare/v1/push.proto",
     "fanfare/v1/subscription.proto",
     "fanfare/v1/message.proto",
     "fanfare/v1/delivery.proto",
     "fanfare/v1/errors.proto",
+    "fanfare/v1/admin.proto",
 ];
 /// Messages that hold what must not be logged: their `Debug` is written by hand in `src/proto.rs`.
 const SECRET: [&str; 8] = [

@@ -78,7 +78,11 @@ pub(super) async fn list_deliveries(
         None => Cursor::default(),
     };
     let record = api.store.message(application.id, asked.message).await?;
-    let status = record.ok_or_else(|| ApiError::NotFound(Resource::Message(asked.message.name())))?.status;
+    let record = record.ok_or_else(|| ApiError::NotFound(Resource::Message(asked.message.name())))?;
+    if record.trimmed {
+        return Err(ApiError::HistoryTrimmed);
+    }
+    let status = record.status;
     let request_id = match status.kind {
         MessageKind::Send => status.request_id,
         MessageKind::Broadcast => String::new(),

@@ -4,15 +4,17 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use super::Api;
 use super::layers::SizedService;
+use crate::proto::v1::admin_service_server::AdminServiceServer;
 use tonic::server::NamedService;
 
 /// Whether this server serves, as the health service tells it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Health(HealthReporter);
 
-/// The whole server, and the one service that it is about.
-const SERVICES: [&str; 2] = ["", SizedService::NAME];
+/// The whole server, and the services that it is about.
+const SERVICES: [&str; 3] = ["", SizedService::NAME, AdminServiceServer::<Api>::NAME];
 
 impl Health {
     /// Not serving until told otherwise.

@@ -19,10 +19,14 @@ use tower::{BoxError, Layer, Service};
 use super::Api;
 use super::status::ApiError;
 use crate::domain::limits::{LIST_REQUEST_OCTETS_MAX, REQUEST_OCTETS_MAX};
+use crate::proto::v1::admin_service_server::AdminServiceServer;
 use crate::proto::v1::push_service_server::PushServiceServer;
 
-/// The RPCs of the service, by the names under which they are observed.
-pub const METHODS: [&str; 17] = [
+/// The RPCs of all services, by the names under which they are observed.
+pub const METHODS: [&str; 20] = [
+    "ListOrigins",
+    "WatchOrigins",
+    "ResumeOrigin",
     "Subscribe",
     "Unsubscribe",
     "GetSubscription",
@@ -58,9 +62,17 @@ impl CallObserver for () {
     fn finished(&self, _: &'static str, _: Code, _: Duration) {}
 }
 
+/// How many of [`METHODS`] are the admin service's: the first.
+const ADMIN_METHODS: usize = 3;
+
 fn method(path: &str) -> &'static str {
-    let name = path.strip_prefix("/fanfare.v1.PushService/").unwrap_or_default();
-    METHODS.into_iter().find(|known| *known == name).unwrap_or(OTHER_METHOD)
+    let (admin, push) = METHODS.split_at(ADMIN_METHODS);
+    let of = |service: &str, methods: &[&'static str]| {
+        let name = path.strip_prefix(service)?.strip_prefix('/')?;
+        methods.iter().copied().find(|known| *known == name)
+    };
+    let push = of("/fanfare.v1.PushService", push);
+    push.or_else(|| of("/fanfare.v1.AdminService", admin)).unwrap_or(OTHER_METHOD)
 }
 
 /// One call under observation. Dropped before it is finished, it counts as cancelled.
@@ -223,6 +235,13 @@ impl SizedService {
     }
 }
 
+/// The service of those who run Fanfare.
+pub(super) fn admin_service(api: Api, answer_octets_max: usize) -> AdminServiceServer<Api> {
+    AdminServiceServer::new(api)
+        .max_decoding_message_size(REQUEST_OCTETS_MAX)
+        .max_encoding_message_size(answer_octets_max)
+}
+
 impl NamedService for SizedService {
     const NAME: &'static str = PushServiceServer::<Api>::NAME;
 }
@@ -262,6 +281,8 @@ mod tests {
             .collect();
         assert_eq!(names, METHODS);
         assert_eq!(method("/fanfare.v1.PushService/Send"), "Send");
+        assert_eq!(method("/fanfare.v1.AdminService/ResumeOrigin"), "ResumeOrigin");
+        assert_eq!(method("/fanfare.v1.AdminService/Send"), OTHER_METHOD);
         for other in ["/fanfare.v1.PushService/Sendx", "/grpc.health.v1.Health/Check", "", "/"] {
             assert_eq!(method(other), OTHER_METHOD);
         }

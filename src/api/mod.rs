@@ -2,7 +2,9 @@
 //! `validate`, which gives values of the domain; what comes back is written by `convert`; whatever goes wrong is one of
 //! `status`'s errors. `server` listens, and has every limit of connections and calls.
 
+mod admin_service;
 mod applications;
+mod changes;
 mod connections;
 mod convert;
 mod deliveries;
@@ -12,6 +14,7 @@ pub mod layers;
 mod leash;
 mod lifetime;
 mod messages;
+mod origins;
 mod recipients;
 mod send_stream;
 mod sending;

@@ -20,7 +20,7 @@ use tower_http::trace::TraceLayer;
 use super::Api;
 use super::connections::incoming;
 pub use super::health::Health;
-use super::layers::{CallObserver, ObserveLayer, SizedService, answer_errors, answer_panic};
+use super::layers::{CallObserver, ObserveLayer, SizedService, admin_service, answer_errors, answer_panic};
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
 
 /// Limits and choices of the server. Sizes are in octets.
@@ -151,6 +151,7 @@ pub async fn serve(
         .layer(layers);
     let mut router = server
         .add_service(SizedService::new(api.clone(), settings.answer_octets_max))
+        .add_service(admin_service(api.clone(), settings.answer_octets_max))
         .add_service(health.service());
     if settings.reflection {
         router = router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);

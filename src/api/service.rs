@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::status::ApiError;
-use super::{Api, deliveries, keys, messages, send_stream, sending, subscriptions, watching};
+use super::{Api, changes, deliveries, keys, messages, send_stream, sending, subscriptions, watching};
 use crate::proto::v1;
 use v1::push_service_server::PushService;
 
@@ -56,9 +56,10 @@ impl PushService for Api {
 
     async fn watch_subscriptions(
         &self,
-        _: Request<v1::WatchSubscriptionsRequest>,
+        request: Request<v1::WatchSubscriptionsRequest>,
     ) -> Answer<Self::WatchSubscriptionsStream> {
-        not_implemented("WatchSubscriptions")
+        let lifetime = self.lifetime(request.metadata());
+        answer(changes::watch_subscriptions(self, &request.into_inner(), lifetime))
     }
 
     type ImportSubscriptionsStream = Answers<v1::ImportSubscriptionsResponse>;

@@ -2,14 +2,15 @@
 //! `proto/fanfare/v1/errors.proto`.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
 
 use crate::domain::limits::{self, VIOLATIONS_LISTED_MAX};
-use crate::domain::{MessageId, Violations};
+use crate::domain::{MessageId, Timestamp, Violations};
 use crate::engine::SubmitError;
+use crate::engine::changes::ChangesError;
 use crate::engine::feed::FeedError;
 use crate::proto::v1::ErrorReason;
 use crate::store::StoreError;
@@ -30,6 +31,10 @@ pub(crate) enum ApiError {
     PageTokenInvalid,
     /// Not ours, or of another parent.
     ResumeTokenInvalid,
+    /// The history behind the token, or the place where the stream stands, was trimmed: what is kept begins here.
+    ResumeTokenExpired(Timestamp),
+    /// The deliveries of the message were trimmed.
+    HistoryTrimmed,
     /// The `request_id` was used for this message, with another body.
     RequestIdReused(MessageId),
     /// Why the endpoint may not be posted to, in words without secrets.
@@ -64,6 +69,7 @@ pub(crate) enum Resource {
     User(String),
     Message(String),
     VapidKey(String),
+    Origin(String),
 }
 
 impl Resource {
@@ -73,7 +79,8 @@ impl Resource {
             | Self::Subscription(name)
             | Self::User(name)
             | Self::Message(name)
-            | Self::VapidKey(name) => name,
+            | Self::VapidKey(name)
+            | Self::Origin(name) => name,
         }
     }
 
@@ -85,6 +92,7 @@ impl Resource {
             Self::User(_) => ("user", "the user has no subscription"),
             Self::Message(_) => ("message", "there is no such message"),
             Self::VapidKey(_) => ("vapid_key", "the application has no VAPID key"),
+            Self::Origin(_) => ("origin", "the application is not stopped at this origin"),
         }
     }
 }
@@ -95,6 +103,7 @@ impl ApiError {
             Self::InvalidFields(_) | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
                 Code::InvalidArgument
             }
+            Self::ResumeTokenExpired(_) | Self::HistoryTrimmed => Code::OutOfRange,
             Self::RequestIdReused(_) => Code::AlreadyExists,
             Self::EndpointNotAllowed(_) => Code::PermissionDenied,
             Self::NotFound(_) => Code::NotFound,
@@ -113,6 +122,8 @@ impl ApiError {
             Self::InvalidFields(_) => ErrorReason::InvalidFields,
             Self::PageTokenInvalid => ErrorReason::PageTokenInvalid,
             Self::ResumeTokenInvalid => ErrorReason::ResumeTokenInvalid,
+            Self::ResumeTokenExpired(_) => ErrorReason::ResumeTokenExpired,
+            Self::HistoryTrimmed => ErrorReason::HistoryTrimmed,
             Self::RequestIdReused(_) => ErrorReason::RequestIdReused,
             Self::EndpointNotAllowed(_) => ErrorReason::EndpointNotAllowed,
             Self::NotFound(Resource::Application(_)) => ErrorReason::ApplicationNotFound,
@@ -120,6 +131,7 @@ impl ApiError {
             Self::NotFound(Resource::User(_)) => ErrorReason::UserNotFound,
             Self::NotFound(Resource::Message(_)) => ErrorReason::MessageNotFound,
             Self::NotFound(Resource::VapidKey(_)) => ErrorReason::VapidKeyNotFound,
+            Self::NotFound(Resource::Origin(_)) => ErrorReason::OriginNotFound,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
             Self::TooManyStreams => ErrorReason::RateLimited,
@@ -137,6 +149,10 @@ impl ApiError {
             Self::InvalidFields(violations) => describe(violations),
             Self::PageTokenInvalid => "the page_token is not of this list".into(),
             Self::ResumeTokenInvalid => "the resume_token is not of this stream".into(),
+            Self::ResumeTokenExpired(_) => "the history from here on was trimmed".into(),
+            Self::HistoryTrimmed => {
+                "the deliveries of the message were trimmed: only its counts are left".into()
+            }
             Self::RequestIdReused(_) => "the request_id was used for another request".into(),
             Self::EndpointNotAllowed(why) => why.clone(),
             Self::NotFound(resource) => resource.words().1.into(),
@@ -156,8 +172,10 @@ impl ApiError {
         let pair = match self {
             Self::InvalidFields(violations) => Some(("violations", violations.len().to_string())),
             Self::RequestIdReused(message) => Some(("message", message.name())),
+            Self::ResumeTokenExpired(oldest) => Some(("oldest_time", rfc3339(*oldest))),
             Self::PageTokenInvalid
             | Self::ResumeTokenInvalid
+            | Self::HistoryTrimmed
             | Self::EndpointNotAllowed(_)
             | Self::NotFound(_)
             | Self::EtagMismatch
@@ -205,6 +223,8 @@ impl From<ApiError> for Status {
             }
             ApiError::PageTokenInvalid
             | ApiError::ResumeTokenInvalid
+            | ApiError::ResumeTokenExpired(_)
+            | ApiError::HistoryTrimmed
             | ApiError::RequestIdReused(_)
             | ApiError::EndpointNotAllowed(_)
             | ApiError::EtagMismatch
@@ -219,6 +239,12 @@ impl From<ApiError> for Status {
 pub(crate) fn reason_name(reason: ErrorReason) -> &'static str {
     let name = reason.as_str_name();
     name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+/// As the JSON form of a `google.protobuf.Timestamp`.
+fn rfc3339(time: Timestamp) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_micros(time.as_micros());
+    humantime::format_rfc3339_micros(time).to_string()
 }
 
 /// For people who see the message only: how many, and the first.
@@ -300,6 +326,15 @@ impl ApiError {
         Self::InvalidFields(violations)
     }
 
+    /// The change feed's error.
+    pub(crate) fn from_changes(error: ChangesError) -> Self {
+        match error {
+            ChangesError::Trimmed { oldest } => Self::ResumeTokenExpired(oldest),
+            ChangesError::Draining => Self::Draining,
+            ChangesError::Store(error) => error.into(),
+        }
+    }
+
     /// A stream's error; `message` is the name of what it is about.
     pub(crate) fn from_feed(error: FeedError, message: &str) -> Self {
         match error {
@@ -322,6 +357,8 @@ mod tests {
             ApiError::InvalidFields(violations),
             ApiError::PageTokenInvalid,
             ApiError::ResumeTokenInvalid,
+            ApiError::ResumeTokenExpired(Timestamp::from_secs(1_800_000_000)),
+            ApiError::HistoryTrimmed,
             ApiError::RequestIdReused(MessageId([7; 16])),
             ApiError::EndpointNotAllowed("no".into()),
             ApiError::NotFound(Resource::Application("shop".into())),
@@ -329,6 +366,7 @@ mod tests {
             ApiError::NotFound(Resource::User("anna".into())),
             ApiError::NotFound(Resource::Message("messages/1".into())),
             ApiError::NotFound(Resource::VapidKey("default".into())),
+            ApiError::NotFound(Resource::Origin("https://push.example.net".into())),
             ApiError::EtagMismatch,
             ApiError::QuotaExceeded { subject: "user_targets", description: "too many".into() },
             ApiError::TooManyStreams,
@@ -380,6 +418,13 @@ mod tests {
         assert!(!text.contains("secret detail"), "{text}");
         let details = status.get_error_details();
         assert!(details.error_info().expect("info").metadata.contains_key("incident"));
+    }
+
+    #[test]
+    fn the_oldest_time_is_told_as_json_writes_times() {
+        let status = Status::from(ApiError::ResumeTokenExpired(Timestamp::from_millis(1_800_000_000_250)));
+        let metadata = status.get_error_details().error_info().expect("info").metadata.clone();
+        assert_eq!(metadata["oldest_time"], "2027-01-15T08:00:00.250000Z");
     }
 
     #[test]

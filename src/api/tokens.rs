@@ -20,6 +20,7 @@ const MAC_OCTETS: usize = 16;
 const EVENT_ID_OCTETS: usize = 18;
 const MESSAGE_SCOPE: u8 = 0;
 const ALL_SCOPE: u8 = 1;
+const CHANGES_SCOPE: u8 = 2;
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -44,6 +45,7 @@ pub(crate) enum List {
     Subscriptions = 1,
     Messages = 2,
     Deliveries = 3,
+    Origins = 4,
 }
 
 impl Tokens {
@@ -77,6 +79,21 @@ impl Tokens {
             position.and_then(|position| position.split_first_chunk()).ok_or(ApiError::ResumeTokenInvalid)?;
         let index = index.try_into().map_err(|_| ApiError::ResumeTokenInvalid)?;
         Ok(Position { seq: u64::from_be_bytes(*seq), index: u32::from_be_bytes(index) })
+    }
+
+    /// The token of a position in the change feed.
+    pub(crate) fn changes(&self, application: ApplicationId, position: u64) -> String {
+        let mut token = changes_head(application);
+        token.extend(position.to_be_bytes());
+        seal(&self.resume, &[], token)
+    }
+
+    /// The position in a token of the application's change feed.
+    pub(crate) fn read_changes(&self, application: ApplicationId, token: &str) -> Result<u64, ApiError> {
+        let content = open(&self.resume, &[], token).ok_or(ApiError::ResumeTokenInvalid)?;
+        let position = content.strip_prefix(changes_head(application).as_slice());
+        let position = position.and_then(|position| position.try_into().ok());
+        position.map(u64::from_be_bytes).ok_or(ApiError::ResumeTokenInvalid)
     }
 
     /// The token of a list's position. `filter` is whatever else of the request decides what the list shows.
@@ -134,6 +151,13 @@ fn resume_head(application: ApplicationId, scope: Scope) -> Vec<u8> {
         }
         Scope::All => head.push(ALL_SCOPE),
     }
+    head
+}
+
+fn changes_head(application: ApplicationId) -> Vec<u8> {
+    let mut head = vec![VERSION];
+    head.extend(application.0.to_be_bytes());
+    head.push(CHANGES_SCOPE);
     head
 }
 
@@ -208,6 +232,11 @@ mod tests {
         assert!(tokens.read_resume(SHOP, Scope::All, &token).is_err());
         assert!(tokens.read_resume(ApplicationId(4), Scope::Message(MESSAGE), &token).is_err());
         assert!(self::tokens(2).read_resume(SHOP, Scope::Message(MESSAGE), &token).is_err());
+        let changes = tokens.changes(SHOP, 7);
+        assert_eq!(tokens.read_changes(SHOP, &changes).unwrap(), 7);
+        assert!(tokens.read_changes(ApplicationId(4), &changes).is_err());
+        assert!(tokens.read_changes(SHOP, &token).is_err());
+        assert!(tokens.read_resume(SHOP, Scope::All, &changes).is_err());
         let page = tokens.page(SHOP, List::Messages, b"", b"x");
         assert!(tokens.read_resume(SHOP, Scope::All, &page).is_err());
     }

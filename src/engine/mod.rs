@@ -8,6 +8,7 @@
 //! * [`feed`] reads the log for those who watch.
 
 mod attempt;
+pub mod changes;
 mod core;
 mod driver;
 pub mod feed;
@@ -29,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{
-    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Stop, SubscriptionId, Timestamp,
+    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Origin, Stop, SubscriptionId,
+    Timestamp,
 };
 use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
@@ -39,6 +41,7 @@ use crate::transport::Transport;
 pub use crate::store::Recipients;
 pub use attempt::AttemptSettings;
 use attempt::Attempter;
+use changes::{ChangeStream, ChangesStart};
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{Feeds, FrameStream, Watch};
@@ -80,6 +83,7 @@ pub struct EngineParts {
 #[derive(Clone, Debug)]
 pub struct Engine {
     store: Arc<dyn Store>,
+    transport: Arc<dyn Transport>,
     inputs: mpsc::Sender<Input>,
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
@@ -178,7 +182,7 @@ impl Engine {
         };
         let attempter = Attempter {
             store: Arc::clone(&store),
-            transport,
+            transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
             tokens,
             settings: attempts,
@@ -211,6 +215,7 @@ impl Engine {
         let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
         let engine = Self {
             store,
+            transport,
             feeds: Arc::new(feeds),
             inputs,
             plan_jobs,
@@ -368,6 +373,11 @@ impl Engine {
         self.draining.is_cancelled()
     }
 
+    /// Returns once streams are to end: this server stops, and everything under way was settled or given up.
+    pub async fn streams_ended(&self) {
+        self.stop_streams.cancelled().await;
+    }
+
     /// A status stream; see [`feed`].
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
@@ -399,6 +409,18 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         self.input(Input::ResumeOrigin { application, origin: origin.to_owned(), answer }).await;
         answered.await.unwrap_or_default()
+    }
+
+    /// A reader of the change feed; see [`changes::watch`].
+    #[must_use]
+    pub fn watch_changes(&self, application: ApplicationId, start: ChangesStart) -> ChangeStream {
+        changes::watch(Arc::clone(&self.store), application, start, self.stop_streams.clone())
+    }
+
+    /// How many connections to an origin (`scheme://host[:port]`) are open.
+    #[must_use]
+    pub fn connections(&self, origin: &str) -> usize {
+        Origin::parse(origin).map_or(0, |origin| self.transport.connections(&origin))
     }
 
     /// How full it is.

@@ -220,7 +220,8 @@ pub struct Change {
     pub time: Timestamp,
     /// What.
     pub kind: ChangeKind,
-    /// As it is after the change; as it last was when it was removed.
+    /// As it is after the change; as it last was when it was removed. Secrets must not outlive it: its endpoint is cut to
+    /// the origin, and its keys are zeros.
     pub subscription: Subscription,
     /// Why, when a push service caused it.
     pub evidence: Option<ChangeEvidence>,

@@ -21,7 +21,7 @@ pub use http::{HttpTransport, StartError};
 pub use policy::{HostPolicy, PolicyError};
 pub use settings::{ExceptionSettings, HttpSettings, Profile, PushServicesSettings};
 
-use crate::domain::Refusal;
+use crate::domain::{Origin, Refusal};
 use crate::webpush::request::{PushRequest, PushResponse};
 
 /// Posts requests.
@@ -33,6 +33,9 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// When there is no answer: see [`TransportError`].
     async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError>;
+
+    /// How many connections to an origin are open; 0 for a transport without connections.
+    fn connections(&self, origin: &Origin) -> usize;
 }
 
 /// Why there is no answer. Nothing of the endpoint but what its origin tells is in it.

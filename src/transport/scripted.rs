@@ -9,6 +9,7 @@ use http::HeaderMap;
 use tokio::sync::{oneshot, watch};
 
 use super::{Transport, TransportError};
+use crate::domain::Origin;
 use crate::webpush::request::{PushRequest, PushResponse};
 
 /// What a request comes to.
@@ -183,6 +184,10 @@ impl Transport for ScriptedTransport {
             Answer::Held(answer) => answer.await.unwrap_or(Err(TransportError::TimedOut { sent: true })),
             Answer::Never => std::future::pending().await,
         }
+    }
+
+    fn connections(&self, _: &Origin) -> usize {
+        0
     }
 }
 

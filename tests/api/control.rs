@@ -79,8 +79,8 @@ async fn a_caller_who_goes_away_cancels_if_it_said_so() {
     let (stays, other) = first(false, None).await;
     drop((stream, other));
     assert_eq!(ended(&server, &left).await["state"], "MESSAGE_STATE_CANCELLED");
-    let read = server.one("GetMessage", json!({"name": stays})).await;
-    assert_eq!(read["message"]["state"], "MESSAGE_STATE_SENDING");
+    let shown = server.one("GetMessage", json!({"name": stays})).await;
+    assert_eq!(shown["message"]["state"], "MESSAGE_STATE_SENDING");
 
     // The caller's deadline passes.
     let (late, mut stream) = first(true, Some(Duration::from_millis(300))).await;
@@ -121,8 +121,8 @@ async fn a_caller_who_goes_away_cancels_if_it_said_so() {
     }
     drop(responses);
     assert_eq!(ended(&server, &names[0]).await["state"], "MESSAGE_STATE_CANCELLED");
-    let read = server.one("GetMessage", json!({"name": names[1]})).await;
-    assert_eq!(read["message"]["state"], "MESSAGE_STATE_SENDING");
+    let shown = server.one("GetMessage", json!({"name": names[1]})).await;
+    assert_eq!(shown["message"]["state"], "MESSAGE_STATE_SENDING");
     server.stop().await;
 }
 
@@ -145,8 +145,8 @@ async fn a_stopping_server_cancels_nothing() {
     };
     assert_eq!(Refused::of(&status).reason, "SERVER_DRAINING");
     drop(stream);
-    let read = server.one("GetMessage", json!({"name": accepted.message.unwrap().name})).await;
-    assert_eq!(read["message"]["state"], "MESSAGE_STATE_SENDING");
+    let shown = server.one("GetMessage", json!({"name": accepted.message.unwrap().name})).await;
+    assert_eq!(shown["message"]["state"], "MESSAGE_STATE_SENDING");
     server.stop().await;
 }
 
@@ -157,10 +157,10 @@ async fn a_scheduled_message_waits_and_can_be_cancelled() {
     let at = in_seconds(3_600);
     let request = json!({"subscription": name, "message": {"empty": {}, "sendTime": at, "ttl": "60s"}});
     let message = accepted(&server, request.clone()).await;
-    let read = server.one("GetMessage", json!({"name": message})).await["message"].clone();
-    assert_eq!(read["state"], "MESSAGE_STATE_SCHEDULED");
+    let shown = server.one("GetMessage", json!({"name": message})).await["message"].clone();
+    assert_eq!(shown["state"], "MESSAGE_STATE_SCHEDULED");
     let seconds = |member: &str| {
-        let time = humantime::parse_rfc3339(read[member].as_str().unwrap()).unwrap();
+        let time = humantime::parse_rfc3339(shown[member].as_str().unwrap()).unwrap();
         time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
     };
     assert_eq!(seconds("expireTime"), seconds("sendTime") + 60, "the ttl counts from send_time");
@@ -198,8 +198,8 @@ async fn a_newer_message_with_the_same_collapse_key_and_recipient_supersedes() {
     assert_eq!(summary["state"], "MESSAGE_STATE_CANCELLED");
     assert_eq!(summary["outcomes"], json!([{"outcome": "OUTCOME_SUPERSEDED", "count": 1}]));
     for name in others.iter().chain([&newer]) {
-        let read = server.one("GetMessage", json!({"name": name})).await;
-        assert_eq!(read["message"]["state"], "MESSAGE_STATE_SENDING");
+        let shown = server.one("GetMessage", json!({"name": name})).await;
+        assert_eq!(shown["message"]["state"], "MESSAGE_STATE_SENDING");
     }
     server.stop().await;
 }

@@ -1,9 +1,11 @@
 //! The contract's messages to the domain's types and back, without judging limits: that is `validate`'s part.
 
+pub(crate) mod change;
 pub(crate) mod delivery;
 pub(crate) mod frame;
 pub(crate) mod json;
 pub(crate) mod message;
 pub(crate) mod notification;
+pub(crate) mod origin;
 pub(crate) mod subscription;
 pub(crate) mod time;

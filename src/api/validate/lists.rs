@@ -1,4 +1,4 @@
-//! ListSubscriptions, ListMessages, ListDeliveries and WatchDeliveries.
+//! The lists, WatchDeliveries and WatchSubscriptions.
 
 use super::sending::{refuse, report_level};
 use super::{known, selector, text};
@@ -119,6 +119,26 @@ pub(crate) fn watch(request: &v1::WatchDeliveriesRequest) -> Result<WatchDeliver
     let (scope, level) = violations.or(scope.zip(level))?;
     refuse(request.include_receipts.then_some("the field include_receipts"))?;
     Ok(WatchDeliveries { scope, start_time, level })
+}
+
+/// Reads WatchSubscriptions, but for its token: from when on.
+pub(crate) fn watch_subscriptions(
+    request: &v1::WatchSubscriptionsRequest,
+) -> Result<Option<Timestamp>, ApiError> {
+    let mut violations = Violations::new();
+    let start_time =
+        request.start_time.and_then(|time| violations.check("start_time", time::read_timestamp(time)));
+    if request.start_time.is_some() && !request.resume_token.is_empty() {
+        violations.add("start_time", "is only for a call without a resume_token");
+    }
+    Ok(violations.or(Some(start_time))?)
+}
+
+/// Reads ListOrigins: how many.
+pub(crate) fn origins(request: &v1::ListOriginsRequest) -> Result<usize, ApiError> {
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    Ok(violations.or(size)?)
 }
 
 fn message_parent(violations: &mut Violations, parent: &str) -> Option<MessageId> {

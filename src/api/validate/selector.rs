@@ -3,7 +3,7 @@
 use super::subscription::endpoint;
 use super::{Rules, text};
 use crate::api::status::ApiError;
-use crate::domain::{MessageId, SubscriptionId, Violations};
+use crate::domain::{MessageId, Origin, SubscriptionId, Violations};
 use crate::proto::v1;
 use crate::store::{Replaces, Selector};
 
@@ -28,6 +28,16 @@ pub(crate) fn message_name(field: &str, name: &str) -> Result<MessageId, ApiErro
         violations.add(field, if name.is_empty() { "is required" } else { "must be messages/{id}" });
     }
     Ok(violations.or(id)?)
+}
+
+/// Reads `scheme://host[:port]`, as this server writes it.
+pub(crate) fn origin(field: &str, text: &str) -> Result<Origin, ApiError> {
+    let mut violations = Violations::new();
+    let origin = Origin::parse(text).filter(|origin| origin.as_str() == text);
+    if origin.is_none() {
+        violations.add(field, if text.is_empty() { "is required" } else { "must be scheme://host[:port]" });
+    }
+    Ok(violations.or(origin)?)
 }
 
 /// Reads the selector of GetSubscription.

@@ -3,6 +3,7 @@
 
 pub(crate) mod applications;
 pub(crate) mod audiences;
+pub(crate) mod changing;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod planning;
@@ -57,6 +58,8 @@ macro_rules! conformance {
             recording: events_come_back_whole, retries_are_kept, counters_reconcile, settled_pages_stay_settled,
                 commits_must_match_their_pages, big_commits_leave_no_gap, messages_share_a_commit,
                 cancelled_deliveries_tell, feeds_tell_of_all, times_lead_to_numbers, ended_messages_lose_their_payload;
+            changing: tell_what_became_of_subscriptions, tell_why_push_services_caused_them, have_a_sequence_of_their_own,
+                times_lead_to_changes;
             stopping: scheduled_messages_wait, stopped_messages_end_cancelled, stopped_before_its_start,
                 the_newest_with_a_collapse_key_goes_on;
             model: subscriptions_behave_like_the_model;
@@ -131,6 +134,14 @@ pub(crate) async fn subscribe_user(
 ) -> Subscription {
     let subscribe = Subscribe { user_id: user.to_owned(), ..browser(application, number) };
     store.subscribe(subscribe).await.unwrap().subscription
+}
+
+/// A subscription as the change feed shows it.
+pub(crate) fn blank(subscription: &Subscription) -> Subscription {
+    let mut blank = subscription.clone();
+    blank.target.endpoint = Endpoint::parse(blank.target.endpoint.origin().as_str(), false).unwrap();
+    blank.target.keys = SubscriptionKeys { p256dh: [0; 65], auth: [0; 16] };
+    blank
 }
 
 pub(crate) fn spec() -> MessageSpec {

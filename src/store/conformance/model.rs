@@ -6,9 +6,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Harness, application, broadcast, browser, endpoint, ids_of, read_audience};
-use crate::domain::{ApplicationId, Audience, Outcome, SubscriptionId};
-use crate::store::{ListFilter, Removal, Replaces, Selector, Store, Subscribe, SubscriptionPatch};
+use super::{Harness, application, blank, broadcast, browser, endpoint, ids_of, read_audience};
+use crate::domain::{ApplicationId, Audience, Outcome, Subscription, SubscriptionId};
+use crate::store::{
+    ChangeKind, ListFilter, Removal, Replaces, Selector, Store, Subscribe, SubscriptionPatch,
+};
 
 const TOPICS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 const USERS: [&str; 3] = ["", "ada", "bob"];
@@ -145,6 +147,32 @@ async fn apply(store: &dyn Store, app: ApplicationId, model: &mut Model, operati
     }
 }
 
+/// What remains when all changes are applied in their order.
+async fn replayed(store: &dyn Store, app: ApplicationId) -> BTreeMap<SubscriptionId, Subscription> {
+    let mut subscriptions = BTreeMap::new();
+    let (mut from, last) = (1, *store.changes_synced(app).borrow());
+    while from <= last {
+        for change in store.changes(app, from, 7).await.unwrap() {
+            assert_eq!(change.seq, from);
+            from += 1;
+            let id = change.subscription.target.id;
+            match change.kind {
+                ChangeKind::Added => assert!(subscriptions.insert(id, change.subscription).is_none()),
+                ChangeKind::Updated | ChangeKind::Disabled => {
+                    let before = subscriptions.insert(id, change.subscription.clone());
+                    assert_ne!(before, Some(change.subscription), "nothing changed");
+                }
+                ChangeKind::Replaced
+                | ChangeKind::RemovedByCaller
+                | ChangeKind::RemovedGone
+                | ChangeKind::RemovedExpired => assert!(subscriptions.remove(&id).is_some()),
+            }
+            assert!(change.replacement.is_none_or(|id| subscriptions.contains_key(&id)));
+        }
+    }
+    subscriptions
+}
+
 /// Everything that can be read agrees with the model.
 async fn compare(store: &dyn Store, app: ApplicationId, model: &Model) {
     let sorted = |mut ids: Vec<SubscriptionId>| {
@@ -159,6 +187,9 @@ async fn compare(store: &dyn Store, app: ApplicationId, model: &Model) {
         found.iter().map(|subscription| subscription.target.id).collect()
     };
     assert_eq!(list(ListFilter::All).await, expected(&|_| true));
+    let all = store.list_subscriptions(app, &ListFilter::All, None, 1_000).await.unwrap();
+    let all: Vec<_> = all.iter().map(blank).collect();
+    assert_eq!(replayed(store, app).await.into_values().collect::<Vec<_>>(), all);
     assert_eq!(store.estimate(app, &Audience::All).await.unwrap() as usize, model.len());
     for (user, name) in USERS.iter().enumerate().skip(1) {
         assert_eq!(list(ListFilter::User((*name).to_owned())).await, expected(&|entry| entry.user == user));

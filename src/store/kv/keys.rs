@@ -16,6 +16,7 @@ mod kind {
     pub(super) const META: u8 = 0x05;
     pub(super) const SEQUENCE: u8 = 0x06;
     pub(super) const REAPER: u8 = 0x07;
+    pub(super) const CHANGE_SEQUENCE: u8 = 0x08;
     pub(super) const SUBSCRIPTION: u8 = 0x10;
     pub(super) const TOPIC: u8 = 0x11;
     pub(super) const USER: u8 = 0x12;
@@ -23,6 +24,7 @@ mod kind {
     pub(super) const COUNT: u8 = 0x14;
     pub(super) const TOPIC_NAME: u8 = 0x15;
     pub(super) const LAST_TOPIC: u8 = 0x16;
+    pub(super) const CHANGE: u8 = 0x17;
     pub(super) const ORIGIN: u8 = 0x18;
     pub(super) const ORIGIN_TEXT: u8 = 0x19;
     pub(super) const OPEN: u8 = 0x30;
@@ -176,6 +178,15 @@ pub(crate) fn sequences() -> KeyRange {
     KeyRange::prefix(&[kind::SEQUENCE])
 }
 
+/// The last number of an application's change feed.
+pub(crate) fn change_sequence(application: ApplicationId) -> Vec<u8> {
+    key(kind::CHANGE_SEQUENCE, &[&app(application)])
+}
+
+pub(crate) fn change_sequences() -> KeyRange {
+    KeyRange::prefix(&[kind::CHANGE_SEQUENCE])
+}
+
 pub(crate) fn reaper(application: ApplicationId) -> Vec<u8> {
     key(kind::REAPER, &[&app(application)])
 }
@@ -227,6 +238,14 @@ pub(crate) fn topic_name(application: ApplicationId, name: &str) -> Vec<u8> {
 /// The last topic number that an application has given.
 pub(crate) fn last_topic(application: ApplicationId) -> Vec<u8> {
     key(kind::LAST_TOPIC, &[&app(application)])
+}
+
+pub(crate) fn change(application: ApplicationId, seq: u64) -> Vec<u8> {
+    key(kind::CHANGE, &[&app(application), &seq.to_be_bytes()])
+}
+
+pub(crate) fn changes(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::CHANGE, &[&app(application)]))
 }
 
 pub(crate) fn origin(id: OriginId) -> Vec<u8> {
@@ -341,7 +360,7 @@ pub(crate) fn feeds(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::FEED, &[&app(application)]))
 }
 
-/// The sequence number that a key of `segments` or `feeds` ends with.
+/// The sequence number that a key of `segments`, `feeds` or `changes` ends with.
 pub(crate) fn seq_of(key: &[u8]) -> Option<u64> {
     part(key, key.len().checked_sub(8)?).map(u64::from_be_bytes)
 }
@@ -376,6 +395,8 @@ mod tests {
             (vapid_token(APP, VapidKeyId(1), "https://push.example.net"), 23),
             (sequence(APP), 5),
             (reaper(APP), 5),
+            (change_sequence(APP), 5),
+            (change(APP, 1), 13),
             (subscription(APP, SubscriptionId(ID)), 21),
             (topic(APP, TopicId(9), SubscriptionId(ID)), 25),
             (user(APP, "someone", SubscriptionId(ID)), 37),

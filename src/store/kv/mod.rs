@@ -8,6 +8,7 @@
 mod applications;
 mod audience;
 pub mod backend;
+mod changes;
 mod commit;
 mod cursor;
 mod feed;
@@ -22,6 +23,7 @@ mod queue;
 mod reap;
 mod recording;
 mod records;
+mod sequences;
 pub mod sled;
 mod stopping;
 mod store;
@@ -44,9 +46,10 @@ use self::origins::Origins;
 use self::progress::Progress;
 use self::queue::{Class, Queue};
 use self::records::Number;
+use self::sequences::Sequences;
 use self::sled::{OpenError, Sled};
 use self::transaction::{Damage, Reader, Rows, Transaction};
-use self::writer::{Feed, Job, Writer, submit};
+use self::writer::{Job, Writer, submit};
 use super::StoreError;
 use crate::domain::Clock;
 
@@ -147,15 +150,16 @@ impl KvStore {
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
         let origins = Arc::new(Origins::load(&reader)?);
-        let feeds = Feed::load(&reader)?;
+        let commits = Sequences::load(&reader, keys::sequences())?;
+        let changes = Sequences::load(&reader, keys::change_sequences())?;
         let shared = Arc::new(Shared {
             reader: Mutex::new(Some(reader.clone())),
             queue: Queue::new(settings.queue_commands),
-            progress: Progress::new(feeds.iter().map(|(application, feed)| (*application, feed.seq))),
+            progress: Progress::new(&commits, &changes),
             origins: Arc::clone(&origins),
             damage,
         });
-        let writer = Writer::new(reader, clock, random, origins, feeds);
+        let writer = Writer::new(reader, clock, random, origins, commits, changes);
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || writer.run(&shared.queue, &shared.progress, settings)

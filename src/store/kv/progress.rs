@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::sequences::Sequences;
 use crate::domain::ApplicationId;
 use crate::store::StoreError;
 
@@ -15,7 +16,34 @@ pub(crate) struct Progress {
     /// The last group that may have been applied, in part or as a whole.
     applied: AtomicU64,
     synced: watch::Sender<Synced>,
-    feeds: Mutex<HashMap<ApplicationId, watch::Sender<u64>>>,
+    /// How far each application's sequence of commits may be read.
+    pub(crate) commits: Published,
+    /// How far each application's change feed may be read.
+    pub(crate) changes: Published,
+    log_octets: AtomicU64,
+}
+
+/// Numbers that may be read up to, and who waits for their rise.
+#[derive(Debug, Default)]
+pub(crate) struct Published(Mutex<HashMap<ApplicationId, watch::Sender<u64>>>);
+
+impl Published {
+    /// With what is durable already.
+    fn new(last: impl Iterator<Item = (ApplicationId, u64)>) -> Self {
+        Self(Mutex::new(last.map(|(id, seq)| (id, watch::Sender::new(seq))).collect()))
+    }
+
+    /// An application's may be read up to `seq`.
+    pub(crate) fn publish(&self, application: ApplicationId, seq: u64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(application).or_default().send_replace(seq);
+    }
+
+    /// How far an application's may be read.
+    pub(crate) fn of(&self, application: ApplicationId) -> watch::Receiver<u64> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(application).or_default().subscribe()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,12 +56,13 @@ struct Synced {
 
 impl Progress {
     /// With the sequence numbers that are durable already.
-    pub(crate) fn new(feeds: impl IntoIterator<Item = (ApplicationId, u64)>) -> Self {
-        let feeds = feeds.into_iter().map(|(id, seq)| (id, watch::Sender::new(seq))).collect();
+    pub(crate) fn new(commits: &Sequences, changes: &Sequences) -> Self {
         Self {
             applied: AtomicU64::new(0),
             synced: watch::Sender::new(Synced { group: 0, failed: false }),
-            feeds: Mutex::new(feeds),
+            commits: Published::new(commits.last()),
+            changes: Published::new(changes.last()),
+            log_octets: AtomicU64::new(commits.log_octets()),
         }
     }
 
@@ -78,16 +107,13 @@ impl Progress {
         }
     }
 
-    /// An application's feed may be read up to `seq`.
-    pub(crate) fn publish(&self, application: ApplicationId, seq: u64) {
-        let feeds = self.feeds.lock();
-        let mut feeds = feeds.unwrap_or_else(PoisonError::into_inner);
-        feeds.entry(application).or_default().send_replace(seq);
+    /// So much of the log is kept.
+    pub(crate) fn set_log_octets(&self, octets: u64) {
+        self.log_octets.store(octets, Ordering::Relaxed);
     }
 
-    /// How far an application's feed may be read.
-    pub(crate) fn feed(&self, application: ApplicationId) -> watch::Receiver<u64> {
-        let feeds = self.feeds.lock();
-        feeds.unwrap_or_else(PoisonError::into_inner).entry(application).or_default().subscribe()
+    /// How much of the log is kept.
+    pub(crate) fn log_octets(&self) -> u64 {
+        self.log_octets.load(Ordering::Relaxed)
     }
 }

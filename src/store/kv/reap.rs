@@ -3,10 +3,11 @@
 use super::index;
 use super::keys;
 use super::records::Number;
+use super::records::change::ChangeValue;
 use super::transaction::Rows;
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::{ApplicationId, Outcome, SubscriptionId, SubscriptionState};
-use crate::store::{Removal, StoreError};
+use crate::store::{ChangeEvidence, ChangeKind, Removal, StoreError};
 
 /// See [`crate::store::Store::reaper_position`].
 pub(crate) fn position(rows: &impl Rows, application: ApplicationId) -> Result<u64, StoreError> {
@@ -23,6 +24,11 @@ pub(crate) struct Reaped {
     pub(crate) done: usize,
 }
 
+/// What the change feed says of a removal.
+fn evidence(removal: &Removal) -> ChangeEvidence {
+    ChangeEvidence { outcome: removal.outcome, http_status: removal.http_status, message: removal.message }
+}
+
 impl Writer {
     /// Acts on as much of the evidence as goes into one transaction.
     pub(crate) fn reap(
@@ -33,6 +39,7 @@ impl Writer {
         let now = self.clock.now();
         let mut transaction = self.begin();
         let mut reaped = Reaped { changed: Vec::new(), done: 0 };
+        let mut changes = Vec::new();
         for removal in removals {
             reaped.done += 1;
             // One that does not read is left alone: the rest of the list must go on.
@@ -43,21 +50,27 @@ impl Writer {
             };
             if removal.outcome == Outcome::Gone {
                 index::remove(&mut transaction, application, &old)?;
+                // No push service was asked about one whose own expiry had passed.
+                let expired =
+                    removal.http_status.is_none() && old.target.expires.is_some_and(|end| end <= now);
+                let kind = if expired { ChangeKind::RemovedExpired } else { ChangeKind::RemovedGone };
+                changes.push(ChangeValue::new(kind, &old).with_evidence(evidence(removal)));
             } else if old.target.state == SubscriptionState::Active {
                 let mut new = old.clone();
                 new.target.state = SubscriptionState::Disabled(removal.outcome);
                 new.revision += 1;
                 new.updated = now;
                 index::store(&mut transaction, application, Some(&old), &new)?;
+                changes.push(ChangeValue::new(ChangeKind::Disabled, &new).with_evidence(evidence(removal)));
             } else {
                 continue;
             }
             reaped.changed.push(removal.subscription);
-            if transaction.rows() >= TRANSACTION_ROWS {
+            if transaction.rows() + changes.len() >= TRANSACTION_ROWS {
                 break;
             }
         }
-        self.apply(transaction)?;
+        self.apply_with_changes(transaction, application, changes)?;
         Ok(reaped)
     }
 

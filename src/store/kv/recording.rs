@@ -82,6 +82,7 @@ impl Recording {
         let now = writer.clock.now();
         let mut feed: Vec<Vec<FeedEntry>> = Vec::new();
         feed.extend(accepted.map(|message| vec![FeedEntry::Accepted(message)]));
+        let mut log_octets = 0;
         let mut open = Vec::new();
         let mut complete = Vec::new();
         for Recorded { message, mut state, segments } in messages {
@@ -94,7 +95,9 @@ impl Recording {
                 }
                 feed[place].push(FeedEntry::Events(message));
                 state.last_seq = first + place as u64;
-                transaction.put(keys::segment(message, state.last_seq), &segment);
+                let octets = transaction.put(keys::segment(message, state.last_seq), &segment);
+                state.log_octets += octets as u64;
+                log_octets += octets as u64;
             }
             if state.is_complete() { complete.push((message, state)) } else { open.push((message, state)) }
         }
@@ -116,7 +119,7 @@ impl Recording {
         if feed.is_empty() {
             writer.apply(transaction)?;
         } else {
-            writer.apply_with_feed(transaction, application, &feed)?;
+            writer.apply_with_feed(transaction, application, &feed, log_octets)?;
         }
         Ok(ended)
     }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{Writer, submit};
-use super::{KvStore, applications, audience, closed, feed, messages, pages, reap, subscriptions};
+use super::{KvStore, applications, audience, changes, closed, feed, messages, pages, reap, subscriptions};
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
@@ -148,16 +148,23 @@ impl Store for KvStore {
         Err(not_yet())
     }
 
-    async fn changes(&self, _: ApplicationId, _: u64, _: usize) -> Result<Vec<Change>, StoreError> {
-        Err(not_yet())
+    async fn changes(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Change>, StoreError> {
+        let to = *self.changes_synced(application).borrow();
+        self.read_synced(move |reader| changes::read(reader, application, from, to, limit)).await
     }
 
-    fn changes_synced(&self, _: ApplicationId) -> watch::Receiver<u64> {
-        watch::Sender::new(0).subscribe()
+    fn changes_synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
+        self.shared.progress.changes.of(application)
     }
 
-    async fn change_at(&self, _: ApplicationId, _: Timestamp) -> Result<u64, StoreError> {
-        Err(not_yet())
+    async fn change_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError> {
+        let to = *self.changes_synced(application).borrow();
+        self.read_synced(move |reader| changes::at(reader, application, time, to)).await
     }
 
     async fn begin(
@@ -187,7 +194,7 @@ impl Store for KvStore {
     }
 
     fn log_octets(&self) -> u64 {
-        0
+        self.shared.progress.log_octets()
     }
 
     async fn reap(
@@ -311,7 +318,7 @@ impl Store for KvStore {
     }
 
     fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
-        self.shared.progress.feed(application)
+        self.shared.progress.commits.of(application)
     }
 
     async fn segments(

@@ -6,6 +6,7 @@ use super::backend::Order;
 use super::index;
 use super::keys;
 use super::records::Record;
+use super::records::change::ChangeValue;
 use super::records::subscription::SubscriptionValue;
 use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer};
@@ -14,7 +15,8 @@ use crate::domain::{
     ApplicationId, Origin, OriginId, Subscription, SubscriptionId, SubscriptionState, Target, Timestamp,
 };
 use crate::store::{
-    ListFilter, OriginInfo, Replaces, Selector, StoreError, Subscribe, Subscribed, SubscriptionPatch,
+    ChangeKind, ListFilter, OriginInfo, Replaces, Selector, StoreError, Subscribe, Subscribed,
+    SubscriptionPatch,
 };
 
 /// The subscriptions of a user, in the order of their ids, after `after`.
@@ -154,13 +156,19 @@ impl Writer {
             take_over(&mut new, removed);
             index::remove(&mut transaction, application, removed)?;
         }
+        let mut changes = Vec::new();
         if old.as_ref() != Some(&new) {
             new.revision += 1;
             new.updated = now;
             index::store(&mut transaction, application, old.as_ref(), &new)?;
+            let kind = if old.is_none() { ChangeKind::Added } else { ChangeKind::Updated };
+            changes.push(ChangeValue::new(kind, &new));
+        }
+        if let Some(removed) = &removed {
+            changes.push(ChangeValue::new(ChangeKind::Replaced, removed).replaced_by(new.target.id));
         }
         if !subscribe.validate_only {
-            self.apply(transaction)?;
+            self.apply_with_changes(transaction, application, changes)?;
         }
         let removed = removed.map(|removed| removed.target.id);
         Ok(Subscribed { subscription: new, created: old.is_none(), removed })
@@ -214,7 +222,8 @@ impl Writer {
             new.updated = now;
             let mut transaction = self.begin();
             index::store(&mut transaction, application, Some(&old), &new)?;
-            self.apply(transaction)?;
+            let changes = vec![ChangeValue::new(ChangeKind::Updated, &new)];
+            self.apply_with_changes(transaction, application, changes)?;
         }
         Ok(new)
     }
@@ -227,21 +236,23 @@ impl Writer {
         after: Option<SubscriptionId>,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
         let mut transaction = self.begin();
-        let mut removed = Vec::new();
+        let (mut removed, mut changes) = (Vec::new(), Vec::new());
         if let Selector::User(user) = selector {
             for subscription in of_user(&self.reader, application, user, after) {
                 let subscription = subscription?;
                 index::remove(&mut transaction, application, &subscription)?;
                 removed.push(subscription.target.id);
-                if transaction.rows() >= TRANSACTION_ROWS {
+                changes.push(ChangeValue::new(ChangeKind::RemovedByCaller, &subscription));
+                if transaction.rows() + changes.len() >= TRANSACTION_ROWS {
                     break;
                 }
             }
         } else if let Some(subscription) = selected(&self.reader, application, selector)? {
             index::remove(&mut transaction, application, &subscription)?;
             removed.push(subscription.target.id);
+            changes.push(ChangeValue::new(ChangeKind::RemovedByCaller, &subscription));
         }
-        self.apply(transaction)?;
+        self.apply_with_changes(transaction, application, changes)?;
         Ok(removed)
     }
 }

@@ -138,8 +138,12 @@ impl Transaction {
         Self { reader, batch: Batch::default() }
     }
 
-    pub(crate) fn put<R: Record>(&mut self, key: Vec<u8>, record: &R) {
-        self.batch.writes.insert(key, Some(record.to_value()));
+    /// Returns the octets of the value.
+    pub(crate) fn put<R: Record>(&mut self, key: Vec<u8>, record: &R) -> usize {
+        let value = record.to_value();
+        let octets = value.len();
+        self.batch.writes.insert(key, Some(value));
+        octets
     }
 
     pub(crate) fn remove(&mut self, key: Vec<u8>) {

@@ -1,21 +1,20 @@
 //! The one writer: a thread that executes commands in groups, syncs once for each group, and answers only then.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 
-use super::backend::Order;
 use super::origins::Origins;
 use super::progress::Progress;
 use super::queue::{Class, Queue};
+use super::records::Number;
 use super::records::segment::FeedValue;
-use super::records::{Number, Record};
-use super::transaction::{Reader, Rows, Transaction};
+use super::sequences::Sequences;
+use super::transaction::{Reader, Transaction};
 use super::{Settings, keys};
-use crate::domain::{ApplicationId, Clock, Timestamp};
+use crate::domain::{ApplicationId, Clock};
 use crate::store::{FeedEntry, StoreError};
 
 /// Executes one command and gives back how to answer it.
@@ -55,9 +54,10 @@ pub(crate) struct Writer {
     pub(crate) origins: Arc<Origins>,
     /// The identifier of the last message, as a number.
     pub(crate) last_message: u128,
-    feeds: HashMap<ApplicationId, Feed>,
-    /// Applications whose feed grew in this group.
-    grown: BTreeMap<ApplicationId, u64>,
+    /// The sequences of commits.
+    pub(crate) commits: Sequences,
+    /// The sequences of changes.
+    pub(crate) changes: Sequences,
     /// Rows applied in this group.
     rows: usize,
     /// A write failed: nobody knows what is on the disk, so nothing more is written.
@@ -70,51 +70,16 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// Where an application's sequence of commits stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Feed {
-    /// Its last number.
-    pub(crate) seq: u64,
-    /// The time of its last row.
-    pub(crate) time: Timestamp,
-}
-
-impl Feed {
-    /// All feeds as they are stored.
-    pub(crate) fn load(reader: &Reader) -> Result<HashMap<ApplicationId, Self>, StoreError> {
-        let mut feeds = HashMap::new();
-        for row in reader.scan(keys::sequences(), Order::Ascending) {
-            let (key, value) = row?;
-            let application = keys::application_of(&key).ok_or(StoreError::Corrupt(Number::KIND))?;
-            let seq = Number::from_value(&value)?.value;
-            let last: Option<FeedValue> =
-                reader.readable(reader.record(&keys::feed(application, seq)))?.flatten();
-            let time = last.map(|row| Timestamp::from_micros(row.time)).unwrap_or_default();
-            feeds.insert(application, Self { seq, time });
-        }
-        Ok(feeds)
-    }
-}
-
 impl Writer {
     pub(crate) fn new(
         reader: Reader,
         clock: Arc<dyn Clock>,
         random: StdRng,
         origins: Arc<Origins>,
-        feeds: HashMap<ApplicationId, Feed>,
+        commits: Sequences,
+        changes: Sequences,
     ) -> Self {
-        Self {
-            reader,
-            clock,
-            random,
-            origins,
-            last_message: 0,
-            feeds,
-            grown: BTreeMap::new(),
-            rows: 0,
-            failed: false,
-        }
+        Self { reader, clock, random, origins, last_message: 0, commits, changes, rows: 0, failed: false }
     }
 
     /// A transaction without writes yet.
@@ -138,17 +103,19 @@ impl Writer {
 
     /// The number that the next commit of an application takes.
     pub(crate) fn next_seq(&self, application: ApplicationId) -> u64 {
-        self.feeds.get(&application).map_or(0, |feed| feed.seq) + 1
+        self.commits.get(application).seq + 1
     }
 
-    /// Applies a transaction that takes the next numbers of the application's sequence, one for each list of entries.
+    /// Applies a transaction that takes the next numbers of the application's sequence, one for each list of entries, and
+    /// adds `log_octets` of segments.
     pub(crate) fn apply_with_feed(
         &mut self,
         mut transaction: Transaction,
         application: ApplicationId,
         rows: &[Vec<FeedEntry>],
+        log_octets: u64,
     ) -> Result<(), StoreError> {
-        let mut feed = self.feeds.get(&application).copied().unwrap_or_default();
+        let mut feed = self.commits.get(application);
         // A clock that was set back must not take the index from times to numbers out of order.
         let time = self.clock.now().max(feed.time);
         let minute = keys::minute(time);
@@ -160,10 +127,10 @@ impl Writer {
             feed.time = time;
             transaction.put(keys::feed(application, feed.seq), &FeedValue::new(time, entries));
         }
-        transaction.put(keys::sequence(application), &Number::new(feed.seq));
+        feed.log_octets += log_octets;
+        transaction.put(keys::sequence(application), &feed.to_record());
         self.apply(transaction)?;
-        self.feeds.insert(application, feed);
-        self.grown.insert(application, feed.seq);
+        self.commits.grow(application, feed);
         Ok(())
     }
 
@@ -197,7 +164,7 @@ impl Writer {
     /// Makes the group durable and says so.
     fn sync(&mut self, progress: &Progress, group: u64) -> bool {
         let rows = std::mem::take(&mut self.rows);
-        let grown = std::mem::take(&mut self.grown);
+        let (commits, changes) = (self.commits.take_grown(), self.changes.take_grown());
         let synced = match rows {
             _ if self.failed => Err(StoreError::Unavailable("a write failed".to_owned())),
             0 => Ok(()),
@@ -212,8 +179,12 @@ impl Writer {
             return false;
         }
         self.origins.publish(&self.reader);
-        for (application, seq) in grown {
-            progress.publish(application, seq);
+        progress.set_log_octets(self.commits.log_octets());
+        for (application, seq) in commits {
+            progress.commits.publish(application, seq);
+        }
+        for (application, seq) in changes {
+            progress.changes.publish(application, seq);
         }
         progress.synced(group);
         true

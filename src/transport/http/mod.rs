@@ -142,6 +142,10 @@ impl Transport for HttpTransport {
         }
         Ok(PushResponse { status, headers, body: body.freeze() })
     }
+
+    fn connections(&self, origin: &Origin) -> usize {
+        self.origins.open(origin)
+    }
 }
 
 fn header_octets(headers: &HeaderMap) -> usize {

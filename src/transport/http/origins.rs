@@ -69,6 +69,12 @@ impl Origins {
         connections
     }
 
+    /// How many connections of an origin are open.
+    pub(super) fn open(&self, origin: &Origin) -> usize {
+        let connections = lock(&self.known).by_origin.get(origin).cloned();
+        connections.map_or(0, |connections| lock(&connections.slots).open.len())
+    }
+
     /// How many origins are known.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -251,6 +251,9 @@ pub(crate) struct StateValue {
     /// Why nothing of it is attempted any more; 0 when it is.
     #[prost(uint32, tag = "12")]
     stop: u32,
+    /// Octets of its segments.
+    #[prost(uint64, tag = "13")]
+    pub(crate) log_octets: u64,
 }
 
 impl Record for StateValue {

@@ -3,6 +3,7 @@
 //! `store::types`.
 
 pub(crate) mod application;
+pub(crate) mod change;
 pub(crate) mod message;
 pub(crate) mod numbers;
 pub(crate) mod page;
@@ -50,6 +51,22 @@ pub(crate) struct Number {
 
 impl Record for Number {
     const KIND: &'static str = "number";
+}
+
+/// Where a sequence stands.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct SequenceValue {
+    #[prost(uint64, tag = "1")]
+    pub(crate) last: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) time: u64,
+    /// Octets of the segments that are kept.
+    #[prost(uint64, tag = "3")]
+    pub(crate) log_octets: u64,
+}
+
+impl Record for SequenceValue {
+    const KIND: &'static str = "sequence";
 }
 
 /// A row whose key says all.

@@ -3,6 +3,7 @@
 use crate::domain::{
     ContentEncoding, DeliveryState, MessageKind, MessageState, Outcome, Padding, Stop, Urgency,
 };
+use crate::store::ChangeKind;
 
 macro_rules! numbered {
     ($type:ident, $to:ident, $from:ident: $($variant:ident = $number:literal),+) => {
@@ -21,6 +22,8 @@ numbered!(Urgency, of_urgency, urgency: VeryLow = 1, Low = 2, Normal = 3, High =
 numbered!(Padding, of_padding, padding: None = 1, PowerOfTwo = 2, Maximum = 3);
 numbered!(MessageState, of_message_state, message_state:
     Scheduled = 1, Sending = 2, Cancelling = 3, Done = 4, Cancelled = 5);
+numbered!(ChangeKind, of_change_kind, change_kind:
+    Added = 1, Updated = 2, Replaced = 3, Disabled = 4, RemovedByCaller = 5, RemovedGone = 6, RemovedExpired = 7);
 numbered!(Stop, of_stop, stop: Cancelled = 1, Superseded = 2);
 numbered!(DeliveryState, of_delivery_state, delivery_state:
     Pending = 1, Retrying = 2, Accepted = 3, Failed = 4, Expired = 5, Cancelled = 6);

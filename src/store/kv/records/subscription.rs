@@ -135,6 +135,26 @@ impl SubscriptionValue {
         }
     }
 
+    /// Without what must not outlive it: of its endpoint the origin is left, of its keys nothing.
+    pub(crate) fn without_secrets(subscription: &Subscription) -> Self {
+        let mut value = Self::new(subscription);
+        if let Some(target) = &mut value.target {
+            subscription.target.endpoint.origin().as_str().clone_into(&mut target.endpoint);
+            target.p256dh.clear();
+            target.auth.clear();
+        }
+        value
+    }
+
+    /// As [`SubscriptionValue::without_secrets`] left it, with keys of zeros.
+    pub(crate) fn with_blank_keys(mut self) -> Self {
+        if let Some(target) = &mut self.target {
+            target.p256dh = vec![0; 65];
+            target.auth = vec![0; 16];
+        }
+        self
+    }
+
     pub(crate) fn into_subscription(self, id: SubscriptionId) -> Result<Subscription, StoreError> {
         let target = self.target.ok_or(StoreError::Corrupt(Self::KIND))?;
         Ok(Subscription {
