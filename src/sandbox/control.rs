@@ -1,5 +1,7 @@
 //! The control API, by plain HTTP: `docs/sandbox.md` lists its calls.
 
+mod origins;
+
 use std::io;
 use std::sync::Arc;
 
@@ -15,13 +17,12 @@ use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 
 use super::control_json::{
-    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, NewOrigins, OriginRange, OriginStatus,
-    PushSubscriptionJson, PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
+    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, OriginRange, PushSubscriptionJson,
+    PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
 };
 use super::fault::Fault;
 use super::fault_shares::FaultShares;
 use super::groups::{Group, GroupError, GroupSpec, REMEMBERED_DEFAULT};
-use super::origin_settings::OriginSettings;
 use super::origins::{OriginServer, Origins, OriginsError};
 use super::push_resource::{PUSH_PATH, PushService};
 use super::received::{LogPosition, Received};
@@ -50,9 +51,9 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/", get(about))
         .route("/ca.pem", get(authority))
         .route("/counts", get(counts))
-        .route("/origins", get(list_origins).post(make_origins).put(set_origins))
-        .route("/origins/{origin}", get(origin_status).put(set_origin))
-        .route("/origins/{origin}/seconds", get(seconds))
+        .route("/origins", get(origins::list).post(origins::make).put(origins::set_many))
+        .route("/origins/{origin}", get(origins::status).put(origins::set_one))
+        .route("/origins/{origin}/seconds", get(origins::seconds))
         .route("/groups", post(make_group))
         .route("/groups/{group}", get(group_status))
         .route("/groups/{group}/subscriptions", get(subscriptions))
@@ -82,64 +83,6 @@ async fn authority(State(control): State<Control>) -> Response {
 
 async fn counts(State(control): State<Control>) -> Json<Counts> {
     Json(control.service.counters.read(control.service.groups.left_out()))
-}
-
-async fn list_origins(
-    State(control): State<Control>,
-    query: Result<Query<Range>, QueryRejection>,
-) -> Result<Response, Refused> {
-    let range = query?.0;
-    let all = control.origins.count();
-    let end = range.count.map_or(all, |count| all.min(range.from.saturating_add(count)));
-    let origins = control.origins;
-    Ok(lines(by_index(range.from, end, move |number| origins.get(number).map(|origin| origin.status()))))
-}
-
-async fn make_origins(
-    State(control): State<Control>,
-    body: Result<Json<NewOrigins>, JsonRejection>,
-) -> Result<(StatusCode, Response), Refused> {
-    let Json(new) = body?;
-    let made = control.origins.make(new.count, &new.settings).await?;
-    Ok((StatusCode::CREATED, statuses(&made)))
-}
-
-async fn set_origins(
-    State(control): State<Control>,
-    query: Result<Query<Range>, QueryRejection>,
-    body: Result<Json<OriginSettings>, JsonRejection>,
-) -> Result<Response, Refused> {
-    let range = query?.0;
-    let count = range.count.unwrap_or(control.origins.count().saturating_sub(range.from));
-    Ok(statuses(&control.origins.set(range.from, count, &body?.0).await?))
-}
-
-async fn origin_status(
-    State(control): State<Control>,
-    path: Result<Path<u32>, PathRejection>,
-) -> Result<Json<OriginStatus>, Refused> {
-    Ok(Json(control.origin(path?.0)?.status()))
-}
-
-async fn set_origin(
-    State(control): State<Control>,
-    path: Result<Path<u32>, PathRejection>,
-    body: Result<Json<OriginSettings>, JsonRejection>,
-) -> Result<Json<OriginStatus>, Refused> {
-    let number = path?.0;
-    control.origins.set(number, 1, &body?.0).await?;
-    Ok(Json(control.origin(number)?.status()))
-}
-
-async fn seconds(
-    State(control): State<Control>,
-    path: Result<Path<u32>, PathRejection>,
-) -> Result<Response, Refused> {
-    Ok(all_lines(control.origin(path?.0)?.gate.seconds()))
-}
-
-fn statuses(origins: &[Arc<OriginServer>]) -> Response {
-    all_lines(origins.iter().map(|origin| origin.status()))
 }
 
 async fn make_group(

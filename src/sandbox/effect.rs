@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::answer_body::{AnswerBody, End};
 use super::connection::Connection;
-use super::fault::{Fault, RetryAfter, Truncation};
+use super::fault::Fault;
+use super::fault_terms::{RetryAfter, Truncation};
 use crate::domain::Timestamp;
 
 /// Octets that a truncated answer promises.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::control_json::SecondLine;
-use super::fault::{Delay, Fault};
+use super::fault::Fault;
+use super::fault_terms::Delay;
 use super::origin_settings::OriginSettings;
 use super::records::Progress;
 use super::seconds::Seconds;

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
 use super::counts::OpenCounter;
-use super::origin_settings::Reach;
+use super::origin_settings::{Manner, Reach};
 use super::settings::SandboxLimits;
 
 /// Wait after a failed accept: what makes it fail (no file descriptors) seldom passes at once.
@@ -85,7 +85,7 @@ impl Connections {
         self: Arc<Self>,
         socket: TcpListener,
         until: CancellationToken,
-        reach: watch::Receiver<Reach>,
+        manner: watch::Receiver<Manner>,
         counted: Counted,
         service: F,
     ) where
@@ -103,11 +103,11 @@ impl Connections {
             let Some((stream, permit)) = accepted else { return };
             let connection = Arc::new(Connection::default());
             let service = service(Arc::clone(&connection));
-            let (server, reach, counted) = (Arc::clone(&self), reach.clone(), counted.clone());
+            let (server, manner, counted) = (Arc::clone(&self), manner.clone(), counted.clone());
             self.tasks.spawn(async move {
                 let [one, other] = &counted.0;
                 let _open = (one.open(), other.open());
-                server.run(stream, &connection, reach, service).await;
+                server.run(stream, &connection, manner, service).await;
                 drop(permit);
             });
         }
@@ -127,23 +127,24 @@ impl Connections {
         &self,
         stream: TcpStream,
         connection: &Arc<Connection>,
-        mut reach: watch::Receiver<Reach>,
+        mut manner: watch::Receiver<Manner>,
         service: S,
     ) where
         S: Answers<B>,
         B: Body<Data: Send, Error: Into<ConnectionError>> + Send + 'static,
     {
-        if *reach.borrow_and_update() != Reach::Serving {
+        let Manner { reach, streams_max } = *manner.borrow_and_update();
+        if reach != Reach::Serving {
             tokio::select! {
                 () = swallow(stream) => {}
-                () = changed(&mut reach) => {}
+                () = changed(&mut manner) => {}
                 () = self.stop.cancelled() => {}
             }
             return;
         }
-        let mut served = pin!(self.handshake_and_serve(stream, connection, service));
+        let mut served = pin!(self.handshake_and_serve(stream, connection, streams_max, service));
         loop {
-            let is_served = match *reach.borrow_and_update() {
+            let is_served = match manner.borrow_and_update().reach {
                 Reach::Serving => true,
                 Reach::Silent | Reach::Dropping => false,
                 Reach::Refusing => return,
@@ -158,7 +159,7 @@ impl Connections {
                     return;
                 }
                 () = connection.closed() => return,
-                () = changed(&mut reach) => {}
+                () = changed(&mut manner) => {}
                 () = self.cut_off.cancelled() => return,
             }
         }
@@ -168,6 +169,7 @@ impl Connections {
         &self,
         stream: TcpStream,
         connection: &Connection,
+        streams_max: Option<u32>,
         service: S,
     ) -> Result<(), ConnectionError>
     where
@@ -175,19 +177,20 @@ impl Connections {
         B: Body<Data: Send, Error: Into<ConnectionError>> + Send + 'static,
     {
         stream.set_nodelay(true)?;
-        let Some(tls) = &self.tls else { return self.serve(stream, connection, service).await };
+        let Some(tls) = &self.tls else { return self.serve(stream, connection, streams_max, service).await };
         let handshake = tokio::time::timeout(self.limits.request_timeout, tls.accept(stream));
         let stream = tokio::select! {
             stream = handshake => stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
             () = self.stop.cancelled() => return Ok(()),
         };
-        self.serve(stream, connection, service).await
+        self.serve(stream, connection, streams_max, service).await
     }
 
     async fn serve<T, S, B>(
         &self,
         stream: T,
         connection: &Connection,
+        streams_max: Option<u32>,
         service: S,
     ) -> Result<(), ConnectionError>
     where
@@ -195,7 +198,11 @@ impl Connections {
         S: Answers<B>,
         B: Body<Data: Send, Error: Into<ConnectionError>> + Send + 'static,
     {
-        let mut served = pin!(self.http.serve_connection(TokioIo::new(stream), service));
+        let mut http = self.http.clone();
+        if let Some(streams_max) = streams_max {
+            http.http2().max_concurrent_streams(streams_max);
+        }
+        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
         let unused = async {
             tokio::time::sleep(self.limits.request_timeout).await;
             if connection.has_requested() {
@@ -235,8 +242,8 @@ async fn swallow(mut stream: TcpStream) {
 }
 
 /// Waits for a change; for ever where nobody can change it.
-async fn changed(reach: &mut watch::Receiver<Reach>) {
-    if reach.changed().await.is_err() {
+async fn changed(manner: &mut watch::Receiver<Manner>) {
+    if manner.changed().await.is_err() {
         future::pending::<()>().await;
     }
 }

@@ -22,6 +22,7 @@ mod counts;
 mod effect;
 mod fault;
 mod fault_shares;
+mod fault_terms;
 mod gate;
 mod groups;
 mod listener;
@@ -50,8 +51,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use fault::{Delay, Fault, RetryAfter, Truncation, When};
+pub use fault::Fault;
 pub use fault_shares::{FaultError, FaultShares};
+pub use fault_terms::{Delay, RetryAfter, Truncation, When};
 pub use origin_settings::{ConcurrencyLimit, OriginSettings, OriginSettingsError, RateLimit, Reach};
 pub use settings::{Profile, SandboxLimits, SandboxSettings};
 
@@ -59,6 +61,7 @@ use crate::domain::{Clock, Origin};
 use certificates::Certificates;
 use control::Control;
 use listener::{Connections, Counted};
+use origin_settings::Manner;
 use origins::{Origins, OriginsError};
 use push_resource::PushService;
 
@@ -152,7 +155,7 @@ impl Sandbox {
             authority_pem: authority_pem.clone(),
         });
         let control = Arc::new(Connections::new(None, settings.limits, stop.clone()));
-        let (_, always) = watch::channel(Reach::Serving);
+        let (_, always) = watch::channel(Manner::default());
         let accepting = Arc::clone(&control).accept(
             control_socket.1,
             stop,

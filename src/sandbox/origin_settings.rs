@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Delay, Fault, When};
+use super::fault::Fault;
 use super::fault_shares::FaultError;
+use super::fault_terms::{Delay, When};
 
 /// Settings of an origin. What is left out has its default: served at once, without limits and faults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ pub struct OriginSettings {
     pub reach: Reach,
     /// How long each request within the limits is held before its answer. It is open meanwhile.
     pub delay_ms: Delay,
+    /// HTTP/2 streams of each new connection (SETTINGS_MAX_CONCURRENT_STREAMS), at least 1; null for what the sandbox
+    /// has for all.
+    pub streams_max: Option<u32>,
     /// How many requests may be open at once.
     pub concurrency: Option<ConcurrencyLimit>,
     /// How many requests may come a second.
@@ -34,6 +38,22 @@ pub enum Reach {
     Silent,
     /// SYN is dropped; open connections are as with [`Reach::Silent`].
     Dropping,
+}
+
+/// What connections need to know of an origin's settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// How far a client comes.
+    pub(crate) reach: Reach,
+    /// HTTP/2 streams of each new connection, if not as for all.
+    pub(crate) streams_max: Option<u32>,
+}
+
+impl OriginSettings {
+    /// What connections need to know.
+    pub(crate) fn manner(&self) -> Manner {
+        Manner { reach: self.reach, streams_max: self.streams_max }
+    }
 }
 
 /// A limit on requests open at once.
@@ -90,6 +110,9 @@ impl OriginSettings {
     /// What cannot.
     pub(crate) fn check(&self) -> Result<(), OriginSettingsError> {
         self.delay_ms.check()?;
+        if self.streams_max == Some(0) {
+            return Err(OriginSettingsError::TooSmall("streams_max", 1.0));
+        }
         if let Some(fault) = &self.fault {
             fault.check()?;
         }

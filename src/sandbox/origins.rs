@@ -14,7 +14,7 @@ use super::control_json::{Gauge, OriginStatus, SecondLine};
 use super::counts::OpenCounter;
 use super::gate::Gate;
 use super::listener::{Connections, Counted};
-use super::origin_settings::{OriginSettings, OriginSettingsError, Reach};
+use super::origin_settings::{Manner, OriginSettings, OriginSettingsError, Reach};
 use super::port::{self, Port};
 use super::push_resource::PushService;
 use super::{SandboxError, SandboxSettings};
@@ -56,7 +56,7 @@ pub(crate) struct OriginServer {
     pub(crate) gate: Gate,
     pub(crate) authorizations: Authorizations,
     address: SocketAddr,
-    reach: watch::Sender<Reach>,
+    manner: watch::Sender<Manner>,
     open: Arc<OpenCounter>,
     port: Mutex<Port>,
 }
@@ -178,7 +178,7 @@ impl Origins {
             authorizations: Authorizations::new(origin.clone(), self.settings.limits.authorizations_max),
             origin,
             address,
-            reach: watch::Sender::new(settings.reach),
+            manner: watch::Sender::new(settings.manner()),
             gate: Gate::new(settings, self.start),
             open: Arc::default(),
             port: Mutex::new(Port::Lost),
@@ -214,9 +214,9 @@ impl OriginServer {
     /// Changes how it behaves; done when it returns.
     async fn set(self: &Arc<Self>, settings: OriginSettings, origins: &Origins) -> Result<(), OriginsError> {
         let mut port = self.port.lock().await;
-        let reach = settings.reach;
+        let (reach, manner) = (settings.reach, settings.manner());
         self.gate.set(settings);
-        self.reach.send_replace(reach);
+        self.manner.send_replace(manner);
         let holds = match (&*port, reach) {
             (Port::Listening { .. }, Reach::Serving | Reach::Silent)
             | (Port::Refusing { .. }, Reach::Refusing)
@@ -239,7 +239,7 @@ impl OriginServer {
     }
 
     async fn take(self: &Arc<Self>, socket: TcpSocket, origins: &Origins) -> std::io::Result<()> {
-        let reach = *self.reach.borrow();
+        let reach = self.manner.borrow().reach;
         *self.port.lock().await = self.hold(socket, reach, origins).await?;
         Ok(())
     }
@@ -274,7 +274,7 @@ impl OriginServer {
                 let accepting = Arc::clone(&origins.connections).accept(
                     listener,
                     until.clone(),
-                    self.reach.subscribe(),
+                    self.manner.subscribe(),
                     counted,
                     answers,
                 );

@@ -64,6 +64,7 @@ async fn bad_calls_say_what_is_wrong() {
             "takes no message",
         ),
         (Method::PUT, "/origins/0", Some(json!({"delay_ms": [2, 1]})), 422, "delay_ms"),
+        (Method::PUT, "/origins/0", Some(json!({"streams_max": 0})), 422, "streams_max"),
     ];
     for (method, path, body, status, words) in cases {
         let answer = harness.control(method.clone(), path, body).await;

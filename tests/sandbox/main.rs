@@ -4,6 +4,7 @@
 mod checks;
 mod connections;
 mod control;
+mod documentation;
 mod effects;
 mod faults;
 mod harness;
