@@ -264,7 +264,7 @@ pub struct ChangeEvidence {
 pub struct Kept {
     /// The lowest sequence number of commits that can be read.
     pub commits_from: u64,
-    /// When that commit was made, or the last one that was trimmed.
+    /// When the one before it was made, which has been trimmed; 1970 when none has.
     pub commits_time: Timestamp,
     /// The lowest number of the change feed that can be read.
     pub changes_from: u64,

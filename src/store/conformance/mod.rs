@@ -11,6 +11,7 @@ pub(crate) mod recording;
 pub(crate) mod stopping;
 pub(crate) mod subscribing;
 pub(crate) mod subscriptions;
+pub(crate) mod trimming;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,8 @@ macro_rules! conformance {
                 times_lead_to_changes;
             stopping: scheduled_messages_wait, stopped_messages_end_cancelled, stopped_before_its_start,
                 the_newest_with_a_collapse_key_goes_on;
+            trimming: events_go_first_and_messages_later, what_is_open_stays, request_ids_keep_their_messages,
+                big_messages_go_in_steps, changes_go_by_their_age, times_lead_past_what_has_gone;
             model: subscriptions_behave_like_the_model;
         );
     };

@@ -57,6 +57,15 @@ pub(crate) fn all(reader: &Reader) -> Result<Vec<ApplicationRecord>, StoreError>
     Ok(applications)
 }
 
+/// The numbers of all applications.
+pub(crate) fn ids(reader: &Reader) -> Result<Vec<ApplicationId>, StoreError> {
+    let mut ids = Vec::new();
+    for row in reader.scan(keys::applications(), Order::Ascending) {
+        ids.extend(keys::application_of(&row?.0));
+    }
+    Ok(ids)
+}
+
 /// The tokens of all applications.
 pub(crate) fn tokens(reader: &Reader) -> Result<Vec<StoredToken>, StoreError> {
     let mut tokens = Vec::new();

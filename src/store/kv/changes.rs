@@ -5,6 +5,7 @@ use super::keys;
 use super::records::Record as _;
 use super::records::change::{ChangeTime, ChangeValue};
 use super::transaction::{Reader, Transaction};
+use super::trim;
 use super::writer::Writer;
 use crate::domain::{ApplicationId, Timestamp};
 use crate::store::{Change, StoreError};
@@ -41,7 +42,12 @@ pub(crate) fn at(
     time: Timestamp,
     to: u64,
 ) -> Result<u64, StoreError> {
-    let (mut from, mut end) = (1, to.saturating_add(1));
+    let mark = trim::marks(reader, application)?.changes();
+    if time <= mark.time() {
+        // Who asks for what has been trimmed is led there, to find out.
+        return Ok(mark.from.saturating_sub(1));
+    }
+    let (mut from, mut end) = (mark.from, to.saturating_add(1));
     while from < end {
         let middle = from + (end - from) / 2;
         match next(reader, application, middle, end)? {

@@ -5,6 +5,7 @@ use super::keys;
 use super::records::segment::{FeedValue, SegmentValue};
 use super::records::{Number, Record};
 use super::transaction::Reader;
+use super::trim;
 use crate::domain::{ApplicationId, MessageId, Timestamp};
 use crate::store::{FeedRow, Segment, StoreError};
 
@@ -65,12 +66,15 @@ pub(crate) fn seq_at(
     time: Timestamp,
 ) -> Result<u64, StoreError> {
     let range = keys::times(application).before(&keys::time(application, keys::minute(time) + 1));
-    for row in reader.scan_by(range, Order::Descending, 1) {
+    // Before the first commit.
+    let mut found = 1;
+    if let Some(row) = reader.scan_by(range, Order::Descending, 1).next() {
         let (_, value) = row?;
         if let Some(number) = reader.readable(Number::from_value(&value))? {
-            return Ok(number.value);
+            found = number.value;
         }
     }
-    // Before the first commit.
-    Ok(1)
+    // What has been trimmed is only missed by who asks for its time.
+    let mark = trim::marks(reader, application)?.commits();
+    Ok(if time > mark.time() { found.max(mark.from) } else { found })
 }

@@ -17,6 +17,7 @@ mod kind {
     pub(super) const SEQUENCE: u8 = 0x06;
     pub(super) const REAPER: u8 = 0x07;
     pub(super) const CHANGE_SEQUENCE: u8 = 0x08;
+    pub(super) const KEPT: u8 = 0x09;
     pub(super) const SUBSCRIPTION: u8 = 0x10;
     pub(super) const TOPIC: u8 = 0x11;
     pub(super) const USER: u8 = 0x12;
@@ -32,8 +33,10 @@ mod kind {
     pub(super) const STATE: u8 = 0x32;
     pub(super) const DONE: u8 = 0x33;
     pub(super) const REQUEST: u8 = 0x34;
-    pub(super) const FINISHED: u8 = 0x35;
     pub(super) const COLLAPSE: u8 = 0x36;
+    pub(super) const REMEMBERED: u8 = 0x37;
+    pub(super) const FINISHED: u8 = 0x38;
+    pub(super) const TRIMMED: u8 = 0x39;
     pub(super) const PAGE: u8 = 0x40;
     pub(super) const HEAD: u8 = 0x41;
     pub(super) const SEGMENT: u8 = 0x50;
@@ -187,6 +190,10 @@ pub(crate) fn change_sequences() -> KeyRange {
     KeyRange::prefix(&[kind::CHANGE_SEQUENCE])
 }
 
+pub(crate) fn kept(application: ApplicationId) -> Vec<u8> {
+    key(kind::KEPT, &[&app(application)])
+}
+
 pub(crate) fn reaper(application: ApplicationId) -> Vec<u8> {
     key(kind::REAPER, &[&app(application)])
 }
@@ -284,7 +291,7 @@ pub(crate) fn opens(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::OPEN, &[&app(application)]))
 }
 
-/// The message that a key of `opens` or `dones` ends with.
+/// The message that a key of `opens`, `dones` or an index by age ends with.
 pub(crate) fn message_of(key: &[u8]) -> Option<MessageId> {
     part(key, key.len().checked_sub(16)?).map(MessageId)
 }
@@ -314,9 +321,40 @@ pub(crate) fn collapse(application: ApplicationId, hash: [u8; 16]) -> Vec<u8> {
     key(kind::COLLAPSE, &[&app(application), &hash])
 }
 
-/// Ended messages by the time of their end, for trimming.
-pub(crate) fn finished(ended: Timestamp, application: ApplicationId, message: MessageId) -> Vec<u8> {
-    key(kind::FINISHED, &[&ended.as_micros().to_be_bytes(), &app(application), &message.0])
+fn aged(kind: u8, application: ApplicationId, time: Timestamp, message: MessageId) -> Vec<u8> {
+    key(kind, &[&app(application), &time.as_micros().to_be_bytes(), &message.0])
+}
+
+/// Ended messages by the time from which on their `request_id` may be forgotten.
+pub(crate) fn remembered(application: ApplicationId, until: Timestamp, message: MessageId) -> Vec<u8> {
+    aged(kind::REMEMBERED, application, until, message)
+}
+
+pub(crate) fn remembered_of(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::REMEMBERED, &[&app(application)]))
+}
+
+/// Ended messages whose events are kept, by the time of their end.
+pub(crate) fn finished(application: ApplicationId, ended: Timestamp, message: MessageId) -> Vec<u8> {
+    aged(kind::FINISHED, application, ended, message)
+}
+
+pub(crate) fn finished_of(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::FINISHED, &[&app(application)]))
+}
+
+/// Ended messages whose events have gone, by the time of their end.
+pub(crate) fn trimmed(application: ApplicationId, ended: Timestamp, message: MessageId) -> Vec<u8> {
+    aged(kind::TRIMMED, application, ended, message)
+}
+
+pub(crate) fn trimmed_of(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::TRIMMED, &[&app(application)]))
+}
+
+/// The time in a key of `remembered_of`, `finished_of` or `trimmed_of`.
+pub(crate) fn aged_at(key: &[u8]) -> Option<Timestamp> {
+    part(key, 5).map(|time| Timestamp::from_micros(u64::from_be_bytes(time)))
 }
 
 // ------------------------------------------------------------------------------------------- pages
@@ -409,7 +447,10 @@ mod tests {
             (state(APP, MessageId(ID)), 21),
             (done(APP, MessageId(ID)), 21),
             (request(APP, "r"), 21),
-            (finished(Timestamp::MAX, APP, MessageId(ID)), 29),
+            (kept(APP), 5),
+            (remembered(APP, Timestamp::MAX, MessageId(ID)), 29),
+            (finished(APP, Timestamp::MAX, MessageId(ID)), 29),
+            (trimmed(APP, Timestamp::MAX, MessageId(ID)), 29),
             (collapse(APP, ID), 21),
             (page(page_key), 21),
             (head(page_key), 21),

@@ -31,6 +31,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod trim;
 mod writer;
 
 use std::path::Path;
@@ -100,6 +101,7 @@ struct Shared {
     progress: Progress,
     origins: Arc<Origins>,
     damage: Arc<Damage>,
+    clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for KvStore {
@@ -158,6 +160,7 @@ impl KvStore {
             progress: Progress::new(&commits, &changes),
             origins: Arc::clone(&origins),
             damage,
+            clock: Arc::clone(&clock),
         });
         let writer = Writer::new(reader, clock, random, origins, commits, changes);
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn({

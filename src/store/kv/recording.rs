@@ -4,11 +4,11 @@
 use super::keys;
 use super::records::message::{DoneValue, OpenValue, StateValue};
 use super::records::segment::SegmentWriter;
-use super::records::{Mark, Record as _};
+use super::records::{Mark, Number, Record as _};
 use super::stopping;
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
-use crate::domain::limits::RECORD_OCTETS_MAX;
+use crate::domain::limits::{RECORD_OCTETS_MAX, REQUEST_ID_MEMORY};
 use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Timestamp};
 use crate::store::{FeedEntry, StoreError};
 
@@ -142,8 +142,17 @@ fn end(
     }
     stopping::forget(transaction, application, message, &open)?;
     state.end();
-    let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros() };
+    let remembered_until = match &open.header {
+        Some(header) if !header.request_id.is_empty() => header.created().plus(REQUEST_ID_MEMORY),
+        Some(_) | None => now,
+    };
+    if remembered_until > now {
+        let key = keys::remembered(application, remembered_until, message);
+        transaction.put(key, &Number::new(now.as_micros()));
+    } else {
+        transaction.put(keys::finished(application, now, message), &Mark {});
+    }
+    let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros(), trimmed: false };
     transaction.put(keys::done(application, message), &done);
-    transaction.put(keys::finished(now, application, message), &Mark {});
     Ok(())
 }

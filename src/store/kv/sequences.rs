@@ -59,6 +59,11 @@ impl Sequences {
         self.grown.insert(application, sequence.seq);
     }
 
+    /// It stands otherwise than by growing.
+    pub(crate) fn set(&mut self, application: ApplicationId, sequence: Sequence) {
+        self.known.insert(application, sequence);
+    }
+
     /// Those that grew since this was asked last.
     pub(crate) fn take_grown(&mut self) -> BTreeMap<ApplicationId, u64> {
         std::mem::take(&mut self.grown)

@@ -6,7 +6,9 @@ use tokio::sync::watch;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{Writer, submit};
-use super::{KvStore, applications, audience, changes, closed, feed, messages, pages, reap, subscriptions};
+use super::{
+    KvStore, applications, audience, changes, closed, feed, messages, pages, reap, subscriptions, trim,
+};
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
@@ -184,13 +186,17 @@ impl Store for KvStore {
         self.write(Class::Urgent, move |writer| writer.stop(application, message, reason)).await
     }
 
-    async fn kept(&self, _: ApplicationId) -> Result<Kept, StoreError> {
-        // Nothing is trimmed.
-        Ok(Kept::default())
+    async fn kept(&self, application: ApplicationId) -> Result<Kept, StoreError> {
+        self.read(move |reader| trim::kept(reader, application)).await
     }
 
-    async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {
-        Err(not_yet())
+    async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError> {
+        let mut trimmed = Trimmed::default();
+        for application in self.read(applications::ids).await? {
+            self.trim_logs(application, retention, &mut trimmed).await?;
+            self.trim_messages(application, retention, &mut trimmed).await?;
+        }
+        Ok(trimmed)
     }
 
     fn log_octets(&self) -> u64 {
@@ -352,6 +358,64 @@ impl Store for KvStore {
 
     async fn close(&self) {
         self.shut().await;
+    }
+}
+
+impl KvStore {
+    /// Removes the oldest rows of the feed, its index by time and the change feed.
+    async fn trim_logs(
+        &self,
+        application: ApplicationId,
+        retention: Retention,
+        trimmed: &mut Trimmed,
+    ) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let (commits, changes) = (now.minus(retention.events), now.minus(retention.changes));
+        let aged = self
+            .read(move |reader| {
+                Ok([
+                    trim::aged_commits(reader, application, commits)?,
+                    trim::aged_changes(reader, application, changes)?,
+                ])
+            })
+            .await?;
+        for aged in aged.into_iter().filter(|aged| !aged.is_empty()) {
+            trimmed.more |= aged.more;
+            trimmed.rows += self.write(Class::Reap, move |writer| writer.trim_log(application, aged)).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves ended messages on: their events go, and later they.
+    async fn trim_messages(
+        &self,
+        application: ApplicationId,
+        retention: Retention,
+        trimmed: &mut Trimmed,
+    ) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let moved = self.read(move |reader| trim::forgettable(reader, application, now)).await?;
+        if !moved.is_empty() {
+            trimmed.more |= moved.more;
+            self.write(Class::Reap, move |writer| writer.move_rows(moved)).await?;
+        }
+        let until = now.minus(retention.events);
+        let eventless = self.read(move |reader| trim::eventless(reader, application, until)).await?;
+        if !eventless.is_empty() {
+            trimmed.more |= eventless.more();
+            let (messages, rows) =
+                self.write(Class::Reap, move |writer| writer.trim_events(application, eventless)).await?;
+            trimmed.events_of += messages;
+            trimmed.rows += rows;
+        }
+        let until = now.minus(retention.messages.max(retention.events));
+        let (messages, moved) = self.read(move |reader| trim::obsolete(reader, application, until)).await?;
+        if !moved.is_empty() {
+            trimmed.more |= moved.more;
+            trimmed.messages += messages;
+            trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(moved)).await?;
+        }
+        Ok(())
     }
 }
 

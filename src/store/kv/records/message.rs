@@ -21,7 +21,7 @@ pub(crate) struct HeaderValue {
     #[prost(string, tag = "3")]
     note: String,
     #[prost(string, tag = "4")]
-    request_id: String,
+    pub(crate) request_id: String,
     #[prost(uint64, tag = "5")]
     created: u64,
     #[prost(uint64, tag = "6")]
@@ -382,6 +382,9 @@ pub(crate) struct DoneValue {
     pub(crate) state: Option<StateValue>,
     #[prost(uint64, tag = "3")]
     pub(crate) ended: u64,
+    /// Its events have gone, or are about to.
+    #[prost(bool, tag = "4")]
+    pub(crate) trimmed: bool,
 }
 
 impl Record for DoneValue {
@@ -393,7 +396,8 @@ impl DoneValue {
         let corrupt = || StoreError::Corrupt(Self::KIND);
         let state = self.state.ok_or_else(corrupt)?;
         let ended = Timestamp::from_micros(self.ended);
-        self.header.ok_or_else(corrupt)?.into_record(id, &state, 0, Some(ended))
+        let record = self.header.ok_or_else(corrupt)?.into_record(id, &state, 0, Some(ended))?;
+        Ok(MessageRecord { trimmed: self.trimmed, ..record })
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod application;
 pub(crate) mod change;
+pub(crate) mod kept;
 pub(crate) mod message;
 pub(crate) mod numbers;
 pub(crate) mod page;

@@ -218,6 +218,24 @@ impl Record for FeedValue {
     const KIND: &'static str = "feed row";
 }
 
+/// The part of a [`FeedValue`] that tells when it was made: the other fields are passed over.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct FeedTime {
+    #[prost(uint64, tag = "1")]
+    time: u64,
+}
+
+impl Record for FeedTime {
+    const KIND: &'static str = FeedValue::KIND;
+    const VERSION: u8 = FeedValue::VERSION;
+}
+
+impl FeedTime {
+    pub(crate) fn time(self) -> Timestamp {
+        Timestamp::from_micros(self.time)
+    }
+}
+
 const ACCEPTED: u8 = 1;
 const EVENTS: u8 = 2;
 const ENDED: u8 = 3;
