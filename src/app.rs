@@ -126,6 +126,7 @@ impl App {
             clock: Arc::clone(&clock),
             applications: applications.clone(),
             settings: config.engine.clone(),
+            retention: config.retention.clone(),
             attempts: AttemptSettings { gcm_key },
             seed: rand::random(),
             metrics: Arc::clone(&metrics),

@@ -11,7 +11,7 @@ use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
 use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, PLACEHOLDER_CONTACT, Sources, load};
 use fanfare::domain::{Padding, Urgency};
-use fanfare::engine::EngineSettings;
+use fanfare::engine::{EngineSettings, RetentionSettings};
 use fanfare::observe::LogSettings;
 use fanfare::store::kv::Settings as StoreSettings;
 use fanfare::transport::{HttpSettings, PushServicesSettings};
@@ -212,6 +212,7 @@ fn the_documented_defaults_are_those_of_the_code() {
     assert_eq!(config.server.http, ServerSettings::default());
     assert_eq!(config.server.calls, ApiSettings::default());
     assert_eq!(config.engine, EngineSettings::default());
+    assert_eq!(config.retention, RetentionSettings::default());
     assert_eq!(config.store.settings(), StoreSettings::default());
     assert_eq!(format!("{:?}", config.log), format!("{:?}", LogSettings::default()));
     assert_eq!(format!("{:?}", config.transport), format!("{:?}", HttpSettings::default()));

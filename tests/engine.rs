@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare::domain::{
-    Application, Audience, Clock, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, MessageDefaults,
-    MessageKind, MessageSpec, MessageStatus, Outcome, Padding, Payload, ReportLevel, SubscriptionId,
-    SystemClock, Urgency, VapidKeyId,
+    Application, Audience, Clock, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, ManualClock,
+    MessageDefaults, MessageId, MessageKind, MessageSpec, MessageState, MessageStatus, Outcome, Padding,
+    Payload, ReportLevel, SubscriptionId, SystemClock, Timestamp, Urgency, VapidKeyId,
 };
 use fanfare::engine::feed::{Frame, FrameKind, Position, Scope, Start, Watch};
-use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, Recipients, Submission};
+use fanfare::engine::{
+    AttemptSettings, Engine, EngineParts, EngineSettings, Recipients, RetentionSettings, Submission,
+    SubmitError,
+};
 use fanfare::observe::SubscriptionChange;
 use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
@@ -32,7 +35,15 @@ struct Server {
 
 impl Server {
     async fn start(memory: &Memory, transport: &ScriptedTransport, settings: EngineSettings) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self::start_at(memory, transport, settings, Arc::new(SystemClock)).await
+    }
+
+    async fn start_at(
+        memory: &Memory,
+        transport: &ScriptedTransport,
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let random = rand::rngs::StdRng::seed_from_u64(7);
         let store =
             KvStore::open(Arc::new(memory.clone()), Arc::clone(&clock), random, Settings::default()).unwrap();
@@ -62,6 +73,7 @@ impl Server {
             clock,
             applications: vec![Arc::clone(&application)],
             settings,
+            retention: RetentionSettings::default(),
             attempts: AttemptSettings::default(),
             seed: 7,
             metrics: Arc::new(fanfare::observe::Metrics::new()),
@@ -102,8 +114,7 @@ impl Server {
     }
 
     async fn send(&self, to: SubscriptionId, ttl: Duration) -> MessageStatus {
-        let targets = self.store.targets(self.application.id, &[to]).await.unwrap();
-        let recipients = Recipients::Targets(targets.into_iter().flatten().collect());
+        let recipients = self.recipient(to).await;
         self.submit(MessageKind::Send, recipients, ttl, "").await
     }
 
@@ -118,27 +129,18 @@ impl Server {
         ttl: Duration,
         request_id: &str,
     ) -> MessageStatus {
-        let spec = MessageSpec {
-            payload: Payload(Bytes::from_static(b"hello")),
-            ttl,
-            urgency: Urgency::Normal,
-            topic_header: None,
-            padding: Padding::None,
-            max_per_second: None,
-            labels: BTreeMap::new(),
-            note: String::new(),
-        };
-        let request_id = request_id.to_owned();
-        let submission = Submission {
-            kind,
-            spec,
-            recipients,
-            request_id,
-            request_hash: [0; 32],
-            start: None,
-            collapse: None,
-        };
+        let submission =
+            Submission { request_id: request_id.to_owned(), ..submission(kind, recipients, ttl) };
+        self.accept(submission).await
+    }
+
+    async fn accept(&self, submission: Submission) -> MessageStatus {
         self.engine.submit(&self.application, submission).await.unwrap().record.status
+    }
+
+    async fn recipient(&self, to: SubscriptionId) -> Recipients {
+        let targets = self.store.targets(self.application.id, &[to]).await.unwrap();
+        Recipients::Targets(targets.into_iter().flatten().collect())
     }
 
     /// Reads a message's stream to its summary.
@@ -161,6 +163,28 @@ impl Server {
             }
         }
         panic!("the stream ended without a summary");
+    }
+}
+
+fn submission(kind: MessageKind, recipients: Recipients, ttl: Duration) -> Submission {
+    let spec = MessageSpec {
+        payload: Payload(Bytes::from_static(b"hello")),
+        ttl,
+        urgency: Urgency::Normal,
+        topic_header: None,
+        padding: Padding::None,
+        labels: BTreeMap::new(),
+        note: String::new(),
+        max_per_second: None,
+    };
+    Submission {
+        kind,
+        spec,
+        recipients,
+        request_id: String::new(),
+        request_hash: [0; 32],
+        start: None,
+        collapse: None,
     }
 }
 
@@ -421,4 +445,166 @@ async fn a_request_id_joins_the_first_message() {
     assert_eq!(first.id, second.id);
     server.read(&first, Start::Beginning).await;
     assert_eq!(transport.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cancelled_broadcast_ends_what_is_not_in_flight() {
+    let held = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = Arc::clone(&held);
+    let transport = ScriptedTransport::new(move |_| {
+        let (answer, release) = Answer::held();
+        keep.lock().unwrap().push(release);
+        answer
+    });
+    // A few are planned when it is cancelled, a few are in flight, most are neither.
+    let small = EngineSettings { max_unsettled: 16, plan_chunk: 100, ..settings() };
+    let server = Server::start(&Memory::new(), &transport, small).await;
+    server.subscribe_many(3_000, 3).await;
+    let message = server.broadcast(Audience::All, MINUTE).await;
+    transport.wait_for_started(10).await;
+    let cancelled = server.engine.cancel(server.application.id, message.id).await.unwrap().unwrap();
+    assert_eq!(cancelled.status.state, MessageState::Cancelling);
+    // One more may have been started before the stop arrived; none is afterwards.
+    let mut posted = 0;
+    let read = server.read(&message, Start::Beginning);
+    tokio::pin!(read);
+    let (events, summary) = loop {
+        let releases = std::mem::take(&mut *held.lock().unwrap());
+        posted += releases.len();
+        for (number, release) in releases.into_iter().enumerate() {
+            release.status(if number == 0 { 503 } else { 201 });
+        }
+        tokio::select! {
+            done = &mut read => break done,
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        }
+    };
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.state, MessageState::Cancelled);
+    assert_eq!(summary.counts.targets, 3_000);
+    assert!(posted <= 32, "{posted}");
+    assert_eq!(summary.counts.cancelled + summary.counts.accepted, 3_000);
+    let failed_in_flight =
+        events.iter().find(|event| event.state == DeliveryState::Cancelled && event.attempt == 1);
+    assert_eq!(failed_in_flight.unwrap().http_status, Some(503), "it is not tried again");
+    let again = server.engine.cancel(server.application.id, message.id).await.unwrap().unwrap();
+    assert_eq!(again.status.state, MessageState::Cancelled, "what has ended stays as it is");
+    assert!(server.engine.cancel(server.application.id, MessageId([9; 16])).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_scheduled_message_starts_at_its_time_also_after_a_crash() {
+    let memory = Memory::new();
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&memory, &transport, settings()).await;
+    let first = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let start = SystemClock.now().plus(Duration::from_secs(2));
+    let recipients = server.recipient(first).await;
+    let scheduled =
+        |kind, recipients| Submission { start: Some(start), ..submission(kind, recipients, MINUTE) };
+    let send = server.accept(scheduled(MessageKind::Send, recipients)).await;
+    let everyone = Recipients::Audience(Audience::All);
+    let broadcast = server.accept(scheduled(MessageKind::Broadcast, everyone)).await;
+    assert_eq!((send.state, broadcast.state), (MessageState::Scheduled, MessageState::Scheduled));
+    let crashed = memory.crash();
+    server.engine.shutdown().await;
+    let server = Server::start(&crashed, &transport, settings()).await;
+    // It joins before the broadcast begins.
+    server.subscribe(2, 1, &[]).await;
+    assert_eq!(transport.counts().started, 0);
+    for (message, targets) in [(send, 1), (broadcast, 2)] {
+        let (events, summary) = server.read(&message, Start::Beginning).await;
+        assert_reconciles(&events, &summary);
+        assert_eq!(summary.counts.accepted, targets);
+        assert!(events.iter().all(|event| event.time >= start), "{events:?}");
+        assert_eq!(summary.expires, start.plus(MINUTE), "its ttl counts from then");
+    }
+}
+
+#[tokio::test]
+async fn a_scheduled_message_can_be_cancelled() {
+    let transport = ScriptedTransport::always(201);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let start = Some(SystemClock.now().plus(60 * MINUTE));
+    let everyone = Recipients::Audience(Audience::All);
+    for (kind, recipients) in
+        [(MessageKind::Send, server.recipient(to).await), (MessageKind::Broadcast, everyone)]
+    {
+        let message = server.accept(Submission { start, ..submission(kind, recipients, MINUTE) }).await;
+        server.engine.cancel(server.application.id, message.id).await.unwrap();
+        let (events, summary) = server.read(&message, Start::Beginning).await;
+        assert_reconciles(&events, &summary);
+        assert_eq!((summary.state, summary.counts.cancelled), (MessageState::Cancelled, 1));
+    }
+    assert_eq!(transport.counts().started, 0);
+}
+
+#[tokio::test]
+async fn a_newer_message_with_the_same_collapse_key_supersedes() {
+    let transport = ScriptedTransport::always(503);
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let recipients = server.recipient(to).await;
+    let score = || Submission {
+        collapse: Some([7; 16]),
+        ..submission(MessageKind::Send, recipients.clone(), MINUTE)
+    };
+    let older = server.accept(score()).await;
+    transport.wait_for_started(2).await;
+    transport.set_script(|_| Answer::status(201));
+    let newer = server.accept(score()).await;
+    let (events, summary) = server.read(&older, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    let last = events.last().unwrap();
+    // The older may have been taken by an attempt that was under way.
+    if last.state != DeliveryState::Accepted {
+        assert_eq!((last.state, last.outcome), (DeliveryState::Cancelled, Outcome::Superseded));
+        assert!(!last.past.is_empty());
+    }
+    let (events, summary) = server.read(&newer, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.counts.accepted, 1);
+}
+
+#[tokio::test]
+async fn what_expired_while_the_server_was_away_is_not_posted() {
+    let memory = Memory::new();
+    let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
+    let transport = ScriptedTransport::new(|_| Answer::Never);
+    let small = || EngineSettings { max_unsettled: 8, plan_chunk: 7, ..settings() };
+    let server = Server::start_at(&memory, &transport, small(), Arc::new(clock.clone())).await;
+    server.subscribe_many(700, 3).await;
+    let message = server.broadcast(Audience::All, MINUTE).await;
+    transport.wait_for_started(1).await;
+    let memory = memory.crash();
+    clock.advance(2 * MINUTE);
+    let before = transport.counts().started;
+    let next = Server::start_at(&memory, &transport, small(), Arc::new(clock.clone())).await;
+    let (events, summary) = next.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!((summary.counts.targets, summary.counts.expired), (700, 700));
+    let after = transport.counts().started;
+    // The process that crashed goes on here, for what nobody will read.
+    assert!(after - before <= 8, "{before} {after}");
+    assert!(events.iter().all(|event| event.attempt == 0));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused() {
+    let transport = ScriptedTransport::new(|_| Answer::Never);
+    let small = EngineSettings { max_waiting_deliveries: 10, ..settings() };
+    let server = Server::start(&Memory::new(), &transport, small).await;
+    let ids = server.subscribe_many(11, 1).await;
+    let list = |ids: &[SubscriptionId]| {
+        let mut ids = ids.to_vec();
+        ids.sort();
+        submission(MessageKind::Broadcast, Recipients::Audience(Audience::Subscriptions(ids)), MINUTE)
+    };
+    let refused = server.engine.submit(&server.application, list(&ids)).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
+    server.accept(list(&ids[..6])).await;
+    transport.wait_for_started(6).await;
+    let refused = server.engine.submit(&server.application, list(&ids[..5])).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
 }

@@ -18,7 +18,7 @@ use crate::api::ApiSettings;
 use crate::api::server::ServerSettings;
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{MessageDefaults, Padding, Urgency};
-use crate::engine::EngineSettings;
+use crate::engine::{EngineSettings, RetentionSettings};
 use crate::observe::LogSettings;
 use crate::store::kv;
 use crate::transport::{HttpSettings, PushServicesSettings};
@@ -46,6 +46,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// How messages are worked off.
     pub engine: EngineSettings,
+    /// How long what has ended is kept.
+    pub retention: RetentionSettings,
     /// How push services are posted to.
     pub transport: HttpSettings,
     /// Which push services may be posted to.

@@ -101,9 +101,22 @@ fn bounds(config: &Config, problems: &mut Problems) {
         ("server.calls.streams_max", calls.streams_max, 1),
         ("server.calls.user_targets_max", calls.user_targets_max, 1),
     ];
+    problems.unless(
+        engine.max_waiting_deliveries >= 1,
+        "engine.max_waiting_deliveries",
+        "must be at least 1",
+    );
     for (key, value, least) in at_least {
         problems.unless(value >= least, key, &format!("must be at least {least}"));
     }
+    let retention = &config.retention;
+    problems.unless(
+        retention.events <= retention.messages,
+        "retention.events",
+        "must not exceed retention.messages",
+    );
+    problems.unless(!retention.interval.is_zero(), "retention.interval", "must be above 0s");
+    problems.unless(retention.log_octets_max >= 1, "retention.log_octets_max", "must be at least 1");
     problems.unless(
         engine.retry_base <= engine.retry_max,
         "engine.retry_base",

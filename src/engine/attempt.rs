@@ -47,6 +47,10 @@ pub(crate) struct AttemptReport {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) throttle: Throttle,
     pub(crate) detail: String,
+    /// With [`Outcome::TooLarge`]: the largest body in octets that this subscription takes, where it is known.
+    pub(crate) body_octets_max: Option<u32>,
+    /// Refused in a way that means an end only if it stays so for days ([`Signal::Suspect`]).
+    pub(crate) suspect: bool,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
 }
@@ -63,6 +67,8 @@ impl AttemptReport {
             retry_after: None,
             throttle: Throttle::Delivery,
             detail: detail.to_owned(),
+            body_octets_max: None,
+            suspect: false,
             refused_stream: false,
         }
     }
@@ -92,6 +98,8 @@ impl AttemptReport {
             retry_after: verdict.retry_after,
             throttle,
             detail: verdict.detail,
+            body_octets_max: verdict.body_octets_max,
+            suspect: verdict.signal == Some(Signal::Suspect),
             refused_stream: false,
         }
     }

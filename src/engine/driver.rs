@@ -14,17 +14,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{ApplicationId, Clock, MessageKind, Outcome};
 use crate::failpoint::failpoint;
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, Lesson, Store, StoreError};
 
 use super::attempt::{AttemptReport, Attempter};
+use super::clock::{Jump, JumpWatch};
 use super::core::{Core, Effect, Input, Now};
-use super::reap;
+use super::{learn, reap};
 use crate::observe::{EngineLoad, Metrics};
 
 /// Inputs that are taken in before effects are carried out.
 const BATCH: usize = 256;
 /// How long a read or a commit waits when the store does not answer.
 const STORE_RETRY: Duration = Duration::from_millis(200);
+/// The wall clock is looked at this often at least: due times are wall time, and somebody may set it.
+const RECHECK: Duration = Duration::from_secs(10);
 
 pub(super) struct Driver {
     pub(super) core: Core,
@@ -38,6 +41,7 @@ pub(super) struct Driver {
     pub(super) reports: mpsc::Sender<Input>,
     pub(super) changes: Arc<AtomicU64>,
     pub(super) evidence: BTreeMap<ApplicationId, Arc<Notify>>,
+    pub(super) lessons: mpsc::Sender<(ApplicationId, Lesson)>,
     pub(super) load: watch::Sender<EngineLoad>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tasks: TaskTracker,
@@ -50,8 +54,9 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut draining = false;
+        let mut jumps = JumpWatch::default();
         loop {
-            let idle = self.core.idle_for(self.now());
+            let idle = self.core.idle_for(self.now()).map_or(RECHECK, |idle| idle.min(RECHECK));
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 _ = self.inputs.recv_many(&mut batch, BATCH) => {}
@@ -62,9 +67,12 @@ impl Driver {
                     }
                     batch.push(page);
                 }
-                () = sleep_for(idle) => {}
+                () = tokio::time::sleep(idle) => {}
             }
             let now = self.now();
+            if let Some(jump) = jumps.look(now) {
+                self.tell_of(jump);
+            }
             for input in batch.drain(..) {
                 draining |= matches!(input, Input::Drain);
                 self.core.take(now, input);
@@ -85,11 +93,22 @@ impl Driver {
         Now { wall: self.clock.now(), monotonic: Instant::now() }
     }
 
+    fn tell_of(&self, jump: Jump) {
+        match jump {
+            Jump::Forward(by) => {
+                tracing::warn!(?by, "the wall clock jumped forward: what became due goes on");
+            }
+            Jump::Backward(by) => tracing::warn!(?by, "the wall clock jumped back: what waits waits longer"),
+        }
+        self.metrics.clock_jumped();
+    }
+
     fn carry_out(&self, effect: Effect) {
         let reports = self.reports.clone();
         match effect {
             Effect::Start(attempt) => {
                 let attempter = Arc::clone(&self.attempter);
+                let lessons = self.lessons.clone();
                 self.spawn(async move {
                     let report = AssertUnwindSafe(attempter.attempt(&attempt)).catch_unwind().await;
                     let report = report.unwrap_or_else(|_| {
@@ -97,6 +116,10 @@ impl Driver {
                         AttemptReport::failed(Outcome::Internal, "", None)
                     });
                     failpoint("answered");
+                    if let Some(lesson) = learn::lesson(&attempt.target, attempt.message.id, &report) {
+                        // Dropped when too many wait: it will be learned again.
+                        let _ = lessons.try_send((attempt.message.application.id, lesson));
+                    }
                     let _ = reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
                 });
             }
@@ -169,7 +192,7 @@ fn count(metrics: &Metrics, commit: &Commit, kinds: &[MessageKind], durable: boo
 
 /// Tries until the store answers. While it does not, nothing is settled, so the bound on unsettled deliveries stops the
 /// POSTs by itself. `None`: it never will, because the record is corrupt.
-async fn persist<T, F>(what: &str, mut call: impl FnMut() -> F) -> Option<T>
+pub(super) async fn persist<T, F>(what: &str, mut call: impl FnMut() -> F) -> Option<T>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -185,12 +208,5 @@ where
                 tokio::time::sleep(STORE_RETRY).await;
             }
         }
-    }
-}
-
-async fn sleep_for(idle: Option<Duration>) {
-    match idle {
-        Some(idle) => tokio::time::sleep(idle).await,
-        None => std::future::pending().await,
     }
 }

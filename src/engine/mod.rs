@@ -9,18 +9,23 @@
 
 mod attempt;
 pub mod changes;
+mod clock;
 mod core;
 mod driver;
 pub mod feed;
 mod health;
+mod learn;
 mod plan;
 mod reap;
+mod recover;
 mod retry;
+mod schedule;
 mod settings;
 mod tokens;
+mod trim;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -35,7 +40,7 @@ use crate::domain::{
 };
 use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
-use crate::store::{Accepted, MessageRecord, NewMessage, OpenMessage, Store, StoreError};
+use crate::store::{Accepted, MessageRecord, NewMessage, Retention, Store, StoreError};
 use crate::transport::Transport;
 
 pub use crate::store::Recipients;
@@ -46,15 +51,20 @@ use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
+use learn::Learner;
 use plan::{PlanJob, Planner};
 use reap::Reaper;
-pub use settings::EngineSettings;
+use schedule::{Order, Scheduled, Scheduler};
+pub use settings::{EngineSettings, RetentionSettings};
 use tokens::Tokens;
+use trim::Trimmer;
 
 /// Inputs that wait for the core.
 const INPUTS_MAX: usize = 4_096;
 /// Pages of broadcasts that wait for the core.
 const PAGES_MAX: usize = 4;
+/// Orders that wait for the scheduler.
+const ORDERS_MAX: usize = 1_024;
 /// Messages that wait for the planner.
 const PLAN_JOBS_MAX: usize = 1_024;
 
@@ -71,6 +81,8 @@ pub struct EngineParts {
     pub applications: Vec<Arc<Application>>,
     /// Every bound.
     pub settings: EngineSettings,
+    /// How long what has ended is kept.
+    pub retention: RetentionSettings,
     /// What attempts need beside it.
     pub attempts: AttemptSettings,
     /// Where jitter comes from.
@@ -84,7 +96,11 @@ pub struct EngineParts {
 pub struct Engine {
     store: Arc<dyn Store>,
     transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
     inputs: mpsc::Sender<Input>,
+    orders: mpsc::Sender<Order>,
+    /// Messages that wait for their start.
+    scheduled: Arc<AtomicUsize>,
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
     load: watch::Receiver<EngineLoad>,
@@ -98,6 +114,8 @@ pub struct Engine {
     stop_streams: CancellationToken,
     shutdown_grace: Duration,
     max_messages: usize,
+    max_waiting_deliveries: u64,
+    log_octets_max: u64,
 }
 
 /// A message to accept.
@@ -146,12 +164,26 @@ impl Engine {
     /// # Errors
     /// What the store says.
     pub async fn start(parts: EngineParts) -> Result<Self, StoreError> {
-        let EngineParts { store, transport, clock, applications, settings, attempts, seed, metrics } = parts;
+        let EngineParts {
+            store,
+            transport,
+            clock,
+            applications,
+            settings,
+            retention,
+            attempts,
+            seed,
+            metrics,
+        } = parts;
         let applications: HashMap<_, _> = applications.into_iter().map(|of| (of.id, of)).collect();
         let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock), &applications).await?;
         let (inputs, inputs_received) = mpsc::channel(INPUTS_MAX);
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
         let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
+        let (orders, orders_received) = mpsc::channel(ORDERS_MAX);
+        let (lessons, lessons_received) = mpsc::channel(learn::LESSONS_MAX);
+        let scheduled = Arc::new(AtomicUsize::new(0));
+        let draining = CancellationToken::new();
         let (load_sender, load) = watch::channel(EngineLoad::default());
         let (tasks, stop, drained) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let changes = Arc::new(AtomicU64::new(0));
@@ -178,6 +210,37 @@ impl Engine {
             pages,
             changes: Arc::clone(&changes),
             chunk: settings.plan_chunk,
+            load: load.clone(),
+            metrics: Arc::clone(&metrics),
+            stop: stop.clone(),
+        };
+        let scheduler = Scheduler {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            orders: orders_received,
+            core: inputs.clone(),
+            plan_jobs: plan_jobs.clone(),
+            changes: Arc::clone(&changes),
+            waiting: Arc::clone(&scheduled),
+            draining: draining.clone(),
+        };
+        let learner = Learner {
+            store: Arc::clone(&store),
+            lessons: lessons_received,
+            inputs: inputs.clone(),
+            changes: Arc::clone(&changes),
+            metrics: Arc::clone(&metrics),
+            stop: stop.clone(),
+        };
+        let trimmer = Trimmer {
+            store: Arc::clone(&store),
+            retention: Retention {
+                events: retention.events,
+                messages: retention.messages,
+                changes: retention.changes,
+            },
+            interval: retention.interval,
+            metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };
         let attempter = Attempter {
@@ -191,13 +254,14 @@ impl Engine {
         let driver = Driver {
             core,
             store: Arc::clone(&store),
-            clock,
+            clock: Arc::clone(&clock),
             attempter: Arc::new(attempter),
             inputs: inputs_received,
             pages: pages_received,
             reports: inputs.clone(),
             changes: Arc::clone(&changes),
             evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
+            lessons,
             load: load_sender,
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
@@ -211,63 +275,36 @@ impl Engine {
             tasks.spawn(reaper.run());
         }
         tasks.spawn(planner.run());
+        tasks.spawn(scheduler.run());
+        tasks.spawn(learner.run());
         let stop_streams = CancellationToken::new();
         let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
         let engine = Self {
             store,
             transport,
+            clock,
             feeds: Arc::new(feeds),
+            orders,
+            scheduled,
             inputs,
             plan_jobs,
             changes,
             load,
             metrics,
             tasks,
-            draining: CancellationToken::new(),
+            draining,
             drained,
             stop,
             stop_streams,
             shutdown_grace: settings.shutdown_grace,
             max_messages: settings.max_messages,
+            max_waiting_deliveries: settings.max_waiting_deliveries,
+            log_octets_max: retention.log_octets_max,
         };
         engine.recover(&applications).await?;
+        engine.tasks.spawn(trimmer.run());
+        engine.tasks.spawn(stop_on_failure(engine.clone()));
         Ok(engine)
-    }
-
-    /// Takes up what an earlier run left: messages, then the heads of their pages, then what is still to be planned. In
-    /// this order: a page that is written while heads are read would be taken up twice, and one that settles before its
-    /// members are known would be planned again.
-    async fn recover(
-        &self,
-        applications: &HashMap<ApplicationId, Arc<Application>>,
-    ) -> Result<(), StoreError> {
-        let open = self.store.open_messages().await?;
-        let heads = self.store.page_heads().await?;
-        let mut jobs = Vec::new();
-        for open in open {
-            let Some(application) = applications.get(&open.application) else {
-                tracing::error!(message = %open.status.id, "a message waits whose application is not configured");
-                continue;
-            };
-            let message = active(application, &open);
-            if let Some(plan) = open.plan {
-                jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan).await?);
-            }
-            let id = message.id;
-            self.input(Input::Message(message)).await;
-            failpoint("recovering-messages");
-            if let Some(reason) = open.stop {
-                self.input(Input::MessageStopped { message: id, reason }).await;
-            }
-        }
-        for head in heads {
-            self.input(Input::PageFound(head)).await;
-        }
-        failpoint("recovering-plans");
-        for job in jobs {
-            let _ = self.plan_jobs.send(job).await;
-        }
-        Ok(())
     }
 
     /// Accepts a message: durable when this returns, and on its way. It runs to its end even if the caller goes away.
@@ -282,13 +319,16 @@ impl Engine {
         if self.draining.is_cancelled() {
             return Err(SubmitError::Draining);
         }
-        if self.load().messages >= self.max_messages {
+        if self.load().messages + self.scheduled.load(Ordering::SeqCst) >= self.max_messages {
             return Err(SubmitError::TooManyMessages);
+        }
+        if self.store.log_octets() >= self.log_octets_max {
+            return Err(SubmitError::LogFull);
         }
         let (engine, application) = (self.clone(), Arc::clone(application));
         let submitted = self.tasks.spawn(async move { engine.accept(&application, submission).await });
         match submitted.await {
-            Ok(accepted) => Ok(accepted?),
+            Ok(accepted) => accepted,
             // Only the end of the runtime, or a panic, ends the task before its time.
             Err(error) => Err(StoreError::Unavailable(error.to_string()).into()),
         }
@@ -298,7 +338,7 @@ impl Engine {
         &self,
         application: &Arc<Application>,
         submission: Submission,
-    ) -> Result<Accepted, StoreError> {
+    ) -> Result<Accepted, SubmitError> {
         let Submission { kind, spec, recipients, request_id, request_hash, start, collapse } = submission;
         let as_of = self.changes.load(Ordering::SeqCst);
         let spec = Arc::new(spec);
@@ -306,7 +346,11 @@ impl Engine {
             Recipients::Targets(targets) => u32::try_from(targets.len()).unwrap_or(u32::MAX),
             Recipients::Audience(audience) => self.store.estimate(application.id, audience).await?,
         };
-        let planned = matches!(recipients, Recipients::Targets(_));
+        if self.load().waiting_deliveries + u64::from(targets_estimate) > self.max_waiting_deliveries {
+            return Err(SubmitError::TooManyDeliveries);
+        }
+        let to_plan = matches!(recipients, Recipients::Audience(_));
+        let start = start.filter(|start| *start > self.clock.now());
         let new = NewMessage {
             application: application.id,
             kind,
@@ -336,13 +380,18 @@ impl Engine {
             spec,
             expires: status.expires,
             durable_at: start.is_none().then_some(durable_at),
+            waiting: targets_estimate,
             stop: OnceLock::new(),
         });
+        if let Some(start) = start {
+            self.schedule(Scheduled { message, start, to_plan }).await;
+            return Ok(accepted);
+        }
         self.input(Input::Message(Arc::clone(&message))).await;
         for page in accepted.pages.drain(..) {
             self.input(Input::PageWritten { page, as_of }).await;
         }
-        if !planned {
+        if to_plan {
             // It fails only when the engine has stopped; then the next start plans it.
             let _ = self.plan_jobs.send(PlanJob::new(message)).await;
         }
@@ -361,10 +410,21 @@ impl Engine {
         message: MessageId,
     ) -> Result<Option<MessageRecord>, StoreError> {
         let record = self.store.stop(application, message, Stop::Cancelled).await?;
-        if record.as_ref().is_some_and(|record| record.status.ended.is_none()) {
-            self.input(Input::MessageStopped { message, reason: Stop::Cancelled }).await;
+        let Some(status) = record.as_ref().map(|record| &record.status) else { return Ok(None) };
+        let reason = Stop::Cancelled;
+        if status.ended.is_none() && status.start.is_some() {
+            // It fails only when the engine has stopped.
+            let _ = self.orders.send(Order::Stopped { message, reason }).await;
+        } else if status.ended.is_none() {
+            self.input(Input::MessageStopped { message, reason }).await;
         }
         Ok(record)
+    }
+
+    async fn schedule(&self, scheduled: Scheduled) {
+        self.scheduled.fetch_add(1, Ordering::SeqCst);
+        // It fails only when the engine has stopped: the next start finds it.
+        let _ = self.orders.send(Order::Add(scheduled)).await;
     }
 
     /// Whether it stops: nothing new is accepted.
@@ -448,15 +508,13 @@ impl Engine {
     }
 }
 
-fn active(application: &Arc<Application>, open: &OpenMessage) -> Arc<ActiveMessage> {
-    let expires: Timestamp = open.status.expires;
-    Arc::new(ActiveMessage {
-        application: Arc::clone(application),
-        id: open.status.id,
-        kind: open.status.kind,
-        spec: Arc::clone(&open.spec),
-        expires,
-        durable_at: None,
-        stop: OnceLock::new(),
-    })
+/// Once the store can write no more, nothing is attempted: its outcome could not be recorded.
+async fn stop_on_failure(engine: Engine) {
+    let stop = engine.stop.clone();
+    let failed = async {
+        engine.store.failed().await;
+        tracing::error!("the store can write no more: nothing is attempted until a restart");
+        engine.input(Input::Drain).await;
+    };
+    stop.run_until_cancelled_owned(failed).await;
 }

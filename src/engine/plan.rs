@@ -1,12 +1,15 @@
 //! Planning: audiences become pages. One task plans all messages in turn, a chunk each, so that a small broadcast does not
 //! wait for a big one. It never waits for a lane: pages that find no room in memory wait in the store.
+//!
+//! Of a message that was stopped or is out of time, the rest of the audience becomes events instead: nothing is to be
+//! attempted any more, and every delivery has its end.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +21,8 @@ use crate::store::{
     StoredPage,
 };
 
-use super::core::{ActiveMessage, Input};
+use super::core::{ActiveMessage, GONE_MAX, Input};
+use crate::observe::{EngineLoad, Metrics};
 
 /// How long planning waits when the store does not answer.
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -72,6 +76,9 @@ pub(super) struct Planner {
     /// Counts changes of subscriptions; see [`Input::SubscriptionChanged`].
     pub(super) changes: Arc<AtomicU64>,
     pub(super) chunk: usize,
+    /// Tells when too many subscriptions that are gone wait to be removed.
+    pub(super) load: watch::Receiver<EngineLoad>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
 }
 
@@ -96,6 +103,11 @@ impl Planner {
                 continue;
             }
             let Some(mut job) = ready.and_then(|place| turns.remove(place)) else { return };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // It fails only when the engine has stopped.
+                _ = self.load.wait_for(|load| load.gone < GONE_MAX) => {}
+            }
             match self.step(&mut job).await {
                 Ok(true) => {}
                 Ok(false) => turns.push_back(job),
@@ -119,9 +131,21 @@ impl Planner {
         let as_of = self.changes.load(Ordering::SeqCst);
         let application = message.application.id;
         let chunk = self.store.audience(application, message.id, &job.plan.cursor, self.chunk).await?;
-        let targets = chunk.targets.into_iter().filter(|target| !job.paged.contains(&target.id)).collect();
-        let pages = self.page(&message, targets, &mut job.plan.next_page);
-        let ended = chunk.missing.into_iter().map(|missing| self.not_found(&message, missing)).collect();
+        let targets: Vec<_> =
+            chunk.targets.into_iter().filter(|target| !job.paged.contains(&target.id)).collect();
+        let mut ended: Vec<_> =
+            chunk.missing.into_iter().map(|missing| self.not_found(&message, missing)).collect();
+        let pages = match self.why_not(&message) {
+            None => self.page(&message, targets, &mut job.plan.next_page),
+            Some((state, outcome)) => {
+                ended.extend(targets.into_iter().map(|target| self.ended(&message, target, state, outcome)));
+                Vec::new()
+            }
+        };
+        for event in &ended {
+            let age = event.time.since(message.id.time());
+            self.metrics.delivery_ended(message.kind, event.state, event.outcome, age);
+        }
         let step = PlanStep {
             application,
             message: message.id,
@@ -183,17 +207,50 @@ impl Planner {
         pages
     }
 
+    /// How deliveries of a message end that are not planned, if they are not to be.
+    fn why_not(&self, message: &ActiveMessage) -> Option<(DeliveryState, Outcome)> {
+        match message.stop.get() {
+            Some(stop) => Some((DeliveryState::Cancelled, stop.outcome())),
+            None => (message.ends_at() <= self.clock.now())
+                .then_some((DeliveryState::Expired, Outcome::Unspecified)),
+        }
+    }
+
+    /// The event of a member that is not planned.
+    fn ended(
+        &self,
+        message: &ActiveMessage,
+        target: Target,
+        state: DeliveryState,
+        outcome: Outcome,
+    ) -> DeliveryEvent {
+        let origin = self.store.origin(target.origin).map(|of| of.origin.as_str().to_owned());
+        DeliveryEvent {
+            subscription: Some(target.id),
+            generation: target.generation,
+            user_id: target.user_id,
+            origin: origin.unwrap_or_default(),
+            state,
+            outcome,
+            ..self.without_attempt(message)
+        }
+    }
+
     /// The event of a listed member that is not there.
     fn not_found(&self, message: &ActiveMessage, missing: Missing) -> DeliveryEvent {
         let (subscription, user_id) = match missing {
             Missing::Subscription(id) => (Some(id), String::new()),
             Missing::User(user_id) => (None, user_id),
         };
+        DeliveryEvent { subscription, user_id, ..self.without_attempt(message) }
+    }
+
+    fn without_attempt(&self, message: &ActiveMessage) -> DeliveryEvent {
         DeliveryEvent {
             message: message.id,
-            subscription,
+            subscription: None,
             generation: 0,
-            user_id,
+            user_id: String::new(),
             origin: String::new(),
             state: DeliveryState::Failed,
             outcome: Outcome::NotFound,

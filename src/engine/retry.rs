@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
+use crate::domain::{Outcome, Timestamp};
+
+/// Who is throttled without being told for how long waits as if it had failed this many times more.
+const THROTTLED_DOUBLINGS: u32 = 2;
+/// Due times are rounded up to this part of the wait, so that deliveries of a page come due together.
+const GRAINS: u32 = 8;
+/// Whoever starts within the last second would have to write TTL: 0.
+const LAST_SECOND: Duration = Duration::from_secs(1);
 
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
+    /// What the attempt came to.
+    pub(crate) outcome: Outcome,
     /// Attempts made so far, this one included: at least 1.
     pub(crate) attempts: u32,
-    /// What the push service asked for.
+    /// What the push service asked for, a date made into seconds.
     pub(crate) retry_after: Option<Duration>,
     /// When it failed.
     pub(crate) now: Timestamp,
@@ -24,28 +33,33 @@ pub(crate) struct Failure {
 pub(crate) struct Backoff {
     /// The first wait at most.
     pub(crate) base: Duration,
-    /// Any wait at most.
+    /// Any wait at most, but for the rounding.
     pub(crate) max: Duration,
 }
 
 impl Backoff {
     /// When to try again; `None` when that would be too late.
     ///
-    /// Without a word of the push service: exponential, the upper half of it jittered, so that a burst of failures comes
-    /// back spread out but never at once. With Retry-After: not before it, and up to an eighth later, for the same reason.
+    /// Without a word of the push service: exponential with full jitter, so that a burst of failures comes back spread over
+    /// the whole wait. With Retry-After: not before it, at most `max`, and up to an eighth later, for the same reason. Then
+    /// rounded up to an eighth of the wait.
     pub(crate) fn next(&self, failure: Failure) -> Option<Timestamp> {
-        let doublings = failure.attempts.saturating_sub(1).min(20);
+        let more = if failure.outcome == Outcome::Throttled { THROTTLED_DOUBLINGS } else { 0 };
+        let doublings = failure.attempts.saturating_sub(1).saturating_add(more).min(20);
         let step = self.base.saturating_mul(1 << doublings).min(self.max);
-        let (least, spread) = match failure.retry_after {
-            Some(asked) => (asked.min(self.max), asked.min(self.max) / 8),
-            None => (step / 2, step / 2),
-        };
-        let spread = u64::try_from(spread.as_micros()).unwrap_or(u64::MAX);
-        let jitter = Duration::from_micros(failure.random % spread.saturating_add(1));
-        let due = failure.now.plus(least).plus(jitter);
-        // Whoever starts within the last second would have to write TTL: 0.
-        (due.plus(Duration::from_secs(1)) <= failure.expires).then_some(due)
+        let asked = failure.retry_after.map(|asked| asked.min(self.max));
+        let (least, spread, wait) =
+            asked.map_or((Duration::ZERO, step, step), |asked| (asked, asked / GRAINS, asked));
+        let jitter = 1 + failure.random % micros(spread).max(1);
+        let due = failure.now.plus(least).plus(Duration::from_micros(jitter));
+        let latest = failure.expires.minus(LAST_SECOND);
+        let rounded = due.as_micros().checked_next_multiple_of(micros(wait / GRAINS).max(1));
+        (due <= latest).then(|| rounded.map_or(latest, Timestamp::from_micros).min(latest))
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -57,33 +71,47 @@ mod tests {
     const BACKOFF: Backoff = Backoff { base: Duration::from_secs(2), max: Duration::from_secs(600) };
 
     fn failure(attempts: u32, random: u64) -> Failure {
-        let now = Timestamp::from_secs(1_800_000_000);
-        Failure { attempts, retry_after: None, now, expires: Timestamp::MAX, random }
+        let now = Timestamp::from_micros(1_800_000_000_123_456);
+        let outcome = Outcome::Unavailable;
+        Failure { outcome, attempts, retry_after: None, now, expires: Timestamp::MAX, random }
+    }
+
+    fn wait(failure: Failure) -> Duration {
+        BACKOFF.next(failure).unwrap().since(failure.now)
     }
 
     #[test]
     fn grows_and_stays_below_the_maximum() {
-        for (attempts, least, most) in
-            [(1, 1, 2), (2, 2, 4), (3, 4, 8), (9, 256, 512), (10, 300, 600), (99, 300, 600)]
-        {
+        for (attempts, step) in [(1, 2), (2, 4), (3, 8), (9, 512), (10, 600), (99, 600)] {
+            let step = Duration::from_secs(step);
             for random in [0, 1, u64::MAX / 2, u64::MAX] {
-                let failure = failure(attempts, random);
-                let wait = BACKOFF.next(failure).unwrap().since(failure.now);
-                assert!(
-                    wait >= Duration::from_secs(least) && wait <= Duration::from_secs(most),
-                    "{attempts} {wait:?}"
-                );
+                let wait = wait(failure(attempts, random));
+                assert!(!wait.is_zero() && wait <= step + step / GRAINS, "{attempts} {wait:?}");
             }
         }
+        let throttled = Failure { outcome: Outcome::Throttled, ..failure(1, 7_999_999) };
+        assert!(wait(throttled) >= Duration::from_secs(8), "four times as long at most");
+    }
+
+    #[test]
+    fn jitter_is_full_and_due_times_meet() {
+        let now = failure(1, 0).now;
+        let dues: Vec<_> =
+            (0..1_000_u64).map(|part| BACKOFF.next(failure(4, part * 16_000)).unwrap()).collect();
+        let distinct: std::collections::BTreeSet<_> = dues.iter().collect();
+        assert!((8..=9).contains(&distinct.len()), "{distinct:?}");
+        let early = dues.iter().filter(|due| due.since(now) <= Duration::from_secs(8)).count();
+        assert!((400..=600).contains(&early), "half of them in the first half: {early}");
     }
 
     #[test]
     fn does_what_the_service_asks_within_the_maximum() {
         let asked = Failure { retry_after: Some(Duration::from_secs(120)), ..failure(1, u64::MAX) };
-        let wait = BACKOFF.next(asked).unwrap().since(asked.now);
-        assert!(wait >= Duration::from_secs(120) && wait <= Duration::from_secs(135), "{wait:?}");
+        let waits = wait(asked);
+        assert!(waits >= Duration::from_secs(120) && waits <= Duration::from_secs(150), "{waits:?}");
         let absurd = Failure { retry_after: Some(Duration::from_secs(1 << 40)), ..failure(1, 0) };
-        assert_eq!(BACKOFF.next(absurd).unwrap().since(absurd.now), Duration::from_secs(600));
+        let waits = wait(absurd);
+        assert!(waits >= Duration::from_secs(600) && waits <= Duration::from_secs(675), "{waits:?}");
     }
 
     proptest! {
@@ -93,7 +121,8 @@ mod tests {
             failure.expires = failure.now.plus(Duration::from_secs(left));
             failure.retry_after = asked.map(Duration::from_secs);
             if let Some(due) = BACKOFF.next(failure) {
-                prop_assert!(due >= failure.now && due < failure.expires);
+                prop_assert!(due > failure.now && due.plus(LAST_SECOND) <= failure.expires);
+                prop_assert!(due.since(failure.now) >= failure.retry_after.unwrap_or_default().min(BACKOFF.max));
             }
         }
     }

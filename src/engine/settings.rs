@@ -12,6 +12,8 @@ pub struct EngineSettings {
     pub max_unsettled: usize,
     /// Messages that have not ended; more are refused.
     pub max_messages: usize,
+    /// Deliveries of these that have not ended; more are refused.
+    pub max_waiting_deliveries: u64,
     /// Deliveries that wait in memory; all others wait in the store.
     pub max_targets_in_memory: usize,
     /// Pages of one group that are in memory at once.
@@ -25,7 +27,7 @@ pub struct EngineSettings {
     pub commit_outcomes: usize,
     /// Members of an audience that are read and paged at once.
     pub plan_chunk: usize,
-    /// The first retry waits between half of this and this.
+    /// The first retry waits at most this long.
     #[serde(with = "humantime_serde")]
     pub retry_base: Duration,
     /// No retry waits longer, whatever the push service asks for.
@@ -44,6 +46,7 @@ impl Default for EngineSettings {
         Self {
             max_unsettled: 4_096,
             max_messages: 100_000,
+            max_waiting_deliveries: 50_000_000,
             max_targets_in_memory: 65_536,
             max_pages_per_group: 8,
             lane_concurrency: 128,
@@ -54,6 +57,39 @@ impl Default for EngineSettings {
             retry_max: Duration::from_secs(3_600),
             park_after: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Section `[retention]` of the configuration, which documents each field.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionSettings {
+    /// Events of a message are kept this long after its end.
+    #[serde(with = "humantime_serde")]
+    pub events: Duration,
+    /// A message with its counts is kept this long after its end.
+    #[serde(with = "humantime_serde")]
+    pub messages: Duration,
+    /// Changes of subscriptions are kept this long.
+    #[serde(with = "humantime_serde")]
+    pub changes: Duration,
+    /// How often what is older is removed.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    /// Octets of events that are kept; beyond it new messages are refused.
+    pub log_octets_max: u64,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 3_600);
+        Self {
+            events: day * 7,
+            messages: day * 30,
+            changes: day * 30,
+            interval: Duration::from_secs(60),
+            log_octets_max: 16 << 30,
         }
     }
 }

@@ -58,6 +58,12 @@ pub struct Metrics {
     targets_in_memory: Gauge,
     pages_waiting: Gauge,
     messages_open: Gauge,
+    waiting_deliveries: Gauge,
+    log_octets: Gauge,
+    trimmed_messages: Counter,
+    trimmed_events_of: Counter,
+    trimmed_rows: Counter,
+    clock_jumps: Counter,
     commits: Family<ResultLabels, Counter>,
     commit_outcomes: Histogram,
     commit_duration: Histogram,
@@ -155,6 +161,28 @@ impl Metrics {
                 Gauge::default(),
             ),
             messages_open: register.add("messages_open", "Messages accepted and not ended", Gauge::default()),
+            waiting_deliveries: register.add(
+                "waiting_deliveries",
+                "Deliveries of open messages that have not ended, an estimate until planning is done",
+                Gauge::default(),
+            ),
+            log_octets: register.add("log_octets", "Octets of events that are kept", Gauge::default()),
+            trimmed_messages: register.add(
+                "trimmed_messages",
+                "Messages removed after their retention",
+                Counter::default(),
+            ),
+            trimmed_events_of: register.add(
+                "trimmed_messages_events",
+                "Messages whose events were removed after their retention",
+                Counter::default(),
+            ),
+            trimmed_rows: register.add("trimmed_rows", "Rows removed by trimming", Counter::default()),
+            clock_jumps: register.add(
+                "clock_jumps",
+                "Jumps of the wall clock by more than a second, either way",
+                Counter::default(),
+            ),
             commits: register.add("commits", "Commits of outcomes to the store", Family::default()),
             commit_outcomes: register.add(
                 "commit_outcomes",
@@ -231,6 +259,28 @@ impl Metrics {
         set(&self.targets_in_memory, load.targets_in_memory);
         set(&self.pages_waiting, load.pages_waiting);
         set(&self.messages_open, load.messages);
+        self.waiting_deliveries.set(i64::try_from(load.waiting_deliveries).unwrap_or(i64::MAX));
+    }
+
+    /// So many octets of events are kept.
+    pub fn log_holds(&self, octets: u64) {
+        self.log_octets.set(i64::try_from(octets).unwrap_or(i64::MAX));
+    }
+
+    /// A step of trimming removed the events of so many messages, so many messages, and so many rows in all.
+    pub fn trimmed(&self, events_of: usize, messages: usize, rows: usize) {
+        for (counter, count) in [
+            (&self.trimmed_events_of, events_of),
+            (&self.trimmed_messages, messages),
+            (&self.trimmed_rows, rows),
+        ] {
+            counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// The wall clock jumped.
+    pub fn clock_jumped(&self) {
+        self.clock_jumps.inc();
     }
 
     /// A commit ended, durable or not.
@@ -294,6 +344,10 @@ pub struct EngineLoad {
     pub pages_waiting: usize,
     /// Messages that have not ended.
     pub messages: usize,
+    /// Deliveries of these that have not ended, as far as they are known before planning is done.
+    pub waiting_deliveries: u64,
+    /// Subscriptions that push services declared gone and that are not removed yet.
+    pub gone: usize,
 }
 
 #[cfg(test)]
@@ -318,7 +372,12 @@ mod tests {
             targets_in_memory: 512,
             pages_waiting: 3,
             messages: 2,
+            waiting_deliveries: 9,
+            gone: 1,
         });
+        metrics.log_holds(4_096);
+        metrics.trimmed(1, 2, 30);
+        metrics.clock_jumped();
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
         metrics.stream_opened();
         metrics.log_read();
@@ -340,6 +399,12 @@ mod tests {
             "fanfare_rpc_requests_total{method=\"Send\",code=\"not_found\"} 1",
             "fanfare_pages_waiting 3",
             "fanfare_messages_open 2",
+            "fanfare_waiting_deliveries 9",
+            "fanfare_log_octets 4096",
+            "fanfare_trimmed_messages_events_total 1",
+            "fanfare_trimmed_messages_total 2",
+            "fanfare_trimmed_rows_total 30",
+            "fanfare_clock_jumps_total 1",
             "fanfare_rpc_in_flight{method=\"Send\"} 1",
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",

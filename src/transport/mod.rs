@@ -27,14 +27,18 @@ use crate::webpush::request::{PushRequest, PushResponse};
 /// Posts requests.
 #[async_trait]
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
-    /// Posts one request and waits for the answer, whatever its status. Ends within a deadline of its own; a caller
-    /// that drops the future gives the request up.
+    /// Posts one request and waits for the answer, whatever its status. Ends within a deadline of its own, which covers
+    /// waiting for a connection and for its stream too; a caller that drops the future gives the request up.
+    ///
+    /// An answer counts from its status on: a body that is too large, too slow or breaks off is cut where it ends. So a
+    /// 2xx says that the push service took the message, whatever becomes of the rest.
     ///
     /// # Errors
     /// When there is no answer: see [`TransportError`].
     async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError>;
 
-    /// How many connections to an origin are open; 0 for a transport without connections.
+    /// Connections to an origin that are open now, as far as this side knows: one that the push service closed while it
+    /// was idle counts until the next request or until it is closed here too. Cheap.
     fn connections(&self, origin: &Origin) -> usize;
 }
 
@@ -49,13 +53,13 @@ pub enum TransportError {
     Unreachable {
         /// What failed, in fixed words.
         detail: String,
-        /// Whether the request may have reached the push service.
+        /// Whether the push service may have got the message. If not, it never will: the request was withdrawn.
         sent: bool,
     },
     /// The deadline passed.
     #[error("timed out")]
     TimedOut {
-        /// Whether the request may have reached the push service.
+        /// Whether the push service may have got the message. If not, it never will: the request was withdrawn.
         sent: bool,
     },
     /// The push service says that it did not process the request (HTTP/2 `REFUSED_STREAM` or `GOAWAY`, RFC 9113

@@ -1,6 +1,7 @@
 //! Which hosts may be posted to: the known push services, those that the operator lists, and exceptions for
 //! self-hosted ones. What a host's name resolves to is judged where it is dialled, by [`super::resolver`].
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
@@ -37,7 +38,8 @@ pub enum PolicyError {
 pub struct HostPolicy {
     profile: Profile,
     rules: Vec<HostRule>,
-    exceptions: Vec<Exception>,
+    /// By host: there may be thousands, and each request looks for its own.
+    exceptions: HashMap<Box<str>, Vec<Exception>>,
 }
 
 /// What may be dialled for an origin.
@@ -75,7 +77,6 @@ impl Reach {
 /// A self-hosted push service that the operator named.
 #[derive(Debug)]
 pub(crate) struct Exception {
-    host: String,
     port: u16,
     allow_http: bool,
     reach: Reach,
@@ -106,7 +107,12 @@ impl HostPolicy {
             .iter()
             .map(|entry| HostRule::parse(entry).ok_or_else(|| PolicyError::Host { entry: entry.clone() }))
             .collect::<Result<_, _>>()?;
-        let exceptions = settings.exceptions.iter().map(read_exception).collect::<Result<_, _>>()?;
+        let mut exceptions = HashMap::<Box<str>, Vec<Exception>>::new();
+        for (host, exception) in
+            settings.exceptions.iter().map(read_exception).collect::<Result<Vec<_>, _>>()?
+        {
+            exceptions.entry(host).or_default().push(exception);
+        }
         Ok(Self { profile: settings.profile, rules, exceptions })
     }
 
@@ -116,7 +122,7 @@ impl HostPolicy {
     }
 
     fn find(&self, host: &str, port: u16) -> Option<&Exception> {
-        self.exceptions.iter().find(|exception| exception.host == host && exception.port == port)
+        self.exceptions.get(host)?.iter().find(|exception| exception.port == port)
     }
 
     fn check_host(&self, origin: &Origin) -> Result<(), Refusal> {
@@ -212,7 +218,8 @@ fn normalise(entry: &str) -> Option<(String, u16)> {
         .then(|| (origin.host().to_owned(), origin.port()))
 }
 
-fn read_exception(settings: &ExceptionSettings) -> Result<Exception, PolicyError> {
+/// An exception and its host.
+fn read_exception(settings: &ExceptionSettings) -> Result<(Box<str>, Exception), PolicyError> {
     let fail = |problem: String| PolicyError::Exception { name: settings.name.clone(), problem };
     let host = match normalise(&settings.host) {
         Some((host, HTTPS_PORT)) if !settings.host.ends_with(":443") => host,
@@ -230,7 +237,8 @@ fn read_exception(settings: &ExceptionSettings) -> Result<Exception, PolicyError
             Some(roots)
         }
     };
-    Ok(Exception { host, port: settings.port, allow_http: settings.allow_http, reach, roots })
+    let exception = Exception { port: settings.port, allow_http: settings.allow_http, reach, roots };
+    Ok((host.into(), exception))
 }
 
 fn read_reach(settings: &ExceptionSettings, host: &str) -> Result<Reach, &'static str> {

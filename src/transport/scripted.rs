@@ -186,7 +186,8 @@ impl Transport for ScriptedTransport {
         }
     }
 
-    fn connections(&self, _: &Origin) -> usize {
+    /// It has none.
+    fn connections(&self, _origin: &Origin) -> usize {
         0
     }
 }

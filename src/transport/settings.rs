@@ -66,24 +66,30 @@ const fn https_port() -> u16 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpSettings {
-    /// Connections to one origin; each is opened when those before it are full. 1 to 64.
+    /// HTTP/2 connections to one origin; each is opened when those before it are full. 1 to 64.
     pub connections_per_origin_max: usize,
-    /// Requests in flight on one connection: just below what push services take at once. 1 to 10,000. Over HTTP/1.1,
-    /// where a connection carries one request, this many connections take its place.
+    /// Requests in flight on one HTTP/2 connection: what push services take at once. Where a peer takes fewer, the
+    /// others wait for its streams. 1 to 10,000.
     pub requests_per_connection_max: usize,
+    /// Connections to one origin that speaks HTTP/1.1 only; each carries one request. 1 to 1,024.
+    pub http1_connections_per_origin_max: usize,
     /// Origins whose connections are kept. Beyond it, those idle for longest are dropped; those with requests in
     /// flight never are. 1 to 1,000,000.
     pub origins_max: usize,
-    /// How long an idle origin's connections are kept.
+    /// How long the HTTP/2 connection of an idle origin is kept. One over HTTP/1.1 is kept for `surplus_timeout`.
     #[serde(with = "humantime_serde")]
     pub idle_timeout: Duration,
+    /// A connection beside others is closed when they would have been enough for so long, at the latest for twice as
+    /// long.
+    #[serde(with = "humantime_serde")]
+    pub surplus_timeout: Duration,
     /// Bounds name lookup, TCP and TLS together.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
     /// Bounds everything from waiting for a connection to the answer's last octet.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
-    /// How often an HTTP/2 connection with requests in flight is probed by PING.
+    /// How long an HTTP/2 connection with requests in flight may say nothing before it is probed by PING.
     #[serde(with = "humantime_serde")]
     pub ping_interval: Duration,
     /// How long the answer to a PING may take before the connection counts as dead.
@@ -99,10 +105,12 @@ pub struct HttpSettings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
-            connections_per_origin_max: 2,
+            connections_per_origin_max: 12,
             requests_per_connection_max: 100,
+            http1_connections_per_origin_max: 64,
             origins_max: 4_096,
             idle_timeout: Duration::from_secs(90),
+            surplus_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),
@@ -128,6 +136,7 @@ impl HttpSettings {
         let ranges = [
             ("connections_per_origin_max", self.connections_per_origin_max, 1, 64),
             ("requests_per_connection_max", self.requests_per_connection_max, 1, 10_000),
+            ("http1_connections_per_origin_max", self.http1_connections_per_origin_max, 1, 1_024),
             ("origins_max", self.origins_max, 1, 1_000_000),
             ("response_body_octets_max", self.response_body_octets_max, 0, 1024 * 1024),
             ("response_header_octets_max", self.response_header_octets_max as usize, 1_024, 1024 * 1024),
@@ -139,6 +148,7 @@ impl HttpSettings {
         }
         let durations = [
             ("idle_timeout", self.idle_timeout),
+            ("surplus_timeout", self.surplus_timeout),
             ("connect_timeout", self.connect_timeout),
             ("deadline", self.deadline),
             ("ping_interval", self.ping_interval),

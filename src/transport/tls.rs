@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -32,49 +33,70 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, String> {
     Ok(certificates.into_iter().map(|certificate| certificate.as_ref().to_vec()).collect())
 }
 
+/// Servers with the system's certificates whose TLS sessions are remembered, so that another connection to them costs
+/// no signature.
+const SESSIONS_MAX: usize = 1_024;
+/// The same for the one server of an exception with roots of its own.
+const OWN_SESSIONS_MAX: usize = 1;
+/// Tickets that rustls keeps of one server.
+const TICKETS_PER_SERVER: usize = 8;
+
 /// Makes the TLS configuration of connections. The system's certificates are read once, when it is made.
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    system: Arc<RootCertStore>,
+    system: ClientConfig,
 }
 
 impl Tls {
     /// Reads the system's root certificates. A machine without any reaches only exceptions that bring their own.
-    pub(crate) fn new() -> Self {
+    ///
+    /// # Errors
+    /// The library does not work.
+    pub(crate) fn new() -> Result<Self, rustls::Error> {
         let mut system = RootCertStore::empty();
         // What does not parse is passed over, as every browser does: some systems carry a few such certificates.
         system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if system.is_empty() {
             tracing::warn!("no root certificates: only push services with their own can be reached");
         }
-        Self { provider: Arc::new(aws_lc_rs::default_provider()), system: Arc::new(system) }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let system = client_config(&provider, system, SESSIONS_MAX)?;
+        Ok(Self { provider, system })
     }
 
-    /// For connections that trust these roots (in DER), or those of the system.
-    pub(crate) fn client_config(
-        &self,
-        roots: Option<&[Vec<u8>]>,
-        protocol: Protocol,
-    ) -> Result<ClientConfig, rustls::Error> {
-        let roots = match roots {
-            Some(certificates) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates {
-                    roots.add(CertificateDer::from_slice(certificate))?;
-                }
-                Arc::new(roots)
-            }
-            None => Arc::clone(&self.system),
-        };
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = match protocol {
-            Protocol::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            Protocol::Http1 => vec![b"http/1.1".to_vec()],
-        };
-        Ok(config)
+    /// For all connections of one origin, which trust these roots (in DER), or those of the system. What the latter
+    /// need is shared by all origins: one of them costs no more than a few pointers.
+    pub(crate) fn of_origin(&self, roots: Option<&[Vec<u8>]>) -> Result<ClientConfig, rustls::Error> {
+        let Some(certificates) = roots else { return Ok(self.system.clone()) };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates {
+            roots.add(CertificateDer::from_slice(certificate))?;
+        }
+        // Not the sessions of others: they are found by a server's name, and prove what other roots have proved.
+        client_config(&self.provider, roots, OWN_SESSIONS_MAX)
     }
+}
+
+/// The configuration for one connection. Sessions are shared with the one it is made from.
+pub(crate) fn offer(config: &ClientConfig, protocol: Protocol) -> ClientConfig {
+    let mut config = config.clone();
+    config.alpn_protocols = match protocol {
+        Protocol::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Protocol::Http1 => vec![b"http/1.1".to_vec()],
+    };
+    config
+}
+
+fn client_config(
+    provider: &Arc<CryptoProvider>,
+    roots: RootCertStore,
+    sessions: usize,
+) -> Result<ClientConfig, rustls::Error> {
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(sessions * TICKETS_PER_SERVER);
+    Ok(config)
 }

@@ -11,7 +11,7 @@ use fanfare::api::{Api, ApiParts, ApiSettings};
 use fanfare::domain::{
     Application, Clock, Endpoint, EndpointPolicy, MessageDefaults, Padding, Refusal, SystemClock, Urgency,
 };
-use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings};
+use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, RetentionSettings};
 use fanfare::proto::{REFLECTION_DESCRIPTOR_SET, v1};
 use fanfare::store::{Store, kv};
 use fanfare::transport::scripted::ScriptedTransport;
@@ -132,6 +132,7 @@ impl Server {
                 retry_max: Duration::from_millis(20),
                 ..EngineSettings::default()
             },
+            retention: RetentionSettings::default(),
             attempts: AttemptSettings::default(),
             seed: 1,
             metrics: Arc::new(fanfare::observe::Metrics::new()),

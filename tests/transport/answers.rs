@@ -8,7 +8,7 @@ use http::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
-use crate::server::{Exchange, Server, accept};
+use crate::server::{Exchange, Server, accept, accept_http2, read_to_headers};
 use crate::{request, settings, transport};
 
 fn unreachable(detail: &str, sent: bool) -> TransportError {
@@ -67,6 +67,42 @@ async fn a_body_that_breaks_off_does_not_hide_the_status() {
 }
 
 #[tokio::test]
+async fn an_answer_that_ends_in_its_middle_does_not_hide_the_status() {
+    const RESET: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2]; // RST_STREAM, INTERNAL_ERROR
+    // By a reset of the stream, and by the end of the connection.
+    for end in [RESET, &[]] {
+        // In RFC 7541 appendix A these statuses have an index.
+        for (status, index) in [(200, 0x88), (404, 0x8d), (500, 0x8e)] {
+            let server = Server::start(&["h2"], move |stream, acceptor| async move {
+                let mut stream = accept_http2(stream, acceptor).await;
+                read_to_headers(&mut stream).await;
+                let header = [0, 0, 1, 1, 4, 0, 0, 0, 1, index];
+                let body = [0, 0, 6, 0, 0, 0, 0, 0, 1, b's', b'o', b' ', b'f', b'a', b'r'];
+                stream.write_all(&[&header[..], &body, end].concat()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            })
+            .await;
+            assert_eq!(post(&server).await.unwrap().status, status, "{end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_breaks_off_may_have_been_an_acceptance() {
+    let server = Server::start(&["http/1.1"], |stream, acceptor| async move {
+        let Ok(mut stream) = acceptor.accept(stream).await else { return };
+        let mut octets = [0; 4_096];
+        if stream.read(&mut octets).await.is_ok_and(|octets| octets > 0) {
+            stream.write_all(b"HTTP/1.1 201 Created\r\nttl: 6").await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    })
+    .await;
+    let error = post(&server).await.unwrap_err();
+    assert_eq!(error, unreachable("the connection was closed before the answer", true));
+}
+
+#[tokio::test]
 async fn a_body_that_trickles_ends_at_the_deadline() {
     let server = Server::http2(|mut exchange| async move {
         let mut body = exchange.start(Response::builder().status(429), false).unwrap();
@@ -103,43 +139,6 @@ async fn no_answer_in_time_is_told_as_sent() {
     let settings = HttpSettings { deadline: Duration::from_millis(500), ..settings() };
     let error = transport(settings, &server.exception()).post(request(&server.endpoint())).await.unwrap_err();
     assert_eq!(error, TransportError::TimedOut { sent: true });
-}
-
-#[tokio::test]
-async fn a_refused_stream_may_be_tried_again() {
-    let server = Server::http2(|mut exchange| async move {
-        exchange.respond.send_reset(h2::Reason::REFUSED_STREAM);
-    })
-    .await;
-    assert_eq!(post(&server).await.unwrap_err(), TransportError::StreamRefused);
-    assert_eq!(server.seen.borrow().requests, 1, "it is for the engine to try again");
-}
-
-#[tokio::test]
-async fn a_stream_beyond_the_last_of_a_goaway_may_be_tried_again() {
-    // ENHANCE_YOUR_CALM, but the stream was not processed all the same.
-    for code in [0_u8, 11] {
-        let server = Server::start(&["h2"], move |stream, acceptor| async move {
-            let mut stream = accept(stream, acceptor).await;
-            stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap(); // SETTINGS, empty
-            let mut preface = [0; 24];
-            stream.read_exact(&mut preface).await.unwrap();
-            loop {
-                let mut head = [0; 9];
-                stream.read_exact(&mut head).await.unwrap();
-                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-                stream.read_exact(&mut vec![0; length]).await.unwrap();
-                if head[3] == 1 {
-                    break; // HEADERS
-                }
-            }
-            let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, code];
-            stream.write_all(&goaway).await.unwrap();
-            stream.read_to_end(&mut Vec::new()).await.unwrap();
-        })
-        .await;
-        assert_eq!(post(&server).await.unwrap_err(), TransportError::StreamRefused, "code {code}");
-    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! How many connections there are, and how they are shared, found dead and given up.
+//! How many connections there are, and how requests share them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fanfare::transport::{HttpSettings, HttpTransport, Transport as _, TransportError};
@@ -15,9 +16,9 @@ use tokio::task::JoinHandle;
 use crate::server::{Server, accept};
 use crate::{request, settings, transport};
 
-type Posted = JoinHandle<Result<PushResponse, TransportError>>;
+pub(crate) type Posted = JoinHandle<Result<PushResponse, TransportError>>;
 
-fn spawn(transport: &Arc<HttpTransport>, endpoint: &str, times: usize) -> Vec<Posted> {
+pub(crate) fn spawn(transport: &Arc<HttpTransport>, endpoint: &str, times: usize) -> Vec<Posted> {
     let post = || {
         let (transport, request) = (Arc::clone(transport), request(endpoint));
         tokio::spawn(async move { transport.post(request).await })
@@ -25,7 +26,7 @@ fn spawn(transport: &Arc<HttpTransport>, endpoint: &str, times: usize) -> Vec<Po
     std::iter::repeat_with(post).take(times).collect()
 }
 
-async fn statuses(posted: Vec<Posted>) -> Vec<u16> {
+pub(crate) async fn statuses(posted: Vec<Posted>) -> Vec<u16> {
     join_all(posted).await.into_iter().map(|answer| answer.unwrap().unwrap().status).collect()
 }
 
@@ -101,6 +102,46 @@ async fn more_requests_than_one_connection_carries_open_another_and_then_wait() 
 }
 
 #[tokio::test]
+async fn a_service_that_allows_few_connections_is_posted_to_over_those() {
+    let gate = Arc::new(Semaphore::new(0));
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(&["h2"], {
+        let (gate, accepted) = (Arc::clone(&gate), Arc::clone(&accepted));
+        move |stream, acceptor| {
+            let (gate, first) = (Arc::clone(&gate), accepted.fetch_add(1, Ordering::SeqCst) == 0);
+            async move {
+                if !first {
+                    return;
+                }
+                let mut connection = h2::server::handshake(accept(stream, acceptor).await).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    let gate = Arc::clone(&gate);
+                    tokio::spawn(async move {
+                        gate.acquire().await.unwrap().forget();
+                        let answer = http::Response::builder().status(201).body(()).unwrap();
+                        respond.send_response(answer, true).unwrap();
+                    });
+                }
+            }
+        }
+    })
+    .await;
+    let settings =
+        HttpSettings { connections_per_origin_max: 8, requests_per_connection_max: 2, ..settings() };
+    let transport = transport(settings, &server.exception());
+    gate.add_permits(1);
+    assert_eq!(statuses(spawn(&transport, &server.endpoint(), 1)).await, [201]);
+    let posted = spawn(&transport, &server.endpoint(), 14);
+    server.wait_for(|seen| seen.closed > 0).await;
+    gate.add_permits(14);
+    assert_eq!(statuses(posted).await, [201; 14]);
+    let dialled = server.connections();
+    gate.add_permits(14);
+    assert_eq!(statuses(spawn(&transport, &server.endpoint(), 14)).await, [201; 14]);
+    assert_eq!(server.connections(), dialled, "more is not tried again for a while");
+}
+
+#[tokio::test]
 async fn a_service_without_http2_is_spoken_to_over_http1() {
     // One that declines by ALPN, and one that has never heard of it.
     for alpn in [&["http/1.1"][..], &[]] {
@@ -123,25 +164,6 @@ async fn a_service_without_http2_is_spoken_to_over_http1() {
         assert_eq!(server.connections(), 2, "{alpn:?}");
         assert_eq!(statuses(spawn(&transport, &server.endpoint(), 10)).await, [201; 10]);
     }
-}
-
-#[tokio::test]
-async fn a_dead_connection_is_found_by_ping() {
-    let server = Server::start(&["h2"], |stream, acceptor| async move {
-        let mut connection = h2::server::handshake(accept(stream, acceptor).await).await.unwrap();
-        let _request = connection.accept().await;
-        // Open, but nobody reads.
-        std::future::pending::<()>().await;
-    })
-    .await;
-    let settings = HttpSettings {
-        ping_interval: Duration::from_millis(100),
-        ping_timeout: Duration::from_millis(100),
-        ..settings()
-    };
-    let error = transport(settings, &server.exception()).post(request(&server.endpoint())).await.unwrap_err();
-    let detail = "the connection is dead: no answer to PING".to_owned();
-    assert_eq!(error, TransportError::Unreachable { detail, sent: true });
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@
 mod answers;
 mod connections;
 mod guard;
+mod lifetime;
 mod server;
+mod streams;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -11,12 +11,13 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use http::{Request, Response};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The name that the certificates are for, beside 127.0.0.1.
+/// The name that the certificates are for, beside those below it and 127.0.0.1.
 pub(crate) const HOST: &str = "push.test";
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -26,6 +27,8 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Seen {
     /// TCP connections.
     pub(crate) connections: usize,
+    /// Those of them that are done with.
+    pub(crate) closed: usize,
     /// HTTP/2 connections that carried a request.
     pub(crate) carrying: usize,
     /// Requests.
@@ -58,7 +61,11 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counter.send_modify(|seen| seen.connections += 1);
-                tokio::spawn(serve(stream, acceptor.clone()));
+                let (served, counter) = (serve(stream, acceptor.clone()), counter.clone());
+                tokio::spawn(async move {
+                    served.await;
+                    counter.send_modify(|seen| seen.closed += 1);
+                });
             }
         });
         Self { address, seen, root }
@@ -66,6 +73,17 @@ impl Server {
 
     /// Speaks HTTP/2 and gives every request to `handle`.
     pub(crate) async fn http2<F>(handle: impl Fn(Exchange) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::http2_with(h2::server::Builder::new(), handle).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn http2_with<F>(
+        settings: h2::server::Builder,
+        handle: impl Fn(Exchange) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -80,10 +98,10 @@ impl Server {
             })
         };
         let server = Self::start(&["h2"], move |stream, acceptor| {
-            let (handle, carrying) = (Arc::clone(&handle), Arc::clone(&carrying));
+            let (handle, carrying, settings) = (Arc::clone(&handle), Arc::clone(&carrying), settings.clone());
             async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+                let Ok(mut connection) = settings.handshake(stream).await else { return };
                 let mut first = true;
                 while let Some(Ok((request, respond))) = connection.accept().await {
                     carrying.fetch_add(usize::from(std::mem::take(&mut first)), Ordering::SeqCst);
@@ -129,9 +147,14 @@ impl Server {
         )
     }
 
+    /// Where its certificate is.
+    pub(crate) fn certificate(&self) -> &std::path::Path {
+        self.root.path()
+    }
+
     /// The line of such a configuration that names its certificate.
     pub(crate) fn root(&self) -> String {
-        format!("root_certificate = '{}'\n", self.root.path().display())
+        format!("root_certificate = '{}'\n", self.certificate().display())
     }
 
     /// An endpoint of it.
@@ -149,11 +172,16 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// The request's body, to its end.
     pub(crate) async fn body(&mut self) -> Vec<u8> {
+        self.try_body().await.unwrap()
+    }
+
+    /// The request's body, unless it breaks off.
+    pub(crate) async fn try_body(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         while let Some(chunk) = self.request.body_mut().data().await {
-            body.extend_from_slice(&chunk.unwrap());
+            body.extend_from_slice(&chunk.ok()?);
         }
-        body
+        Some(body)
     }
 
     /// Answers without a body.
@@ -171,13 +199,44 @@ impl Exchange {
     }
 }
 
+/// Reads HTTP/2 frames up to the header of a request.
+pub(crate) async fn read_to_headers(stream: &mut TlsStream<TcpStream>) {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        if head[3] == 1 {
+            return;
+        }
+    }
+}
+
+/// Accepts TLS, and HTTP/2 with default settings.
+pub(crate) async fn accept_http2(stream: TcpStream, acceptor: TlsAcceptor) -> TlsStream<TcpStream> {
+    let mut stream = accept(stream, acceptor).await;
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap(); // SETTINGS, empty
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.unwrap();
+    stream
+}
+
+/// A GOAWAY frame (RFC 9113 section 6.8).
+pub(crate) fn goaway(last_stream: u32, code: u8) -> Vec<u8> {
+    let mut frame = vec![0, 0, 8, 7, 0, 0, 0, 0, 0];
+    frame.extend(last_stream.to_be_bytes());
+    frame.extend([0, 0, 0, code]);
+    frame
+}
+
 /// Accepts TLS, which must work.
 pub(crate) async fn accept(stream: TcpStream, acceptor: TlsAcceptor) -> TlsStream<TcpStream> {
     acceptor.accept(stream).await.unwrap()
 }
 
 fn acceptor(alpn: &[&str]) -> (TlsAcceptor, String) {
-    let made = rcgen::generate_simple_self_signed([HOST.to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let names = [HOST.to_owned(), format!("*.{HOST}"), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)

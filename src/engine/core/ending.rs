@@ -44,9 +44,26 @@ pub(super) struct Endings {
     /// Pages in memory with deliveries to end, in turn.
     pages: VecDeque<PageKey>,
     early_stops: VecDeque<(MessageId, Stop)>,
+    /// Deliveries that have not ended, by message and in all.
+    waiting: HashMap<MessageId, u32>,
+    waiting_total: u64,
 }
 
 impl Endings {
+    /// Deliveries that have not ended, as far as they are known.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting_total
+    }
+
+    /// A delivery of a message has ended.
+    pub(super) fn delivery_ended(&mut self, message: MessageId) {
+        // It has none left when more were planned than had been estimated.
+        if let Some(waiting) = self.waiting.get_mut(&message).filter(|waiting| **waiting > 0) {
+            *waiting -= 1;
+            self.waiting_total -= 1;
+        }
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiries.first().map(|(at, _)| *at)
     }
@@ -75,6 +92,8 @@ impl Core {
         if let Some(per_second) = message.spec.max_per_second {
             self.pacing.add(id, per_second, now.monotonic);
         }
+        self.endings.waiting.insert(id, message.waiting);
+        self.endings.waiting_total += u64::from(message.waiting);
         self.messages.insert(id, message);
         if let Some(place) = self.endings.early_stops.iter().position(|(of, _)| *of == id)
             && let Some((_, reason)) = self.endings.early_stops.remove(place)
@@ -99,6 +118,7 @@ impl Core {
         self.stop_pacing(id);
         let Some(message) = self.messages.remove(&id) else { return };
         self.endings.expiries.remove(&(message.ends_at(), id));
+        self.endings.waiting_total -= u64::from(self.endings.waiting.remove(&id).unwrap_or_default());
         self.endings.reasons.remove(&id);
         self.endings.in_store.remove(&id);
     }

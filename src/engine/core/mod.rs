@@ -57,7 +57,7 @@ use turns::Turns;
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
 const CHANGED_MAX: usize = 65_536;
 /// Subscriptions known to be gone that are remembered until they are removed.
-const GONE_MAX: usize = 65_536;
+pub(crate) const GONE_MAX: usize = 65_536;
 
 /// A message that has not ended, as every attempt needs it.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub(crate) struct ActiveMessage {
     pub(crate) expires: Timestamp,
     /// When this process knew its acceptance to be durable, if its sending started then.
     pub(crate) durable_at: Option<Instant>,
+    /// Deliveries of it that had not ended when it was handed in, as far as they can be known before planning.
+    pub(crate) waiting: u32,
     /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
     pub(crate) stop: OnceLock<Stop>,
 }
@@ -324,6 +326,8 @@ impl Core {
             targets_in_memory: self.targets_in_memory + self.loading.len() * PAGE_DELIVERIES_MAX,
             pages_waiting: self.backlog.len(),
             messages: self.messages.len(),
+            waiting_deliveries: self.endings.waiting(),
+            gone: self.gone.len(),
         }
     }
 

@@ -58,8 +58,14 @@ impl Core {
         let stopped = message.stop.get().filter(|_| report.retry);
         let next_attempt = if retry && stopped.is_none() {
             let random = self.random.next_u64();
-            let failure =
-                Failure { attempts, retry_after: report.retry_after, now: now.wall, expires, random };
+            let failure = Failure {
+                outcome,
+                attempts,
+                retry_after: report.retry_after,
+                now: now.wall,
+                expires,
+                random,
+            };
             self.backoff.next(failure)
         } else {
             None
@@ -144,6 +150,7 @@ impl Core {
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
         } else {
+            self.endings.delivery_ended(at.page.message);
             event.past = std::mem::take(&mut entry.past);
             self.targets_in_memory -= usize::from(entry.target.take().is_some());
             self.set_phase(at, Phase::Settled);

@@ -62,6 +62,7 @@ pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMes
         spec: Arc::new(spec),
         expires: START.plus(ttl),
         durable_at: None,
+        waiting: 0,
         stop: OnceLock::new(),
     })
 }
@@ -379,6 +380,7 @@ impl World {
                 spec,
                 expires,
                 durable_at: None,
+                waiting: 0,
                 stop: OnceLock::new(),
             };
             self.input(Input::Message(Arc::new(fresh)));

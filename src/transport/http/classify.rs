@@ -41,6 +41,16 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     error.source()
 }
 
+/// Whether no further request goes over the connection of a request that failed so.
+pub(super) fn ends_connection(error: &(dyn Error + 'static)) -> bool {
+    let chain = || std::iter::successors(Some(error), |error| inner(*error));
+    match chain().find_map(|error| error.downcast_ref::<h2::Error>()) {
+        // A reset is the end of one stream only.
+        Some(error) => !error.is_reset(),
+        None => chain().any(|error| error.is::<hyper::Error>() || error.is::<io::Error>()),
+    }
+}
+
 fn inspect(error: &(dyn Error + 'static), sent: bool) -> Finding {
     if let Some(error) = error.downcast_ref::<DialError>() {
         return match error {
@@ -105,7 +115,8 @@ fn of_hyper(error: &hyper::Error) -> Finding {
     if error.is_parse() {
         return Finding::Words("the answer is no HTTP");
     }
-    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+    // A user's error is what hyper says of a request that waited for a stream when the connection ended.
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() || error.is_user() {
         return Finding::Words("the connection was closed before the answer");
     }
     Finding::Nothing

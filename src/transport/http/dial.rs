@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -36,15 +37,55 @@ pub(super) fn dial_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Op
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// The failures of one slot's dials, the latest of them.
-pub(super) type DialFailures = watch::Sender<Option<DialError>>;
+/// What is known of one slot's connection. Hyper keeps it to itself, so it is put together from dials and from how
+/// requests end: one that the peer closed while it was idle counts as open until it is tried again.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// Connections that were opened so far, one after the other.
+    opened: AtomicUsize,
+    /// How many of them have ended.
+    ended: AtomicUsize,
+    /// The latest dial that failed.
+    failed: watch::Sender<Option<DialError>>,
+}
+
+impl Line {
+    pub(super) fn is_open(&self) -> bool {
+        self.ended.load(Ordering::Acquire) < self.opened.load(Ordering::Acquire)
+    }
+
+    /// Which connection a request that starts now goes over: the one that is open, or the next.
+    pub(super) fn current(&self) -> usize {
+        self.opened.load(Ordering::Acquire) + usize::from(!self.is_open())
+    }
+
+    /// This connection, and so all before it, carries no further request. There may be a later one already.
+    pub(super) fn ended(&self, connection: usize) {
+        self.ended.fetch_max(connection.min(self.opened.load(Ordering::Acquire)), Ordering::AcqRel);
+    }
+
+    /// The failures of dials from now on.
+    pub(super) fn failures(&self) -> watch::Receiver<Option<DialError>> {
+        self.failed.subscribe()
+    }
+
+    fn dialled(&self) {
+        self.opened.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Hyper dials when it has no connection that can be used.
+    fn dial_failed(&self, failure: DialError) {
+        self.ended(usize::MAX);
+        self.failed.send_replace(Some(failure));
+    }
+}
 
 /// Wraps the connector of one slot.
 #[derive(Clone, Debug)]
 pub(super) struct DialLayer {
     pub(super) timeout: Duration,
     pub(super) protocol: Protocol,
-    pub(super) failures: Arc<DialFailures>,
+    pub(super) line: Arc<Line>,
 }
 
 impl<S> Layer<S> for DialLayer {
@@ -78,11 +119,12 @@ where
 
     fn call(&mut self, destination: T) -> Self::Future {
         let connecting = self.connector.call(destination);
-        let DialLayer { timeout, protocol, failures } = self.layer.clone();
+        let DialLayer { timeout, protocol, line } = self.layer.clone();
         Box::pin(async move {
             let failure = match tokio::time::timeout(timeout, connecting).await {
                 Ok(Ok(connection)) => {
                     if protocol == Protocol::Http1 || connection.connected().is_negotiated_h2() {
+                        line.dialled();
                         return Ok(connection);
                     }
                     DialError::Http1Only
@@ -90,8 +132,30 @@ where
                 Ok(Err(error)) => DialError::Failed(classify(error.as_ref(), false)),
                 Err(_) => DialError::TimedOut,
             };
-            failures.send_replace(Some(failure.clone()));
+            line.dial_failed(failure.clone());
             Err(failure.into())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_late_says_nothing_about_a_newer_connection() {
+        let line = Line::default();
+        let first = line.current();
+        assert!(!line.is_open());
+        line.dialled();
+        assert!(line.is_open());
+        assert_eq!(line.current(), first);
+        line.ended(first);
+        assert!(!line.is_open());
+        line.dialled();
+        line.ended(first);
+        assert!(line.is_open());
+        line.dial_failed(DialError::TimedOut);
+        assert!(!line.is_open());
     }
 }

@@ -1,23 +1,27 @@
 //! Posting over HTTPS with reqwest: HTTP/2 where it is agreed on, HTTP/1.1 else.
 //!
-//! [`origins`] keeps the connections, [`slot`] is one of them, [`dial`] opens it, [`classify`] says what an error means.
+//! [`origins`] keeps the [`connections`] of all origins, [`slot`] is one of them, [`dial`] opens it, [`classify`] says
+//! what an error means.
 
 mod body;
 mod classify;
+mod connections;
 mod dial;
 mod origins;
 mod slot;
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
 use http::HeaderMap;
-use reqwest::Url;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
-use self::body::Sent;
-use self::origins::{Bounds, Lease, Origins};
+use self::body::Departure;
+use self::connections::{Bounds, Lease};
+use self::origins::Origins;
 use self::slot::{SlotError, SlotFactory};
 use super::policy::{HostPolicy, Reach};
 use super::resolver::{Lookup, SystemLookup};
@@ -30,12 +34,24 @@ use crate::webpush::request::{PushRequest, PushResponse};
 /// What HTTP/2 counts for each header field besides its octets (RFC 9113 section 6.5.2).
 const HEADER_OVERHEAD_OCTETS: usize = 32;
 
+/// How long an answer's body is waited for once its header has come: the status has told the outcome, and whoever
+/// waits holds a place.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the locks here guard is whole after every statement, so a panic elsewhere spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Why the transport can't start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// A setting is out of its range.
     #[error("{0}")]
     Setting(String),
+    /// The TLS library does not work.
+    #[error("TLS can't be set up")]
+    Tls,
 }
 
 /// The transport over the network.
@@ -44,8 +60,8 @@ pub struct HttpTransport {
     settings: Arc<HttpSettings>,
     policy: Arc<HostPolicy>,
     lookup: Arc<dyn Lookup>,
-    tls: Arc<Tls>,
-    origins: Origins,
+    tls: Tls,
+    origins: Arc<Origins>,
 }
 
 impl HttpTransport {
@@ -67,51 +83,83 @@ impl HttpTransport {
         lookup: Arc<dyn Lookup>,
     ) -> Result<Self, StartError> {
         settings.validate().map_err(StartError::Setting)?;
-        let origins = Origins::new(Bounds {
+        let origins = Arc::new(Origins::new(Bounds {
             slots_per_origin: settings.connections_per_origin_max,
             requests_per_slot: settings.requests_per_connection_max,
+            http1_per_origin: settings.http1_connections_per_origin_max,
             origins: settings.origins_max,
             idle: settings.idle_timeout,
-        });
-        Ok(Self { settings: Arc::new(settings), policy, lookup, tls: Arc::new(Tls::new()), origins })
+            surplus: settings.surplus_timeout,
+        }));
+        let tls = Tls::new().map_err(|_| StartError::Tls)?;
+        Ok(Self { settings: Arc::new(settings), policy, lookup, tls, origins })
     }
 
-    fn slot_factory(&self, origin: &Origin) -> SlotFactory {
+    fn slot_factory(&self, origin: &Origin) -> Result<SlotFactory, TransportError> {
         let exception = self.policy.exception(origin);
-        SlotFactory {
+        let roots = exception.and_then(|exception| exception.roots());
+        Ok(SlotFactory {
             settings: Arc::clone(&self.settings),
-            tls: Arc::clone(&self.tls),
+            tls: self.tls.of_origin(roots).map_err(|_| unsent("TLS can't be set up"))?,
             lookup: Arc::clone(&self.lookup),
             reach: exception.map_or(Reach::Public, |exception| exception.reach().clone()),
-            roots: exception.and_then(|exception| exception.roots().map(<[_]>::to_vec)),
             https: origin.is_https(),
-        }
+        })
     }
 
     /// Up to the end of the answer's header.
     async fn send(
         &self,
         request: &PushRequest,
-        sent: &Sent,
-    ) -> Result<(reqwest::Response, Lease), TransportError> {
-        let url = Url::parse(request.endpoint.expose()).map_err(|_| TransportError::Unreachable {
-            detail: "the endpoint is no URL".into(),
-            sent: false,
-        })?;
+        last: &mut Option<Try>,
+    ) -> Result<reqwest::Response, TransportError> {
         let origin = request.endpoint.origin();
-        let connections = self.origins.get(origin, || self.slot_factory(origin));
+        let connections = self.origins.get(origin, || self.slot_factory(origin))?;
+        let mut tried_again = false;
         loop {
-            let slot = connections.lease().await?;
-            match slot.post(&url, &request.headers, &request.body, sent).await {
-                Ok(response) => return Ok((response, slot)),
-                Err(SlotError::Failed(error)) => return Err(error),
+            // The place of the one before is given back first.
+            *last = None;
+            let lease = connections.lease().await?;
+            let Try { departure, lease } = last.insert(Try { departure: Departure::default(), lease });
+            let slot = lease.slot();
+            match slot.post(request, departure).await {
+                Ok(response) => return Ok(response),
                 // At most once: slots over HTTP/1.1 do not end so.
                 Err(SlotError::Http1Only) => connections.fall_back_to_http1(),
                 // Each time another request gave up; the deadline bounds it.
                 Err(SlotError::Abandoned) => {}
+                // Each time there is one slot less to choose.
+                Err(SlotError::NoConnection(_)) if connections.do_without(slot) => {}
+                // The push service closed the connection just then. Twice in a row, and it closes all of them.
+                Err(SlotError::NotSent(_)) if !tried_again => tried_again = true,
+                Err(
+                    SlotError::NoConnection(error) | SlotError::NotSent(error) | SlotError::Failed(error),
+                ) => return Err(error),
             }
         }
     }
+}
+
+/// One way that a request goes: the place that it holds on a connection, and whether it has left.
+#[derive(Debug)]
+struct Try {
+    departure: Departure,
+    lease: Lease,
+}
+
+impl Try {
+    /// What the deadline means now. From here on the body leaves no more, if it has not.
+    fn timed_out(self) -> TransportError {
+        let sent = !self.departure.withdraw();
+        if !sent {
+            self.lease.blocked();
+        }
+        TransportError::TimedOut { sent }
+    }
+}
+
+fn unsent(detail: &str) -> TransportError {
+    TransportError::Unreachable { detail: detail.to_owned(), sent: false }
 }
 
 #[async_trait]
@@ -119,10 +167,17 @@ impl Transport for HttpTransport {
     async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError> {
         self.policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
         let deadline = Instant::now() + self.settings.deadline;
-        let sent = Sent::default();
-        let (mut response, _slot) = timeout_at(deadline, self.send(&request, &sent))
-            .await
-            .map_err(|_| TransportError::TimedOut { sent: sent.get() })??;
+        let mut timer = pin!(sleep_until(deadline));
+        let mut last = None;
+        let sent = tokio::select! {
+            biased;
+            sent = self.send(&request, &mut last) => Some(sent),
+            () = timer.as_mut() => None,
+        };
+        let Some(sent) = sent else {
+            return Err(last.map_or(TransportError::TimedOut { sent: false }, Try::timed_out));
+        };
+        let mut response = sent?;
         if header_octets(response.headers()) > self.settings.response_header_octets_max as usize {
             let detail = "the answer's header fields are too large".into();
             return Err(TransportError::Unreachable { detail, sent: true });
@@ -131,8 +186,13 @@ impl Transport for HttpTransport {
         let headers = std::mem::take(response.headers_mut());
         let mut body = BytesMut::new();
         let reading = body::read(&mut response, self.settings.response_body_octets_max, &mut body);
-        // At the deadline the body is what has come of it, like one that breaks off.
-        let _ = timeout_at(deadline, reading).await;
+        timer.as_mut().reset(deadline.min(Instant::now() + BODY_PATIENCE));
+        // Then the body is what has come of it, like one that breaks off.
+        tokio::select! {
+            biased;
+            () = reading => {}
+            () = timer => {}
+        }
         // Over HTTP/1.1 a service may say in the status line what it says nowhere else.
         if let Some(phrase) =
             response.extensions().get::<hyper::ext::ReasonPhrase>().filter(|_| body.is_empty())
@@ -144,7 +204,7 @@ impl Transport for HttpTransport {
     }
 
     fn connections(&self, origin: &Origin) -> usize {
-        self.origins.open(origin)
+        self.origins.connections(origin)
     }
 }
 

@@ -1,20 +1,22 @@
 //! One connection slot: a reqwest client for one origin, with all that must not happen switched off.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::HeaderMap;
 use reqwest::{Client, Method, Request, Url, redirect, retry};
+use rustls::ClientConfig;
 use tokio::sync::watch;
 
-use super::body::{RequestBody, Sent};
-use super::classify::classify;
-use super::dial::{DialError, DialFailures, DialLayer, dial_error};
+use super::body::{Departure, RequestBody};
+use super::classify::{classify, ends_connection};
+use super::dial::{DialError, DialLayer, Line, dial_error};
+use super::unsent;
 use crate::transport::TransportError;
 use crate::transport::policy::Reach;
 use crate::transport::resolver::{GuardedResolver, Lookup};
 use crate::transport::settings::HttpSettings;
-use crate::transport::tls::{Protocol, Tls};
+use crate::transport::tls::{Protocol, offer};
+use crate::webpush::request::PushRequest;
 
 /// How this server names itself.
 const USER_AGENT: &str = concat!("fanfare/", env!("CARGO_PKG_VERSION"));
@@ -29,26 +31,24 @@ const HTTP1_HEADERS_MAX: usize = 100;
 #[derive(Debug)]
 pub(super) struct SlotFactory {
     pub(super) settings: Arc<HttpSettings>,
-    pub(super) tls: Arc<Tls>,
+    pub(super) tls: ClientConfig,
     pub(super) lookup: Arc<dyn Lookup>,
     pub(super) reach: Reach,
-    pub(super) roots: Option<Vec<Vec<u8>>>,
     pub(super) https: bool,
 }
 
 impl SlotFactory {
-    /// Makes a slot. Its connection is opened with the first request: over HTTP/2, which is agreed on within TLS, unless
-    /// the origin is known not to.
-    pub(super) fn open(&self, fell_back: bool) -> Result<Slot, TransportError> {
-        let protocol = if self.https && !fell_back { Protocol::Http2 } else { Protocol::Http1 };
-        let tls = self
-            .tls
-            .client_config(self.roots.as_deref(), protocol)
-            .map_err(|_| broken("TLS can't be set up"))?;
+    /// What slots speak: HTTP/2, which is agreed on within TLS, unless the origin is known not to.
+    pub(super) fn protocol(&self, fell_back: bool) -> Protocol {
+        if self.https && !fell_back { Protocol::Http2 } else { Protocol::Http1 }
+    }
+
+    /// Makes a slot. Its connection is opened with the first request.
+    pub(super) fn open(&self, protocol: Protocol) -> Result<Slot, TransportError> {
         let settings = &self.settings;
         let stream_window = settings.response_body_octets_max.max(STREAM_WINDOW_OCTETS_MIN) as u32;
-        let failures = Arc::new(DialFailures::new(None));
-        let dial = DialLayer { timeout: settings.connect_timeout, protocol, failures: Arc::clone(&failures) };
+        let line = Arc::new(Line::default());
+        let dial = DialLayer { timeout: settings.connect_timeout, protocol, line: Arc::clone(&line) };
         let builder = Client::builder()
             .user_agent(USER_AGENT)
             // Where a request goes is decided here alone.
@@ -57,11 +57,10 @@ impl SlotFactory {
             .referer(false)
             .https_only(self.https)
             .dns_resolver(GuardedResolver::new(self.reach.clone(), Arc::clone(&self.lookup)))
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(offer(&self.tls, protocol))
             // How often it is sent is decided by the engine alone.
             .retry(retry::never())
             .connector_layer(dial)
-            .pool_idle_timeout(settings.idle_timeout)
             // What a stranger may make this server hold.
             .http1_max_headers(HTTP1_HEADERS_MAX)
             .http2_max_header_list_size(settings.response_header_octets_max)
@@ -72,16 +71,13 @@ impl SlotFactory {
         // Only so does hyper dial once for all requests that come together; `DialLayer` sees to it that HTTP/2 was
         // agreed on.
         let builder = match protocol {
-            Protocol::Http2 => builder.http2_prior_knowledge(),
-            Protocol::Http1 => builder.http1_only(),
+            Protocol::Http2 => builder.http2_prior_knowledge().pool_idle_timeout(settings.idle_timeout),
+            // Hyper takes the one used last, so that those beyond the need fall idle.
+            Protocol::Http1 => builder.http1_only().pool_idle_timeout(settings.surplus_timeout),
         };
-        let client = builder.build().map_err(|_| broken("the client can't be made"))?;
-        Ok(Slot { client, protocol, failures, in_flight: AtomicUsize::new(0) })
+        let client = builder.build().map_err(|_| unsent("the client can't be made"))?;
+        Ok(Slot { client, protocol, line, in_flight: AtomicUsize::new(0) })
     }
-}
-
-fn broken(detail: &str) -> TransportError {
-    TransportError::Unreachable { detail: detail.to_owned(), sent: false }
 }
 
 /// Why a slot gave no answer.
@@ -91,6 +87,10 @@ pub(super) enum SlotError {
     Http1Only,
     /// The request that was opening the connection gave up; nothing was sent.
     Abandoned,
+    /// No connection could be opened; nothing was sent.
+    NoConnection(TransportError),
+    /// The connection was open and ended before the request left; nothing was sent.
+    NotSent(TransportError),
     /// The request failed.
     Failed(TransportError),
 }
@@ -99,7 +99,7 @@ impl From<DialError> for SlotError {
     fn from(failure: DialError) -> Self {
         match failure {
             DialError::Http1Only => Self::Http1Only,
-            DialError::TimedOut | DialError::Failed(_) => Self::Failed(classify(&failure, false)),
+            DialError::TimedOut | DialError::Failed(_) => Self::NoConnection(classify(&failure, false)),
         }
     }
 }
@@ -109,9 +109,9 @@ impl From<DialError> for SlotError {
 pub(super) struct Slot {
     client: Client,
     protocol: Protocol,
-    failures: Arc<DialFailures>,
+    line: Arc<Line>,
     /// Requests in flight.
-    pub(super) in_flight: AtomicUsize,
+    in_flight: AtomicUsize,
 }
 
 impl Slot {
@@ -120,21 +120,49 @@ impl Slot {
         self.protocol
     }
 
+    /// Requests that have a place on it.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn enter(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a request that comes now need not wait for a dial, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.line.is_open()
+    }
+
+    /// Open connections, as far as is known. Over HTTP/1.1 at least one for each request in flight.
+    pub(super) fn connections(&self) -> usize {
+        match self.protocol {
+            Protocol::Http2 => usize::from(self.is_open()),
+            Protocol::Http1 if self.is_open() => self.in_flight().max(1),
+            Protocol::Http1 => 0,
+        }
+    }
+
     /// Posts, up to the end of the answer's header.
     pub(super) async fn post(
         &self,
-        url: &Url,
-        headers: &HeaderMap,
-        body: &bytes::Bytes,
-        sent: &Sent,
+        push: &PushRequest,
+        departure: &Departure,
     ) -> Result<reqwest::Response, SlotError> {
-        let mut request = Request::new(Method::POST, url.clone());
-        *request.headers_mut() = headers.clone();
-        *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(body.clone(), sent.clone())));
-        let mut failures = self.failures.subscribe();
+        let url = Url::parse(push.endpoint.expose())
+            .map_err(|_| SlotError::Failed(unsent("the endpoint is no URL")))?;
+        let mut request = Request::new(Method::POST, url);
+        *request.headers_mut() = push.headers.clone();
+        *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(push.body.clone(), departure)));
+        let connection = self.line.current();
+        let mut failures = self.line.failures();
         let answer = tokio::select! {
             biased;
-            failure = self.shared_failure(&mut failures, sent) => return Err(failure.into()),
+            failure = self.shared_failure(&mut failures, departure) => return Err(failure.into()),
             answer = self.client.execute(request) => answer,
         };
         answer.map_err(|error| match dial_error(&error) {
@@ -144,15 +172,30 @@ impl Slot {
                 Some(failure) => failure.into(),
                 None => SlotError::Abandoned,
             },
-            None => SlotError::Failed(classify(&error, sent.get())),
+            None => self.failed(&error, connection, departure),
         })
     }
 
+    /// What a request's error says about the request and its connection.
+    fn failed(&self, error: &reqwest::Error, connection: usize, departure: &Departure) -> SlotError {
+        let ended = ends_connection(error);
+        if ended && self.protocol == Protocol::Http2 {
+            self.line.ended(connection);
+        }
+        let sent = !departure.withdraw();
+        let error = classify(error, sent);
+        if ended && !sent && error != TransportError::StreamRefused {
+            SlotError::NotSent(error)
+        } else {
+            SlotError::Failed(error)
+        }
+    }
+
     /// Ends when the connection that the request waits for could not be opened. Over HTTP/1.1 each request has its own.
-    async fn shared_failure(&self, failures: &mut Failures, sent: &Sent) -> DialError {
+    async fn shared_failure(&self, failures: &mut Failures, departure: &Departure) -> DialError {
         if self.protocol == Protocol::Http2 {
             while failures.changed().await.is_ok() {
-                if sent.get() {
+                if departure.has_left() {
                     break;
                 }
                 if let Some(failure) = failures.borrow_and_update().clone() {
