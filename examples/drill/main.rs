@@ -10,9 +10,12 @@ mod calls;
 mod checks;
 mod crash;
 mod isolation;
+mod memory;
 mod metrics;
 mod restart;
+mod semantics;
 mod send_stream;
+mod soak;
 mod stage;
 mod story;
 mod watch;
@@ -52,6 +55,12 @@ enum Drill {
     Crash,
     /// Push services with limits that nobody told of are driven at what they allow
     Adaptation,
+    /// A broadcast to very many takes no more memory than one to few
+    Memory,
+    /// Everything at once for ten minutes, and trimming
+    Soak,
+    /// What callers may do in the middle of things, and a disk that is full
+    Semantics,
     /// Personalised messages by SendStream, and by one Send after the other
     SendStream,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
@@ -75,6 +84,9 @@ async fn main() -> ExitCode {
         Drill::Restart => restart::drill(arguments.short).await,
         Drill::Crash => crash::drill(arguments.short, seed).await,
         Drill::Adaptation => adaptation::drill(arguments.short).await,
+        Drill::Memory => memory::drill(arguments.short).await,
+        Drill::Soak => soak::drill(arguments.short, seed).await,
+        Drill::Semantics => semantics::drill(arguments.short).await,
         Drill::SendStream => send_stream::drill(arguments.short).await,
         Drill::Isolation => isolation::drill(arguments.short).await,
     };

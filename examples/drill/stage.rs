@@ -155,6 +155,10 @@ impl Stage {
         let program = text(launch.program.as_ref().unwrap_or(&self.program))?;
         // env(1) and prlimit(1) become the program that they are given.
         let mut words = vec!["env".to_owned()];
+        if launch.file_octets_max.is_some() {
+            // Else the signal would end it.
+            words.push("--ignore-signal=XFSZ".to_owned());
+        }
         words.extend(launch.failpoint.iter().map(|failpoint| format!("FAILPOINT={failpoint}")));
         if let Some(octets) = launch.file_octets_max {
             words.extend(["prlimit".to_owned(), format!("--fsize={octets}:{octets}")]);
@@ -177,6 +181,11 @@ impl Stage {
         let kept = self.directory.path().join("program");
         fs::copy(program, &kept)?;
         Ok(kept)
+    }
+
+    /// The program, for what it does without a server.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Where the server keeps everything.
@@ -403,6 +412,15 @@ pub(crate) fn directory_octets(directory: &Path) -> std::io::Result<u64> {
         octets += if about.is_dir() { directory_octets(&entry.path())? } else { about.len() };
     }
     Ok(octets)
+}
+
+/// The size of a directory's largest file.
+pub(crate) fn largest_file_octets(directory: &Path) -> std::io::Result<u64> {
+    let mut largest = 0;
+    for entry in fs::read_dir(directory)? {
+        largest = largest.max(entry?.metadata()?.len());
+    }
+    Ok(largest)
 }
 
 /// Progress on stderr; nothing where that is no terminal.
