@@ -130,6 +130,7 @@ fn wrong_arguments_end_with_64_and_say_what_is_right() {
         (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// URL"),
         (&["watch", "--since", "yesterday"], "--since"),
         (&["vapid", "show"], "<FILE>"),
+        (&["store", "stats", "--data-dir", "there/is/none"], "is no directory"),
         (&["config", "check", "--config", "there/is/no/such.toml"], "not found"),
         (&["serve", "--listen", "0.0.0.0:0"], "--insecure"),
         (&["serve", "--listen", "here"], "--listen: server.listen"),
@@ -346,6 +347,11 @@ async fn keys_are_imported_while_the_server_is_stopped() {
     let shown = printed(&run(&["vapid", "show", "--data-dir", &data]));
     let old = &first.applications[0].application_server_key;
     assert_eq!(shown, format!("default {old}\ndefault {public} current\n"));
+    let stats = &printed_json(&run(&["store", "stats", "--data-dir", &data]))[0];
+    let kinds = stats["kinds"].as_array().unwrap();
+    let keys = kinds.iter().find(|kind| kind["kind"] == "VAPID key").unwrap();
+    assert_eq!(keys["rows"], 2);
+    assert!(stats["live_octets"].as_u64().unwrap() >= 2 * 97 && stats["file_octets"].as_u64().unwrap() > 0);
     let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
     assert_eq!(ready.applications[0].application_server_key, public);
     server.stop().await.unwrap();

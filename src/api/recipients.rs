@@ -89,5 +89,7 @@ fn inline_target(
         state: SubscriptionState::Active,
         user_id: String::new(),
         body_octets_max: 0,
+        refused_days: 0,
+        refused_last: Timestamp::default(),
     }
 }

@@ -15,6 +15,7 @@ mod sandbox;
 mod send;
 mod serve;
 mod stop;
+mod store;
 mod subscribe;
 mod subscriptions;
 mod vapid;
@@ -50,6 +51,7 @@ enum Command {
     Send(send::SendArgs),
     Broadcast(send::BroadcastArgs),
     Watch(watch::WatchArgs),
+    Store(store::StoreArgs),
 }
 
 /// Runs a command line to its end: arguments as the process got them.
@@ -84,6 +86,7 @@ impl Command {
             Self::Send(args) => args.run().await,
             Self::Broadcast(args) => args.run().await,
             Self::Watch(args) => args.run().await,
+            Self::Store(args) => args.run().await,
         }
     }
 }

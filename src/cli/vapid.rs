@@ -13,7 +13,8 @@ use crate::app;
 use crate::config;
 use crate::domain::application::is_application_name;
 use crate::domain::{Clock as _, SystemClock, VapidKeyId};
-use crate::store::{Store, StoreError};
+use crate::store::kv::KvStore;
+use crate::store::{Store as _, StoreError};
 use crate::webpush::keys::{KeyError, VapidKeyPair, decode_base64, encode_base64url};
 
 /// Makes, shows and imports VAPID key pairs (RFC 8292)
@@ -159,7 +160,7 @@ async fn import(args: ImportArgs) -> Result<(), Failure> {
 }
 
 /// Opens the store that the configuration, or the argument, names.
-async fn open(data_dir: Option<PathBuf>) -> Result<impl Store, Failure> {
+pub(super) async fn open(data_dir: Option<PathBuf>) -> Result<KvStore, Failure> {
     let sources = ConfigSource::default().sources();
     let sources =
         sources.with_flag("--data-dir", "store.data_dir", data_dir.map(|dir| dir.display().to_string()));

@@ -87,6 +87,10 @@ pub struct Target {
     pub user_id: String,
     /// Largest body in octets that its service takes, where that was learned; 0 for unknown.
     pub body_octets_max: u32,
+    /// On how many distinct days it was refused in a way that proves nothing once, since it was accepted last.
+    pub refused_days: u32,
+    /// When it was last refused so; 1970 for never.
+    pub refused_last: Timestamp,
 }
 
 /// A stored subscription.

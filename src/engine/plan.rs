@@ -198,8 +198,14 @@ impl Planner {
                     })
                     .collect();
                 let ids = entries.iter().map(|entry| PageEntry::Stored(entry.id)).collect();
-                let head =
-                    PageHead { application: message.application.id, key, group, kind: message.kind, due };
+                let head = PageHead {
+                    application: message.application.id,
+                    key,
+                    group,
+                    kind: message.kind,
+                    due,
+                    starts: 0,
+                };
                 let new = NewPage { number: key.number, group, entries: ids, due };
                 pages.push((new, StoredPage { head, entries }));
             }

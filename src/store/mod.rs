@@ -11,7 +11,7 @@
 //!   events, its end) takes the application's next sequence number inside its transaction, so that the order of numbers
 //!   is the order of becoming visible, without gaps. [`Store::synced`] tells how far it may be read.
 //! * **Writers of different classes share.** Accepts and commits with the outcome of a Send go first, then other
-//!   commits, then subscriptions, then [`Store::reap`].
+//!   commits, then subscriptions, then [`Store::reap`], [`Store::learn`] and [`Store::trim`].
 //! * **A corrupt record is reported and skipped** in lists and scans, and is [`StoreError::Corrupt`] where it was asked
 //!   for by name.
 //!
@@ -292,6 +292,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// A page with the present targets of its entries; `None` when it has been settled.
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
+
+    /// Notes that these pages were taken up by a recovery; a commit of a page voids it. A page that is taken up again and again
+    /// may be what ends the process. In transactions of a few pages each; those that are settled are passed over.
+    async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError>;
 
     /// The subscriptions of a page, without looking them up; empty when it has been settled.
     async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;

@@ -15,6 +15,17 @@ use crate::domain::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u16);
 
+impl GroupId {
+    /// The first group that origins share; those before it have one origin each.
+    pub const FIRST_SHARED: Self = Self(128);
+
+    /// Whether all its deliveries go to one origin.
+    #[must_use]
+    pub fn has_one_origin(self) -> bool {
+        self < Self::FIRST_SHARED
+    }
+}
+
 /// An origin as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginInfo {
@@ -467,6 +478,8 @@ pub struct PageHead {
     pub kind: MessageKind,
     /// When its next attempt is due.
     pub due: Timestamp,
+    /// How often it was taken up ([`super::Store::page_taken_up`]) since something of it was recorded.
+    pub starts: u32,
 }
 
 /// A page and the present targets of its entries.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{MessageId, MessageKind, Timestamp};
+use crate::domain::{ApplicationId, MessageId, MessageKind, Timestamp};
 use crate::store::{GroupId, PageHead, PageKey};
 
 /// Ready pages of one group by class and message: the classes in order of precedence, the messages in turn.
@@ -24,8 +24,18 @@ impl Group {
     }
 }
 
+/// A group whose only origin takes nothing.
+#[derive(Clone, Copy, Debug)]
+struct Blocked {
+    until: Timestamp,
+    /// Afterwards one page at a time comes into memory, until it is unblocked: for a probe.
+    probe: bool,
+    over: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
+    blocked: BTreeMap<GroupId, Blocked>,
     /// In order, so that those of one message stand together.
     heads: BTreeMap<PageKey, PageHead>,
     sleeping: BTreeSet<(Timestamp, PageKey)>,
@@ -41,11 +51,52 @@ impl Backlog {
 
     /// When the next page becomes ready.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.sleeping.first().map(|(due, _)| *due)
+        let blocked = self.blocked.values().filter(|blocked| !blocked.over).map(|blocked| blocked.until);
+        self.sleeping.first().map(|(due, _)| *due).into_iter().chain(blocked).min()
+    }
+
+    /// Nothing of a group is loaded until then; afterwards, for a probe, one page at a time until it is unblocked.
+    pub(super) fn block(&mut self, group: GroupId, until: Timestamp, probe: bool) {
+        self.blocked.insert(group, Blocked { until, probe, over: false });
+    }
+
+    /// A probe of a group came through.
+    pub(super) fn unblock(&mut self, group: GroupId) {
+        if self.blocked.get(&group).is_some_and(|blocked| blocked.probe) {
+            self.blocked.remove(&group);
+        }
+    }
+
+    /// How many pages of a group may be in memory.
+    fn pages_max(&self, group: GroupId, pages_max: usize) -> usize {
+        match self.blocked.get(&group) {
+            None => pages_max,
+            Some(Blocked { over: false, .. }) => 0,
+            Some(Blocked { over: true, .. }) => pages_max.min(1),
+        }
+    }
+
+    /// All pages of an application that sleep are ready at once.
+    pub(super) fn hasten(&mut self, application: ApplicationId, now: Timestamp) {
+        let early = |(due, key): &(Timestamp, PageKey)| {
+            *due > now && self.heads.get(key).is_some_and(|head| head.application == application)
+        };
+        let sleeping: Vec<_> = self.sleeping.iter().copied().filter(early).collect();
+        for (due, key) in sleeping {
+            self.sleeping.remove(&(due, key));
+            self.sleeping.insert((now, key));
+            if let Some(head) = self.heads.get_mut(&key) {
+                head.due = now;
+            }
+        }
     }
 
     /// Makes those ready whose time has come.
     pub(super) fn wake(&mut self, now: Timestamp) {
+        self.blocked.retain(|_, blocked| {
+            blocked.over = blocked.until <= now;
+            !blocked.over || blocked.probe
+        });
         while let Some((due, key)) = self.sleeping.first().copied() {
             if due > now {
                 break;
@@ -60,11 +111,13 @@ impl Backlog {
 
     /// Whether a new page may come into memory without overtaking one that waits.
     pub(super) fn has_room(&self, head: &PageHead, pages_max: usize) -> bool {
+        let pages_max = self.pages_max(head.group, pages_max);
         head.kind == MessageKind::Send
             || self
                 .groups
                 .get(&head.group)
                 .is_none_or(|group| group.in_memory < pages_max && group.ready.is_empty())
+                && pages_max > 0
     }
 
     /// A page has come into memory.
@@ -115,11 +168,11 @@ impl Backlog {
 
     /// The next page to load, of any group with room, and counts it as in memory. Sends go first; broadcasts take turns.
     pub(super) fn take(&mut self, pages_max: usize) -> Option<PageHead> {
-        let (_, group) = self
-            .groups
-            .values_mut()
-            .filter_map(|group| Some(((group.next_kind(pages_max)?, group.in_memory), group)))
-            .min_by_key(|(precedence, _)| *precedence)?;
+        let precedence = |(id, group): (&GroupId, &Group)| {
+            Some((group.next_kind(self.pages_max(*id, pages_max))?, group.in_memory, *id))
+        };
+        let (_, _, id) = self.groups.iter().filter_map(precedence).min()?;
+        let group = self.groups.get_mut(&id)?;
         let first = *group.ready.first_key_value()?.0;
         let after_last = group.last_served.filter(|last| last.0 == first.0).and_then(|last| {
             let behind = (std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded);
@@ -165,7 +218,6 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ApplicationId;
 
     fn head(kind: MessageKind, message: u8, number: u32, due: u64) -> PageHead {
         PageHead {
@@ -174,6 +226,7 @@ mod tests {
             group: GroupId(1),
             kind,
             due: Timestamp::from_secs(due),
+            starts: 0,
         }
     }
 

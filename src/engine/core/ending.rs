@@ -88,10 +88,10 @@ impl Endings {
 impl Core {
     pub(super) fn message_begins(&mut self, now: Now, message: Arc<ActiveMessage>) {
         let id = message.id;
-        self.endings.expiries.insert((message.ends_at(), id));
         if let Some(per_second) = message.spec.max_per_second {
             self.pacing.add(id, per_second, now.monotonic);
         }
+        self.endings.expiries.insert((message.ends_at(), id));
         self.endings.waiting.insert(id, message.waiting);
         self.endings.waiting_total += u64::from(message.waiting);
         self.messages.insert(id, message);
@@ -115,7 +115,7 @@ impl Core {
     }
 
     pub(super) fn message_ended(&mut self, id: MessageId) {
-        self.stop_pacing(id);
+        self.forget_pace(id);
         let Some(message) = self.messages.remove(&id) else { return };
         self.endings.expiries.remove(&(message.ends_at(), id));
         self.endings.waiting_total -= u64::from(self.endings.waiting.remove(&id).unwrap_or_default());

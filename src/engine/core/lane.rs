@@ -42,17 +42,26 @@ impl Line {
         let waiting = self.messages.get_mut(&message)?;
         let entry = waiting.entries.pop_front();
         self.run += 1;
-        let empty = waiting.entries.is_empty();
-        if empty || self.run >= RUN {
-            self.run = 0;
-            self.turns.pop_front();
-        }
-        if empty {
+        if waiting.entries.is_empty() {
             self.messages.remove(&message);
-        } else if self.run == 0 {
+        } else if self.run >= RUN {
+            self.end_turn();
             self.turns.push_back(message);
         }
+        self.drop_stale();
         entry
+    }
+
+    fn end_turn(&mut self) -> Option<MessageId> {
+        self.run = 0;
+        self.turns.pop_front()
+    }
+
+    /// The first turn is always of a message of which something waits.
+    fn drop_stale(&mut self) {
+        while self.turns.front().is_some_and(|message| !self.messages.contains_key(message)) {
+            self.end_turn();
+        }
     }
 
     fn may_start(&self) -> bool {
@@ -111,6 +120,7 @@ impl Queue {
         match self.lines.get(&application) {
             Some(line) if line.may_start() => self.shares.join(application),
             Some(line) if line.messages.is_empty() => {
+                self.offered -= usize::from(line.offered);
                 self.lines.remove(&application);
                 self.shares.forget(application);
             }
@@ -239,11 +249,11 @@ impl Lane {
     pub(super) fn set_aside(&mut self, kind: MessageKind, application: ApplicationId) {
         let queue = self.class(kind);
         if let Some(line) = queue.lines.get_mut(&application)
-            && let Some(message) = line.turns.pop_front()
+            && let Some(message) = line.end_turn()
             && let Some(waiting) = line.messages.get_mut(&message)
         {
             waiting.aside = true;
-            line.run = 0;
+            line.drop_stale();
             queue.weigh(application);
         }
     }
@@ -262,14 +272,13 @@ impl Lane {
     /// Takes out all that waits of a message.
     pub(super) fn forget(&mut self, kind: MessageKind, application: ApplicationId, message: MessageId) {
         let queue = self.class(kind);
-        let Some(line) = queue.lines.get_mut(&application) else { return };
-        let Some(waiting) = line.messages.remove(&message) else { return };
-        if line.turns.front() == Some(&message) {
-            line.run = 0;
+        if let Some(line) = queue.lines.get_mut(&application)
+            && let Some(waiting) = line.messages.remove(&message)
+        {
+            queue.len -= waiting.entries.len();
+            line.drop_stale();
+            queue.weigh(application);
         }
-        line.turns.retain(|of| *of != message);
-        queue.len -= waiting.entries.len();
-        queue.weigh(application);
     }
 
     /// How many wait.

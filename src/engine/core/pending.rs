@@ -13,7 +13,7 @@ use super::{Core, Effect, Now};
 
 /// Deliveries of one application that may have ended without an attempt and are not yet synced; 8,192 rows of an event each
 /// are as much as one commit should hold. Those that were attempted are bounded by `engine.max_unsettled`.
-pub(super) const ENDS_MAX: usize = 8_192;
+const ENDS_MAX: usize = 8_192;
 
 #[derive(Debug, Default)]
 struct PagePending {
@@ -73,11 +73,6 @@ impl Pending {
 }
 
 impl Core {
-    /// Whether no further delivery of the application may end without an attempt until its commit is synced.
-    pub(super) fn ends_too_many(&self, application: ApplicationId) -> bool {
-        self.pending.get(&application).is_some_and(|pending| pending.ends() >= ENDS_MAX)
-    }
-
     /// How many deliveries of an application may end without an attempt before its next commit is synced.
     pub(super) fn room_for_endings(&self, application: ApplicationId) -> usize {
         ENDS_MAX.saturating_sub(self.pending.get(&application).map_or(0, Pending::ends))

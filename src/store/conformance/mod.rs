@@ -4,6 +4,7 @@
 pub(crate) mod applications;
 pub(crate) mod audiences;
 pub(crate) mod changing;
+pub(crate) mod learning;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod planning;
@@ -55,7 +56,7 @@ macro_rules! conformance {
             audiences: topics_are_merged, everyone_who_had_joined, lists_tell_who_is_missing,
                 users_are_read_in_pieces, long_lists_keep_their_order;
             planning: pages_come_before_the_cursor, an_interrupted_step_is_told, missing_ones_count,
-                an_empty_plan_ends, wrong_pages_are_refused;
+                an_empty_plan_ends, wrong_pages_are_refused, pages_count_how_often_they_are_taken_up;
             recording: events_come_back_whole, retries_are_kept, counters_reconcile, settled_pages_stay_settled,
                 commits_must_match_their_pages, big_commits_leave_no_gap, messages_share_a_commit,
                 cancelled_deliveries_tell, feeds_tell_of_all, times_lead_to_numbers, ended_messages_lose_their_payload;
@@ -63,6 +64,7 @@ macro_rules! conformance {
                 times_lead_to_changes;
             stopping: scheduled_messages_wait, stopped_messages_end_cancelled, stopped_before_its_start,
                 the_newest_with_a_collapse_key_goes_on;
+            learning: evidence_is_found_in_segments, limits_of_bodies_are_kept, refusals_on_many_days_disable;
             trimming: events_go_first_and_messages_later, what_is_open_stays, request_ids_keep_their_messages,
                 big_messages_go_in_steps, changes_go_by_their_age, times_lead_past_what_has_gone;
             model: subscriptions_behave_like_the_model;

@@ -1,10 +1,13 @@
 //! Writing pages and moving the cursor.
 
 use super::{
-    Harness, START, application, broadcast, event, events, page, planned, step, stranger, subscribe,
+    Harness, START, application, broadcast, commit, event, events, page, planned, step, stranger, subscribe,
 };
 use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome};
-use crate::store::{FeedEntry, GroupId, NewPage, PageEntry, PageKey, Plan, PlanStep, StoreError};
+use crate::store::{
+    EntryState, FeedEntry, GroupId, NewPage, PageCommit, PageEntry, PageKey, PageUpdate, Plan, PlanStep,
+    StoreError,
+};
 
 pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
     let store = harness.open();
@@ -115,4 +118,29 @@ pub(crate) async fn wrong_pages_are_refused(harness: &dyn Harness) {
     assert_eq!((counts.targets, counts.pending), (2, 2), "counted once");
     let unknown = store.plan(step(app, crate::domain::MessageId([3; 16]))).await;
     assert!(matches!(unknown, Err(StoreError::NotFound)));
+}
+
+pub(crate) async fn pages_count_how_often_they_are_taken_up(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    // More than go into one transaction.
+    let message = planned(&*store, app, (0..70).map(|number| page(number, 2)).collect()).await;
+    let keys: Vec<_> = (0..70).map(|number| PageKey { message, number }).collect();
+    let unknown = PageKey { message, number: 99 };
+    store.page_taken_up([&keys[..], &[unknown]].concat()).await.unwrap();
+    store.page_taken_up(vec![keys[0], keys[1]]).await.unwrap();
+    let store = harness.reopen(store);
+    let starts =
+        async || -> Vec<u32> { store.page_heads().await.unwrap().iter().map(|head| head.starts).collect() };
+    assert_eq!(starts().await[..3], [2, 2, 1]);
+    assert_eq!(starts().await.len(), 70);
+    // Something was recorded of the first.
+    let told = event(message, stranger(0, 0), DeliveryState::Accepted, Outcome::Accepted);
+    let update =
+        PageUpdate { key: keys[0], entries: vec![EntryState::Settled, EntryState::Waiting], due: START };
+    commit(&*store, app, message, vec![PageCommit { events: vec![told], update, retrying_change: 0 }]).await;
+    assert_eq!(starts().await[..3], [0, 2, 1]);
+    assert_eq!(store.page(app, keys[1]).await.unwrap().unwrap().head.starts, 2);
+    store.page_taken_up(vec![keys[0]]).await.unwrap();
+    assert_eq!(starts().await[..2], [1, 2]);
 }

@@ -44,6 +44,9 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// none without those applied before it.
     fn apply(&self, batch: Batch) -> Result<(), StoreError>;
 
+    /// Octets of its files; 0 when it has none.
+    fn file_octets(&self) -> Result<u64, StoreError>;
+
     /// Returns when everything that was applied before is durable, also against loss of power.
     fn sync(&self) -> Result<(), StoreError>;
 }

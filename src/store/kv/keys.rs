@@ -7,41 +7,52 @@ use sha2::{Digest, Sha256};
 use crate::domain::{ApplicationId, MessageId, OriginId, SubscriptionId, Timestamp, VapidKeyId};
 use crate::store::PageKey;
 
-/// The kinds of records. 0x00 and 0xff are not to be used: bounds need room on both sides.
+/// The kinds of records. 0x00 and 0xff are not to be used: bounds need room on both sides. 0x35 was used before there was
+/// trimming.
 mod kind {
-    pub(super) const APPLICATION: u8 = 0x01;
-    pub(super) const APPLICATION_NAME: u8 = 0x02;
-    pub(super) const VAPID_KEY: u8 = 0x03;
-    pub(super) const VAPID_TOKEN: u8 = 0x04;
-    pub(super) const META: u8 = 0x05;
-    pub(super) const SEQUENCE: u8 = 0x06;
-    pub(super) const REAPER: u8 = 0x07;
-    pub(super) const CHANGE_SEQUENCE: u8 = 0x08;
-    pub(super) const KEPT: u8 = 0x09;
-    pub(super) const SUBSCRIPTION: u8 = 0x10;
-    pub(super) const TOPIC: u8 = 0x11;
-    pub(super) const USER: u8 = 0x12;
-    pub(super) const ENDPOINT: u8 = 0x13;
-    pub(super) const COUNT: u8 = 0x14;
-    pub(super) const TOPIC_NAME: u8 = 0x15;
-    pub(super) const LAST_TOPIC: u8 = 0x16;
-    pub(super) const CHANGE: u8 = 0x17;
-    pub(super) const ORIGIN: u8 = 0x18;
-    pub(super) const ORIGIN_TEXT: u8 = 0x19;
-    pub(super) const OPEN: u8 = 0x30;
-    pub(super) const LIST: u8 = 0x31;
-    pub(super) const STATE: u8 = 0x32;
-    pub(super) const DONE: u8 = 0x33;
-    pub(super) const REQUEST: u8 = 0x34;
-    pub(super) const COLLAPSE: u8 = 0x36;
-    pub(super) const REMEMBERED: u8 = 0x37;
-    pub(super) const FINISHED: u8 = 0x38;
-    pub(super) const TRIMMED: u8 = 0x39;
-    pub(super) const PAGE: u8 = 0x40;
-    pub(super) const HEAD: u8 = 0x41;
-    pub(super) const SEGMENT: u8 = 0x50;
-    pub(super) const FEED: u8 = 0x51;
-    pub(super) const TIME: u8 = 0x52;
+    macro_rules! kinds {
+        ($($name:ident = $octet:literal, $text:literal;)+) => {
+            $(pub(super) const $name: u8 = $octet;)+
+            /// All of them, with their names.
+            pub(super) const ALL: &[(u8, &str)] = &[$(($octet, $text)),+];
+        };
+    }
+
+    kinds! {
+        APPLICATION = 0x01, "application";
+        APPLICATION_NAME = 0x02, "application name";
+        VAPID_KEY = 0x03, "VAPID key";
+        VAPID_TOKEN = 0x04, "VAPID token";
+        META = 0x05, "meta";
+        SEQUENCE = 0x06, "sequence";
+        REAPER = 0x07, "reaper";
+        CHANGE_SEQUENCE = 0x08, "change sequence";
+        KEPT = 0x09, "low marks";
+        SUBSCRIPTION = 0x10, "subscription";
+        TOPIC = 0x11, "topic";
+        USER = 0x12, "user";
+        ENDPOINT = 0x13, "endpoint";
+        COUNT = 0x14, "count";
+        TOPIC_NAME = 0x15, "topic name";
+        LAST_TOPIC = 0x16, "last topic";
+        CHANGE = 0x17, "change";
+        ORIGIN = 0x18, "origin";
+        ORIGIN_TEXT = 0x19, "origin text";
+        OPEN = 0x30, "open";
+        LIST = 0x31, "list";
+        STATE = 0x32, "state";
+        DONE = 0x33, "done";
+        REQUEST = 0x34, "request";
+        COLLAPSE = 0x36, "collapse";
+        REMEMBERED = 0x37, "remembered";
+        FINISHED = 0x38, "finished";
+        TRIMMED = 0x39, "trimmed";
+        PAGE = 0x40, "page";
+        HEAD = 0x41, "head";
+        SEGMENT = 0x50, "segment";
+        FEED = 0x51, "feed";
+        TIME = 0x52, "time";
+    }
 }
 
 /// A topic's number within its application. 0 stands for everyone and is never given.
@@ -103,6 +114,11 @@ fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
         key.extend_from_slice(part);
     }
     key
+}
+
+/// The rows of each kind, with its name.
+pub(crate) fn kinds() -> impl Iterator<Item = (&'static str, KeyRange)> {
+    kind::ALL.iter().map(|(kind, name)| (*name, KeyRange::prefix(&[*kind])))
 }
 
 /// The first half of SHA-256: names that are too long or too secret for a key.

@@ -170,6 +170,10 @@ impl Backend for Memory {
         Ok(())
     }
 
+    fn file_octets(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         self.0.begun.send_modify(|begun| *begun += 1);
         let mut state = self

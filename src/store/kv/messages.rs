@@ -63,10 +63,12 @@ pub(crate) fn list(
     let mut newest = BTreeMap::new();
     // Ended ones are read last, and count: a message that ends meanwhile is found, once.
     let before = before.unwrap_or(MessageId([u8::MAX; 16]));
-    for range in [
-        keys::opens(application).before(&keys::open(application, before)),
-        keys::dones(application).before(&keys::done(application, before)),
-    ] {
+    let opens = keys::opens(application).before(&keys::open(application, before));
+    let dones = keys::dones(application).before(&keys::done(application, before));
+    for (range, ended) in [(opens, false), (dones, true)] {
+        if !states.is_empty() && states.iter().all(|state| has_ended(*state) != ended) {
+            continue;
+        }
         let mut found = 0;
         for row in reader.scan(range, Order::Descending) {
             if found >= limit {
@@ -82,6 +84,14 @@ pub(crate) fn list(
         }
     }
     Ok(newest.into_values().take(limit).collect())
+}
+
+/// Whether a message in this state has ended.
+fn has_ended(state: MessageState) -> bool {
+    match state {
+        MessageState::Scheduled | MessageState::Sending | MessageState::Cancelling => false,
+        MessageState::Done | MessageState::Cancelled => true,
+    }
 }
 
 /// See [`crate::store::Store::open_messages`].

@@ -8,9 +8,11 @@
 mod applications;
 mod audience;
 pub mod backend;
+pub mod census;
 mod changes;
 mod commit;
 mod cursor;
+mod evidence;
 mod feed;
 mod index;
 pub mod keys;
@@ -42,6 +44,7 @@ use rand::rngs::StdRng;
 use tokio::sync::Semaphore;
 
 use self::backend::Backend;
+use self::census::Census;
 use self::memory::Memory;
 use self::origins::Origins;
 use self::progress::Progress;
@@ -180,6 +183,14 @@ impl KvStore {
     #[must_use]
     pub fn corrupt_records(&self) -> u64 {
         self.shared.damage.records()
+    }
+
+    /// Counts all that is stored. Reads every row: seconds for a big store, during which it serves on.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn census(&self) -> Result<Census, StoreError> {
+        self.read(census::take).await
     }
 
     /// Has the writer do something, and waits for it.

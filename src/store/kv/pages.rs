@@ -88,6 +88,19 @@ pub(crate) struct PlanMove {
 }
 
 impl Writer {
+    /// Notes that pages were taken up, at most [`TRANSACTION_ROWS`]. One that does not read stays as it is.
+    pub(crate) fn page_taken_up(&mut self, pages: &[PageKey]) -> Result<(), StoreError> {
+        let mut transaction = self.begin();
+        for page in pages {
+            let head = transaction.record::<HeadValue>(&keys::head(*page));
+            if let Some(mut head) = self.reader.readable(head)?.flatten() {
+                head.taken_up();
+                transaction.put(keys::head(*page), &head);
+            }
+        }
+        self.apply(transaction)
+    }
+
     /// Writes pages, at most [`TRANSACTION_PAGES`], and counts them into the message.
     pub(crate) fn write_pages(
         &mut self,

@@ -6,7 +6,7 @@ use super::records::Number;
 use super::records::change::ChangeValue;
 use super::transaction::Rows;
 use super::writer::{TRANSACTION_ROWS, Writer};
-use crate::domain::{ApplicationId, Outcome, SubscriptionId, SubscriptionState};
+use crate::domain::{ApplicationId, Outcome, Subscription, SubscriptionId, SubscriptionState, Timestamp};
 use crate::store::{ChangeEvidence, ChangeKind, Removal, StoreError};
 
 /// See [`crate::store::Store::reaper_position`].
@@ -25,8 +25,17 @@ pub(crate) struct Reaped {
 }
 
 /// What the change feed says of a removal.
-fn evidence(removal: &Removal) -> ChangeEvidence {
+pub(crate) fn evidence(removal: &Removal) -> ChangeEvidence {
     ChangeEvidence { outcome: removal.outcome, http_status: removal.http_status, message: removal.message }
+}
+
+/// A subscription as it is when it is not sent to any more.
+pub(crate) fn disabled(old: &Subscription, outcome: Outcome, now: Timestamp) -> Subscription {
+    let mut new = old.clone();
+    new.target.state = SubscriptionState::Disabled(outcome);
+    new.revision += 1;
+    new.updated = now;
+    new
 }
 
 impl Writer {
@@ -56,10 +65,7 @@ impl Writer {
                 let kind = if expired { ChangeKind::RemovedExpired } else { ChangeKind::RemovedGone };
                 changes.push(ChangeValue::new(kind, &old).with_evidence(evidence(removal)));
             } else if old.target.state == SubscriptionState::Active {
-                let mut new = old.clone();
-                new.target.state = SubscriptionState::Disabled(removal.outcome);
-                new.revision += 1;
-                new.updated = now;
+                let new = disabled(&old, removal.outcome, now);
                 index::store(&mut transaction, application, Some(&old), &new)?;
                 changes.push(ChangeValue::new(ChangeKind::Disabled, &new).with_evidence(evidence(removal)));
             } else {

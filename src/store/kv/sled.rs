@@ -148,6 +148,10 @@ impl Backend for Sled {
         self.db.apply_batch(writes).map_err(unavailable)
     }
 
+    fn file_octets(&self) -> Result<u64, StoreError> {
+        self.db.size_on_disk().map_err(unavailable)
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(unavailable)?;
         self.log.0.sync_data().map_err(unavailable)

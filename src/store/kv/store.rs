@@ -5,9 +5,10 @@ use tokio::sync::watch;
 
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
-use super::writer::{Writer, submit};
+use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, applications, audience, changes, closed, feed, messages, pages, reap, subscriptions, trim,
+    KvStore, applications, audience, changes, closed, evidence, feed, messages, pages, reap, subscriptions,
+    trim,
 };
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
@@ -141,12 +142,31 @@ impl Store for KvStore {
         self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
     }
 
-    async fn evidence(&self, _: ApplicationId, _: u64, _: usize) -> Result<Evidence, StoreError> {
-        Err(not_yet())
+    async fn evidence(
+        &self,
+        application: ApplicationId,
+        from: u64,
+        commits: usize,
+    ) -> Result<Evidence, StoreError> {
+        let to = *self.synced(application).borrow();
+        self.read_synced(move |reader| evidence::read(reader, application, from, to, commits)).await
     }
 
-    async fn learn(&self, _: ApplicationId, _: Vec<Lesson>) -> Result<Vec<SubscriptionId>, StoreError> {
-        Err(not_yet())
+    async fn learn(
+        &self,
+        application: ApplicationId,
+        lessons: Vec<Lesson>,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let mut rest = lessons;
+        let mut disabled = Vec::new();
+        while !rest.is_empty() {
+            let (noted, list) =
+                self.write(Class::Reap, move |writer| Ok((writer.learn(application, &rest)?, rest))).await?;
+            rest = list;
+            rest.drain(..noted.done);
+            disabled.extend(noted.disabled);
+        }
+        Ok(disabled)
     }
 
     async fn changes(
@@ -311,6 +331,18 @@ impl Store for KvStore {
         self.read(move |reader| pages::read(reader, application, key)).await
     }
 
+    async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError> {
+        let mut answers = Vec::new();
+        for some in keys.chunks(TRANSACTION_ROWS).map(<[PageKey]>::to_vec) {
+            let write = move |writer: &mut Writer| writer.page_taken_up(&some);
+            answers.push(submit(&self.shared.queue, Class::Commit, write).await?);
+        }
+        for answer in answers {
+            answer.await.unwrap_or_else(|_| Err(closed()))?;
+        }
+        Ok(())
+    }
+
     async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
         self.read(move |reader| pages::ids(reader, key)).await
     }
@@ -414,8 +446,4 @@ impl KvStore {
         }
         Ok(())
     }
-}
-
-fn not_yet() -> StoreError {
-    StoreError::Unavailable("not built".to_owned())
 }

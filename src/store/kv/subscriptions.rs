@@ -193,6 +193,8 @@ impl Writer {
                 state: SubscriptionState::Active,
                 user_id: subscribe.user_id.clone(),
                 body_octets_max: 0,
+                refused_days: 0,
+                refused_last: Timestamp::default(),
             },
             topics: subscribe.topics.iter().map(|topic| (topic.clone(), now)).collect(),
             labels: subscribe.labels.clone(),
@@ -272,6 +274,7 @@ fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Tim
         target.generation = old.target.generation + 1;
         target.subscribed = now;
         target.state = SubscriptionState::Active;
+        (target.refused_days, target.refused_last) = (0, Timestamp::default());
         if target.endpoint != old.target.endpoint {
             target.body_octets_max = 0;
         }

@@ -11,7 +11,7 @@ use super::records::kept::{KeptValue, MarkValue};
 use super::records::message::{DoneValue, RequestValue};
 use super::records::segment::FeedTime;
 use super::records::{Mark, Number, Record as _};
-use super::transaction::{Reader, Rows, Transaction};
+use super::transaction::{Reader, Rows};
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::{ApplicationId, MessageId, Timestamp};
 use crate::store::{Kept, StoreError};
@@ -308,7 +308,9 @@ impl Writer {
     pub(crate) fn move_rows(&mut self, moved: Moved) -> Result<usize, StoreError> {
         let mut transaction = self.begin();
         let rows = moved.remove.len();
-        moved.remove.into_iter().for_each(|key| transaction.remove(key));
+        for key in moved.remove {
+            transaction.remove(key);
+        }
         for key in moved.put {
             transaction.put(key, &Mark {});
         }
@@ -320,8 +322,10 @@ impl Writer {
     fn remove_rows(&mut self, rows: Vec<Vec<u8>>) -> Result<usize, StoreError> {
         let removed = rows.len();
         for keys in rows.chunks(TRANSACTION_ROWS) {
-            let mut transaction: Transaction = self.begin();
-            keys.iter().for_each(|key| transaction.remove(key.clone()));
+            let mut transaction = self.begin();
+            for key in keys {
+                transaction.remove(key.clone());
+            }
             self.apply(transaction)?;
         }
         Ok(removed)

@@ -83,6 +83,9 @@ pub(crate) struct HeadValue {
     settled: Vec<u8>,
     #[prost(message, repeated, tag = "7")]
     retries: Vec<RetryValue>,
+    /// How often it was taken up since something of it was recorded.
+    #[prost(uint32, tag = "8")]
+    starts: u32,
 }
 
 /// An entry under retry.
@@ -119,7 +122,13 @@ impl HeadValue {
             entries: entries as u32,
             settled: Vec::new(),
             retries: Vec::new(),
+            starts: 0,
         }
+    }
+
+    /// It is taken up once more.
+    pub(crate) fn taken_up(&mut self) {
+        self.starts = self.starts.saturating_add(1);
     }
 
     pub(crate) fn head(&self, key: PageKey) -> Result<PageHead, StoreError> {
@@ -130,6 +139,7 @@ impl HeadValue {
             group: GroupId(u16::try_from(self.group).map_err(|_| corrupt())?),
             kind: numbers::kind(self.kind).ok_or_else(corrupt)?,
             due: Timestamp::from_micros(self.due),
+            starts: self.starts,
         })
     }
 
@@ -159,7 +169,8 @@ impl HeadValue {
 
     /// The same page with its entries in new states.
     pub(crate) fn updated(&self, entries: &[EntryState], due: Timestamp) -> Self {
-        let mut head = Self { due: due.as_micros(), settled: Vec::new(), retries: Vec::new(), ..*self };
+        let mut head =
+            Self { due: due.as_micros(), settled: Vec::new(), retries: Vec::new(), starts: 0, ..*self };
         for (place, entry) in entries.iter().enumerate() {
             match entry {
                 EntryState::Waiting => {}

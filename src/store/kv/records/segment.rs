@@ -6,7 +6,7 @@ use std::time::Duration;
 use prost::Message as _;
 
 use super::{Record, array, at_offset, nanos, numbers, offset, pack_past, unpack_past};
-use crate::domain::{DeliveryEvent, MessageId, SubscriptionId, Timestamp};
+use crate::domain::{DeliveryEvent, MessageId, Outcome, SubscriptionId, Timestamp};
 use crate::store::{FeedEntry, FeedRow, StoreError};
 
 /// Events of one message. A reader that filters needs the first two fields only.
@@ -26,6 +26,25 @@ pub(crate) struct SegmentValue {
     base: u64,
     #[prost(message, repeated, tag = "5")]
     events: Vec<EventValue>,
+}
+
+/// The part of a [`SegmentValue`] that counts: the other fields are passed over.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SegmentHeader {
+    #[prost(uint32, repeated, tag = "2")]
+    outcomes: Vec<u32>,
+}
+
+impl Record for SegmentHeader {
+    const KIND: &'static str = SegmentValue::KIND;
+    const VERSION: u8 = SegmentValue::VERSION;
+}
+
+impl SegmentHeader {
+    /// How many terminal events have an outcome.
+    pub(crate) fn count(&self, outcome: Outcome) -> u32 {
+        self.outcomes.get(usize::from(outcome.number())).copied().unwrap_or_default()
+    }
 }
 
 /// One event, without its message.

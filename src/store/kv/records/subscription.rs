@@ -38,6 +38,10 @@ pub(crate) struct TargetValue {
     user_id: String,
     #[prost(uint32, tag = "12")]
     body_octets_max: u32,
+    #[prost(uint32, tag = "13")]
+    refused_days: u32,
+    #[prost(uint64, tag = "14")]
+    refused_last: u64,
 }
 
 impl TargetValue {
@@ -60,6 +64,8 @@ impl TargetValue {
             },
             user_id: target.user_id.clone(),
             body_octets_max: target.body_octets_max,
+            refused_days: target.refused_days,
+            refused_last: target.refused_last.as_micros(),
         }
     }
 
@@ -86,6 +92,8 @@ impl TargetValue {
             },
             user_id: self.user_id,
             body_octets_max: self.body_octets_max,
+            refused_days: self.refused_days,
+            refused_last: Timestamp::from_micros(self.refused_last),
         })
     }
 }

@@ -17,8 +17,8 @@ use crate::store::conformance::{
     stranger, subscribe,
 };
 use crate::store::{
-    ListFilter, NewMessage, PageKey, PlanStep, Recipients, Removal, Selector, Store, StoreError, StoredToken,
-    Subscribe, SubscriptionPatch,
+    ListFilter, NewMessage, PageKey, PlanStep, Recipients, Removal, Retention, Selector, Store, StoreError,
+    StoredToken, Subscribe, SubscriptionPatch,
 };
 
 /// Drives a future until a sync has begun, and sees that it has not ended by then.
@@ -155,6 +155,94 @@ async fn who_supersedes_and_who_is_superseded_are_one_transaction() {
     assert_eq!(harness.memory().rows(&row), 1);
     assert!(left.plan(PlanStep { done: true, ..step(app, older) }).await.unwrap());
     assert_eq!(harness.memory().rows(&row), 0);
+}
+
+#[tokio::test]
+async fn trimming_that_crashes_leaves_nothing_unannounced_or_behind() {
+    let retention = Duration::from_secs(60);
+    let retention = Retention { events: retention, messages: retention, changes: retention };
+    let mut crashes = 0;
+    for syncs in 0_u64.. {
+        let harness = InMemory::new();
+        let store = harness.open_kv();
+        let app = application(&store).await;
+        for number in 0..70 {
+            subscribe(&store, app, number, &[]).await;
+        }
+        let mut messages = Vec::new();
+        for _ in 0..3 {
+            let sent = planned(&store, app, (0..30).map(|number| page(number, 1)).collect()).await;
+            for number in 0..30 {
+                let key = PageKey { message: sent, number };
+                let ids = [stranger(number, 0)];
+                let outcome = settling(key, &ids, DeliveryState::Accepted, Outcome::Accepted);
+                commit(&store, app, sent, vec![outcome]).await;
+            }
+            messages.push(sent);
+        }
+        let accepted = store.message(app, messages[0]).await.unwrap().unwrap().accepted_seq;
+        let last = *store.synced(app).borrow();
+        store.reap(app, Vec::new(), last).await.unwrap();
+        harness.clock().advance(Duration::from_secs(60));
+        harness.memory().crash_after(syncs);
+        let crashed = loop {
+            match store.trim(retention).await {
+                Ok(trimmed) if trimmed.more => {}
+                Ok(_) => break false,
+                Err(_) => break true,
+            }
+        };
+        drop(store);
+        harness.crash();
+        let store = harness.open_kv();
+        let kept = store.kept(app).await.unwrap();
+        let feed = store.feed(app, 0, 999).await.unwrap();
+        let first = feed.first().map_or(last + 1, |row| row.seq);
+        assert!(first == accepted || first <= kept.commits_from, "the feed has a gap");
+        let mut octets = 0;
+        for message in &messages {
+            let Some(record) = store.message(app, *message).await.unwrap() else { continue };
+            let segments = store.segments(app, *message, 0, 999).await.unwrap().len();
+            assert!(segments == 30 || record.trimmed);
+            octets += u64::from(!record.trimmed);
+        }
+        assert_eq!(store.log_octets() == 0, octets == 0);
+        // What was left behind goes the next time.
+        while store.trim(retention).await.unwrap().more {}
+        let census = store.census().await.unwrap();
+        let left: Vec<_> = census.kinds.iter().map(|kind| kind.kind).collect();
+        assert!(
+            !left
+                .iter()
+                .any(|kind| ["segment", "feed", "change", "done", "finished", "trimmed"].contains(kind))
+        );
+        assert_eq!(store.log_octets(), 0);
+        if !crashed {
+            break;
+        }
+        crashes += 1;
+    }
+    assert!(crashes > 5, "{crashes}");
+}
+
+#[tokio::test]
+async fn a_census_counts_every_row() {
+    let harness = InMemory::new();
+    let store = harness.open_kv();
+    let app = application(&store).await;
+    for number in 0..300 {
+        subscribe(&store, app, number, &["a"]).await;
+    }
+    broadcast(&store, app, Audience::All).await;
+    let census = store.census().await.unwrap();
+    let rows: u64 = census.kinds.iter().map(|kind| kind.rows).sum();
+    assert_eq!(rows as usize, harness.memory().rows(&[]));
+    for kind in ["subscription", "topic", "endpoint", "change"] {
+        let counted = census.kinds.iter().find(|counted| counted.kind == kind).unwrap();
+        assert!(counted.rows == 300 && counted.key_octets > 300 * 8, "{counted:?}");
+        assert!(counted.value_octets > 300);
+    }
+    assert!(census.live_octets() > 50_000);
 }
 
 #[tokio::test]
