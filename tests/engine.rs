@@ -20,7 +20,7 @@ use fanfare::engine::{
 use fanfare::observe::SubscriptionChange;
 use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
-use fanfare::store::{Selector, Store, Subscribe, Subscribed};
+use fanfare::store::{Selector, Store, StoreError, Subscribe, Subscribed};
 use fanfare::transport::scripted::{Answer, ScriptedTransport, response};
 use fanfare::webpush::request::PushResponse;
 use fanfare::webpush::{AgreementKey, AwsLcKey, VapidKeyPair};
@@ -715,4 +715,35 @@ async fn a_page_that_ends_the_process_again_and_again_goes_one_by_one() {
     assert_eq!(transport.counts().started, before + 2, "one of the page, and the other");
     release.status(201);
     transport.wait_for_started(before + 21).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_stops_the_posts_and_loses_nothing() {
+    let memory = Memory::new();
+    let transport = ScriptedTransport::always(201);
+    let small = || EngineSettings { max_unsettled: 16, plan_chunk: 100, ..settings() };
+    let server = Server::start(&memory, &transport, small()).await;
+    let ids = server.subscribe_many(1_500, 3).await;
+    let message = server.broadcast(Audience::All, MINUTE).await;
+    transport.wait_for_started(100).await;
+    memory.fail_syncs(true);
+    server.store.failed().await;
+    let posted = transport.counts().started;
+    let refused = server
+        .engine
+        .submit(&server.application, submission(MessageKind::Send, server.recipient(ids[0]).await, MINUTE))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, SubmitError::Store(StoreError::Unavailable(_))), "{refused}");
+    let unsettled = transport.counts().started - posted;
+    assert!(unsettled <= 16, "{unsettled}");
+    // There is room again, and another process.
+    memory.fail_syncs(false);
+    let memory = memory.crash();
+    let next = Server::start(&memory, &transport, small()).await;
+    let (events, summary) = next.read(&message, Start::Beginning).await;
+    assert_reconciles(&events, &summary);
+    assert_eq!(summary.counts.accepted, 1_500);
+    let twice = transport.counts().started - 1_500;
+    assert!(twice <= 16, "{twice}");
 }

@@ -30,6 +30,8 @@ pub struct AttemptSettings {
 pub(crate) enum Throttle {
     /// This delivery alone, or nobody.
     Delivery,
+    /// All that its VAPID key sends to its origin.
+    Sender,
     /// All of its origin.
     Origin,
 }
@@ -51,6 +53,8 @@ pub(crate) struct AttemptReport {
     pub(crate) body_octets_max: Option<u32>,
     /// Refused in a way that means an end only if it stays so for days ([`Signal::Suspect`]).
     pub(crate) suspect: bool,
+    /// With [`Outcome::KeyMismatch`]: the key itself may be refused ([`Signal::KeyOrSubscription`]).
+    pub(crate) key_or_subscription: bool,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
 }
@@ -69,6 +73,7 @@ impl AttemptReport {
             detail: detail.to_owned(),
             body_octets_max: None,
             suspect: false,
+            key_or_subscription: false,
             refused_stream: false,
         }
     }
@@ -86,8 +91,8 @@ impl AttemptReport {
     fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
         let throttle = match verdict.scope {
             Scope::Subscription => Throttle::Delivery,
-            // One key's share of a lane is not a lane of its own.
-            Scope::SenderKey | Scope::Origin => Throttle::Origin,
+            Scope::SenderKey => Throttle::Sender,
+            Scope::Origin => Throttle::Origin,
         };
         Self {
             outcome: verdict.outcome,
@@ -97,6 +102,7 @@ impl AttemptReport {
             granted_ttl: verdict.granted_ttl,
             retry_after: verdict.retry_after,
             throttle,
+            key_or_subscription: verdict.signal == Some(Signal::KeyOrSubscription),
             detail: verdict.detail,
             body_octets_max: verdict.body_octets_max,
             suspect: verdict.signal == Some(Signal::Suspect),

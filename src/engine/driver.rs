@@ -88,6 +88,7 @@ impl Driver {
             let load = self.core.load();
             self.load.send_replace(load);
             self.metrics.engine_holds(load);
+            self.metrics.lanes_changed(self.core.take_lane_changes());
             if draining && self.core.is_drained() {
                 self.drained.cancel();
             }

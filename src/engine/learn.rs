@@ -33,6 +33,7 @@ pub(super) fn lesson(target: &Target, message: MessageId, report: &AttemptReport
         (Outcome::TooLarge, Some(octets)) if octets != target.body_octets_max => {
             Learned::BodyOctetsMax(octets)
         }
+        (Outcome::Accepted, _) if target.refused_days > 0 => Learned::Accepted,
         _ if report.suspect => Learned::Refused(Removal {
             subscription,
             generation,

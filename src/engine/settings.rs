@@ -18,7 +18,8 @@ pub struct EngineSettings {
     pub max_targets_in_memory: usize,
     /// Pages of one group that are in memory at once.
     pub max_pages_per_group: usize,
-    /// Requests in flight to one origin.
+    /// Requests in flight to one origin at most, and never more than half of `max_unsettled`. How many an origin takes is
+    /// found by trying.
     pub lane_concurrency: usize,
     /// Outcomes of broadcasts are committed together this often; those of a Send at once.
     #[serde(with = "humantime_serde")]
@@ -49,7 +50,7 @@ impl Default for EngineSettings {
             max_waiting_deliveries: 50_000_000,
             max_targets_in_memory: 65_536,
             max_pages_per_group: 8,
-            lane_concurrency: 128,
+            lane_concurrency: 1_024,
             commit_interval: Duration::from_millis(10),
             commit_outcomes: 512,
             plan_chunk: 2_048,

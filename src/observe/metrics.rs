@@ -64,6 +64,7 @@ pub struct Metrics {
     trimmed_events_of: Counter,
     trimmed_rows: Counter,
     clock_jumps: Counter,
+    lane_changes: Family<ChangeLabels, Counter>,
     commits: Family<ResultLabels, Counter>,
     commit_outcomes: Histogram,
     commit_duration: Histogram,
@@ -183,6 +184,11 @@ impl Metrics {
                 "Jumps of the wall clock by more than a second, either way",
                 Counter::default(),
             ),
+            lane_changes: register.add(
+                "lane_changes",
+                "Breakers opened and closed, pauses, and applications stopped for refused credentials",
+                Family::default(),
+            ),
             commits: register.add("commits", "Commits of outcomes to the store", Family::default()),
             commit_outcomes: register.add(
                 "commit_outcomes",
@@ -283,6 +289,22 @@ impl Metrics {
         self.clock_jumps.inc();
     }
 
+    /// What changed at lanes.
+    pub fn lanes_changed(&self, changes: LaneChanges) {
+        let LaneChanges { broken, mended, paused, senders_paused, stopped } = changes;
+        for (change, count) in [
+            ("broken", broken),
+            ("mended", mended),
+            ("paused", paused),
+            ("sender_paused", senders_paused),
+            ("application_stopped", stopped),
+        ] {
+            if count > 0 {
+                self.lane_changes.get_or_create(&ChangeLabels { change: change.into() }).inc_by(count);
+            }
+        }
+    }
+
     /// A commit ended, durable or not.
     pub fn commit_ended(&self, durable: bool, outcomes: usize, duration: Duration) {
         let result = Name::from(if durable { "ok" } else { "error" });
@@ -330,6 +352,32 @@ impl Metrics {
     pub fn subscriptions_changed(&self, change: SubscriptionChange, subscriptions: u64) {
         let labels = ChangeLabels { change: change.into() };
         self.subscription_changes.get_or_create(&labels).inc_by(subscriptions);
+    }
+}
+
+/// How often something changed at lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneChanges {
+    /// A breaker opened, or a probe failed.
+    pub broken: u64,
+    /// A breaker closed.
+    pub mended: u64,
+    /// A push service asked for a pause of all that is sent to it.
+    pub paused: u64,
+    /// A push service asked one sender for a pause.
+    pub senders_paused: u64,
+    /// A push service refused an application's credentials.
+    pub stopped: u64,
+}
+
+impl LaneChanges {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.broken += other.broken;
+        self.mended += other.mended;
+        self.paused += other.paused;
+        self.senders_paused += other.senders_paused;
+        self.stopped += other.stopped;
     }
 }
 
@@ -390,6 +438,7 @@ mod tests {
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
         metrics.stream_opened();
         metrics.log_read();
+        metrics.lanes_changed(LaneChanges { broken: 2, ..LaneChanges::default() });
         let text = metrics.encode().unwrap();
         for line in [
             concat!("fanfare_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -416,6 +465,7 @@ mod tests {
             "fanfare_clock_jumps_total 1",
             "fanfare_rpc_in_flight{method=\"Send\"} 1",
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
+            "fanfare_lane_changes_total{change=\"broken\"} 2",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",
             "fanfare_streams_open 1",
             "fanfare_log_reads_total 1",

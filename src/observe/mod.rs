@@ -8,4 +8,4 @@ pub mod metrics;
 
 pub use labels::SubscriptionChange;
 pub use logs::{LogFormat, LogSettings};
-pub use metrics::{EngineLoad, Metrics};
+pub use metrics::{EngineLoad, LaneChanges, Metrics};

@@ -15,6 +15,17 @@ use crate::domain::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u16);
 
+impl GroupId {
+    /// The first group that origins share; those before it have one origin each.
+    pub const FIRST_SHARED: Self = Self(128);
+
+    /// Whether all its deliveries go to one origin.
+    #[must_use]
+    pub fn has_one_origin(self) -> bool {
+        self < Self::FIRST_SHARED
+    }
+}
+
 /// An origin as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginInfo {

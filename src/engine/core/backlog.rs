@@ -198,7 +198,6 @@ impl Backlog {
     }
 
     /// Nothing of a group is loaded until then; afterwards, for a probe, one page of a room at a time until it is unblocked.
-    #[allow(dead_code, reason = "breakers call it")]
     pub(super) fn block(&mut self, group: GroupId, until: Timestamp, probe: bool) {
         if let Some(earlier) = self.blocked.insert(group, Blocked { until, probe, over: false }) {
             self.unblocks.remove(&(earlier.until, group));
@@ -208,7 +207,6 @@ impl Backlog {
     }
 
     /// A probe of a group came through.
-    #[allow(dead_code, reason = "breakers call it")]
     pub(super) fn unblock(&mut self, group: GroupId) {
         if let Some(blocked) = self.blocked.remove(&group) {
             self.unblocks.remove(&(blocked.until, group));
@@ -217,7 +215,6 @@ impl Backlog {
     }
 
     /// All pages of an application that sleep are ready at once.
-    #[allow(dead_code, reason = "operators resume stopped applications")]
     pub(super) fn hasten(&mut self, application: ApplicationId, now: Timestamp) {
         for head in self.heads.values_mut().filter(|head| head.application == application && head.due > now) {
             self.sleeping.remove(&(head.due, head.key));
@@ -251,7 +248,9 @@ impl Backlog {
                 of.open.remove(&(pages, group));
             }
             let pages_max = pages_max(&self.blocked, group, self.pages_max);
-            let loads = room.in_memory < pages_max && room.resting <= 4 * self.pages_max;
+            // A resting page will do for a probe.
+            let probes = self.blocked.get(&group).is_some_and(|blocked| blocked.over) && room.resting > 0;
+            let loads = room.in_memory < pages_max && room.resting <= 4 * self.pages_max && !probes;
             if loads && !room.ready.is_empty() {
                 of.open.insert((room.in_memory, group));
             } else if room.is_unused() {

@@ -117,7 +117,7 @@ impl Core {
     }
 
     pub(super) fn message_ended(&mut self, id: MessageId) {
-        self.stop_pacing(id);
+        self.forget_pace(id);
         let Some(message) = self.messages.remove(&id) else { return };
         self.backlog.forget(message.application.id, id);
         self.endings.expiries.remove(&(message.ends_at(), id));

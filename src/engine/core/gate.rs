@@ -1,92 +1,376 @@
 //! The gate of a lane: what was learned of an origin, and whether an attempt may start there now.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{ApplicationId, OriginId, Outcome, Timestamp};
-use crate::engine::attempt::AttemptReport;
+use crate::domain::{ApplicationId, MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
+use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
+use crate::observe::LaneChanges;
 
 use super::Now;
+use super::breaker::{Breaker, Change, Look, Sign};
+use super::limiter::{End, Limiter, Ticket};
 use super::record::{Record, is_error};
+use super::sender::{SenderKey, Senders};
 
 /// Gates of lanes without anything to do that are kept for what they learned; beyond it the least recently used go.
 const RESTING_MAX: usize = 4_096;
+/// What waits longer than this leaves the lane, so that its page need not stay in memory.
+const WAITS_IN_LANE: Duration = Duration::from_secs(1);
+/// How long a throttled sender waits where the push service names no time.
+const SENDER_PAUSE: Duration = Duration::from_secs(1);
+/// How often deliveries of a stopped application are looked at while they wait for an operator. A restart forgets the stop,
+/// and finds them by then.
+const STOPPED_WAIT: Duration = Duration::from_secs(300);
+/// Attempts at once to an origin that has never answered: many such must not hold all there is.
+const NEVER_ANSWERED: usize = 4;
+/// The same once a quarter of what silent lanes may hold is taken.
+const NEVER_ANSWERED_IN_NEED: usize = 1;
+
+/// Whether an attempt may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Now.
+    Go,
+    /// When an attempt of this lane has ended.
+    Full,
+    /// When attempts of lanes that do not answer have ended.
+    TooSilent,
+    /// Then: soon enough to wait in the lane.
+    At(Instant),
+    /// Then; until then nothing need be kept in memory for it.
+    NotBefore(Instant),
+}
+
+/// How much lanes that do not answer hold together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    pub(super) in_flight: usize,
+    pub(super) max: usize,
+}
+
+/// An attempt under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flight {
+    pub(super) origin: OriginId,
+    pub(super) sender: SenderKey,
+    pub(super) subscription: SubscriptionId,
+    ticket: Ticket,
+    is_probe: bool,
+}
+
+/// What the end of an attempt means for others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    pub(super) changes: LaneChanges,
+    /// The push service said something.
+    pub(super) answered: bool,
+}
+
+/// Whether an origin answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// It has never answered.
+    Never,
+    /// It has, or nothing was asked.
+    Heard,
+    /// Not for [`super::flight::SILENT_AFTER`], although attempts are under way.
+    Silent,
+}
 
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) in_flight: usize,
-    /// Nothing starts before.
-    pub(super) paused_until: Option<Timestamp>,
+    limiter: Limiter,
+    breaker: Breaker,
+    /// The push service asked to wait.
+    paused_until: Option<Instant>,
+    senders: Senders,
+    /// Applications whose credentials were refused.
+    stopped: Vec<StoppedApplication>,
     record: Record,
     last_problem: Option<Outcome>,
-    /// Applications whose credentials were refused, in the order of their ids.
-    stopped: Vec<StoppedApplication>,
+    pub(super) hearing: Hearing,
+    /// The last answer, or when the first attempt under way started.
+    pub(super) heard: Instant,
+    /// It is looked at again for silence, for a start, for room among the silent.
+    pub(super) watched: bool,
+    pub(super) wake: Option<Instant>,
+    pub(super) waits_for_silence: bool,
     /// Its place among those that rest.
     rests_since: Option<u64>,
 }
 
 impl Gate {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, concurrency_max: usize) -> Self {
         Self {
             in_flight: 0,
+            limiter: Limiter::new(now, concurrency_max),
+            breaker: Breaker::default(),
             paused_until: None,
+            senders: Senders::default(),
+            stopped: Vec::new(),
             record: Record::new(now),
             last_problem: None,
-            stopped: Vec::new(),
+            hearing: Hearing::Never,
+            heard: now,
+            watched: false,
+            wake: None,
+            waits_for_silence: false,
             rests_since: None,
         }
     }
 
-    /// Takes note of what an attempt came to.
-    pub(super) fn ended(&mut self, now: Now, report: &AttemptReport) {
+    /// Whether an attempt of this class may start. A sixteenth of the places is kept for Sends, and they may go a quarter
+    /// beyond what silent lanes hold otherwise.
+    pub(super) fn pass(&mut self, now: Instant, kind: MessageKind, silence: Silence) -> Pass {
+        if let Some(until) = self.paused_until {
+            if until > now {
+                return wait_until(now, until);
+            }
+            self.paused_until = None;
+            self.limiter.restart(now);
+        }
+        match self.breaker.look(now) {
+            Look::Until(until) => return Pass::NotBefore(until),
+            Look::Probe => return Pass::Go,
+            Look::Go => {}
+        }
+        let is_send = kind == MessageKind::Send;
+        let silent_max = if is_send { silence.max + silence.max / 4 } else { silence.max };
+        if self.is_silent() && silence.in_flight >= silent_max {
+            return Pass::TooSilent;
+        }
+        let places = self.concurrency(silence);
+        if self.in_flight >= if is_send { places } else { places - places / 16 } {
+            return Pass::Full;
+        }
+        self.limiter.wait(now).map_or(Pass::Go, Pass::At)
+    }
+
+    /// Its attempts count among those of lanes that do not answer.
+    pub(super) fn is_silent(&self) -> bool {
+        self.hearing != Hearing::Heard
+    }
+
+    fn concurrency(&self, silence: Silence) -> usize {
+        let most = self.limiter.concurrency();
+        if self.hearing != Hearing::Never {
+            return most;
+        }
+        let need = silence.in_flight >= silence.max / 4;
+        most.min(if need { NEVER_ANSWERED_IN_NEED } else { NEVER_ANSWERED })
+    }
+
+    /// Until when nothing of this sender starts; `None`: it may.
+    pub(super) fn sender_waits(&self, now: Instant, sender: SenderKey) -> Option<Instant> {
+        let is_stopped = self.stopped.iter().any(|stopped| stopped.application == sender.0);
+        if is_stopped { Some(now + STOPPED_WAIT) } else { self.senders.paused_until(sender, now) }
+    }
+
+    /// An attempt starts.
+    pub(super) fn started(
+        &mut self,
+        now: Instant,
+        origin: OriginId,
+        sender: SenderKey,
+        subscription: SubscriptionId,
+    ) -> Flight {
+        if self.in_flight == 0 {
+            self.heard = now;
+        }
+        self.in_flight += 1;
+        let ticket = self.limiter.started(now, self.in_flight);
+        Flight { origin, sender, subscription, ticket, is_probe: self.breaker.started() }
+    }
+
+    /// An attempt ended. What it came to may say more than one answer tells: then the report is changed.
+    pub(super) fn ended(
+        &mut self,
+        now: Now,
+        flight: &Flight,
+        report: &mut AttemptReport,
+        pause_max: Duration,
+        random: u64,
+    ) -> Ended {
         self.in_flight = self.in_flight.saturating_sub(1);
+        let sign = sign_of(report);
+        let answered = sign == Sign::Lives || sign == Sign::Failed;
+        if answered {
+            self.heard = now.monotonic;
+        }
+        let change = self.breaker.ended(now.monotonic, sign, flight.is_probe, random);
+        let mut changes = LaneChanges {
+            broken: u64::from(change == Change::Opened),
+            mended: u64::from(change == Change::Closed),
+            ..LaneChanges::default()
+        };
+        if change == Change::Closed {
+            self.limiter.restart(now.monotonic);
+        }
+        self.limiter.ended(now.monotonic, flight.ticket, end_of(report));
         if report.refused_stream {
-            return;
+            return Ended { changes, answered };
+        }
+        self.heed_sender(now, flight, report, &mut changes, pause_max);
+        if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
+            let until = now.monotonic + wait.min(pause_max);
+            if self.paused_until.is_none_or(|earlier| earlier < until) {
+                changes.paused = u64::from(self.paused_until.is_none());
+                self.paused_until = Some(until);
+            }
         }
         let latency = report.latency.filter(|_| report.http_status.is_some());
         self.record.add(now.monotonic, report.outcome, latency);
-        if is_error(report.outcome)
-            || matches!(report.outcome, Outcome::Throttled | Outcome::CredentialsRefused)
-        {
+        if is_problem(report.outcome) {
             self.last_problem = Some(report.outcome);
+        }
+        Ended { changes, answered }
+    }
+
+    /// What an answer says of its sender.
+    fn heed_sender(
+        &mut self,
+        now: Now,
+        flight: &Flight,
+        report: &mut AttemptReport,
+        changes: &mut LaneChanges,
+        pause_max: Duration,
+    ) {
+        if report.outcome == Outcome::Accepted {
+            self.senders.accepted(flight.sender, now.monotonic);
+        }
+        if report.throttle == Throttle::Sender && report.outcome == Outcome::Throttled {
+            let wait = report.retry_after.unwrap_or(SENDER_PAUSE).min(pause_max);
+            let paused = self.senders.paused_until(flight.sender, now.monotonic);
+            changes.senders_paused = u64::from(paused.is_none());
+            self.senders.pause(flight.sender, now.monotonic, wait);
+        }
+        if report.key_or_subscription && self.senders.refused(flight.sender, flight.subscription) {
+            report.outcome = Outcome::CredentialsRefused;
+        }
+        if report.outcome == Outcome::CredentialsRefused {
+            // It waits for an operator, as all that this application sends here.
+            report.retry = true;
+            changes.stopped = u64::from(self.stop(now, flight.sender.0, report));
         }
     }
 
-    /// What operators see of it.
-    pub(super) fn health(&mut self, now: Now, origin: String, queued: usize, limit: usize) -> OriginHealth {
-        let minute = self.record.last_minute(now.monotonic);
-        let paused_until = self.paused_until.filter(|until| *until > now.wall);
-        OriginHealth {
-            origin,
-            state: if paused_until.is_some() { OriginState::Paused } else { OriginState::Open },
-            queued,
-            in_flight: self.in_flight,
-            concurrency_limit: limit,
-            rate_limit: None,
-            accepted_per_second: minute.accepted_per_second,
-            throttled_share: minute.throttled_share,
-            error_share: minute.error_share,
-            latency_p50: minute.latency_p50,
-            latency_p99: minute.latency_p99,
-            paused_until,
-            last_problem: self.last_problem,
-            stopped: self.stopped.clone(),
+    /// Answers whether it was not stopped before.
+    fn stop(&mut self, now: Now, application: ApplicationId, report: &AttemptReport) -> bool {
+        match self.stopped.binary_search_by_key(&application, |of| of.application) {
+            Ok(_) => false,
+            Err(place) => {
+                let (outcome, detail) = (report.outcome, report.detail.clone());
+                let stopped = StoppedApplication { application, outcome, detail, since: now.wall };
+                self.stopped.insert(place, stopped);
+                true
+            }
+        }
+    }
+
+    /// Until when nothing starts at all, and whether because it is broken.
+    pub(super) fn closed_until(&self, now: Instant) -> Option<(Instant, bool)> {
+        match self.breaker {
+            Breaker::Open { until, .. } => Some((until, true)),
+            Breaker::HalfOpen { .. } => Some((now, true)),
+            Breaker::Closed { .. } => {
+                self.paused_until.filter(|until| *until > now).map(|until| (until, false))
+            }
         }
     }
 
     /// Answers whether the application was stopped.
     pub(super) fn resume(&mut self, application: ApplicationId) -> bool {
+        self.senders.forget(application);
         let stopped = self.stopped.len();
         self.stopped.retain(|of| of.application != application);
         self.stopped.len() < stopped
     }
+
+    /// What operators see of it.
+    pub(super) fn health(
+        &mut self,
+        now: Now,
+        origin: String,
+        queued: usize,
+        silence: Silence,
+    ) -> OriginHealth {
+        let minute = self.record.last_minute(now.monotonic);
+        let paused = self.paused_until.filter(|until| *until > now.monotonic);
+        let (state, until) = match (self.breaker.look(now.monotonic), self.breaker) {
+            (_, Breaker::HalfOpen { .. }) => (OriginState::Probing, None),
+            (Look::Until(until), _) => (OriginState::Broken, Some(until)),
+            (Look::Go | Look::Probe, _) if paused.is_some() => (OriginState::Paused, paused),
+            (Look::Go | Look::Probe, _) => (OriginState::Open, None),
+        };
+        OriginHealth {
+            origin,
+            state,
+            queued,
+            in_flight: self.in_flight,
+            concurrency_limit: self.concurrency(silence),
+            rate_limit: self.limiter.rate(),
+            accepted_per_second: minute.accepted_per_second,
+            throttled_share: minute.throttled_share,
+            error_share: minute.error_share,
+            latency_p50: minute.latency_p50,
+            latency_p99: minute.latency_p99,
+            paused_until: until.map(|until| wall(now, until)),
+            last_problem: self.last_problem,
+            stopped: self.stopped.clone(),
+        }
+    }
+}
+
+/// A moment of this process, as wall time.
+pub(super) fn wall(now: Now, at: Instant) -> Timestamp {
+    now.wall.plus(at.saturating_duration_since(now.monotonic))
+}
+
+fn wait_until(now: Instant, until: Instant) -> Pass {
+    if until > now + WAITS_IN_LANE { Pass::NotBefore(until) } else { Pass::At(until) }
+}
+
+fn is_problem(outcome: Outcome) -> bool {
+    is_error(outcome) || matches!(outcome, Outcome::Throttled | Outcome::CredentialsRefused)
+}
+
+fn sign_of(report: &AttemptReport) -> Sign {
+    let answered = report.http_status.is_some();
+    if report.refused_stream {
+        Sign::Lives
+    } else if answered && report.outcome == Outcome::Unavailable {
+        Sign::Failed
+    } else if matches!(report.outcome, Outcome::Unreachable | Outcome::TimedOut) {
+        Sign::Unanswered
+    } else if answered {
+        Sign::Lives
+    } else {
+        Sign::None
+    }
+}
+
+fn end_of(report: &AttemptReport) -> End {
+    // One sender's limit is not the lane's.
+    let refused = (report.outcome == Outcome::Throttled && report.throttle != Throttle::Sender)
+        || report.http_status == Some(503)
+        || report.refused_stream;
+    match report.latency {
+        _ if refused => End::Refused,
+        _ if report.outcome == Outcome::TimedOut => End::TimedOut,
+        Some(latency) if report.http_status.is_some() => End::Answered(latency),
+        Some(_) | None => End::Unknown,
+    }
 }
 
 /// The gates of all lanes, and of those that had something to do lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gates {
+    concurrency_max: usize,
     all: HashMap<OriginId, Box<Gate>>,
     /// Those whose lane has nothing to do, the longest first.
     resting: BTreeMap<u64, OriginId>,
@@ -94,18 +378,25 @@ pub(super) struct Gates {
 }
 
 impl Gates {
+    /// `concurrency_max`: attempts under way to one origin at most.
+    pub(super) fn new(concurrency_max: usize) -> Self {
+        Self { concurrency_max, all: HashMap::new(), resting: BTreeMap::new(), rests: 0 }
+    }
+
     /// The gate of a lane that has something to do.
     pub(super) fn of(&mut self, origin: OriginId, now: Instant) -> &mut Gate {
-        let gate = self.all.entry(origin).or_insert_with(|| Box::new(Gate::new(now)));
+        let max = self.concurrency_max;
+        let gate = self.all.entry(origin).or_insert_with(|| Box::new(Gate::new(now, max)));
         if let Some(place) = gate.rests_since.take() {
             self.resting.remove(&place);
         }
         gate
     }
 
-    /// Its lane has nothing to do any more.
+    /// Its lane has nothing to do any more, once what is under way has ended.
     pub(super) fn rest(&mut self, origin: OriginId) {
-        let Some(gate) = self.all.get_mut(&origin).filter(|gate| gate.rests_since.is_none()) else { return };
+        let rests = |gate: &&mut Box<Gate>| gate.rests_since.is_none() && gate.in_flight == 0;
+        let Some(gate) = self.all.get_mut(&origin).filter(rests) else { return };
         self.rests += 1;
         gate.rests_since = Some(self.rests);
         self.resting.insert(self.rests, origin);
@@ -113,6 +404,13 @@ impl Gates {
             && let Some((_, longest)) = self.resting.pop_first()
         {
             self.all.remove(&longest);
+        }
+    }
+
+    /// A lane does not wait any more for room among the silent.
+    pub(super) fn forget_wait(&mut self, origin: OriginId) {
+        if let Some(gate) = self.all.get_mut(&origin) {
+            gate.waits_for_silence = false;
         }
     }
 
@@ -129,7 +427,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_is_forgotten() {
         let now = Instant::now();
-        let mut gates = Gates::default();
+        let mut gates = Gates::new(8);
         let max = u32::try_from(RESTING_MAX).unwrap();
         for origin in 0..=max {
             gates.of(OriginId(origin), now).last_problem = Some(Outcome::TimedOut);

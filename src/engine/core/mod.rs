@@ -8,15 +8,19 @@
 //! ends without an attempt (`ending`).
 
 mod backlog;
+mod breaker;
 mod careful;
 mod ending;
+mod flight;
 mod gate;
 mod lane;
+mod limiter;
 mod memory;
 mod pacing;
 mod page;
 mod pending;
 mod record;
+mod sender;
 mod settle;
 mod start;
 #[cfg(test)]
@@ -25,9 +29,11 @@ mod tests;
 mod tests_ending;
 #[cfg(test)]
 mod tests_fairness;
+#[cfg(test)]
+mod tests_lanes;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,7 +47,7 @@ use crate::domain::{
     Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Stop, SubscriptionId, Target,
     Timestamp,
 };
-use crate::observe::EngineLoad;
+use crate::observe::{EngineLoad, LaneChanges};
 use crate::store::{Commit, PageHead, PageKey, StoredPage};
 
 use super::attempt::AttemptReport;
@@ -51,7 +57,7 @@ use super::settings::EngineSettings;
 use backlog::Backlog;
 use careful::Careful;
 use ending::Endings;
-use gate::Gates;
+use gate::{Flight, Gates};
 use lane::Lane;
 use memory::Memory;
 use pacing::Pacing;
@@ -179,8 +185,16 @@ pub(crate) struct Core {
     pacing: Pacing,
     /// Lanes that hold an application back until its commit is synced.
     held: BTreeMap<ApplicationId, Vec<OriginId>>,
-    /// Ends of pauses of lanes.
-    pauses: BTreeSet<(Timestamp, OriginId)>,
+    /// Attempts under way.
+    flights: HashMap<EntryRef, Flight>,
+    /// When lanes that wait for their rate, or for the end of a short pause, may start something.
+    wakes: BTreeSet<(Instant, OriginId)>,
+    /// When lanes with attempts under way may have become silent.
+    silences: BTreeSet<(Instant, OriginId)>,
+    /// Attempts under way in lanes that do not answer, and lanes that wait until there are fewer.
+    silent_in_flight: usize,
+    waiting_for_silence: VecDeque<OriginId>,
+    lane_changes: LaneChanges,
     /// Retries of entries in memory.
     timers: BTreeSet<(Timestamp, EntryRef)>,
     unsettled: usize,
@@ -205,6 +219,8 @@ impl std::fmt::Debug for OriginNames {
 
 impl Core {
     pub(crate) fn new(settings: EngineSettings, origins: OriginNames, seed: u64) -> Self {
+        // No lane holds more than half of what may be unsettled.
+        let gates = Gates::new(settings.lane_concurrency.min(settings.max_unsettled / 2).max(1));
         let backlog = Backlog::new(settings.max_pages_per_group);
         let memory = Memory::new(settings.max_targets_in_memory);
         let backoff = Backoff { base: settings.retry_base, max: settings.retry_max };
@@ -222,11 +238,16 @@ impl Core {
             memory,
             idle: Vec::new(),
             lanes: HashMap::new(),
-            gates: Gates::default(),
+            gates,
             turns: Turns::default(),
             pacing: Pacing::default(),
             held: BTreeMap::new(),
-            pauses: BTreeSet::new(),
+            flights: HashMap::new(),
+            wakes: BTreeSet::new(),
+            silences: BTreeSet::new(),
+            silent_in_flight: 0,
+            waiting_for_silence: VecDeque::new(),
+            lane_changes: LaneChanges::default(),
             timers: BTreeSet::new(),
             unsettled: 0,
             unsettled_peak: 0,
@@ -270,7 +291,7 @@ impl Core {
                 let _ = answer.send(self.health(now));
             }
             Input::ResumeOrigin { application, origin, answer } => {
-                let _ = answer.send(self.resume_origin(application, &origin));
+                let _ = answer.send(self.resume_origin(now, application, &origin));
             }
             Input::Drain => self.draining = true,
         }
@@ -278,14 +299,14 @@ impl Core {
 
     /// Every lane, and those that had something to do lately; the busiest first.
     fn health(&mut self, now: Now) -> Vec<OriginHealth> {
-        let limit = self.settings.lane_concurrency;
+        let silence = self.silence();
         let mut health: Vec<_> = self
             .gates
             .iter_mut()
             .filter(|(origin, _)| *origin != NOWHERE)
             .map(|(origin, gate)| {
                 let queued = self.lanes.get(&origin).map_or(0, Lane::len);
-                gate.health(now, (self.origins.0)(origin), queued, limit)
+                gate.health(now, (self.origins.0)(origin), queued, silence)
             })
             .collect();
         let busy = |of: &OriginHealth| of.accepted_per_second;
@@ -295,15 +316,10 @@ impl Core {
         health
     }
 
-    /// Lets the deliveries of a stopped application go again; answers whether it was stopped.
-    fn resume_origin(&mut self, application: ApplicationId, origin: &str) -> bool {
-        let found = self.gates.iter_mut().find(|(id, _)| (self.origins.0)(*id) == origin);
-        found.is_some_and(|(_, gate)| gate.resume(application))
-    }
-
     /// Does what has become possible or due, and gives out what is wanted.
     pub(crate) fn advance(&mut self, now: Now) -> Vec<Effect> {
         self.fire_timers(now);
+        self.fire_wakes(now);
         if !self.draining {
             self.fire_pacing(now);
             self.end_deliveries(now);
@@ -318,17 +334,19 @@ impl Core {
 
     /// How long nothing will become due: without an input, [`Core::advance`] need not be called before.
     pub(crate) fn idle_for(&self, now: Now) -> Option<Duration> {
-        let timers = [
-            self.timers.first().map(|(due, _)| *due),
-            self.pauses.first().map(|(until, _)| *until),
-            self.endings.next_expiry(),
-            self.backlog.next_due(),
-        ];
+        let timers =
+            [self.timers.first().map(|(due, _)| *due), self.endings.next_expiry(), self.backlog.next_due()];
         let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
         let pacing = self.pacing.next_due().filter(|_| !self.draining);
-        let monotonic = self.next_commit_at().into_iter().chain(pacing);
+        let wake = self.wakes.first().map(|(at, _)| *at).filter(|_| !self.draining);
+        let monotonic = self.next_commit_at().into_iter().chain(pacing).chain(wake);
         let monotonic = monotonic.map(|at| at.saturating_duration_since(now.monotonic));
         wall.map(|due| due.since(now.wall)).into_iter().chain(monotonic).min()
+    }
+
+    /// What changed at lanes since the last call.
+    pub(crate) fn take_lane_changes(&mut self) -> LaneChanges {
+        std::mem::take(&mut self.lane_changes)
     }
 
     /// Nothing is under way and nothing waits to be recorded.

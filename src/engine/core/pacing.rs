@@ -124,7 +124,7 @@ impl Core {
     }
 
     /// What is left of an ended message in lanes goes the usual way, and comes to nothing.
-    pub(super) fn stop_pacing(&mut self, message: MessageId) {
+    pub(super) fn forget_pace(&mut self, message: MessageId) {
         let lanes = self.pacing.remove(message);
         self.bring_back(message, lanes);
     }

@@ -6,7 +6,7 @@ use rand::Rng;
 
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Timestamp};
-use crate::engine::attempt::{AttemptReport, Throttle};
+use crate::engine::attempt::AttemptReport;
 use crate::engine::retry::Failure;
 
 use super::page::{EntryRef, Phase};
@@ -34,8 +34,8 @@ impl Ending {
 }
 
 impl Core {
-    pub(super) fn attempt_ended(&mut self, now: Now, at: EntryRef, report: AttemptReport) {
-        self.leave_lane(now, at, &report);
+    pub(super) fn attempt_ended(&mut self, now: Now, at: EntryRef, mut report: AttemptReport) {
+        self.end_flight(now, at, &mut report);
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
@@ -78,28 +78,6 @@ impl Core {
             (_, None, None) => (DeliveryState::Failed, outcome),
         };
         self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
-    }
-
-    /// The lane's share of an attempt ends with the answer.
-    fn leave_lane(&mut self, now: Now, at: EntryRef, report: &AttemptReport) {
-        let page = self.pages.get(&at.page);
-        let entry = page.and_then(|page| page.entries.get(usize::from(at.index)));
-        let Some(origin) = entry.and_then(|entry| entry.target.as_ref()).map(|target| target.origin) else {
-            return;
-        };
-        let gate = self.gates.of(origin, now.monotonic);
-        gate.ended(now, report);
-        if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
-            let until = now.wall.plus(wait.min(self.settings.retry_max));
-            if gate.paused_until.is_none_or(|earlier| earlier < until) {
-                gate.paused_until = Some(until);
-                self.pauses.insert((until, origin));
-            }
-        }
-        self.offer_turn(origin);
-        if !self.lanes.contains_key(&origin) {
-            self.gates.rest(origin);
-        }
     }
 
     /// Notes the event of a delivery for the next commit. A terminal state, or [`DeliveryState::Retrying`] with the time of

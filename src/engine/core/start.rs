@@ -8,6 +8,7 @@ use crate::domain::{
 };
 use crate::store::PageHead;
 
+use super::gate::{Pass, wall};
 use super::lane::Lane;
 use super::page::{EntryRef, Phase};
 use super::settle::Ending;
@@ -31,19 +32,13 @@ impl Core {
                 lane.offer(kind, origin, &mut self.turns);
                 continue;
             }
-            // A lane that is full or paused has its next turn when that ends.
-            let concurrency = self.settings.lane_concurrency;
-            let gate = self.gates.of(origin, now.monotonic);
-            let full = gate.in_flight
-                >= match kind {
-                    MessageKind::Send => concurrency,
-                    // Room for a Send.
-                    MessageKind::Broadcast => concurrency - concurrency / 16,
-                };
-            if full || gate.paused_until.is_some_and(|until| until > now.wall) {
+            let pass = self.pass(now, origin, kind);
+            let Some(lane) = self.lanes.get_mut(&origin) else { continue };
+            let (Pass::Go | Pass::NotBefore(_)) = pass else {
+                // It is offered again when something may start.
                 lane.is_crowded(kind);
                 continue;
-            }
+            };
             if !may_end {
                 lane.hold(application);
                 self.held.entry(application).or_default().push(origin);
@@ -62,7 +57,7 @@ impl Core {
             let entry = lane.pop(kind, application);
             lane.offer_for(kind, application, origin, &mut self.turns);
             if let Some(entry) = entry
-                && let Some(weight) = self.start(now, origin, entry)
+                && let Some(weight) = self.start(now, entry, pass)
             {
                 self.turns.charge(kind, application, weight);
                 if let Some(lane) = self.lanes.get_mut(&origin) {
@@ -85,7 +80,7 @@ impl Core {
 
     /// Attempts a delivery, unless there is a reason to end it without. Answers the weight of the application that an
     /// attempt was started for.
-    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef) -> Option<u32> {
+    fn start(&mut self, now: Now, at: EntryRef, pass: Pass) -> Option<u32> {
         let message = self.messages.get(&at.page.message).cloned()?;
         let page = self.pages.get_mut(&at.page)?;
         let application = page.head.application;
@@ -110,10 +105,18 @@ impl Core {
             return None;
         }
         let target = target?;
+        if let Pass::NotBefore(until) = pass {
+            self.put_off(now, at, &message, wall(now, until));
+            return None;
+        }
+        if let Some(until) = self.sender_waits(now, application, &target) {
+            self.put_off(now, at, &message, until);
+            return None;
+        }
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
         self.unsettled_peak = self.unsettled_peak.max(self.unsettled);
-        self.gates.of(origin, now.monotonic).in_flight += 1;
+        self.begin_flight(now, at, application, &target);
         self.pacing.started(message.id, now.monotonic);
         let weight = message.application.weight;
         self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
@@ -176,14 +179,6 @@ impl Core {
             let origin = target.map_or(NOWHERE, |target| target.origin);
             self.set_phase(at, Phase::Queued);
             self.enqueue(origin, at);
-        }
-        while let Some((until, origin)) = self.pauses.first().copied() {
-            if until > now.wall {
-                break;
-            }
-            self.pauses.remove(&(until, origin));
-            self.offer_turn(origin);
-            self.forget_if_idle(origin);
         }
     }
 

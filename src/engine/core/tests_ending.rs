@@ -83,7 +83,7 @@ fn a_crash_in_the_middle_of_a_stop_goes_on_with_it() {
     world.add_message(MessageKind::Broadcast, HOUR, 2_000);
     let message = world.messages[0].id;
     world.stop(message, Stop::Cancelled);
-    for _ in 0..10 {
+    for _ in 0..3 {
         world.step();
     }
     world.crash();

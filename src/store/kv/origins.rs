@@ -12,7 +12,7 @@ use crate::domain::{Origin, OriginId};
 use crate::store::{GroupId, OriginInfo, StoreError};
 
 /// So many origins are groups of their own: the first ones, which the big push services are among.
-const OWN_GROUPS: u32 = 128;
+const OWN_GROUPS: u32 = GroupId::FIRST_SHARED.0 as u32;
 /// The others are hashed into so many groups.
 const SHARED_GROUPS: u16 = 64;
 /// Origins at most, since each takes some 200 octets of memory for good.
