@@ -42,6 +42,7 @@ pub(super) fn lesson(target: &Target, message: MessageId, report: &AttemptReport
             http_status: report.http_status,
             message,
         }),
+        (Outcome::Accepted, _) if target.refused_days > 0 => Learned::Accepted,
         _ => return None,
     };
     Some(Lesson { subscription, generation, learned })
