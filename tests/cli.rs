@@ -129,6 +129,9 @@ fn wrong_arguments_end_with_64_and_say_what_is_right() {
         (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "there is no PushSubscription"),
         (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// URL"),
         (&["watch", "--since", "yesterday"], "--since"),
+        (&["send", "--user", "a", "--title", "x", "--at", "tomorrow"], "--at"),
+        (&["cancel"], "<MESSAGE>"),
+        (&["origins", "--watch", "--resume", "x"], "cannot be used with"),
         (&["vapid", "show"], "<FILE>"),
         (&["store", "stats", "--data-dir", "there/is/none"], "is no directory"),
         (&["config", "check", "--config", "there/is/no/such.toml"], "not found"),
@@ -275,6 +278,52 @@ async fn a_subscription_goes_through_all_commands() {
     assert_eq!(printed(&call(&["subscriptions", "remove", "--user", "alice"], "")), "2 removed\n");
     let (_, complaint) = failed(&call(&["subscriptions", "get", &names[1]], ""));
     assert!(complaint.contains("NotFound SUBSCRIPTION_NOT_FOUND"), "{complaint}");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_scheduled_and_cancelled_and_changes_and_origins_are_shown() {
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", ready.server);
+    let call = |arguments: &[&str], input: &str| {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--server", &url]).collect();
+        run_with_input(&arguments, input)
+    };
+    let mut watcher = tokio::process::Command::from(fanfare(&["subscriptions", "watch", "--server", &url]));
+    let mut watcher = watcher.args(["--since", "2001-01-01T00:00:00Z"]).kill_on_drop(true).spawn().unwrap();
+    let mut changes = BufReader::new(watcher.stdout.take().unwrap()).lines();
+    let pasted = place.subscriptions(&ready, 1).await;
+    printed(&call(&["subscribe", "--user", "alice"], &pasted));
+    let added = timeout(PATIENCE, changes.next_line()).await.expect("a change in time").unwrap().unwrap();
+    assert!(added.contains(" ADDED ") && added.ends_with(" user=alice"), "{added}");
+    printed(&call(&["subscriptions", "update", added.split(' ').next().unwrap(), "--add-topic", "x"], ""));
+    let updated = timeout(PATIENCE, changes.next_line()).await.expect("a change in time").unwrap().unwrap();
+    assert!(updated.contains(" UPDATED "), "{updated}");
+    watcher.kill().await.unwrap();
+
+    let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(3_600));
+    let at = at.to_string();
+    let arguments =
+        ["send", "--user", "alice", "--title", "x", "--at", &at, "--report-level", "accepted", "--json"];
+    let accepted = printed_json(&call(&arguments, ""));
+    let message = &accepted[0]["accepted"]["message"];
+    assert_eq!((&message["state"], &message["sendTime"]), (&json!("MESSAGE_STATE_SCHEDULED"), &json!(at)));
+    let name = message["name"].as_str().unwrap();
+    let cancelled = printed(&call(&["cancel", name], ""));
+    assert!(
+        cancelled.starts_with(&format!("{name} CANCEL")) && cancelled.contains("1 targets"),
+        "{cancelled}"
+    );
+    let (code, complaint) = failed(&call(&["cancel", "messages/00000000000000000000000000000000"], ""));
+    assert!(code == 1 && complaint.contains("NotFound MESSAGE_NOT_FOUND"), "{complaint}");
+
+    let arguments = ["broadcast", "--all", "--title", "x", "--max-per-second", "100", "--collapse-key", "k"];
+    assert!(printed(&call(&arguments, "")).contains("ended: 1 targets, 1 accepted"));
+    let origins = printed(&call(&["origins"], ""));
+    assert!(origins.starts_with(&format!("{} OPEN 0 queued, 0 of ", place.sandbox.push_origin)), "{origins}");
+    let (code, complaint) = failed(&call(&["origins", "--resume", &place.sandbox.push_origin], ""));
+    assert!(code == 1 && complaint.contains("NotFound ORIGIN_NOT_FOUND"), "{complaint}");
     server.stop().await.unwrap();
 }
 

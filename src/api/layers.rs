@@ -24,9 +24,6 @@ use crate::proto::v1::push_service_server::PushServiceServer;
 
 /// The RPCs of all services, by the names under which they are observed.
 pub const METHODS: [&str; 20] = [
-    "ListOrigins",
-    "WatchOrigins",
-    "ResumeOrigin",
     "Subscribe",
     "Unsubscribe",
     "GetSubscription",
@@ -44,6 +41,9 @@ pub const METHODS: [&str; 20] = [
     "CancelMessage",
     "GetVapidPublicKey",
     "CreateSubscriberToken",
+    "ListOrigins",
+    "WatchOrigins",
+    "ResumeOrigin",
 ];
 /// Health, reflection, and what does not exist.
 pub const OTHER_METHOD: &str = "other";
@@ -62,11 +62,11 @@ impl CallObserver for () {
     fn finished(&self, _: &'static str, _: Code, _: Duration) {}
 }
 
-/// How many of [`METHODS`] are the admin service's: the first.
-const ADMIN_METHODS: usize = 3;
+/// How many of [`METHODS`] are the push service's: the first.
+const PUSH_METHODS: usize = 17;
 
 fn method(path: &str) -> &'static str {
-    let (admin, push) = METHODS.split_at(ADMIN_METHODS);
+    let (push, admin) = METHODS.split_at(PUSH_METHODS);
     let of = |service: &str, methods: &[&'static str]| {
         let name = path.strip_prefix(service)?.strip_prefix('/')?;
         methods.iter().copied().find(|known| *known == name)

@@ -8,14 +8,27 @@ use tokio::runtime::Handle;
 use super::Api;
 use crate::domain::{ApplicationId, MessageId};
 
-/// Whether this server has ended a call: then nobody has disconnected.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CallEnd(Arc<AtomicBool>);
+/// One call, for the messages that are tied to it.
+#[derive(Clone, Debug)]
+pub(super) struct CallEnd(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    api: Api,
+    application: ApplicationId,
+    /// This server has ended the call: then nobody has disconnected.
+    by_server: AtomicBool,
+}
 
 impl CallEnd {
+    /// Of a call that begins.
+    pub(super) fn new(api: &Api, application: ApplicationId) -> Self {
+        Self(Arc::new(Inner { api: api.clone(), application, by_server: AtomicBool::new(false) }))
+    }
+
     /// This server ends the call.
     pub(super) fn by_server(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.by_server.store(true, Ordering::Relaxed);
     }
 }
 
@@ -23,38 +36,37 @@ impl CallEnd {
 /// server ended the call, and not when it stops.
 #[derive(Debug)]
 pub(super) struct Leash {
-    api: Api,
-    application: ApplicationId,
-    message: MessageId,
     call: CallEnd,
+    message: Option<MessageId>,
 }
 
 impl Leash {
     /// Ties a message to a call.
-    pub(super) fn new(api: &Api, application: ApplicationId, message: MessageId, call: &CallEnd) -> Self {
-        Self { api: api.clone(), application, message, call: call.clone() }
+    pub(super) fn new(message: MessageId, call: &CallEnd) -> Self {
+        Self { call: call.clone(), message: Some(message) }
     }
 
     /// The message has ended, or needs the call no more.
     pub(super) fn untie(mut self) {
-        self.call = CallEnd::default();
-        self.call.by_server();
+        self.message = None;
     }
 }
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        if self.call.0.load(Ordering::Relaxed) || self.api.engine.is_draining() {
+        let Inner { api, application, by_server } = &*self.call.0;
+        let Some(message) = self.message else { return };
+        if by_server.load(Ordering::Relaxed) || api.engine.is_draining() {
             return;
         }
         // Without a runtime the process is ending.
         let Ok(runtime) = Handle::try_current() else { return };
-        let (engine, application, message) = (self.api.engine.clone(), self.application, self.message);
+        let (engine, application) = (api.engine.clone(), *application);
         let cancel = async move {
             if let Err(error) = engine.cancel(application, message).await {
                 tracing::warn!(%message, %error, "a message could not be cancelled although its caller left");
             }
         };
-        self.api.writes.spawn_on(cancel, &runtime);
+        api.writes.spawn_on(cancel, &runtime);
     }
 }

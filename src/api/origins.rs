@@ -83,11 +83,10 @@ pub(super) fn watch_origins(api: &Api, lifetime: Lifetime) -> Result<Responses, 
                 _ = ticks.tick() => {}
             }
             let changed = changes(&mut told, origins(&api).await);
-            if !changed.is_empty() || spoke.elapsed() >= HEARTBEAT_INTERVAL {
-                spoke = Instant::now();
-            } else {
+            if changed.is_empty() && spoke.elapsed() < HEARTBEAT_INTERVAL {
                 continue;
             }
+            spoke = Instant::now();
             if changed.is_empty() {
                 yield Ok(v1::WatchOriginsResponse::default());
             }

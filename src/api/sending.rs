@@ -39,7 +39,7 @@ pub(super) async fn send(
     let application = api.application(&request.application)?;
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
-    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::default() };
+    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
     let (level, call) = (sending.level, ends.call.clone());
     let submitted = submit_send(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, level, ends))
@@ -52,7 +52,7 @@ pub(super) async fn broadcast(
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let sending = sending::broadcast(request, api.rules(&application))?;
-    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::default() };
+    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
     let (level, call) = (sending.level, ends.call.clone());
     let submitted = submit_broadcast(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, level, ends))
@@ -118,7 +118,7 @@ async fn submit(
     let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse };
     let accepted = api.engine.submit(application, submission).await?;
     let message = accepted.record.status.id;
-    let leash = cancel_on_disconnect.then(|| Leash::new(api, application.id, message, call));
+    let leash = cancel_on_disconnect.then(|| Leash::new(message, call));
     Ok(Submitted::Message { record: Box::new(accepted.record), replayed: accepted.replayed, leash })
 }
 
@@ -162,6 +162,6 @@ async fn earlier<R>(
         return Ok(None);
     }
     let record = api.store.message(application.id, message).await?;
-    let leash = sending.cancel_on_disconnect.then(|| Leash::new(api, application.id, message, call));
+    let leash = sending.cancel_on_disconnect.then(|| Leash::new(message, call));
     Ok(record.map(|record| Submitted::Message { record: Box::new(record), replayed: true, leash }))
 }

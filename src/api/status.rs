@@ -339,7 +339,7 @@ impl ApiError {
     pub(crate) fn from_feed(error: FeedError, message: &str) -> Self {
         match error {
             FeedError::MessageNotFound => Self::NotFound(Resource::Message(message.to_owned())),
-            FeedError::Trimmed { .. } => Self::ResumeTokenInvalid,
+            FeedError::Trimmed { oldest } => Self::ResumeTokenExpired(oldest),
             FeedError::Draining => Self::Draining,
             FeedError::Store(error) => error.into(),
         }

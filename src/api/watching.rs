@@ -36,7 +36,7 @@ pub(super) async fn watch_deliveries(
     } else {
         Start::After(api.tokens.read_resume(application.id, scope, &request.resume_token)?)
     };
-    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::default() };
+    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
     let watch = Watch { application: application.id, scope, start, level };
     Ok(frames(api, application, watch, false, ends, None))
 }

@@ -41,6 +41,12 @@ impl Connection {
 
 /// Connects to a server. Later losses of the connection are repaired with the next call.
 pub(crate) async fn open(server: &str) -> Result<Client, Failure> {
+    let client = PushServiceClient::new(channel(server).await?);
+    Ok(client.max_decoding_message_size(ANSWER_OCTETS_MAX))
+}
+
+/// As [`open`], for the client of another service.
+pub(super) async fn channel(server: &str) -> Result<Channel, Failure> {
     if !server.starts_with("http://") {
         return Err(Failure::usage(format!("--server: {server} must be an http:// URL")));
     }
@@ -49,6 +55,5 @@ pub(crate) async fn open(server: &str) -> Result<Client, Failure> {
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(Duration::from_secs(30))
         .tcp_nodelay(true);
-    let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {server}"))?;
-    Ok(PushServiceClient::new(channel).max_decoding_message_size(ANSWER_OCTETS_MAX))
+    Ok(endpoint.connect().await.with_context(|| format!("cannot connect to {server}"))?)
 }

@@ -127,23 +127,23 @@ impl Opening {
 }
 
 /// Whether the server may answer if asked again: it said so, or the status was made here because the connection broke.
-fn is_lost_connection(status: &Status) -> bool {
+pub(super) fn is_lost_connection(status: &Status) -> bool {
     status.code() == Code::Unavailable || std::error::Error::source(status).is_some()
 }
 
 /// Grows while no frame comes.
-struct Pause {
+pub(super) struct Pause {
     since: Instant,
     next: Duration,
 }
 
 impl Pause {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { since: Instant::now(), next: FIRST_PAUSE }
     }
 
     /// Waits, as long as the server asked for if it did; gives the reason back when it has gone on for too long.
-    async fn wait(&mut self, lost: Status) -> Result<(), Status> {
+    pub(super) async fn wait(&mut self, lost: Status) -> Result<(), Status> {
         if self.since.elapsed() > RECONNECT_FOR {
             return Err(lost);
         }

@@ -1,6 +1,6 @@
 //! The arguments that describe a message.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -41,10 +41,13 @@ pub(super) struct MessageArgs {
     /// How long it is worth delivering, for example 30m; 0s: now or never. Else the application's default
     #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
     ttl: Option<Duration>,
+    /// Not before this time, in RFC 3339, at most 90 days ahead; the ttl counts from then
+    #[arg(long, value_parser = humantime::parse_rfc3339_weak, value_name = "TIME")]
+    at: Option<SystemTime>,
     /// How urgent it is
     #[arg(long)]
     urgency: Option<UrgencyName>,
-    /// A newer message with the same key replaces one that the browser has not got yet
+    /// A newer message with the same key and recipient or audience replaces one that the browser has not got yet
     #[arg(long, value_name = "KEY")]
     collapse_key: Option<String>,
     /// How its length is hidden
@@ -85,7 +88,7 @@ impl MessageArgs {
             padding: self.padding.map_or(v1::Padding::Unspecified, proto_padding).into(),
             labels: self.labels.iter().cloned().collect(),
             note: self.note.clone().unwrap_or_default(),
-            send_time: None,
+            send_time: self.at.map(Into::into),
             request_receipts: false,
         })
     }

@@ -1,6 +1,8 @@
 //! The command line: what people type, and what they see. Everything that prints is here.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
+mod cancel;
+mod changes;
 mod config;
 mod connection;
 pub mod demo;
@@ -9,6 +11,7 @@ mod follow;
 mod input;
 mod json;
 mod message;
+mod origins;
 mod output;
 pub mod process;
 mod sandbox;
@@ -51,6 +54,8 @@ enum Command {
     Send(send::SendArgs),
     Broadcast(send::BroadcastArgs),
     Watch(watch::WatchArgs),
+    Cancel(cancel::CancelArgs),
+    Origins(origins::OriginsArgs),
     Store(store::StoreArgs),
 }
 
@@ -86,6 +91,8 @@ impl Command {
             Self::Send(args) => args.run().await,
             Self::Broadcast(args) => args.run().await,
             Self::Watch(args) => args.run().await,
+            Self::Cancel(args) => args.run().await,
+            Self::Origins(args) => args.run().await,
             Self::Store(args) => args.run().await,
         }
     }

@@ -21,6 +21,8 @@ use crate::proto::v1::{
   fanfare send --user alice --title 'Dinner is ready' --navigate https://app.example.com/
   fanfare send --subscription subscriptions/00af… --json-payload '{\"order\": 4711}' --ttl 30m --urgency high
   fanfare send --push-subscription subscription.json --data-file message.bin --json
+  fanfare send --user alice --title '2 : 1' --collapse-key score-4711
+  fanfare send --user alice --title 'Good morning' --at 2026-12-24T06:00:00Z --report-level accepted
 
 Exit code 0: all deliveries have ended, however; 1: the call failed; 64: the arguments are wrong.")]
 pub(super) struct SendArgs {
@@ -56,6 +58,7 @@ struct RecipientArgs {
   fanfare broadcast --topic news --title 'Fresh' --navigate https://news.example.com/
   fanfare broadcast --all --title 'Maintenance at noon' --ttl 2h --report-level progress
   fanfare broadcast --user alice --user bob --json-payload '{\"refresh\": true}' --json
+  fanfare broadcast --all --title 'New prices' --max-per-second 500
 
 Exit code 0: all deliveries have ended, however; 1: the call failed; 64: the arguments are wrong.")]
 pub(super) struct BroadcastArgs {
@@ -65,6 +68,9 @@ pub(super) struct BroadcastArgs {
     audience: AudienceArgs,
     #[command(flatten)]
     message: MessageArgs,
+    /// Attempts started per second, over all endpoints; 0: as many as go
+    #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+    max_per_second: f64,
     /// How much of the story to show
     #[arg(long, default_value = "failures")]
     report_level: ReportLevelName,
@@ -138,7 +144,7 @@ impl BroadcastArgs {
             report_level: ReportLevel::from(self.report_level).into(),
             include_receipts: false,
             cancel_on_disconnect: false,
-            max_per_second: 0.0,
+            max_per_second: self.max_per_second,
         };
         show(&self.connection, Opening::Broadcast(request)).await
     }

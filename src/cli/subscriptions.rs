@@ -21,7 +21,8 @@ use crate::proto::v1::{
   fanfare subscriptions list --topic news
   fanfare subscriptions get subscriptions/00af… --json
   fanfare subscriptions update subscriptions/00af… --add-topic sports --remove-topic news
-  fanfare subscriptions remove --user alice")]
+  fanfare subscriptions remove --user alice
+  fanfare subscriptions watch")]
 pub(super) struct SubscriptionsArgs {
     #[command(subcommand)]
     action: Action,
@@ -66,6 +67,7 @@ enum Action {
         #[arg(long, value_name = "ID")]
         user: Option<String>,
     },
+    Watch(super::changes::ChangesArgs),
     /// Removes one, or all of a user
     Remove {
         #[command(flatten)]
@@ -130,6 +132,7 @@ impl SubscriptionsArgs {
                 let response = connection.open().await?.update_subscription(request).await?.into_inner();
                 Printer::new(&connection)?.print(&response.subscription.unwrap_or_default())
             }
+            Action::Watch(args) => args.run().await,
             Action::Remove { connection, which, allow_missing } => {
                 remove(&connection, which, allow_missing).await
             }

@@ -9,7 +9,8 @@ use super::json::ProtoJson;
 use super::output;
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::{
-    DeliveryEvent, DeliveryFrame, DeliveryState, MessageAccepted, MessageStatus, Outcome, ReportLevel,
+    DeliveryEvent, DeliveryFrame, DeliveryState, MessageAccepted, MessageState, MessageStatus, Outcome,
+    ReportLevel,
 };
 
 /// Shows the frames of a status stream.
@@ -170,6 +171,12 @@ fn summary_line(status: &MessageStatus) -> String {
 pub(super) fn state_name(state: DeliveryState) -> &'static str {
     let name = state.as_str_name();
     name.strip_prefix("DELIVERY_STATE_").unwrap_or(name)
+}
+
+/// A message's state without its prefix, for example `CANCELLING`.
+pub(super) fn message_state_name(state: MessageState) -> &'static str {
+    let name = state.as_str_name();
+    name.strip_prefix("MESSAGE_STATE_").unwrap_or(name)
 }
 
 /// An outcome without its prefix, for example `GONE`.

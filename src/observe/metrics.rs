@@ -388,6 +388,14 @@ pub struct EngineLoad {
     pub unsettled: usize,
     /// Deliveries that wait in memory, with what is reserved for pages that are being read.
     pub targets_in_memory: usize,
+    /// The most there were, with those reserved, since the start.
+    pub targets_in_memory_peak: usize,
+    /// The most there were since the start.
+    pub unsettled_peak: usize,
+    /// Pages of broadcasts in memory or being read.
+    pub pages_in_memory: usize,
+    /// The most there were since the start.
+    pub pages_in_memory_peak: usize,
     /// Pages that wait in the store.
     pub pages_waiting: usize,
     /// Messages that have not ended.
@@ -422,6 +430,7 @@ mod tests {
             messages: 2,
             waiting_deliveries: 9,
             gone: 1,
+            ..EngineLoad::default()
         });
         metrics.log_holds(4_096);
         metrics.trimmed(1, 2, 30);

@@ -172,7 +172,7 @@ fn cases() -> Vec<Case> {
             json!({"maxPerSecond": -1.0, "message": {"empty": {}}}),
             vec![
                 ("audience", "one of subscriptions, topics, users and all"),
-                ("max_per_second", "from 0 on"),
+                ("max_per_second", "must be 0, or a number from 0.001 on"),
             ],
         ),
         (

@@ -102,13 +102,8 @@ async fn a_caller_who_goes_away_cancels_if_it_said_so() {
         let send = read::<v1::SendRequest>("Send", request).into_inner();
         requests.push(v1::SendStreamRequest { send: Some(send) });
     }
-    let stream = async_stream::stream! {
-        for request in requests {
-            yield request;
-        }
-        std::future::pending::<()>().await;
-    };
-    let mut responses = server.client.clone().send_stream(stream).await.unwrap().into_inner();
+    let requests = futures_util::stream::iter(requests);
+    let mut responses = server.client.clone().send_stream(requests).await.unwrap().into_inner();
     let mut names = Vec::new();
     while names.len() < 2 {
         let content = responses.message().await.unwrap().unwrap().content.unwrap();

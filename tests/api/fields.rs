@@ -267,10 +267,11 @@ fn proofs() -> Vec<(&'static str, Proof)> {
             "subscription")),
         ("GetVapidPublicKeyRequest.application", Reason("GetVapidPublicKey", elsewhere.clone(), none)),
 
-        ("WatchSubscriptionsRequest.application", NotImplemented("WatchSubscriptions", json!({"application": "x"}))),
-        ("WatchSubscriptionsRequest.resume_token", NotImplemented("WatchSubscriptions", json!({"resumeToken": "x"}))),
-        ("WatchSubscriptionsRequest.start_time", NotImplemented("WatchSubscriptions",
-            json!({"startTime": "2030-01-01T00:00:00Z"}))),
+        ("WatchSubscriptionsRequest.application", Reason("WatchSubscriptions", elsewhere.clone(), none)),
+        ("WatchSubscriptionsRequest.resume_token", Reason("WatchSubscriptions", json!({"resumeToken": "x"}),
+            "RESUME_TOKEN_INVALID")),
+        ("WatchSubscriptionsRequest.start_time", Violation("WatchSubscriptions",
+            json!({"startTime": "2030-01-01T00:00:00Z", "resumeToken": "x"}), "start_time")),
         ("ImportSubscriptionsRequest.subscriptions", NotImplemented("ImportSubscriptions",
             json!({"subscriptions": [{}]}))),
         ("SendStreamRequest.send", Changes("SendStream", json!({"send": with(with(send(ok.clone()),
@@ -282,14 +283,21 @@ fn proofs() -> Vec<(&'static str, Proof)> {
         ("CreateSubscriberTokenRequest.user_id", NotImplemented("CreateSubscriberToken", json!({"userId": "x"}))),
         ("CreateSubscriberTokenRequest.topics", NotImplemented("CreateSubscriberToken", json!({"topics": ["x"]}))),
         ("CreateSubscriberTokenRequest.ttl", NotImplemented("CreateSubscriberToken", json!({"ttl": "1s"}))),
+
+        ("ListOriginsRequest.page_size", Violation("ListOrigins", json!({"pageSize": -1}), "page_size")),
+        ("ListOriginsRequest.page_token", Reason("ListOrigins", json!({"pageToken": "x"}), "PAGE_TOKEN_INVALID")),
+        ("ResumeOriginRequest.application", Reason("ResumeOrigin", elsewhere, none)),
+        ("ResumeOriginRequest.origin", Violation("ResumeOrigin", json!({"origin": "x"}), "origin")),
     ]
 }
 
 /// Every field of every message of ours that a request can hold.
 fn fields() -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
-    let service = POOL.get_service_by_name("fanfare.v1.PushService").expect("the service");
-    let mut waiting: Vec<MessageDescriptor> = service.methods().map(|method| method.input()).collect();
+    let services = POOL.services().filter(|service| service.package_name() == "fanfare.v1");
+    let mut waiting: Vec<MessageDescriptor> = services
+        .flat_map(|service| service.methods().map(|method| method.input()).collect::<Vec<_>>())
+        .collect();
     let mut seen = BTreeSet::new();
     while let Some(message) = waiting.pop() {
         if message.package_name() != "fanfare.v1"

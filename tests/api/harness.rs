@@ -13,7 +13,7 @@ use fanfare::domain::{
 };
 use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, RetentionSettings};
 use fanfare::proto::{REFLECTION_DESCRIPTOR_SET, v1};
-use fanfare::store::{Store, kv};
+use fanfare::store::{Retention, Store, kv};
 use fanfare::transport::scripted::ScriptedTransport;
 use fanfare::webpush::keys::{VapidKeyPair, encode_base64url};
 use futures_util::StreamExt;
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
+use v1::admin_service_client::AdminServiceClient;
 use v1::push_service_client::PushServiceClient;
 
 pub(crate) static POOL: LazyLock<DescriptorPool> =
@@ -173,6 +174,18 @@ impl Server {
         store.close().await;
     }
 
+    /// Trims all events and changes that may go; messages stay, with their counts. Nothing in the log may be evidence
+    /// against a subscription: it is passed as if it had been acted on, which the reaper does in its own time.
+    pub(crate) async fn trim(&self) {
+        for application in self.store.applications().await.unwrap() {
+            let seen = *self.store.synced(application.id).borrow();
+            self.store.reap(application.id, Vec::new(), seen).await.unwrap();
+        }
+        let (now, long) = (Duration::ZERO, Duration::from_secs(3_600));
+        let retention = Retention { events: now, messages: long, changes: now };
+        while self.store.trim(retention).await.unwrap().more {}
+    }
+
     /// Begins to stop, as on SIGTERM.
     pub(crate) fn begin_stop(&self) {
         self.stop.cancel();
@@ -204,6 +217,14 @@ impl Server {
                 Ok(shown)
             }};
         }
+        macro_rules! admin {
+            ($rpc:ident) => {
+                AdminServiceClient::new(self.channel.clone())
+                    .$rpc(read(method, request))
+                    .await
+                    .map(|answer| vec![show(&answer.into_inner(), method)])
+            };
+        }
         match method {
             "Subscribe" => unary!(subscribe),
             "Unsubscribe" => unary!(unsubscribe),
@@ -226,6 +247,8 @@ impl Server {
             "CancelMessage" => unary!(cancel_message),
             "GetVapidPublicKey" => unary!(get_vapid_public_key),
             "CreateSubscriberToken" => unary!(create_subscriber_token),
+            "ListOrigins" => admin!(list_origins),
+            "ResumeOrigin" => admin!(resume_origin),
             other => panic!("there is no {other}"),
         }
     }
@@ -276,7 +299,8 @@ pub(crate) fn read<T: Message + Default>(method: &str, request: Value) -> Reques
     Request::new(T::decode(dynamic.encode_to_vec().as_slice()).expect("it decodes"))
 }
 
-fn show<T: Message>(answer: &T, method: &str) -> Value {
+/// An answer of an RPC in JSON.
+pub(crate) fn show<T: Message>(answer: &T, method: &str) -> Value {
     let descriptor =
         POOL.get_message_by_name(&format!("fanfare.v1.{method}Response")).expect("a message of the contract");
     let dynamic = DynamicMessage::decode(descriptor, answer.encode_to_vec().as_slice()).expect("it decodes");

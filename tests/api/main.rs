@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod bad_input;
+mod changes;
 mod contract;
 mod control;
 mod fields;
 mod harness;
+mod origins;
 mod send_stream;
 mod sending;
 mod serving;
 mod subscriptions;
+mod trimming;
 mod watching;

@@ -30,7 +30,7 @@ async fn health_answers_truly() {
     let mut next =
         async || watch.next().await.map(|told: Result<HealthCheckResponse, _>| told.unwrap().status());
     assert_eq!(next().await, Some(ServingStatus::NotServing), "until told otherwise");
-    for service in ["", "fanfare.v1.PushService"] {
+    for service in ["", "fanfare.v1.PushService", "fanfare.v1.AdminService"] {
         let told = client.check(of(service)).await.unwrap().into_inner().status();
         assert_eq!(told, ServingStatus::NotServing);
     }
@@ -65,10 +65,9 @@ async fn reflection_tells_services_and_error_details_in_both_versions() {
             let mut next = async || answers.next().await.unwrap().unwrap().message_response.unwrap();
             let MessageResponse::ListServicesResponse(services) = next().await else { panic!("no services") };
             let names: Vec<&str> = services.service.iter().map(|service| service.name.as_str()).collect();
-            assert!(
-                names.contains(&"fanfare.v1.PushService") && names.contains(&"grpc.health.v1.Health"),
-                "{names:?}"
-            );
+            for name in ["fanfare.v1.PushService", "fanfare.v1.AdminService", "grpc.health.v1.Health"] {
+                assert!(names.contains(&name), "{names:?}");
+            }
             for _ in 0..2 {
                 assert!(matches!(next().await, MessageResponse::FileDescriptorResponse(_)));
             }

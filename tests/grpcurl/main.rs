@@ -41,20 +41,22 @@ async fn run(arguments: &[&str]) -> (bool, String) {
 #[ignore = "needs grpcurl: .ci/run has it"]
 async fn reflection_tells_the_whole_contract() {
     let (server, address, _directory) = serve().await;
-    let (listed, methods) = run(&[&address, "list", "fanfare.v1.PushService"]).await;
-    assert!(listed, "{methods}");
-    let contract =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/proto/fanfare/v1/push.proto")).unwrap();
-    let rpcs: Vec<_> = contract
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("rpc ")?.split_once('('))
-        .map(|(name, _)| format!("fanfare.v1.PushService.{name}"))
-        .collect();
-    assert!(rpcs.len() > 10, "{rpcs:?}");
-    assert_eq!(methods.lines().count(), rpcs.len(), "{methods}");
-    for rpc in rpcs {
-        let (described, text) = run(&[&address, "describe", &rpc]).await;
-        assert!(described && text.starts_with(&format!("{rpc} is a method:")), "{text}");
+    for (service, file, at_least) in [("PushService", "push", 17), ("AdminService", "admin", 3)] {
+        let (listed, methods) = run(&[&address, "list", &format!("fanfare.v1.{service}")]).await;
+        assert!(listed, "{methods}");
+        let path = format!("{}/proto/fanfare/v1/{file}.proto", env!("CARGO_MANIFEST_DIR"));
+        let contract = std::fs::read_to_string(path).unwrap();
+        let rpcs: Vec<_> = contract
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("rpc ")?.split_once('('))
+            .map(|(name, _)| format!("fanfare.v1.{service}.{name}"))
+            .collect();
+        assert!(rpcs.len() >= at_least, "{rpcs:?}");
+        assert_eq!(methods.lines().count(), rpcs.len(), "{methods}");
+        for rpc in rpcs {
+            let (described, text) = run(&[&address, "describe", &rpc]).await;
+            assert!(described && text.starts_with(&format!("{rpc} is a method:")), "{text}");
+        }
     }
     // Templates need every message that it refers to.
     for message in ["SubscribeRequest", "SendRequest", "BroadcastRequest"] {
@@ -73,7 +75,8 @@ async fn errors_are_shown_with_their_details() {
     let cases = [
         ("GetSubscription", format!(r#"{{"name": "{unknown}"}}"#), "NotFound", "SUBSCRIPTION_NOT_FOUND"),
         ("Send", "{}".to_owned(), "InvalidArgument", "BadRequest"),
-        ("CancelMessage", "{}".to_owned(), "Unimplemented", "NOT_IMPLEMENTED"),
+        ("CancelMessage", "{}".to_owned(), "InvalidArgument", "BadRequest"),
+        ("CreateSubscriberToken", "{}".to_owned(), "Unimplemented", "NOT_IMPLEMENTED"),
     ];
     for (method, body, code, detail) in cases {
         let (succeeded, text) =
@@ -89,7 +92,7 @@ async fn errors_are_shown_with_their_details() {
 #[ignore = "needs grpcurl: .ci/run has it"]
 async fn health_tells_the_truth_to_the_end() {
     let (server, address, _directory) = serve().await;
-    for service in ["", "fanfare.v1.PushService"] {
+    for service in ["", "fanfare.v1.PushService", "fanfare.v1.AdminService"] {
         let body = format!(r#"{{"service": "{service}"}}"#);
         let (succeeded, text) = run(&["-d", &body, &address, "grpc.health.v1.Health/Check"]).await;
         assert!(succeeded && text.contains("\"SERVING\""), "{text}");

@@ -71,7 +71,9 @@ impl Open {
 
     /// It has ended, or is not followed.
     fn close(self) {
-        self.leash.map(Leash::untie);
+        if let Some(leash) = self.leash {
+            leash.untie();
+        }
     }
 }
 
@@ -92,7 +94,7 @@ pub(super) struct Call {
     /// Counts changed since they were told.
     stale: bool,
     told: Instant,
-    call: CallEnd,
+    end: CallEnd,
 }
 
 impl Call {
@@ -105,6 +107,7 @@ impl Call {
         let first = first.unwrap_or(Err(FeedError::Draining));
         let position = first.map_err(|error| ApiError::from_feed(error, "messages/-"))?.position;
         Ok(Self {
+            end: CallEnd::new(api, application.id),
             api: api.clone(),
             application,
             position,
@@ -117,13 +120,12 @@ impl Call {
             ended: DeliveryCounts::default(),
             stale: false,
             told: Instant::now(),
-            call: CallEnd::default(),
         })
     }
 
     /// This server ends the call, for this reason: nobody has disconnected.
     pub(super) fn fail(&self, error: ApiError) -> ApiError {
-        self.call.by_server();
+        self.end.by_server();
         error
     }
 
@@ -155,9 +157,9 @@ impl Call {
         };
         self.waiting.insert(request_id.clone());
         let (api, application) = (self.api.clone(), Arc::clone(&self.application));
-        let (level, call) = (sending.level, self.call.clone());
+        let (level, end) = (sending.level, self.end.clone());
         async move {
-            let result = submit_send(&api, &application, sending, call).await;
+            let result = submit_send(&api, &application, sending, end).await;
             Answer { request_id, waited: true, result: result.map(|submitted| (submitted, level)) }
         }
         .boxed()
@@ -345,7 +347,7 @@ impl Call {
         for (message, open) in &mut self.open {
             if open.stale {
                 let record = self.api.store.message(self.application.id, *message).await;
-                let record = record.inspect_err(|_| self.call.by_server())?;
+                let record = record.inspect_err(|_| self.end.by_server())?;
                 open.counts = record.map_or(open.counts, |record| record.status.counts);
                 open.stale = false;
             }

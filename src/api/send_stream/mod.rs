@@ -32,7 +32,7 @@ const FRAMES_AT_ONCE: usize = 64;
 pub(super) type Responses = Pin<Box<dyn Stream<Item = Result<v1::SendStreamResponse, Status>> + Send>>;
 
 /// What comes next.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, for a moment")]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, for a moment")]
 enum Step {
     Request(Option<Result<v1::SendStreamRequest, Status>>),
     Answer(Answer),

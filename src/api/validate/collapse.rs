@@ -52,20 +52,20 @@ mod tests {
     use super::*;
     use v1::audience::Selector;
 
-    fn message(key: &str) -> Option<v1::Message> {
-        Some(v1::Message { collapse_key: key.to_owned(), ..v1::Message::default() })
+    fn message(key: &str) -> v1::Message {
+        v1::Message { collapse_key: key.to_owned(), ..v1::Message::default() }
     }
 
     fn send(key: &str, recipient: Recipient) -> Option<[u8; 16]> {
         let recipient = Some(recipient);
-        of_send(&v1::SendRequest { message: message(key), recipient, ..v1::SendRequest::default() })
+        of_send(&v1::SendRequest { message: Some(message(key)), recipient, ..v1::SendRequest::default() })
     }
 
     fn broadcast(key: &str, topics: &[&str]) -> Option<[u8; 16]> {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
         let audience = Some(v1::Audience { selector: Some(Selector::Topics(v1::TopicList { topics })) });
         of_broadcast(&v1::BroadcastRequest {
-            message: message(key),
+            message: Some(message(key)),
             audience,
             ..v1::BroadcastRequest::default()
         })

@@ -11,7 +11,7 @@ use crate::store::PageKey;
 
 use super::page::{EntryRef, Phase};
 use super::settle::Ending;
-use super::{ActiveMessage, Core, Effect, NOWHERE, Now};
+use super::{ActiveMessage, Core, NOWHERE, Now};
 
 /// Stops of messages that are not known yet: a message may be superseded between its acceptance and its arrival here.
 const EARLY_STOPS_MAX: usize = 4_096;
@@ -90,7 +90,9 @@ impl Core {
         let id = message.id;
         if let Some(per_second) = message.spec.max_per_second {
             self.pacing.add(id, per_second, now.monotonic);
+            self.backlog.pace(message.application.id, id);
         }
+        self.backlog.set_weight(message.application.id, message.application.weight);
         self.endings.expiries.insert((message.ends_at(), id));
         self.endings.waiting.insert(id, message.waiting);
         self.endings.waiting_total += u64::from(message.waiting);
@@ -117,6 +119,7 @@ impl Core {
     pub(super) fn message_ended(&mut self, id: MessageId) {
         self.forget_pace(id);
         let Some(message) = self.messages.remove(&id) else { return };
+        self.backlog.forget(message.application.id, id);
         self.endings.expiries.remove(&(message.ends_at(), id));
         self.endings.waiting_total -= u64::from(self.endings.waiting.remove(&id).unwrap_or_default());
         self.endings.reasons.remove(&id);
@@ -151,14 +154,16 @@ impl Core {
             }
         }
         while let Some(id) = self.endings.in_store.first().copied() {
-            if !self.has_room_for(MessageKind::Send, PAGE_DELIVERIES_MAX) {
+            let Some(application) = self.messages.get(&id).map(|message| message.application.id) else {
+                self.endings.in_store.remove(&id);
+                continue;
+            };
+            let room = self.memory.fits(MessageKind::Broadcast, PAGE_DELIVERIES_MAX);
+            if !room || !self.memory.may_grow(application, 0) {
                 break;
             }
-            match self.backlog.take_of(id) {
-                Some(head) => {
-                    self.loading.insert(head.key);
-                    self.effects.push(Effect::Load(head));
-                }
+            match self.backlog.take_of(application, id) {
+                Some(head) => self.load_page(head),
                 None => {
                     self.endings.in_store.remove(&id);
                 }

@@ -272,9 +272,15 @@ impl Gate {
         }
     }
 
-    /// Its breaker is not closed.
-    pub(super) fn is_broken(&self) -> bool {
-        !matches!(self.breaker, Breaker::Closed { .. })
+    /// Until when nothing starts at all, and whether because it is broken.
+    pub(super) fn closed_until(&self, now: Instant) -> Option<(Instant, bool)> {
+        match self.breaker {
+            Breaker::Open { until, .. } => Some((until, true)),
+            Breaker::HalfOpen { .. } => Some((now, true)),
+            Breaker::Closed { .. } => {
+                self.paused_until.filter(|until| *until > now).map(|until| (until, false))
+            }
+        }
     }
 
     /// Answers whether the application was stopped.

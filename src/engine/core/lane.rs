@@ -30,6 +30,11 @@ struct Line {
     turns: VecDeque<MessageId>,
     /// How many of the first message's were taken in this turn.
     run: u32,
+    /// Those that were brought back: what may start now of a message with a rate of its own does not wait for the runs of
+    /// others. They have every second start at most.
+    brought_back: VecDeque<MessageId>,
+    /// The last start was of one that was brought back.
+    interrupted: bool,
     /// It stands among the [`Turns`].
     offered: bool,
     /// It starts nothing until it is released.
@@ -37,35 +42,64 @@ struct Line {
 }
 
 impl Line {
+    /// Whether one that was brought back is next.
+    fn interrupts(&self) -> bool {
+        !self.brought_back.is_empty() && (!self.interrupted || self.turns.is_empty())
+    }
+
+    fn next(&self) -> Option<MessageId> {
+        if self.interrupts() { self.brought_back.front().copied() } else { self.turns.front().copied() }
+    }
+
     fn pop(&mut self) -> Option<EntryRef> {
-        let message = *self.turns.front()?;
+        self.interrupted = self.interrupts();
+        let message = if self.interrupted { self.brought_back.front() } else { self.turns.front() };
+        let message = *message?;
         let waiting = self.messages.get_mut(&message)?;
         let entry = waiting.entries.pop_front();
-        self.run += 1;
         if waiting.entries.is_empty() {
             self.messages.remove(&message);
-        } else if self.run >= RUN {
-            self.end_turn();
-            self.turns.push_back(message);
+        }
+        if self.interrupted {
+            self.brought_back.rotate_left(1);
+        } else {
+            self.run += 1;
+            if self.run >= RUN {
+                self.run = 0;
+                self.turns.rotate_left(1);
+            }
         }
         self.drop_stale();
         entry
     }
 
-    fn end_turn(&mut self) -> Option<MessageId> {
-        self.run = 0;
-        self.turns.pop_front()
+    /// Takes the next message out of the turns.
+    fn set_aside(&mut self) {
+        let message = if self.interrupts() {
+            self.brought_back.pop_front()
+        } else {
+            self.run = 0;
+            self.turns.pop_front()
+        };
+        if let Some(waiting) = message.and_then(|message| self.messages.get_mut(&message)) {
+            waiting.aside = true;
+        }
+        self.drop_stale();
     }
 
-    /// The first turn is always of a message of which something waits.
+    /// The first of the turns are always messages of which something waits.
     fn drop_stale(&mut self) {
         while self.turns.front().is_some_and(|message| !self.messages.contains_key(message)) {
-            self.end_turn();
+            self.run = 0;
+            self.turns.pop_front();
+        }
+        while self.brought_back.front().is_some_and(|message| !self.messages.contains_key(message)) {
+            self.brought_back.pop_front();
         }
     }
 
     fn may_start(&self) -> bool {
-        !self.held && !self.turns.is_empty()
+        !self.held && self.next().is_some()
     }
 }
 
@@ -158,8 +192,7 @@ impl Lane {
 
     /// The message of an application that would start something next.
     pub(super) fn next_message(&self, kind: MessageKind, application: ApplicationId) -> Option<MessageId> {
-        let line = self.classes[kind as usize].lines.get(&application)?;
-        line.turns.front().copied()
+        self.classes[kind as usize].lines.get(&application)?.next()
     }
 
     pub(super) fn pop(&mut self, kind: MessageKind, application: ApplicationId) -> Option<EntryRef> {
@@ -245,15 +278,11 @@ impl Lane {
         }
     }
 
-    /// Nothing of the message at the front of an application's line starts here until it is brought back.
+    /// Nothing of the message that is next of an application starts here until it is brought back.
     pub(super) fn set_aside(&mut self, kind: MessageKind, application: ApplicationId) {
         let queue = self.class(kind);
-        if let Some(line) = queue.lines.get_mut(&application)
-            && let Some(message) = line.end_turn()
-            && let Some(waiting) = line.messages.get_mut(&message)
-        {
-            waiting.aside = true;
-            line.drop_stale();
+        if let Some(line) = queue.lines.get_mut(&application) {
+            line.set_aside();
             queue.weigh(application);
         }
     }
@@ -264,7 +293,7 @@ impl Lane {
         if let Some(line) = queue.lines.get_mut(&application)
             && line.messages.get_mut(&message).is_some_and(|of| std::mem::take(&mut of.aside))
         {
-            line.turns.push_back(message);
+            line.brought_back.push_back(message);
             queue.weigh(application);
         }
     }
@@ -328,7 +357,14 @@ mod tests {
         lane.push(kind, application, entry(paced, 1));
         assert_eq!(lane.pop(kind, application), Some(entry(other, 0)));
         assert_eq!((lane.pop(kind, application), lane.len()), (None, 2));
+        for index in 1..9 {
+            lane.push(kind, application, entry(other, index));
+        }
+        assert_eq!(lane.pop(kind, application), Some(entry(other, 1)));
         lane.bring_back(kind, application, paced);
-        assert_eq!(lane.pop(kind, application), Some(entry(paced, 0)));
+        assert_eq!(lane.pop(kind, application), Some(entry(paced, 0)), "in the middle of a run");
+        assert_eq!(lane.pop(kind, application), Some(entry(other, 2)), "every second one");
+        assert_eq!(lane.pop(kind, application), Some(entry(paced, 1)));
+        assert_eq!(lane.pop(kind, application), Some(entry(other, 3)));
     }
 }

@@ -14,6 +14,7 @@ mod flight;
 mod gate;
 mod lane;
 mod limiter;
+mod memory;
 mod pacing;
 mod page;
 mod pending;
@@ -25,6 +26,8 @@ mod start;
 mod tests;
 #[cfg(test)]
 mod tests_ending;
+#[cfg(test)]
+mod tests_fairness;
 #[cfg(test)]
 mod tests_lanes;
 mod turns;
@@ -54,6 +57,7 @@ use backlog::Backlog;
 use ending::Endings;
 use gate::{Flight, Gates};
 use lane::Lane;
+use memory::Memory;
 use pacing::Pacing;
 pub(crate) use page::EntryRef;
 use page::{Page, Phase};
@@ -167,7 +171,9 @@ pub(crate) struct Core {
     /// Pages that are being read; each has [`PAGE_DELIVERIES_MAX`] targets reserved.
     loading: BTreeSet<PageKey>,
     backlog: Backlog,
-    targets_in_memory: usize,
+    memory: Memory,
+    /// Pages of which nothing is busy any more.
+    idle: Vec<PageKey>,
     lanes: HashMap<OriginId, Lane>,
     gates: Gates,
     /// Lanes with something to start.
@@ -189,6 +195,7 @@ pub(crate) struct Core {
     /// Retries of entries in memory.
     timers: BTreeSet<(Timestamp, EntryRef)>,
     unsettled: usize,
+    unsettled_peak: usize,
     pending: BTreeMap<ApplicationId, Pending>,
     changed: HashMap<SubscriptionId, u64>,
     /// Targets older than this change are looked up again, whatever `changed` says.
@@ -211,6 +218,8 @@ impl Core {
     pub(crate) fn new(settings: EngineSettings, origins: OriginNames, seed: u64) -> Self {
         // No lane holds more than half of what may be unsettled.
         let gates = Gates::new(settings.lane_concurrency.min(settings.max_unsettled / 2).max(1));
+        let backlog = Backlog::new(settings.max_pages_per_group);
+        let memory = Memory::new(settings.max_targets_in_memory);
         let backoff = Backoff { base: settings.retry_base, max: settings.retry_max };
         Self {
             settings,
@@ -221,8 +230,9 @@ impl Core {
             endings: Endings::default(),
             pages: BTreeMap::new(),
             loading: BTreeSet::new(),
-            backlog: Backlog::default(),
-            targets_in_memory: 0,
+            backlog,
+            memory,
+            idle: Vec::new(),
             lanes: HashMap::new(),
             gates,
             turns: Turns::default(),
@@ -236,6 +246,7 @@ impl Core {
             lane_changes: LaneChanges::default(),
             timers: BTreeSet::new(),
             unsettled: 0,
+            unsettled_peak: 0,
             pending: BTreeMap::new(),
             changed: HashMap::new(),
             all_changed_at: 0,
@@ -308,6 +319,7 @@ impl Core {
         if !self.draining {
             self.fire_pacing(now);
             self.end_deliveries(now);
+            self.park_idle(now);
             self.backlog.wake(now.wall);
             self.load_pages();
             self.start_attempts(now);
@@ -339,28 +351,20 @@ impl Core {
     }
 
     pub(crate) fn load(&self) -> EngineLoad {
-        EngineLoad {
+        let mut load = EngineLoad {
             unsettled: self.unsettled,
-            targets_in_memory: self.targets_in_memory + self.loading.len() * PAGE_DELIVERIES_MAX,
+            unsettled_peak: self.unsettled_peak,
             pages_waiting: self.backlog.len(),
             messages: self.messages.len(),
             waiting_deliveries: self.endings.waiting(),
             gone: self.gone.len(),
-        }
+            ..EngineLoad::default()
+        };
+        self.memory.fill(&mut load);
+        load
     }
 
     // ------------------------------------------------------------ pages in and out of memory
-
-    /// A sixteenth is kept for Sends.
-    fn has_room_for(&self, kind: MessageKind, targets: usize) -> bool {
-        let reserved = self.loading.len() * PAGE_DELIVERIES_MAX;
-        let max = self.settings.max_targets_in_memory;
-        let max = match kind {
-            MessageKind::Send => max,
-            MessageKind::Broadcast => max - max / 16,
-        };
-        self.targets_in_memory + reserved + targets <= max
-    }
 
     /// A page whose message is not known cannot be attempted: it would take its group's room for nothing.
     fn is_known(&self, head: &PageHead) -> bool {
@@ -382,12 +386,14 @@ impl Core {
         if !self.is_known(&page.head) {
             return;
         }
-        let fits = self.has_room_for(page.head.kind, page.entries.len());
-        if fits && self.backlog.has_room(&page.head, self.settings.max_pages_per_group) {
-            self.backlog.enter(&page.head);
+        let (head, targets) = (page.head, page.entries.len());
+        let fits =
+            self.memory.fits(head.kind, targets) && self.backlog.has_room(&head, targets, &self.memory);
+        if fits {
+            self.backlog.enter(&head);
             self.admit(page, as_of);
         } else {
-            self.wait_in_store(page.head);
+            self.wait_in_store(head);
         }
     }
 
@@ -397,17 +403,21 @@ impl Core {
     }
 
     fn load_pages(&mut self) {
-        while self.has_room_for(MessageKind::Send, PAGE_DELIVERIES_MAX) {
-            let broadcasts = self.has_room_for(MessageKind::Broadcast, PAGE_DELIVERIES_MAX);
-            let pages_max = if broadcasts { self.settings.max_pages_per_group } else { 0 };
-            let Some(head) = self.backlog.take(pages_max) else { break };
-            self.loading.insert(head.key);
-            self.effects.push(Effect::Load(head));
+        while let Some(head) = self.backlog.take(&self.memory) {
+            self.load_page(head);
         }
+    }
+
+    /// Has a page read that was taken out of the backlog.
+    fn load_page(&mut self, head: PageHead) {
+        self.memory.page_in(&head, PAGE_DELIVERIES_MAX);
+        self.loading.insert(head.key);
+        self.effects.push(Effect::Load(head));
     }
 
     fn page_loaded(&mut self, head: &PageHead, page: Option<StoredPage>, as_of: u64) {
         self.loading.remove(&head.key);
+        self.memory.page_out(head, PAGE_DELIVERIES_MAX);
         match page {
             Some(page) => self.admit(page, as_of),
             None => self.backlog.leave(head, false),
@@ -418,7 +428,7 @@ impl Core {
     fn admit(&mut self, stored: StoredPage, as_of: u64) {
         let PageHead { application, key, kind, .. } = stored.head;
         let page = Page::load(stored, as_of);
-        self.targets_in_memory += page.targets();
+        self.memory.page_in(&page.head, page.targets());
         if self.endings.page_comes(key) {
             self.pages.insert(key, page);
             return;
@@ -445,7 +455,12 @@ impl Core {
         page.set_phase(at.index, phase);
         if page.is_busy() == page.rests {
             page.rests = !page.rests;
-            if page.rests { self.backlog.rest(&page.head) } else { self.backlog.resume(&page.head) }
+            if page.rests {
+                self.backlog.rest(&page.head);
+                self.idle.push(at.page);
+            } else {
+                self.backlog.resume(&page.head);
+            }
         }
     }
 
@@ -458,18 +473,29 @@ impl Core {
             return;
         }
         let Some(due) = page.idle_until() else { return };
-        let long = due > now.wall.plus(self.settings.park_after);
-        if (long || self.backlog.rests_too_many(&page.head, self.settings.max_pages_per_group))
-            && let Some(mut head) = self.remove_page(key)
-        {
-            head.due = due;
+        let soon = now.wall.plus(self.settings.park_after);
+        if due <= soon && !self.backlog.rests_too_many(&page.head, &self.memory) {
+            return;
+        }
+        // It is read again when most of it is due, and not at once, but while its message is worth it.
+        let ends = self.messages.get(&key.message).map_or(Timestamp::MAX, |message| message.ends_at());
+        let wake = page.mostly_due(now.wall).max(soon).min(ends.minus(self.settings.park_after));
+        if let Some(mut head) = self.remove_page(key) {
+            head.due = wake.max(due);
             self.wait_in_store(head);
+        }
+    }
+
+    /// Lets pages go of which nothing is busy any more, without a commit having told so.
+    fn park_idle(&mut self, now: Now) {
+        for key in std::mem::take(&mut self.idle) {
+            self.park_if_idle(now, key);
         }
     }
 
     fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
         let page = self.pages.remove(&key)?;
-        self.targets_in_memory -= page.targets();
+        self.memory.page_out(&page.head, page.targets());
         for (index, entry) in (0..).zip(&page.entries) {
             if let Phase::BackingOff(due) = entry.phase {
                 self.timers.remove(&(due, EntryRef { page: key, index }));

@@ -131,6 +131,17 @@ impl Page {
         self.entries.iter().filter_map(due).min()
     }
 
+    /// When most of what waits is due: the last of those that wait at most twice as long as the first.
+    pub(super) fn mostly_due(&self, now: Timestamp) -> Timestamp {
+        let first = self.next_due().unwrap_or(now);
+        let horizon = first.plus(first.since(now));
+        let due = |entry: &Entry| match entry.phase {
+            Phase::BackingOff(due) => Some(due),
+            Phase::Settled | Phase::Queued | Phase::InFlight => None,
+        };
+        self.entries.iter().filter_map(due).filter(|due| *due <= horizon).max().unwrap_or(first)
+    }
+
     /// When the page may leave memory until: all that is left to do waits, at least until then.
     pub(super) fn idle_until(&self) -> Option<Timestamp> {
         self.next_due().filter(|_| self.busy == 0 && self.uncommitted == 0)

@@ -130,7 +130,7 @@ impl Core {
         } else {
             self.endings.delivery_ended(at.page.message);
             event.past = std::mem::take(&mut entry.past);
-            self.targets_in_memory -= usize::from(entry.target.take().is_some());
+            self.memory.remove(&page.head, usize::from(entry.target.take().is_some()));
             self.set_phase(at, Phase::Settled);
             self.note_gone(&event);
         }

@@ -57,7 +57,7 @@ impl Core {
             let entry = lane.pop(kind, application);
             lane.offer_for(kind, application, origin, &mut self.turns);
             if let Some(entry) = entry
-                && let Some(weight) = self.start(now, origin, entry, pass)
+                && let Some(weight) = self.start(now, entry, pass)
             {
                 self.turns.charge(kind, application, weight);
                 if let Some(lane) = self.lanes.get_mut(&origin) {
@@ -80,7 +80,7 @@ impl Core {
 
     /// Attempts a delivery, unless there is a reason to end it without. Answers the weight of the application that an
     /// attempt was started for.
-    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef, pass: Pass) -> Option<u32> {
+    fn start(&mut self, now: Now, at: EntryRef, pass: Pass) -> Option<u32> {
         let message = self.messages.get(&at.page.message).cloned()?;
         let page = self.pages.get_mut(&at.page)?;
         let application = page.head.application;
@@ -103,9 +103,7 @@ impl Core {
         }
         let target = target?;
         if let Pass::NotBefore(until) = pass {
-            let until = wall(now, until);
-            self.close_group(now, origin, at, until);
-            self.put_off(now, at, &message, until);
+            self.put_off(now, at, &message, wall(now, until));
             return None;
         }
         if let Some(until) = self.sender_waits(now, application, &target) {
@@ -114,6 +112,7 @@ impl Core {
         }
         self.set_phase(at, Phase::InFlight);
         self.unsettled += 1;
+        self.unsettled_peak = self.unsettled_peak.max(self.unsettled);
         self.begin_flight(now, at, application, &target);
         self.pacing.started(message.id, now.monotonic);
         let weight = message.application.weight;
@@ -154,8 +153,8 @@ impl Core {
     pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        self.targets_in_memory -= usize::from(entry.target.is_some());
-        self.targets_in_memory += usize::from(target.is_some());
+        self.memory.remove(&page.head, usize::from(entry.target.is_some()));
+        self.memory.add(&page.head, usize::from(target.is_some()));
         entry.target = target.map(Arc::new);
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);

@@ -1,0 +1,161 @@
+//! How much of the bound on targets in memory is used, and by whom.
+
+use std::collections::HashMap;
+
+use crate::domain::limits::PAGE_DELIVERIES_MAX;
+use crate::domain::{ApplicationId, MessageKind};
+use crate::observe::EngineLoad;
+use crate::store::PageHead;
+
+#[derive(Debug)]
+pub(super) struct Memory {
+    targets_max: usize,
+    /// Targets in memory, and what is reserved for pages that are being read.
+    targets: usize,
+    held: HashMap<(ApplicationId, MessageKind), usize>,
+    targets_peak: usize,
+    /// Of broadcasts; Sends are small.
+    pages: usize,
+    pages_peak: usize,
+}
+
+impl Memory {
+    pub(super) fn new(targets_max: usize) -> Self {
+        Self { targets_max, targets: 0, held: HashMap::new(), targets_peak: 0, pages: 0, pages_peak: 0 }
+    }
+
+    /// A page comes into memory, with so many targets.
+    pub(super) fn page_in(&mut self, head: &PageHead, targets: usize) {
+        self.pages += usize::from(head.kind == MessageKind::Broadcast);
+        self.pages_peak = self.pages_peak.max(self.pages);
+        self.add(head, targets);
+    }
+
+    /// A page leaves memory, with so many targets.
+    pub(super) fn page_out(&mut self, head: &PageHead, targets: usize) {
+        self.pages -= usize::from(head.kind == MessageKind::Broadcast);
+        self.remove(head, targets);
+    }
+
+    /// A page that is there has so many targets more.
+    pub(super) fn add(&mut self, head: &PageHead, targets: usize) {
+        self.targets += targets;
+        *self.held.entry((head.application, head.kind)).or_default() += targets;
+        self.targets_peak = self.targets_peak.max(self.targets);
+    }
+
+    /// A page that is there has so many targets less.
+    pub(super) fn remove(&mut self, head: &PageHead, targets: usize) {
+        self.targets -= targets;
+        let of = (head.application, head.kind);
+        if let Some(held) = self.held.get_mut(&of) {
+            *held -= targets;
+            if *held == 0 {
+                self.held.remove(&of);
+            }
+        }
+    }
+
+    /// How full it is.
+    pub(super) fn fill(&self, load: &mut EngineLoad) {
+        load.targets_in_memory = self.targets;
+        load.targets_in_memory_peak = self.targets_peak;
+        load.pages_in_memory = self.pages;
+        load.pages_in_memory_peak = self.pages_peak;
+    }
+
+    /// Whether there is room at all. A sixteenth is kept for Sends, but a page that is alone always fits; and pages of
+    /// which little is left may be four times as many as full ones.
+    pub(super) fn fits(&self, kind: MessageKind, targets: usize) -> bool {
+        let (max, pages_max) = match kind {
+            MessageKind::Send => (self.targets_max, usize::MAX),
+            MessageKind::Broadcast => {
+                (self.broadcasts_max(), (4 * self.targets_max).div_ceil(PAGE_DELIVERIES_MAX))
+            }
+        };
+        self.pages < pages_max && (self.targets + targets <= max || self.targets == 0)
+    }
+
+    fn broadcasts_max(&self) -> usize {
+        self.targets_max - self.targets_max / 16
+    }
+
+    /// Whether another broadcast's page may come of an application, of which so many pages are in memory in the same room.
+    /// Each takes less the less is free: an application at most three times of what is free, a room as much as is free.
+    /// So whoever comes finds room, however many came before; the last sixteenth is for applications that hold nothing.
+    pub(super) fn may_grow(&self, application: ApplicationId, pages_of_room: usize) -> bool {
+        let Some(held) = self.held.get(&(application, MessageKind::Broadcast)) else { return true };
+        let free = self.broadcasts_max().saturating_sub(self.targets + PAGE_DELIVERIES_MAX);
+        let modest = held + PAGE_DELIVERIES_MAX <= 3 * free;
+        let least = pages_of_room == 0 && free >= self.targets_max / 8;
+        let grows = least || (modest && pages_of_room * PAGE_DELIVERIES_MAX <= free);
+        grows && free >= self.targets_max / 16
+    }
+
+    /// The same for so many targets of a Send: broadcasts do not count against them.
+    pub(super) fn may_send(&self, application: ApplicationId, targets: usize) -> bool {
+        let Some(held) = self.held.get(&(application, MessageKind::Send)) else { return true };
+        held + targets <= 3 * self.targets_max.saturating_sub(self.targets + targets)
+    }
+
+    /// Whether what rests, so many pages of a room, takes what others could use.
+    pub(super) fn is_short(&self, pages_of_room: usize) -> bool {
+        pages_of_room * PAGE_DELIVERIES_MAX > self.targets_max.saturating_sub(self.targets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{MessageId, Timestamp};
+    use crate::store::{GroupId, PageKey};
+
+    const PAGE: usize = PAGE_DELIVERIES_MAX;
+
+    fn head(application: u32, kind: MessageKind) -> PageHead {
+        let key = PageKey { message: MessageId([1; 16]), number: 0 };
+        let (application, due) = (ApplicationId(application), Timestamp::default());
+        PageHead { application, key, group: GroupId(0), kind, due, starts: 0 }
+    }
+
+    /// Lets an application fill what it may, page by page, over so many rooms.
+    fn fill(memory: &mut Memory, application: u32, rooms: usize) -> usize {
+        let head = head(application, MessageKind::Broadcast);
+        let mut pages = 0;
+        while memory.fits(head.kind, PAGE) && memory.may_grow(head.application, pages / rooms) {
+            memory.page_in(&head, PAGE);
+            pages += 1;
+        }
+        pages
+    }
+
+    #[test]
+    fn whoever_comes_later_finds_room() {
+        for rooms in [1, 8, 64, 200] {
+            let mut memory = Memory::new(128 * PAGE);
+            assert!(fill(&mut memory, 1, rooms) >= 60, "one alone may take most of it");
+            for application in 2..6 {
+                assert!(fill(&mut memory, application, rooms) >= 1, "{application} with {rooms} rooms");
+            }
+            let send = head(1, MessageKind::Send);
+            assert!(memory.fits(send.kind, PAGE) && memory.may_send(send.application, PAGE));
+            while memory.fits(send.kind, 1) && memory.may_send(send.application, 1) {
+                memory.page_in(&send, 1);
+            }
+            assert!(memory.fits(send.kind, 1) && memory.may_send(ApplicationId(2), 1), "{rooms}");
+        }
+    }
+
+    #[test]
+    fn even_the_least_memory_holds_a_page() {
+        let mut memory = Memory::new(PAGE);
+        assert_eq!(fill(&mut memory, 1, 1), 1);
+        assert!(!memory.fits(MessageKind::Send, 1));
+        memory.page_out(&head(1, MessageKind::Broadcast), PAGE);
+        assert!(memory.fits(MessageKind::Send, 1));
+        let mut load = EngineLoad::default();
+        memory.fill(&mut load);
+        assert_eq!((load.targets_in_memory, load.targets_in_memory_peak), (0, PAGE));
+        assert_eq!((load.pages_in_memory, load.pages_in_memory_peak), (0, 1));
+    }
+}

@@ -1,0 +1,97 @@
+//! The health of push services, and stopping and resuming an application there.
+
+use fanfare::api::ApiSettings;
+use fanfare::api::server::ServerSettings;
+use fanfare::proto::v1;
+use fanfare::transport::scripted::{Answer, ScriptedTransport};
+use serde_json::json;
+use tonic::Code;
+use v1::admin_service_client::AdminServiceClient;
+
+use crate::harness::{Refused, Server};
+
+const ORIGIN: &str = "https://push.example.net";
+
+#[tokio::test]
+async fn origins_are_listed_and_watched_with_what_was_seen_of_them() {
+    let (held, release) = Answer::held();
+    let mut held = Some(held);
+    let transport = ScriptedTransport::new(move |_| held.take().unwrap_or_else(|| Answer::status(201)));
+    let server =
+        Server::start_with(transport.clone(), ApiSettings::default(), ServerSettings::default()).await;
+    assert_eq!(server.one("ListOrigins", json!({})).await, json!({}));
+    let mut admin = AdminServiceClient::new(server.channel.clone());
+    let mut watch = admin.watch_origins(v1::WatchOriginsRequest {}).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().origins, []);
+
+    let name = server.subscribe("a", "anna", &[]).await;
+    let request =
+        json!({"subscription": name, "message": {"empty": {}}, "reportLevel": "REPORT_LEVEL_ACCEPTED"});
+    server.call("Send", request).await.unwrap();
+    transport.wait_for_started(1).await;
+    let busy = watch.message().await.unwrap().unwrap().origins;
+    assert_eq!((busy[0].origin.as_str(), busy[0].in_flight), (ORIGIN, 1));
+    assert_eq!(busy[0].state(), v1::OriginState::Open);
+    assert!(busy[0].concurrency_limit > 0);
+    let listed = server.one("ListOrigins", json!({"pageSize": 1})).await;
+    assert_eq!(
+        (&listed["origins"][0]["origin"], &listed["origins"][0]["inFlight"]),
+        (&json!(ORIGIN), &json!(1))
+    );
+    assert_eq!(listed.get("nextPageToken"), None);
+    release.status(201);
+    let idle = loop {
+        let changed = watch.message().await.unwrap().unwrap().origins;
+        if let Some(origin) = changed.into_iter().find(|of| of.in_flight == 0) {
+            break origin;
+        }
+    };
+    assert_eq!((idle.queued, idle.error_share), (0, 0.0));
+    server.shut_engine_down().await;
+    let ended = loop {
+        if let Err(status) = watch.message().await {
+            break status;
+        }
+    };
+    assert_eq!(Refused::of(&ended).reason, "SERVER_DRAINING");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn only_what_is_stopped_can_be_resumed() {
+    let server = Server::start().await;
+    for request in [json!({"origin": ORIGIN}), json!({"origin": ORIGIN, "application": "shop"})] {
+        let refused = server.refused("ResumeOrigin", request).await;
+        assert_eq!((refused.code, refused.reason.as_str()), (Code::NotFound, "ORIGIN_NOT_FOUND"));
+        assert_eq!(refused.resource, Some(("origin".to_owned(), ORIGIN.to_owned())));
+    }
+    for bad in ["", "push.example.net", "https://push.example.net/", "https://Push.example.net"] {
+        assert_eq!(server.refused("ResumeOrigin", json!({"origin": bad})).await.paths(), ["origin"], "{bad}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_origins_follow_one_another() {
+    let server = Server::start().await;
+    for (path, origin) in [("a", "http://127.0.0.1:4001"), ("b", "http://127.0.0.1:4002"), ("c", ORIGIN)] {
+        let mut browser = crate::harness::browser(path);
+        browser["endpoint"] = format!("{origin}/{path}").into();
+        let request = json!({"pushSubscription": browser, "message": {"empty": {}}});
+        server.call("Send", request).await.unwrap();
+    }
+    let mut listed = Vec::new();
+    let mut token = json!(null);
+    loop {
+        let mut page = server.one("ListOrigins", json!({"pageSize": 2, "pageToken": token})).await;
+        listed.extend(page["origins"].as_array().unwrap().iter().map(|of| of["origin"].to_string()));
+        token = page["nextPageToken"].take();
+        if token.is_null() {
+            break;
+        }
+    }
+    listed.sort();
+    listed.dedup();
+    assert_eq!(listed.len(), 3, "{listed:?}");
+    server.stop().await;
+}
