@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fanfare::cli::process::Process;
 use fanfare::cli::{SandboxReady, ServeReady};
+use fanfare::domain::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -302,7 +303,8 @@ async fn messages_are_scheduled_and_cancelled_and_changes_and_origins_are_shown(
     assert!(updated.contains(" UPDATED "), "{updated}");
     watcher.kill().await.unwrap();
 
-    let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(3_600));
+    let soon = Duration::from_secs(SystemClock.now().as_secs() + 3_600);
+    let at = humantime::format_rfc3339_seconds(std::time::SystemTime::UNIX_EPOCH + soon);
     let at = at.to_string();
     let arguments =
         ["send", "--user", "alice", "--title", "x", "--at", &at, "--report-level", "accepted", "--json"];
