@@ -52,7 +52,8 @@ struct Counted {
 
 /// Plays it; gives the promises that did not hold.
 pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
-    let limits: &[Limits] = if short { &[(50, 500), (100, 250)] } else { &[(50, 500), (25, 1_000), (100, 250)] };
+    let limits: &[Limits] =
+        if short { &[(50, 500), (100, 250)] } else { &[(50, 500), (25, 1_000), (100, 250)] };
     let measured = Duration::from_secs(if short { 5 } else { 10 });
     let subscribers = 4_000_u32;
 
@@ -92,7 +93,11 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
             let refused = (after.refused - before.refused) / (after.requests - before.requests).max(1.0);
             let driven = Driven { limit, used: used / f64::from(limit), refused };
             let what = ["requests at once", "requests a second"][place];
-            eprintln!("  {limit} {what}: {:.1} % used, {:.2} % refused", driven.used * 100.0, refused * 100.0);
+            eprintln!(
+                "  {limit} {what}: {:.1} % used, {:.2} % refused",
+                driven.used * 100.0,
+                refused * 100.0
+            );
             checks.check(driven.used >= USED_MIN, || {
                 format!("round {round}: only {:.1} % of {limit} {what} are used", driven.used * 100.0)
             });

@@ -1,11 +1,15 @@
 //! Requests, and the frames that answer them.
 
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
 use fanfare::proto::v1::audience::Selector;
+use fanfare::proto::v1::delivery_frame::Kind;
 use fanfare::proto::v1::message::Payload;
 use fanfare::proto::v1::send_request::Recipient;
 use fanfare::proto::v1::{
-    Audience, BroadcastRequest, DeliveryFrame, GetMessageRequest, Message, MessageStatus, ReportLevel,
-    SendRequest, TopicList, WatchDeliveriesRequest,
+    Audience, BroadcastRequest, DeliveryCounts, DeliveryFrame, GetMessageRequest, Message, MessageStatus,
+    ReportLevel, SendRequest, TopicList, WatchDeliveriesRequest,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -75,4 +79,41 @@ pub(crate) async fn message_status(client: &mut Client, name: &str) -> Result<Me
 /// As the sandbox tells what it decrypted.
 pub(crate) fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().concat()
+}
+
+/// A broadcast of which only how far it is is told.
+pub(crate) fn quiet_broadcast(application: &str, topic: &str, text: &str) -> BroadcastRequest {
+    BroadcastRequest {
+        application: application.to_owned(),
+        report_level: ReportLevel::Progress.into(),
+        ..broadcast(topic, text, "")
+    }
+}
+
+/// Starts a quiet broadcast, and leaves it to itself. Gives its name.
+pub(crate) async fn start_broadcast(
+    client: &mut Client,
+    request: BroadcastRequest,
+) -> anyhow::Result<String> {
+    let mut frames = call_broadcast(client, request).await?;
+    let frame = frames.next().await.context("Broadcast ended without a frame")??;
+    let Some(Kind::Accepted(accepted)) = frame.kind else { bail!("Broadcast began without `accepted`") };
+    Ok(accepted.message.unwrap_or_default().name)
+}
+
+/// Plays a quiet broadcast to its end; gives its counts and how long it took from its acceptance.
+pub(crate) async fn play_broadcast(
+    client: &mut Client,
+    request: BroadcastRequest,
+) -> anyhow::Result<(DeliveryCounts, Duration)> {
+    let mut frames = call_broadcast(client, request).await?;
+    let mut began = Instant::now();
+    while let Some(frame) = frames.next().await {
+        match frame?.kind {
+            Some(Kind::Accepted(_)) => began = Instant::now(),
+            Some(Kind::Summary(summary)) => return Ok((summary.counts.unwrap_or_default(), began.elapsed())),
+            Some(Kind::Progress(_) | Kind::Events(_) | Kind::Receipts(_)) | None => {}
+        }
+    }
+    bail!("Broadcast ended without a summary")
 }

@@ -21,6 +21,11 @@ impl Checks {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.problems.len() + self.left_out
+    }
+
     /// All of them.
     pub(crate) fn problems(mut self) -> Vec<String> {
         if self.left_out > 0 {

@@ -3,14 +3,22 @@
 //! JSON object with the figures, and the exit code is the verdict.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program's output")]
+#![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
+mod adaptation;
 mod calls;
 mod checks;
 mod crash;
+mod isolation;
+mod memory;
 mod metrics;
 mod restart;
+mod semantics;
+mod send_stream;
+mod soak;
 mod stage;
 mod story;
+mod watch;
 mod witness;
 
 use std::process::ExitCode;
@@ -45,6 +53,18 @@ enum Drill {
     Restart,
     /// The server is killed again and again, at random instants and at the worst ones
     Crash,
+    /// Push services with limits that nobody told of are driven at what they allow
+    Adaptation,
+    /// A broadcast to very many takes no more memory than one to few
+    Memory,
+    /// Everything at once for ten minutes, and trimming
+    Soak,
+    /// What callers may do in the middle of things, and a disk that is full
+    Semantics,
+    /// Personalised messages by SendStream, and by one Send after the other
+    SendStream,
+    /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
+    Isolation,
 }
 
 #[tokio::main]
@@ -63,6 +83,12 @@ async fn main() -> ExitCode {
     let drilled = match drill {
         Drill::Restart => restart::drill(arguments.short).await,
         Drill::Crash => crash::drill(arguments.short, seed).await,
+        Drill::Adaptation => adaptation::drill(arguments.short).await,
+        Drill::Memory => memory::drill(arguments.short).await,
+        Drill::Soak => soak::drill(arguments.short, seed).await,
+        Drill::Semantics => semantics::drill(arguments.short).await,
+        Drill::SendStream => send_stream::drill(arguments.short).await,
+        Drill::Isolation => isolation::drill(arguments.short).await,
     };
     match drilled {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,10 +15,9 @@ use fanfare::proto::v1::push_service_client::PushServiceClient;
 use fanfare::proto::v1::{
     ListSubscriptionsRequest, PushSubscription, PushSubscriptionKeys, SubscribeRequest,
 };
-use fanfare::sandbox::control_json::NewGroup;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
@@ -68,6 +68,9 @@ pub(crate) struct Stage {
     /// Calls of the sandbox.
     pub(crate) control: Control,
     control_address: SocketAddr,
+    http: reqwest::Client,
+    /// The file with what the sandbox's certificates are trusted by.
+    certificate: String,
     /// The sections of the configuration that let the server post to the sandbox.
     exceptions: String,
     program: PathBuf,
@@ -119,12 +122,12 @@ impl Stage {
             Process::start::<SandboxReady>(&program, &arguments, &directory.path().join("sandbox.log"))
                 .await?;
         let port = ready.push.port();
-        let exceptions = format!(
-            "[[push_services.exceptions]]\nname = \"sandbox\"\nhost = \"localhost\"\nport = {port}\n\
-             cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = '{certificate}'\n"
-        );
+        let exceptions = exception(port, &certificate);
         let control = Control::new(ready.control)?;
-        let stage = Self { control, control_address: ready.control, exceptions, program, sandbox, directory };
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let control_address = ready.control;
+        let stage =
+            Self { control, control_address, http, certificate, exceptions, program, sandbox, directory };
         stage.configure(configuration)?;
         Ok(stage)
     }
@@ -152,6 +155,10 @@ impl Stage {
         let program = text(launch.program.as_ref().unwrap_or(&self.program))?;
         // env(1) and prlimit(1) become the program that they are given.
         let mut words = vec!["env".to_owned()];
+        if launch.file_octets_max.is_some() {
+            // Else the signal would end it.
+            words.push("--ignore-signal=XFSZ".to_owned());
+        }
         words.extend(launch.failpoint.iter().map(|failpoint| format!("FAILPOINT={failpoint}")));
         if let Some(octets) = launch.file_octets_max {
             words.extend(["prlimit".to_owned(), format!("--fsize={octets}:{octets}")]);
@@ -176,9 +183,43 @@ impl Stage {
         Ok(kept)
     }
 
+    /// The program, for what it does without a server.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Where the server keeps everything.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Makes origins in the sandbox beside its first, all with these settings, and lets the server post to them from its
+    /// next start on. Gives the number of the first.
+    pub(crate) async fn make_origins(&mut self, count: u32, settings: Value) -> anyhow::Result<u32> {
+        let body = json!({"count": count, "settings": settings});
+        let lines = self.call_text("POST", "/origins", Some(body)).await?;
+        let mut first = None;
+        for line in lines.lines() {
+            let origin: Value = serde_json::from_str(line)?;
+            let number = origin["origin"].as_u64().context("an origin without a number")?;
+            first.get_or_insert(u32::try_from(number)?);
+            let url = url::Url::parse(origin["url"].as_str().context("an origin without a URL")?)?;
+            let port = url.port().context("an origin without a port")?;
+            self.exceptions.push_str(&exception(port, &self.certificate));
+        }
+        first.context("no origin was made")
+    }
+
+    /// Makes a group in the sandbox for an application of the server; gives its number.
+    pub(crate) async fn make_group(
+        &self,
+        server: &Server,
+        application: &str,
+        mut group: Value,
+    ) -> anyhow::Result<u32> {
+        group["application_server_key"] = server.key(application)?.into();
+        let made = self.call("POST", "/groups", Some(group)).await?;
+        Ok(u32::try_from(made["group"].as_u64().context("a group without a number")?)?)
     }
 
     /// Makes subscribers in the sandbox and subscribes them at the default application, each with this topic. Gives the
@@ -190,38 +231,33 @@ impl Stage {
         topic: &str,
         user_of: impl Fn(u32) -> String,
     ) -> anyhow::Result<(u32, Vec<String>)> {
-        let new = NewGroup {
-            count,
-            application_server_key: Some(server.key("default")?.to_owned()),
-            ..NewGroup::default()
+        let group = self.make_group(server, "default", json!({"count": count})).await?;
+        let enlist = |index, request: &mut SubscribeRequest| {
+            request.user_id = user_of(index);
+            request.topics = vec![topic.to_owned()];
         };
-        let group = self.control.make_group(&new).await?.group;
-        let names = self.subscribe_group(server, "", group, count, topic, user_of).await?;
-        Ok((group, names))
+        Ok((group, self.enlist(server, group, 0..count, enlist).await?))
     }
 
-    /// Subscribes a group that is there.
-    pub(crate) async fn subscribe_group(
+    /// Subscribes some of a group; what is asked for beside the browser's part says `describe`, by index. Gives their names.
+    pub(crate) async fn enlist(
         &self,
         server: &Server,
-        application: &str,
         group: u32,
-        count: u32,
-        topic: &str,
-        user_of: impl Fn(u32) -> String,
+        indices: Range<u32>,
+        describe: impl Fn(u32, &mut SubscribeRequest),
     ) -> anyhow::Result<Vec<String>> {
-        let bar = progress_bar(u64::from(count), "subscribed");
-        let mut names = Vec::with_capacity(count as usize);
-        for from in (0..count).step_by(CHUNK as usize) {
-            let lines = self.control.subscriptions(group, from, CHUNK.min(count - from)).await?;
+        let bar = progress_bar(u64::from(indices.end - indices.start), "subscribed");
+        let mut names = Vec::with_capacity(indices.len());
+        for from in indices.clone().step_by(CHUNK as usize) {
+            let count = CHUNK.min(indices.end - from);
+            let lines = self.control.subscriptions(group, from, count).await?;
             let requests = (from..).zip(lines.lines()).map(|(index, line)| {
-                Ok(SubscribeRequest {
-                    application: application.to_owned(),
-                    push_subscription: Some(push_subscription(line)?),
-                    user_id: user_of(index),
-                    topics: vec![topic.to_owned()],
-                    ..SubscribeRequest::default()
-                })
+                let browser = push_subscription(line)?;
+                let mut request =
+                    SubscribeRequest { push_subscription: Some(browser), ..SubscribeRequest::default() };
+                describe(index, &mut request);
+                Ok(request)
             });
             let requests = requests.collect::<anyhow::Result<Vec<_>>>()?;
             let calls = stream::iter(requests).map(|request| {
@@ -235,7 +271,7 @@ impl Stage {
             bar.set_position(names.len() as u64);
         }
         bar.finish_and_clear();
-        ensure!(names.len() == count as usize, "{} of {count} were subscribed", names.len());
+        ensure!(names.len() == indices.len(), "{} of {} were subscribed", names.len(), indices.len());
         Ok(names)
     }
 
@@ -252,16 +288,26 @@ impl Stage {
 
     /// A call of the sandbox's control API; null for an empty answer.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let text = self.call_text(method, path, body).await?;
+        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
+    }
+
+    /// The same for any text.
+    pub(crate) async fn call_text(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<String> {
         let url = format!("http://{}{path}", self.control_address);
-        let mut request = client.request(method.parse()?, url);
+        let mut request = self.http.request(method.parse()?, url);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
         let response = request.send().await.context("the sandbox does not answer")?;
-        let (status, body) = (response.status(), response.text().await?);
-        ensure!(status.is_success(), "{method} {path}: the sandbox answered {status}: {body}");
-        if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&body)?) }
+        let (status, text) = (response.status(), response.text().await?);
+        ensure!(status.is_success(), "{method} {path}: the sandbox answered {status}: {text}");
+        Ok(text)
     }
 
     /// Ends the sandbox. The directory goes with it.
@@ -295,6 +341,11 @@ impl Server {
         }
     }
 
+    /// Its resident set, in octets.
+    pub(crate) fn resident_octets(&self) -> anyhow::Result<u64> {
+        resident_octets(self.process.id())
+    }
+
     /// The names of all subscriptions of the default application.
     pub(crate) async fn subscriptions(&mut self) -> anyhow::Result<BTreeSet<String>> {
         let mut request =
@@ -309,6 +360,14 @@ impl Server {
             request.page_token = page.next_page_token;
         }
     }
+}
+
+/// The section of the configuration that lets the server post to one port of the sandbox.
+fn exception(port: u16, certificate: &str) -> String {
+    format!(
+        "[[push_services.exceptions]]\nname = \"sandbox {port}\"\nhost = \"localhost\"\nport = {port}\n\
+         cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = '{certificate}'\n"
+    )
 }
 
 /// Builds the program, whatever this drill was built for; gives where it is.
@@ -336,6 +395,14 @@ pub(crate) fn build(which: Build) -> anyhow::Result<PathBuf> {
     Ok(target.join(profile).join("fanfare"))
 }
 
+/// The resident set of a process, in octets.
+pub(crate) fn resident_octets(process: Option<u32>) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.context("it has ended")?))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS")?;
+    Ok(kibibytes.trim().parse::<u64>()? * 1024)
+}
+
 /// What the files of a directory take.
 pub(crate) fn directory_octets(directory: &Path) -> std::io::Result<u64> {
     let mut octets = 0;
@@ -345,6 +412,15 @@ pub(crate) fn directory_octets(directory: &Path) -> std::io::Result<u64> {
         octets += if about.is_dir() { directory_octets(&entry.path())? } else { about.len() };
     }
     Ok(octets)
+}
+
+/// The size of a directory's largest file.
+pub(crate) fn largest_file_octets(directory: &Path) -> std::io::Result<u64> {
+    let mut largest = 0;
+    for entry in fs::read_dir(directory)? {
+        largest = largest.max(entry?.metadata()?.len());
+    }
+    Ok(largest)
 }
 
 /// Progress on stderr; nothing where that is no terminal.

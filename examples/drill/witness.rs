@@ -34,6 +34,11 @@ impl Witness {
         Self { parent: "messages/-".to_owned(), start: Some(start), ..Self::default() }
     }
 
+    /// Of one message.
+    pub(crate) fn of_message(name: &str) -> Self {
+        Self { parent: name.to_owned(), ..Self::default() }
+    }
+
     /// Whether the stream got as far as a token.
     pub(crate) fn has_begun(&self) -> bool {
         !self.resume_token.is_empty()
@@ -76,6 +81,16 @@ impl Witness {
         };
         let frames = call_watch(client, request).await?;
         self.read(frames, messages, see).await
+    }
+
+    /// Reads one frame.
+    ///
+    /// # Errors
+    /// What the stream ended with; [`tonic::Code::Unknown`] if that was OK.
+    pub(crate) async fn read_one(&mut self, frames: &mut Frames) -> Result<(), Status> {
+        let frame = frames.next().await.ok_or_else(|| Status::unknown("the stream ended early"))??;
+        self.add(frame, &mut |_| {});
+        Ok(())
     }
 
     fn add(&mut self, frame: DeliveryFrame, see: &mut impl FnMut(&DeliveryEvent)) {

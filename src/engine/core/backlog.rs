@@ -248,7 +248,9 @@ impl Backlog {
                 of.open.remove(&(pages, group));
             }
             let pages_max = pages_max(&self.blocked, group, self.pages_max);
-            let loads = room.in_memory < pages_max && room.resting <= 4 * self.pages_max;
+            // A resting page will do for a probe.
+            let probes = self.blocked.get(&group).is_some_and(|blocked| blocked.over) && room.resting > 0;
+            let loads = room.in_memory < pages_max && room.resting <= 4 * self.pages_max && !probes;
             if loads && !room.ready.is_empty() {
                 of.open.insert((room.in_memory, group));
             } else if room.is_unused() {

@@ -71,12 +71,13 @@ impl Core {
         }
     }
 
-    /// A lane is closed until then: pages that hold nothing but its deliveries need not be read before.
-    pub(super) fn close_group(&mut self, now: Now, origin: OriginId, at: EntryRef, until: Timestamp) {
-        let Some(group) = self.pages.get(&at.page).map(|page| page.head.group) else { return };
-        if group.has_one_origin() {
-            let probe = self.gates.of(origin, now.monotonic).is_broken();
-            self.backlog.block(group, until, probe);
+    /// Pages that hold nothing but deliveries of a closed lane need not be read; at its time, one will do for a probe.
+    fn keep_group(&mut self, now: Now, origin: OriginId, at: EntryRef) {
+        let group = self.pages.get(&at.page).map(|page| page.head.group);
+        let Some(group) = group.filter(|group| group.has_one_origin()) else { return };
+        match self.gates.of(origin, now.monotonic).closed_until(now.monotonic) {
+            Some((until, is_broken)) => self.backlog.block(group, wall(now, until), is_broken),
+            None => self.backlog.unblock(group),
         }
     }
 
@@ -116,10 +117,7 @@ impl Core {
                 self.silences.insert((now.monotonic + SILENT_AFTER, origin));
             }
         }
-        let group = self.pages.get(&at.page).map(|page| page.head.group);
-        if let Some(group) = group.filter(|group| answered && group.has_one_origin()) {
-            self.backlog.unblock(group);
-        }
+        self.keep_group(now, origin, at);
         self.lane_changes.add(changes);
         if changes.stopped > 0 {
             let (origin, detail) = ((self.origins.0)(origin), &report.detail);

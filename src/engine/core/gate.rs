@@ -9,6 +9,7 @@ use crate::domain::{ApplicationId, MessageKind, OriginId, Outcome, SubscriptionI
 use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
 use crate::observe::LaneChanges;
+use crate::webpush::outcome::Signal;
 
 use super::Now;
 use super::breaker::{Breaker, Change, Look, Sign};
@@ -249,7 +250,9 @@ impl Gate {
             changes.senders_paused = u64::from(paused.is_none());
             self.senders.pause(flight.sender, now.monotonic, wait);
         }
-        if report.key_or_subscription && self.senders.refused(flight.sender, flight.subscription) {
+        if report.signal == Some(Signal::KeyOrSubscription)
+            && self.senders.refused(flight.sender, flight.subscription)
+        {
             report.outcome = Outcome::CredentialsRefused;
         }
         if report.outcome == Outcome::CredentialsRefused {
@@ -272,9 +275,15 @@ impl Gate {
         }
     }
 
-    /// Its breaker is not closed.
-    pub(super) fn is_broken(&self) -> bool {
-        !matches!(self.breaker, Breaker::Closed { .. })
+    /// Until when nothing starts at all, and whether because it is broken.
+    pub(super) fn closed_until(&self, now: Instant) -> Option<(Instant, bool)> {
+        match self.breaker {
+            Breaker::Open { until, .. } => Some((until, true)),
+            Breaker::HalfOpen { .. } => Some((now, true)),
+            Breaker::Closed { .. } => {
+                self.paused_until.filter(|until| *until > now).map(|until| (until, false))
+            }
+        }
     }
 
     /// Answers whether the application was stopped.

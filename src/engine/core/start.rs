@@ -57,7 +57,7 @@ impl Core {
             let entry = lane.pop(kind, application);
             lane.offer_for(kind, application, origin, &mut self.turns);
             if let Some(entry) = entry
-                && let Some(weight) = self.start(now, origin, entry, pass)
+                && let Some(weight) = self.start(now, entry, pass)
             {
                 self.turns.charge(kind, application, weight);
                 if let Some(lane) = self.lanes.get_mut(&origin) {
@@ -80,7 +80,7 @@ impl Core {
 
     /// Attempts a delivery, unless there is a reason to end it without. Answers the weight of the application that an
     /// attempt was started for.
-    fn start(&mut self, now: Now, origin: OriginId, at: EntryRef, pass: Pass) -> Option<u32> {
+    fn start(&mut self, now: Now, at: EntryRef, pass: Pass) -> Option<u32> {
         let message = self.messages.get(&at.page.message).cloned()?;
         let page = self.pages.get_mut(&at.page)?;
         let application = page.head.application;
@@ -103,9 +103,7 @@ impl Core {
         }
         let target = target?;
         if let Pass::NotBefore(until) = pass {
-            let until = wall(now, until);
-            self.close_group(now, origin, at, until);
-            self.put_off(now, at, &message, until);
+            self.put_off(now, at, &message, wall(now, until));
             return None;
         }
         if let Some(until) = self.sender_waits(now, application, &target) {

@@ -232,22 +232,28 @@ impl World {
 
     /// A message to `count` new subscriptions, in pages, over a few origins.
     pub(super) fn add_message(&mut self, kind: MessageKind, ttl: Duration, count: u32) {
+        self.add_message_to(kind, ttl, count, 3, GroupId::FIRST_SHARED);
+    }
+
+    /// The same over so many origins, planned as one group.
+    pub(super) fn add_message_to(
+        &mut self,
+        kind: MessageKind,
+        ttl: Duration,
+        count: u32,
+        origins: u32,
+        group: GroupId,
+    ) {
         let message = message(u8::try_from(self.messages.len() + 1).unwrap(), kind, ttl);
         self.messages.push(Arc::clone(&message));
         self.input(Input::Message(Arc::clone(&message)));
         let first = u32::try_from(self.targets.len()).unwrap();
-        let targets: Vec<_> = (first..first + count).map(|number| target(number, number % 3)).collect();
+        let targets: Vec<_> = (first..first + count).map(|number| target(number, number % origins)).collect();
         self.targets.extend(targets.iter().map(|target| (target.id, target.clone())));
         for (number, chunk) in (0..).zip(targets.chunks(PAGE_DELIVERIES_MAX)) {
             let key = PageKey { message: message.id, number };
-            let head = PageHead {
-                application: ApplicationId(1),
-                key,
-                group: GroupId::FIRST_SHARED,
-                kind,
-                due: self.wall,
-                starts: 0,
-            };
+            let head =
+                PageHead { application: ApplicationId(1), key, group, kind, due: self.wall, starts: 0 };
             let entry = |target: &Target| StoredEntry {
                 id: target.id,
                 state: EntryState::Waiting,

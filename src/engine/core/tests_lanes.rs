@@ -18,11 +18,12 @@ const TTL: Duration = Duration::from_secs(600);
 struct Answers {
     reports: BTreeMap<u32, fn() -> AttemptReport>,
     asked: BTreeMap<u32, usize>,
+    loads: BTreeMap<PageKey, usize>,
 }
 
 impl Answers {
     fn new(reports: impl IntoIterator<Item = (u32, fn() -> AttemptReport)>) -> Self {
-        Self { reports: reports.into_iter().collect(), asked: BTreeMap::new() }
+        Self { reports: reports.into_iter().collect(), asked: BTreeMap::new(), loads: BTreeMap::new() }
     }
 
     /// Lets the world go on for so long; an origin without an answer takes everything within a millisecond.
@@ -30,6 +31,9 @@ impl Answers {
         let end = world.wall.plus(time);
         loop {
             while let Some(effect) = world.todo.pop() {
+                if let Effect::Load(head) = &effect {
+                    *self.loads.entry(head.key).or_default() += 1;
+                }
                 let Effect::Start(attempt) = effect else {
                     world.todo.push(effect);
                     Self::not_a_start(world);
@@ -191,7 +195,7 @@ fn a_stopped_applications_deliveries_expire_on_time() {
 fn many_subscriptions_refused_in_a_row_are_refused_credentials() {
     fn bare() -> AttemptReport {
         let mut report = answered(Outcome::KeyMismatch, 403);
-        report.key_or_subscription = true;
+        report.signal = Some(crate::webpush::outcome::Signal::KeyOrSubscription);
         report
     }
     let mut world = world();
@@ -227,4 +231,21 @@ fn lanes_that_do_not_answer_hold_a_quarter_at_most() {
     assert_eq!(health_of(&mut world, 1).in_flight, super::tests::settings().lane_concurrency);
     assert!(health_of(&mut world, 0).in_flight <= quarter);
     assert!(world.wall == START);
+}
+
+#[test]
+fn the_backlog_of_a_broken_origin_is_read_once() {
+    let mut world = world();
+    let mut answers = Answers::new([(0, unreachable as fn() -> AttemptReport)]);
+    world.add_message_to(MessageKind::Broadcast, TTL, 10_000, 1, crate::store::GroupId(1));
+    answers.live(&mut world, 120 * SECOND);
+    let while_broken: usize = answers.loads.values().sum();
+    let probes = usize::try_from(world.core.take_lane_changes().broken).unwrap();
+    assert!(while_broken <= probes + 2, "{while_broken} {probes}: one page a probe at most");
+    answers.reports.clear();
+    answers.loads.clear();
+    answers.live(&mut world, 240 * SECOND);
+    assert_eq!(world.terminal.len(), 10_000, "{:?}", world.core.load());
+    let again = answers.loads.values().filter(|loads| **loads > 1).count();
+    assert!(again <= 2, "{again} of {} pages were read more than once", answers.loads.len());
 }
