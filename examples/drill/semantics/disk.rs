@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use fanfare::proto::v1::ReportLevel;
 use fanfare::proto::v1::delivery_frame::Kind;
 use futures_util::StreamExt as _;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Code;
 
 use crate::calls::{broadcast, call_broadcast, message_status, sha256};
@@ -16,8 +16,12 @@ use crate::stage::{End, Launch, Server, Stage, largest_file_octets};
 
 /// How much more may be written.
 const ROOM: u64 = 2 << 20;
-const SUBSCRIBERS: u32 = 500;
+const SUBSCRIBERS: u32 = 50;
 const MESSAGES_MAX: usize = 5_000;
+/// Of each text: so few messages fill the room.
+const TEXT_OCTETS: usize = 3_000;
+/// Within this all has arrived, once there is room again.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 const TOPIC: &str = "disk";
@@ -34,7 +38,7 @@ pub(super) async fn play(stage: &Stage, checks: &mut Checks) -> anyhow::Result<(
     let mut accepted = Vec::new();
     let refused = loop {
         ensure!(accepted.len() < MESSAGES_MAX, "the disk does not get full");
-        let text = format!("on a small disk {}", accepted.len());
+        let text = format!("on a small disk {:0TEXT_OCTETS$}", accepted.len());
         match one(&mut server, &text).await {
             Ok(name) => accepted.push((name, text)),
             Err(status) => break status,
@@ -59,6 +63,7 @@ pub(super) async fn play(stage: &Stage, checks: &mut Checks) -> anyhow::Result<(
     server.process.kill().await?;
 
     let mut server = stage.start_server().await?;
+    let until = Instant::now() + CATCH_UP_TIMEOUT;
     let mut lost = 0;
     for (name, _) in &accepted {
         let ended = async {
@@ -71,8 +76,7 @@ pub(super) async fn play(stage: &Stage, checks: &mut Checks) -> anyhow::Result<(
                 sleep(LOOK).await;
             }
         };
-        lost +=
-            usize::from(!matches!(tokio::time::timeout(Duration::from_secs(60), ended).await, Ok(Ok(()))));
+        lost += usize::from(!matches!(timeout_at(until, ended).await, Ok(Ok(()))));
     }
     checks.check(lost == 0, || format!("{lost} of {} messages are lost after a full disk", accepted.len()));
     let listed = server.subscriptions().await?;
