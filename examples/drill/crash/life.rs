@@ -232,11 +232,11 @@ async fn go_on(client: &mut Client, sent: &mut Sent) -> Result<(), Status> {
 }
 
 /// Whether it says no more than that the server has gone.
-fn is_end_of_server(status: &Status) -> bool {
+pub(super) fn is_end_of_server(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
 }
 
-fn is_failpoint(error: &anyhow::Error) -> bool {
+pub(super) fn is_failpoint(error: &anyhow::Error) -> bool {
     format!("{error:#}").contains(DIED)
 }
 
