@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fanfare::cli::process::Process;
 use fanfare::cli::{SandboxReady, ServeReady};
+use fanfare::domain::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -302,7 +303,8 @@ async fn messages_are_scheduled_and_cancelled_and_changes_and_origins_are_shown(
     assert!(updated.contains(" UPDATED "), "{updated}");
     watcher.kill().await.unwrap();
 
-    let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(3_600));
+    let now = Duration::from_micros(SystemClock.now().as_micros());
+    let at = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + now + Duration::from_secs(3_600));
     let at = at.to_string();
     let arguments =
         ["send", "--user", "alice", "--title", "x", "--at", &at, "--report-level", "accepted", "--json"];
@@ -429,6 +431,50 @@ async fn a_signal_stops_the_server_in_order() {
     let status = timeout(PATIENCE, server.wait()).await.expect("an end in time").unwrap();
     assert!(status.success(), "{status}");
     watcher.kill().await.unwrap();
+}
+
+/// A server with an attempt under way that is not answered, told to stop; then told again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_server_at_once() {
+    let place = Place::new().await;
+    let black_hole = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = black_hole.local_addr().unwrap().port();
+    let config = format!(
+        "[admin]\nlisten = \"127.0.0.1:0\"\n[[push_services.exceptions]]\nname = \"hole\"\n\
+         host = \"localhost\"\nport = {port}\nconnect_to = \"127.0.0.1:{port}\"\nallow_http = true\n"
+    );
+    std::fs::write(place.path("hole.toml"), config).unwrap();
+    let (config, data) = (place.text("hole.toml"), place.text("data"));
+    let arguments = ["serve", "--json", "--config", &config, "--data-dir", &data, "--listen", "127.0.0.1:0"];
+    let mut server = tokio::process::Command::from(fanfare(&arguments)).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let told = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let ready: ServeReady = serde_json::from_str(&told).unwrap();
+
+    let mut to: Value =
+        serde_json::from_str(place.subscriptions(&ready, 1).await.lines().next().unwrap()).unwrap();
+    to["endpoint"] = json!(format!("http://localhost:{port}/p/1"));
+    std::fs::write(place.path("to.json"), to.to_string()).unwrap();
+    let url = format!("http://{}", ready.server);
+    let send = ["send", "--server", &url, "--push-subscription", &place.text("to.json"), "--empty"];
+    let mut caller = tokio::process::Command::from(fanfare(&send)).kill_on_drop(true).spawn().unwrap();
+    let (_held, _) = timeout(PATIENCE, black_hole.accept()).await.expect("an attempt").unwrap();
+
+    let pid = server.id().unwrap().to_string();
+    let signal = || assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    signal();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let not_ready = async {
+        while client.get(format!("http://{}/readyz", ready.admin)).send().await.unwrap().status() == 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, not_ready).await.expect("it says that it stops");
+    assert_eq!(server.try_wait().unwrap(), None, "it waits for the attempt under way");
+    signal();
+    let status = timeout(PATIENCE, server.wait()).await.expect("an end").unwrap();
+    assert_eq!(status.code(), Some(130));
+    caller.kill().await.unwrap();
 }
 
 fn demo(arguments: &[&str]) -> Value {

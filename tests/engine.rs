@@ -22,6 +22,7 @@ use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
 use fanfare::store::{Selector, Store, Subscribe, Subscribed};
 use fanfare::transport::scripted::{Answer, ScriptedTransport, response};
+use fanfare::webpush::request::PushResponse;
 use fanfare::webpush::{AgreementKey, AwsLcKey, VapidKeyPair};
 use futures_util::StreamExt;
 use rand::SeedableRng;
@@ -43,6 +44,16 @@ impl Server {
         transport: &ScriptedTransport,
         settings: EngineSettings,
         clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::start_with(memory, transport, settings, clock, RetentionSettings::default()).await
+    }
+
+    async fn start_with(
+        memory: &Memory,
+        transport: &ScriptedTransport,
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+        retention: RetentionSettings,
     ) -> Self {
         let random = rand::rngs::StdRng::seed_from_u64(7);
         let store =
@@ -73,7 +84,7 @@ impl Server {
             clock,
             applications: vec![Arc::clone(&application)],
             settings,
-            retention: RetentionSettings::default(),
+            retention,
             attempts: AttemptSettings::default(),
             seed: 7,
             metrics: Arc::new(fanfare::observe::Metrics::new()),
@@ -607,4 +618,101 @@ async fn what_does_not_fit_is_refused() {
     transport.wait_for_started(6).await;
     let refused = server.engine.submit(&server.application, list(&ids[..5])).await.unwrap_err();
     assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
+}
+
+/// Waits until something is there that nothing tells of.
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(MINUTE, found).await.expect("it comes in time")
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_retention_goes() {
+    let transport = ScriptedTransport::always(201);
+    let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
+    let day = Duration::from_secs(24 * 3_600);
+    let retention = RetentionSettings {
+        events: day,
+        messages: day * 2,
+        interval: Duration::from_millis(10),
+        ..RetentionSettings::default()
+    };
+    let server =
+        Server::start_with(&Memory::new(), &transport, settings(), Arc::new(clock.clone()), retention).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let old = server.send(to, MINUTE).await;
+    server.read(&old, Start::Beginning).await;
+    assert!(server.store.log_octets() > 0);
+    clock.advance(day + MINUTE);
+    let record = async || server.store.message(server.application.id, old.id).await.unwrap();
+    eventually(async || record().await.unwrap().trimmed.then_some(())).await;
+    let young = server.send(to, MINUTE).await;
+    server.read(&young, Start::Beginning).await;
+    clock.advance(Duration::from_secs(24 * 3_600 - 30));
+    eventually(async || record().await.is_none().then_some(())).await;
+    let kept = server.store.message(server.application.id, young.id).await.unwrap().unwrap();
+    assert!(!kept.trimmed);
+    let (events, _) = server.read(&young, Start::Beginning).await;
+    assert_eq!(events.len(), 1);
+}
+
+#[tokio::test]
+async fn a_limit_that_an_answer_tells_is_learned() {
+    let transport = ScriptedTransport::new(|_| {
+        let said = Bytes::from_static(b"Converted buffer is too long by 40 bytes");
+        Answer::Now(Ok(PushResponse { body: said, ..response(413) }))
+    });
+    let server = Server::start(&Memory::new(), &transport, settings()).await;
+    let to = server.subscribe(1, 1, &[]).await.subscription.target.id;
+    let message = server.send(to, MINUTE).await;
+    let (events, _) = server.read(&message, Start::Beginning).await;
+    assert_eq!((events[0].state, events[0].outcome), (DeliveryState::Failed, Outcome::TooLarge));
+    let sent = transport.requests()[0].body.len();
+    let learned = eventually(async || {
+        let targets = server.store.targets(server.application.id, &[to]).await.unwrap();
+        targets[0].as_ref().map(|target| target.body_octets_max).filter(|octets| *octets > 0)
+    })
+    .await;
+    assert_eq!(learned as usize, sent - 30, "40 characters of base64");
+}
+
+#[tokio::test]
+async fn a_page_that_ends_the_process_again_and_again_goes_one_by_one() {
+    let mut memory = Memory::new();
+    let transport = ScriptedTransport::new(|_| Answer::Never);
+    let server = Server::start(&memory, &transport, settings()).await;
+    server.subscribe_many(20, 1).await;
+    server.broadcast(Audience::All, MINUTE).await;
+    transport.wait_for_started(20).await;
+    // Each process dies before anything was recorded.
+    let mut servers = vec![server];
+    for starts in 1..=3 {
+        memory = memory.crash();
+        let server = Server::start(&memory, &transport, settings()).await;
+        transport.wait_for_started(20 + 20 * starts).await;
+        let heads = server.store.page_heads().await.unwrap();
+        assert_eq!(heads.iter().map(|head| head.starts as usize).collect::<Vec<_>>(), [starts]);
+        servers.push(server);
+    }
+    memory = memory.crash();
+    let before = transport.counts().started;
+    let (held, release) = Answer::held();
+    let mut held = Some(held);
+    transport.set_script(move |_| held.take().unwrap_or_else(|| Answer::status(201)));
+    let server = Server::start(&memory, &transport, settings()).await;
+    transport.wait_for_started(before + 1).await;
+    // Others overtake it, also those behind it in the lane.
+    let other = server.subscribe(100, 1, &[]).await.subscription.target.id;
+    let send = server.send(other, MINUTE).await;
+    server.read(&send, Start::Beginning).await;
+    assert_eq!(transport.counts().started, before + 2, "one of the page, and the other");
+    release.status(201);
+    transport.wait_for_started(before + 21).await;
 }

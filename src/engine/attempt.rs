@@ -51,10 +51,8 @@ pub(crate) struct AttemptReport {
     pub(crate) detail: String,
     /// With [`Outcome::TooLarge`]: the largest body in octets that this subscription takes, where it is known.
     pub(crate) body_octets_max: Option<u32>,
-    /// Refused in a way that means an end only if it stays so for days ([`Signal::Suspect`]).
-    pub(crate) suspect: bool,
-    /// With [`Outcome::KeyMismatch`]: the key itself may be refused ([`Signal::KeyOrSubscription`]).
-    pub(crate) key_or_subscription: bool,
+    /// What the answer alone cannot decide.
+    pub(crate) signal: Option<Signal>,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
 }
@@ -72,8 +70,7 @@ impl AttemptReport {
             throttle: Throttle::Delivery,
             detail: detail.to_owned(),
             body_octets_max: None,
-            suspect: false,
-            key_or_subscription: false,
+            signal: None,
             refused_stream: false,
         }
     }
@@ -102,10 +99,9 @@ impl AttemptReport {
             granted_ttl: verdict.granted_ttl,
             retry_after: verdict.retry_after,
             throttle,
-            key_or_subscription: verdict.signal == Some(Signal::KeyOrSubscription),
             detail: verdict.detail,
             body_octets_max: verdict.body_octets_max,
-            suspect: verdict.signal == Some(Signal::Suspect),
+            signal: verdict.signal,
             refused_stream: false,
         }
     }

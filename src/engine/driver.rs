@@ -1,20 +1,20 @@
 //! Runs the core: takes inputs in, carries effects out, and sleeps until the next thing is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{ApplicationId, Clock, MessageKind, Outcome};
 use crate::failpoint::failpoint;
-use crate::store::{Commit, Lesson, Store, StoreError};
+use crate::store::{Commit, Lesson, PageKey, Store, StoreError};
 
 use super::attempt::{AttemptReport, Attempter};
 use super::clock::{Jump, JumpWatch};
@@ -45,6 +45,8 @@ pub(super) struct Driver {
     pub(super) load: watch::Sender<EngineLoad>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tasks: TaskTracker,
+    /// Pages that recovery found and of which nothing was recorded since; filled once that they start is.
+    pub(super) recovered: HashMap<PageKey, Arc<OnceCell<()>>>,
     pub(super) stop: CancellationToken,
     pub(super) drained: CancellationToken,
 }
@@ -75,6 +77,9 @@ impl Driver {
             }
             for input in batch.drain(..) {
                 draining |= matches!(input, Input::Drain);
+                if let Input::PageFound(head) = &input {
+                    self.recovered.insert(head.key, Arc::default());
+                }
                 self.core.take(now, input);
             }
             for effect in self.core.advance(now) {
@@ -104,13 +109,21 @@ impl Driver {
         self.metrics.clock_jumped();
     }
 
-    fn carry_out(&self, effect: Effect) {
+    fn carry_out(&mut self, effect: Effect) {
         let reports = self.reports.clone();
         match effect {
             Effect::Start(attempt) => {
                 let attempter = Arc::clone(&self.attempter);
                 let lessons = self.lessons.clone();
+                let (store, page) = (Arc::clone(&self.store), attempt.entry.page);
+                let first_start = self.recovered.get(&page).cloned();
                 self.spawn(async move {
+                    if let Some(noted) = first_start {
+                        // Whatever this attempt does to the process, the next start knows that it was begun.
+                        let note = || store.page_taken_up(vec![page]);
+                        let note = async || _ = persist("noting that a page starts", note).await;
+                        noted.get_or_init(note).await;
+                    }
                     let report = AssertUnwindSafe(attempter.attempt(&attempt)).catch_unwind().await;
                     let report = report.unwrap_or_else(|_| {
                         tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
@@ -146,6 +159,11 @@ impl Driver {
                 });
             }
             Effect::Commit { commit, kinds } => {
+                if !self.recovered.is_empty() {
+                    for page in commit.messages.iter().flat_map(|message| &message.pages) {
+                        self.recovered.remove(&page.update.key);
+                    }
+                }
                 let metrics = Arc::clone(&self.metrics);
                 let (store, evidence) =
                     (Arc::clone(&self.store), self.evidence.get(&commit.application).cloned());

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{ApplicationId, MessageId, Outcome, SubscriptionId, Target};
 use crate::observe::{Metrics, SubscriptionChange};
 use crate::store::{Learned, Lesson, Removal, Store};
+use crate::webpush::outcome::Signal;
 
 use super::attempt::AttemptReport;
 use super::core::Input;
@@ -34,13 +35,14 @@ pub(super) fn lesson(target: &Target, message: MessageId, report: &AttemptReport
             Learned::BodyOctetsMax(octets)
         }
         (Outcome::Accepted, _) if target.refused_days > 0 => Learned::Accepted,
-        _ if report.suspect => Learned::Refused(Removal {
+        _ if report.signal == Some(Signal::Suspect) => Learned::Refused(Removal {
             subscription,
             generation,
             outcome: report.outcome,
             http_status: report.http_status,
             message,
         }),
+        (Outcome::Accepted, _) if target.refused_days > 0 => Learned::Accepted,
         _ => return None,
     };
     Some(Lesson { subscription, generation, learned })

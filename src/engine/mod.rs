@@ -200,6 +200,7 @@ impl Engine {
                 inputs: inputs.clone(),
                 changes: Arc::clone(&changes),
                 metrics: Arc::clone(&metrics),
+                idle_interval: retention.interval.min(reap::IDLE_INTERVAL_MAX),
                 stop: stop.clone(),
             })
             .collect();
@@ -265,6 +266,7 @@ impl Engine {
             load: load_sender,
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
+            recovered: HashMap::new(),
             stop: stop.clone(),
             drained: drained.clone(),
         };

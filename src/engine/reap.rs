@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{ApplicationId, DeliveryEvent, DeliveryState, Outcome, SubscriptionId};
 use crate::observe::{Metrics, SubscriptionChange};
-use crate::store::{FeedEntry, Removal, Store, StoreError};
+use crate::store::{Evidence, Removal, Store, StoreError};
 
 use super::core::Input;
 
-/// Feed rows that are read at once.
-const ROWS: usize = 64;
-/// Without evidence the position moves on this often, so that a restart has little to read.
-const IDLE_INTERVAL: Duration = Duration::from_secs(60);
+/// Commits whose evidence is read at once.
+const COMMITS: usize = 256;
+/// Without evidence the position moves on this often at least, so that a restart has little to read.
+pub(super) const IDLE_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 pub(super) struct Reaper {
@@ -31,6 +31,8 @@ pub(super) struct Reaper {
     /// Counts changes of subscriptions; see [`Input::SubscriptionChanged`].
     pub(super) changes: Arc<AtomicU64>,
     pub(super) metrics: Arc<Metrics>,
+    /// How often the position moves on without evidence: trimming never passes it.
+    pub(super) idle_interval: Duration,
     pub(super) stop: CancellationToken,
 }
 
@@ -40,7 +42,7 @@ impl Reaper {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = self.evidence.notified() => {}
-                () = tokio::time::sleep(IDLE_INTERVAL) => {}
+                () = tokio::time::sleep(self.idle_interval) => {}
             }
             if let Err(error) = self.catch_up().await {
                 tracing::error!(%error, "subscriptions that are gone could not be removed; trying again");
@@ -53,18 +55,12 @@ impl Reaper {
         let mut position = self.store.reaper_position(self.application).await?;
         let start = position;
         loop {
-            let rows = self.store.feed(self.application, position + 1, ROWS).await?;
-            let Some(last) = rows.last().map(|row| row.seq) else { break };
-            let mut removals = Vec::new();
-            for row in rows {
-                for entry in row.entries {
-                    let FeedEntry::Events(message) = entry else { continue };
-                    let segments = self.store.segments(self.application, message, row.seq, 1).await?;
-                    let of_row = segments.iter().filter(|segment| segment.seq == row.seq);
-                    removals.extend(of_row.flat_map(|segment| &segment.events).filter_map(evidence));
-                }
+            let Evidence { removals, position: read } =
+                self.store.evidence(self.application, position + 1, COMMITS).await?;
+            if read <= position {
+                break;
             }
-            position = last;
+            position = read;
             if removals.is_empty() {
                 continue;
             }

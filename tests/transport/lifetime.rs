@@ -204,17 +204,17 @@ fn nothing_is_left_of_origins_that_are_used_no_more() {
     let transport = transport(settings, &configuration);
     ours.block_on(async {
         let post = |endpoint: String| join_all(spawn(&transport, &endpoint, 8));
-        let (a, b, c, d, e) = tokio::join!(
+        let (to_healthy, to_old, to_silent, to_mute, to_far) = tokio::join!(
             post(healthy.endpoint()),
             post(old.endpoint()),
             post(silent.endpoint()),
             post(mute.endpoint()),
             post(far.endpoint()),
         );
-        for answer in a.into_iter().chain(b).chain(d) {
+        for answer in to_healthy.into_iter().chain(to_old).chain(to_mute) {
             assert_eq!(answer.unwrap().unwrap().status, 201);
         }
-        for answer in c.into_iter().chain(e) {
+        for answer in to_silent.into_iter().chain(to_far) {
             assert_eq!(answer.unwrap().unwrap_err(), no_connection());
         }
     });

@@ -9,6 +9,7 @@ use crate::domain::{ApplicationId, MessageKind, OriginId, Outcome, SubscriptionI
 use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
 use crate::observe::LaneChanges;
+use crate::webpush::outcome::Signal;
 
 use super::Now;
 use super::breaker::{Breaker, Change, Look, Sign};
@@ -249,7 +250,9 @@ impl Gate {
             changes.senders_paused = u64::from(paused.is_none());
             self.senders.pause(flight.sender, now.monotonic, wait);
         }
-        if report.key_or_subscription && self.senders.refused(flight.sender, flight.subscription) {
+        if report.signal == Some(Signal::KeyOrSubscription)
+            && self.senders.refused(flight.sender, flight.subscription)
+        {
             report.outcome = Outcome::CredentialsRefused;
         }
         if report.outcome == Outcome::CredentialsRefused {

@@ -9,6 +9,7 @@
 
 mod backlog;
 mod breaker;
+mod careful;
 mod ending;
 mod flight;
 mod gate;
@@ -54,6 +55,7 @@ use super::health::OriginHealth;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
 use backlog::Backlog;
+use careful::Careful;
 use ending::Endings;
 use gate::{Flight, Gates};
 use lane::Lane;
@@ -168,6 +170,7 @@ pub(crate) struct Core {
     endings: Endings,
     /// In order, so that those of one message stand together.
     pages: BTreeMap<PageKey, Page>,
+    careful: Careful,
     /// Pages that are being read; each has [`PAGE_DELIVERIES_MAX`] targets reserved.
     loading: BTreeSet<PageKey>,
     backlog: Backlog,
@@ -229,6 +232,7 @@ impl Core {
             messages: HashMap::new(),
             endings: Endings::default(),
             pages: BTreeMap::new(),
+            careful: Careful::default(),
             loading: BTreeSet::new(),
             backlog,
             memory,
@@ -433,6 +437,7 @@ impl Core {
             self.pages.insert(key, page);
             return;
         }
+        self.careful.page_comes(&page.head);
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             match entry.phase {
@@ -440,6 +445,7 @@ impl Core {
                 Phase::BackingOff(due) => {
                     self.timers.insert((due, at));
                 }
+                Phase::Queued if !self.careful.may_go(at) => {}
                 Phase::Queued => {
                     let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
                     enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);
@@ -495,6 +501,7 @@ impl Core {
 
     fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
         let page = self.pages.remove(&key)?;
+        self.careful.page_goes(key);
         self.memory.page_out(&page.head, page.targets());
         for (index, entry) in (0..).zip(&page.entries) {
             if let Phase::BackingOff(due) = entry.phase {

@@ -130,6 +130,7 @@ impl Core {
             if let Some(page) = self.pages.get_mut(&key) {
                 page.uncommitted -= events;
             }
+            self.call_next(key);
             self.park_if_idle(now, key);
         }
         self.release(application);

@@ -91,6 +91,9 @@ impl Core {
         }
         let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
         let target = entry.target.clone();
+        if self.fails_condemned(now, at) {
+            return None;
+        }
         let inline = target.as_ref().is_some_and(|target| target.inline);
         if !inline && self.is_stale(id, as_of) {
             self.set_phase(at, Phase::InFlight);
@@ -196,6 +199,9 @@ impl Core {
     }
 
     pub(super) fn enqueue(&mut self, origin: OriginId, at: EntryRef) {
+        if !self.careful.may_go(at) {
+            return;
+        }
         let Some(page) = self.pages.get(&at.page) else { return };
         let PageHead { kind, application, .. } = page.head;
         enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);

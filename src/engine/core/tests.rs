@@ -265,7 +265,7 @@ impl World {
         }
     }
 
-    fn remaining(&self) -> usize {
+    pub(super) fn remaining(&self) -> usize {
         let unsettled = |page: &StoredPage| {
             page.entries.iter().filter(|entry| entry.state != EntryState::Settled).count()
         };
@@ -355,6 +355,7 @@ impl World {
                 }
                 let stored = self.pages.get_mut(&page.update.key).expect("its page is there");
                 stored.head.due = page.update.due;
+                stored.head.starts = 0;
                 for (entry, state) in stored.entries.iter_mut().zip(page.update.entries) {
                     let settled = self.terminal.contains_key(&(page.update.key.message, entry.id));
                     assert_eq!(state == EntryState::Settled, settled, "state and events tell the same");

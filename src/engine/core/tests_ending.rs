@@ -133,3 +133,42 @@ fn a_clock_that_jumps_back_delays() {
     world.advance();
     assert_eq!(world.take_starts().len(), 1);
 }
+
+/// A world in which the page of a broadcast to 20 was started so often without progress.
+fn after_starts(starts: u32) -> World {
+    let mut world = World::new(7);
+    world.add_message(MessageKind::Broadcast, HOUR, 20);
+    for page in world.pages.values_mut() {
+        page.head.starts = starts;
+    }
+    world.crash();
+    world
+}
+
+#[test]
+fn a_page_that_made_no_progress_goes_one_by_one() {
+    let mut world = after_starts(3);
+    let mut steps = 0;
+    while world.remaining() > 0 {
+        world.step();
+        steps += 1;
+        assert!(world.unsettled.len() <= 1 && steps < 10_000, "{steps} {:?}", world.unsettled);
+    }
+    assert_eq!(world.terminal.len(), 20);
+    assert!(world.terminal.values().all(|event| event.outcome != Outcome::Internal));
+}
+
+#[test]
+fn the_first_delivery_of_a_page_that_never_makes_progress_fails() {
+    let mut world = after_starts(6);
+    while world.remaining() > 0 {
+        world.step();
+    }
+    let internal: Vec<_> =
+        world.terminal.values().filter(|event| event.outcome == Outcome::Internal).collect();
+    assert_eq!(internal.len(), 1);
+    assert_eq!((internal[0].state, internal[0].attempt), (DeliveryState::Failed, 0));
+    let first = world.terminal.keys().min().unwrap();
+    assert_eq!(internal[0].subscription, Some(first.1));
+    assert_eq!(world.terminal.len(), 20);
+}

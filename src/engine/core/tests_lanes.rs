@@ -195,7 +195,7 @@ fn a_stopped_applications_deliveries_expire_on_time() {
 fn many_subscriptions_refused_in_a_row_are_refused_credentials() {
     fn bare() -> AttemptReport {
         let mut report = answered(Outcome::KeyMismatch, 403);
-        report.key_or_subscription = true;
+        report.signal = Some(crate::webpush::outcome::Signal::KeyOrSubscription);
         report
     }
     let mut world = world();

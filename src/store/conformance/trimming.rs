@@ -57,7 +57,7 @@ pub(crate) async fn events_go_first_and_messages_later(harness: &dyn Harness) {
     assert!(octets > 50, "{octets}");
     // Too young; then old enough, but the reaper has not seen it.
     reaped(&*store, app).await;
-    harness.clock().advance(MINUTE - Duration::from_micros(1));
+    harness.clock().advance(MINUTE.saturating_sub(Duration::from_micros(1)));
     assert_eq!(trim(&*store, RETENTION).await.rows, 0);
     let late = planned(&*store, app, vec![page(0, 2)]).await;
     settle(&*store, app, late, 0).await;
@@ -117,7 +117,7 @@ pub(crate) async fn what_is_open_stays(harness: &dyn Harness) {
     let store = harness.reopen(store);
     assert_eq!(settle(&*store, app, open, 1).await, [open]);
     // From its end on.
-    harness.clock().advance(MINUTE - Duration::from_micros(1));
+    harness.clock().advance(MINUTE.saturating_sub(Duration::from_micros(1)));
     reaped(&*store, app).await;
     assert_eq!(trim(&*store, RETENTION).await.rows, 0);
     assert_eq!(events(&*store, app, open).await.len(), 4);
@@ -145,7 +145,7 @@ pub(crate) async fn request_ids_keep_their_messages(harness: &dyn Harness) {
     let plain = ended("").await;
     // Its end comes when its request_id may be forgotten already.
     let long = accept("long").await.record.status.id;
-    harness.clock().advance(REQUEST_ID_MEMORY - MINUTE);
+    harness.clock().advance(REQUEST_ID_MEMORY.saturating_sub(MINUTE));
     reaped(&*store, app).await;
     let trimmed = trim(&*store, RETENTION).await;
     assert_eq!((trimmed.events_of, trimmed.messages), (1, 1));
