@@ -108,7 +108,7 @@ pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>>
     figures.subscribed = soak.next;
     (figures.stored_octets, _) = soak.stored()?;
     // That somebody subscribed long ago need not be told any more.
-    figures.must_keep_octets = empty - of_changes + each_second * kept as f64;
+    figures.must_keep_octets = empty - of_changes + each_second * f64::from(kept);
     figures.stored_ratio = figures.stored_octets / figures.must_keep_octets;
     figures.file_octets = directory_octets(&soak.stage.data())?;
     let third = soak.samples.len() / 3;

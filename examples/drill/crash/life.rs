@@ -17,7 +17,7 @@ use crate::witness::Witness;
 const BROADCASTS_OPEN: usize = 2;
 const SENDS_OPEN: usize = 3;
 /// A failpoint that is not passed within this is none.
-const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(60);
+const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Once no more is sent, all must have ended within this.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(180);
 

@@ -33,22 +33,22 @@ const TOPIC: &str = "drill";
 const GONE_EACH_LIFE: usize = 20;
 /// Where to die, and at which pass.
 const FAILPOINTS: [&str; 16] = [
-    "answered:1",
     "answered:50",
-    "answered:700",
-    "commit-applied:1",
+    "answered:1",
     "commit-applied:20",
-    "commit-synced:1",
+    "commit-applied:1",
     "commit-synced:30",
-    "accepted:1",
+    "commit-synced:1",
     "accepted:3",
+    "accepted:1",
     "pages-written:1",
     "pages-written:3",
     "reaped:1",
-    "reaped:2",
-    "recovering-messages:1",
+    "answered:700",
     "recovering-messages:2",
+    "recovering-messages:1",
     "recovering-plans:1",
+    "reaped:2",
 ];
 
 /// How much there is of everything.
@@ -65,7 +65,7 @@ struct Size {
 }
 
 const LONG: Size = Size { targets: 20_000, kills: 100, failpoints: 1, life_ms: 2_500, broadcasts: 40 };
-const SHORT: Size = Size { targets: 2_500, kills: 8, failpoints: 2, life_ms: 500, broadcasts: 30 };
+const SHORT: Size = Size { targets: 2_500, kills: 8, failpoints: 2, life_ms: 500, broadcasts: 60 };
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]

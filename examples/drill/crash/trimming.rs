@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use fanfare::proto::v1::delivery_frame::Kind;
 use fanfare::proto::v1::{MessageState, ReportLevel};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use rand::RngExt as _;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Status};
@@ -30,7 +30,7 @@ const FAILPOINTS: [&str; 6] = [
 /// Lives that end by SIGKILL at a random instant, until so many milliseconds after the start.
 const KILLS: usize = 6;
 const LIFE_MS: u64 = 3_000;
-const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(60);
+const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(30);
 const END_TIMEOUT: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -65,58 +65,52 @@ impl Crash {
         let mut client = server.client.clone();
         let mut messages = Vec::new();
         let work = self.send_forgettable(&mut client, &mut messages);
-        let ended = match kill_after {
-            Some(after) => {
-                let ended = timeout(after, work).await;
-                server.end(End::Kill).await?;
-                ended.unwrap_or(Ok(()))
-            }
-            None => {
-                let ended = timeout(FAILPOINT_TIMEOUT, work).await;
-                let failpoint = launch.failpoint.as_deref().unwrap_or_default();
-                self.checks.check(ended.is_ok(), || format!("the failpoint {failpoint} was not passed"));
-                if ended.is_ok() {
-                    ensure!(!server.process.ended().await?.success(), "the server ended in order");
-                } else {
-                    server.end(End::Kill).await?;
-                }
-                ended.unwrap_or(Ok(()))
-            }
-        };
+        let ended = timeout(kill_after.unwrap_or(FAILPOINT_TIMEOUT), work).await;
+        if let Some(failpoint) = &launch.failpoint {
+            self.checks.check(ended.is_ok(), || format!("the failpoint {failpoint} was not passed"));
+        }
+        if launch.failpoint.is_some() && ended.is_ok() {
+            ensure!(!server.process.ended().await?.success(), "the server ended in order");
+        } else {
+            server.end(End::Kill).await?;
+        }
         self.messages.extend(messages);
-        if let Err(status) = ended {
+        if let Ok(Err(status)) = ended {
             self.checks.check(is_end_of_server(&status), || format!("while trimming: {status:?}"));
         }
         Ok(())
     }
 
-    /// One message after the other, until the server ends. Whose acceptance was not told is not counted: nobody can ask
-    /// for it.
+    /// One message after the other, until the server ends. Whose acceptance was not told stays `refused`: nobody can ask for
+    /// it, but it may arrive.
     async fn send_forgettable(&self, client: &mut Client, messages: &mut Vec<Sent>) -> Result<(), Status> {
         loop {
             let place = self.messages.len() + messages.len();
-            let text = format!("message {place} of the drill");
+            // Of each life another: a message may be accepted although nobody was told.
+            let text = format!("message {place} of life {}", self.started.len());
             // The upper half never goes.
             let index =
                 self.size.targets - 1 - u32::try_from(place).unwrap_or_default() % (self.size.targets / 2);
             let level = ReportLevel::Progress.into();
-            let (subscriber, mut frames) = if place.is_multiple_of(40) {
+            let (subscriber, call) = if place.is_multiple_of(40) {
                 let mut request = broadcast(TOPIC, &text, "");
                 request.report_level = level;
-                (None, call_broadcast(client, request).await?)
+                (None, call_broadcast(client, request).boxed())
             } else {
                 let name = self.names[index as usize].clone();
                 let mut request = send(&name, &text, "");
                 request.report_level = level;
-                (Some((index, name)), call_send(client, request).await?)
+                (Some((index, name)), call_send(client, request).boxed())
             };
+            messages.push(Sent { subscriber, text, refused: true, ..Sent::default() });
+            let mut frames = call.await?;
+            let broadcast = place.is_multiple_of(40);
             while let Some(frame) = frames.next().await {
-                if let Some(Kind::Accepted(accepted)) = frame?.kind {
-                    let witness = Witness::of_message(&accepted.message.unwrap_or_default().name);
-                    let (text, subscriber) = (text.clone(), subscriber.clone());
-                    messages.push(Sent { subscriber, text, witness, ..Sent::default() });
-                    if place.is_multiple_of(40) {
-                        // A broadcast goes on beside what is sent next.
+                if let (Some(Kind::Accepted(accepted)), Some(sent)) = (frame?.kind, messages.last_mut()) {
+                    sent.witness = Witness::of_message(&accepted.message.unwrap_or_default().name);
+                    sent.refused = false;
+                    if broadcast {
+                        // It goes on beside what is sent next.
                         break;
                     }
                 }
@@ -133,6 +127,9 @@ impl Crash {
         let mut trimmed = 0;
         for place in first..self.messages.len() {
             let sent = self.messages[place].clone();
+            if sent.refused {
+                continue;
+            }
             loop {
                 match message_status(&mut server.client, &sent.witness.parent).await {
                     Ok(status) if status.state() == MessageState::Done => {
@@ -156,15 +153,11 @@ impl Crash {
                 }
             }
             // Trimmed or not, it must have arrived: an unfinished one must not go.
-            match sent.subscriber {
-                Some((index, _)) => self.accepted.extend([(place, index)]),
-                None => {
-                    let upper_half = self.size.targets / 2..self.size.targets;
-                    self.accepted.extend(upper_half.map(|index| (place, index)));
-                }
-            }
+            let upper_half = self.size.targets / 2..self.size.targets;
+            let targets = sent.subscriber.map_or(upper_half, |(index, _)| index..index + 1);
+            self.accepted.extend(targets.map(|index| (place, index)));
         }
-        self.figures.messages += self.messages.len() - first;
+        self.figures.messages += self.messages[first..].iter().filter(|sent| !sent.refused).count();
         self.figures.trimmed = trimmed;
         self.checks.check(trimmed > 0, || "nothing was trimmed: it proves nothing".to_owned());
         for sent in self.messages[..first].iter().filter(|sent| !sent.refused) {
