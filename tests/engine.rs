@@ -472,7 +472,7 @@ async fn a_cancelled_broadcast_ends_what_is_not_in_flight() {
     let server = Server::start(&Memory::new(), &transport, small).await;
     server.subscribe_many(3_000, 3).await;
     let message = server.broadcast(Audience::All, MINUTE).await;
-    transport.wait_for_started(10).await;
+    transport.wait_for_started(3).await;
     let cancelled = server.engine.cancel(server.application.id, message.id).await.unwrap().unwrap();
     assert_eq!(cancelled.status.state, MessageState::Cancelling);
     // One more may have been started before the stop arrived; none is afterwards.
@@ -615,7 +615,7 @@ async fn what_does_not_fit_is_refused() {
     let refused = server.engine.submit(&server.application, list(&ids)).await.unwrap_err();
     assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
     server.accept(list(&ids[..6])).await;
-    transport.wait_for_started(6).await;
+    transport.wait_for_started(4).await;
     let refused = server.engine.submit(&server.application, list(&ids[..5])).await.unwrap_err();
     assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
 }
@@ -688,15 +688,15 @@ async fn a_page_that_ends_the_process_again_and_again_goes_one_by_one() {
     let mut memory = Memory::new();
     let transport = ScriptedTransport::new(|_| Answer::Never);
     let server = Server::start(&memory, &transport, settings()).await;
-    server.subscribe_many(20, 1).await;
+    server.subscribe_many(4, 1).await;
     server.broadcast(Audience::All, MINUTE).await;
-    transport.wait_for_started(20).await;
+    transport.wait_for_started(4).await;
     // Each process dies before anything was recorded.
     let mut servers = vec![server];
     for starts in 1..=3 {
         memory = memory.crash();
         let server = Server::start(&memory, &transport, settings()).await;
-        transport.wait_for_started(20 + 20 * starts).await;
+        transport.wait_for_started(4 + 4 * starts).await;
         let heads = server.store.page_heads().await.unwrap();
         assert_eq!(heads.iter().map(|head| head.starts as usize).collect::<Vec<_>>(), [starts]);
         servers.push(server);
@@ -714,5 +714,5 @@ async fn a_page_that_ends_the_process_again_and_again_goes_one_by_one() {
     server.read(&send, Start::Beginning).await;
     assert_eq!(transport.counts().started, before + 2, "one of the page, and the other");
     release.status(201);
-    transport.wait_for_started(before + 21).await;
+    transport.wait_for_started(before + 5).await;
 }
