@@ -615,7 +615,7 @@ async fn what_does_not_fit_is_refused() {
     let refused = server.engine.submit(&server.application, list(&ids)).await.unwrap_err();
     assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
     server.accept(list(&ids[..6])).await;
-    transport.wait_for_started(1).await;
+    transport.wait_for_started(4).await;
     let refused = server.engine.submit(&server.application, list(&ids[..5])).await.unwrap_err();
     assert!(matches!(refused, SubmitError::TooManyDeliveries), "{refused}");
 }

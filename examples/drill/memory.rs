@@ -113,7 +113,7 @@ async fn watched(server: &Server) -> anyhow::Result<(u64, f64)> {
     let mut client = server.client.clone();
     let mut request = quiet_broadcast("", "all", "watched");
     request.report_level = ReportLevel::Attempts.into();
-    request.request_id = "watched".to_owned();
+    request.request_id = String::from("watched");
     let before = server.resident_octets()?;
     let mut peaks = Peaks::of(server);
     peaks.watch();

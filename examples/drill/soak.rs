@@ -89,12 +89,12 @@ pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>>
     };
     soak.come(&server, SUBSCRIPTIONS).await?;
     server.end(End::Terminate).await?;
-    let empty = soak.stored()?;
+    let (empty, of_changes) = soak.stored()?;
 
     let server = soak.stage.start_server().await?;
     soak.work(&server, calibration).await?;
     server.end(End::Terminate).await?;
-    let a_while = soak.stored()?;
+    let (a_while, _) = soak.stored()?;
     let each_second = (a_while - empty) / calibration as f64;
 
     soak.stage.configure(&configuration(sections))?;
@@ -106,8 +106,9 @@ pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>>
     let (mut figures, mut checks) = (Figures::default(), Checks::default());
     (figures.seed, figures.seconds, figures.messages) = (seed, seconds, soak.messages);
     figures.subscribed = soak.next;
-    figures.stored_octets = soak.stored()?;
-    figures.must_keep_octets = empty + each_second * kept as f64;
+    (figures.stored_octets, _) = soak.stored()?;
+    // That somebody subscribed long ago need not be told any more.
+    figures.must_keep_octets = empty - of_changes + each_second * f64::from(kept);
     figures.stored_ratio = figures.stored_octets / figures.must_keep_octets;
     figures.file_octets = directory_octets(&soak.stage.data())?;
     let third = soak.samples.len() / 3;
@@ -219,17 +220,23 @@ impl Soak {
         Ok(())
     }
 
-    /// The octets of all keys and values; the server must have ended.
-    fn stored(&self) -> anyhow::Result<f64> {
+    /// The octets of all keys and values, and of those of the change feed; the server must have ended.
+    fn stored(&self) -> anyhow::Result<(f64, f64)> {
         let data = self.stage.data();
         let output =
             Command::new(self.stage.program()).args(["store", "stats", "--data-dir"]).arg(data).output()?;
         ensure!(output.status.success(), "store stats: {}", String::from_utf8_lossy(&output.stderr));
         let stats: Value = serde_json::from_slice(&output.stdout)?;
+        let mut of_changes = 0.0;
         for kind in stats["kinds"].as_array().into_iter().flatten() {
-            eprintln!("  {kind}");
+            let octets = |member: &str| kind[member].as_f64().unwrap_or_default();
+            let (name, octets) = (&kind["kind"], octets("key_octets") + octets("value_octets"));
+            eprintln!("  {name}: {} rows, {:.0} KiB", kind["rows"], octets / 1_024.0);
+            if name == "change" {
+                of_changes += octets;
+            }
         }
-        stats["live_octets"].as_f64().context("store stats does not tell live_octets")
+        Ok((stats["live_octets"].as_f64().context("store stats does not tell live_octets")?, of_changes))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Application {
     pub name: String,
     /// VAPID's `sub` (RFC 8292 section 2.1): a `mailto:` or `https:` URL.
     pub contact: String,
-    /// Its share of what the server can send, beside the others'; 1 to 1,000. It is kept and has no effect yet.
+    /// Its share of what the server can send, beside the others that have something to send; 1 to 1,000.
     pub weight: u32,
     /// What a message leaves unset.
     pub defaults: MessageDefaults,

@@ -118,3 +118,32 @@ async fn check_kept(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+    use crate::domain::ManualClock;
+    use crate::store::kv;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_speaks_at_once_and_then_every_fifteen_seconds_until_the_server_stops() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
+        let store: Arc<dyn Store> = Arc::new(kv::memory(clock).unwrap());
+        let application = store.application("default").await.unwrap().id;
+        let stop = CancellationToken::new();
+        let mut reader = watch(Arc::clone(&store), application, ChangesStart::Now, stop.clone());
+        let idle = Changes { changes: Vec::new(), position: 0 };
+        let began = Instant::now();
+        assert_eq!(reader.next().await.unwrap().unwrap(), idle);
+        assert!(began.elapsed() < HEARTBEAT_INTERVAL);
+        for beats in 1..=3 {
+            assert_eq!(reader.next().await.unwrap().unwrap(), idle);
+            assert!(began.elapsed() >= HEARTBEAT_INTERVAL * beats);
+        }
+        stop.cancel();
+        assert!(matches!(reader.next().await, Some(Err(ChangesError::Draining))));
+        store.close().await;
+    }
+}

@@ -16,7 +16,7 @@ pub struct EngineSettings {
     pub max_waiting_deliveries: u64,
     /// Deliveries that wait in memory; all others wait in the store.
     pub max_targets_in_memory: usize,
-    /// Pages of one group that are in memory at once.
+    /// Pages of one application for one group that are in memory at once.
     pub max_pages_per_group: usize,
     /// Requests in flight to one origin at most, and never more than half of `max_unsettled`. How many an origin takes is
     /// found by trying.

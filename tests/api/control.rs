@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
+use fanfare::domain::{Clock as _, SystemClock};
 use fanfare::proto::v1;
 use fanfare::transport::scripted::{Answer, ScriptedTransport};
 use serde_json::{Value, json};
@@ -31,7 +32,8 @@ async fn ended(server: &Server, name: &str) -> Value {
 }
 
 fn in_seconds(seconds: u64) -> String {
-    humantime::format_rfc3339(SystemTime::now() + Duration::from_secs(seconds)).to_string()
+    let now = Duration::from_micros(SystemClock.now().as_micros());
+    humantime::format_rfc3339(SystemTime::UNIX_EPOCH + now + Duration::from_secs(seconds)).to_string()
 }
 
 #[tokio::test]

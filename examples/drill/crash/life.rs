@@ -17,7 +17,7 @@ use crate::witness::Witness;
 const BROADCASTS_OPEN: usize = 2;
 const SENDS_OPEN: usize = 3;
 /// A failpoint that is not passed within this is none.
-const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(60);
+const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Once no more is sent, all must have ended within this.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -232,11 +232,11 @@ async fn go_on(client: &mut Client, sent: &mut Sent) -> Result<(), Status> {
 }
 
 /// Whether it says no more than that the server has gone.
-fn is_end_of_server(status: &Status) -> bool {
+pub(super) fn is_end_of_server(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
 }
 
-fn is_failpoint(error: &anyhow::Error) -> bool {
+pub(super) fn is_failpoint(error: &anyhow::Error) -> bool {
     format!("{error:#}").contains(DIED)
 }
 

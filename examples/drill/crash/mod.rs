@@ -9,6 +9,7 @@
 //! `max_unsettled`.
 
 mod life;
+mod trimming;
 mod verdict;
 
 use std::collections::{BTreeSet, HashSet};
@@ -32,22 +33,22 @@ const TOPIC: &str = "drill";
 const GONE_EACH_LIFE: usize = 20;
 /// Where to die, and at which pass.
 const FAILPOINTS: [&str; 16] = [
-    "answered:1",
     "answered:50",
-    "answered:700",
-    "commit-applied:1",
+    "answered:1",
     "commit-applied:20",
-    "commit-synced:1",
+    "commit-applied:1",
     "commit-synced:30",
-    "accepted:1",
+    "commit-synced:1",
     "accepted:3",
+    "accepted:1",
     "pages-written:1",
     "pages-written:3",
     "reaped:1",
-    "reaped:2",
-    "recovering-messages:1",
+    "answered:700",
     "recovering-messages:2",
+    "recovering-messages:1",
     "recovering-plans:1",
+    "reaped:2",
 ];
 
 /// How much there is of everything.
@@ -64,7 +65,7 @@ struct Size {
 }
 
 const LONG: Size = Size { targets: 20_000, kills: 100, failpoints: 1, life_ms: 2_500, broadcasts: 40 };
-const SHORT: Size = Size { targets: 2_500, kills: 8, failpoints: 2, life_ms: 500, broadcasts: 30 };
+const SHORT: Size = Size { targets: 2_500, kills: 8, failpoints: 2, life_ms: 500, broadcasts: 60 };
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -74,7 +75,9 @@ struct Figures {
     /// How many of them at failpoints.
     at_failpoints: usize,
     messages: usize,
-    /// Of all messages.
+    /// How many of them were trimmed in the end.
+    trimmed: usize,
+    /// Of all messages that were not to be trimmed.
     deliveries: usize,
     /// Without a terminal event, or ACCEPTED without having arrived.
     lost: usize,
@@ -97,7 +100,7 @@ struct Figures {
 }
 
 /// A message of the drill.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Sent {
     /// Whom a Send goes to, by index and name; none for a Broadcast.
     subscriber: Option<(u32, String)>,
@@ -142,7 +145,7 @@ pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>>
     eprintln!("seed {seed}");
     let failing_program = build(Build::Failpoints)?;
     let engine = format!("max_unsettled = {MAX_UNSETTLED}\nretry_base = \"400ms\"");
-    let stage = Stage::set(&Configuration { engine, ..Configuration::default() }).await?;
+    let stage = Stage::set(&Configuration { engine: engine.clone(), ..Configuration::default() }).await?;
     // It may be built again, without failpoints, by whoever works beside the drill.
     let failing_program = stage.keep(&failing_program)?;
     let start = now_micros();
@@ -179,6 +182,8 @@ pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>>
         drill.tell(drill.figures.kills, began);
     }
     drill.live(Launch::default(), life::Death::None).await?;
+    let failing = Launch { program: Some(failing_program), ..Launch::default() };
+    drill.kill_trimming(&engine, &failing).await?;
     drill.judge().await?;
     drill.stage.clear().await?;
     println!("{}", serde_json::to_string(&drill.figures)?);

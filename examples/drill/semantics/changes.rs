@@ -78,8 +78,7 @@ pub(super) async fn play(scenes: &mut Scenes, origin: u32) -> anyhow::Result<()>
         let arrived = first.get(&index).copied().unwrap_or_default() + at_new;
         let expected = match log.state(&names[index as usize]) {
             Some(DeliveryState::Accepted) => 1,
-            Some(DeliveryState::Failed) if left.contains(&index) => 0,
-            None if left.contains(&index) => 0,
+            Some(DeliveryState::Failed) | None if left.contains(&index) => 0,
             state => {
                 ended_otherwise += 1;
                 wrong.push(format!("{index} ended as {state:?}"));

@@ -206,7 +206,7 @@ impl Backlog {
         self.reopen(group);
     }
 
-    /// A probe of a group came through.
+    /// The origin of a group takes something again.
     pub(super) fn unblock(&mut self, group: GroupId) {
         if let Some(blocked) = self.blocked.remove(&group) {
             self.unblocks.remove(&(blocked.until, group));

@@ -14,6 +14,7 @@ use crate::domain::{
     ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
     SubscriptionId, Target, Timestamp, VapidKey,
 };
+use crate::failpoint::failpoint;
 use crate::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
     MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
@@ -236,6 +237,7 @@ impl Store for KvStore {
             rest = list;
             rest.drain(..reaped.done);
             changed.extend(reaped.changed);
+            failpoint("reaped");
         }
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
@@ -310,6 +312,7 @@ impl Store for KvStore {
         for answer in answers {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
         }
+        failpoint("pages-written");
         let step = PlanMove { cursor, ended, done };
         self.write(Class::Commit, move |writer| writer.move_plan(application, message, step)).await
     }

@@ -14,6 +14,7 @@ use super::records::{Mark, Number, Record as _};
 use super::transaction::{Reader, Rows};
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::{ApplicationId, MessageId, Timestamp};
+use crate::failpoint::failpoint;
 use crate::store::{Kept, StoreError};
 
 /// Rows that a scan looks at for one step.
@@ -270,6 +271,7 @@ impl Writer {
             transaction.put(keys::kept(application), &kept);
             self.apply(transaction)?;
         }
+        failpoint("log-marked");
         self.remove_rows(aged.rows)
     }
 
@@ -301,7 +303,10 @@ impl Writer {
             self.apply(transaction)?;
             self.commits.set(application, sequence);
         }
-        Ok((marked, self.move_rows(eventless.moved)?))
+        failpoint("events-marked");
+        let moved = self.move_rows(eventless.moved)?;
+        failpoint("events-trimmed");
+        Ok((marked, moved))
     }
 
     /// Removes rows and puts marks, together. Returns how many rows went.
