@@ -16,7 +16,7 @@ use crate::watch::Peaks;
 use crate::witness::Witness;
 
 const ALL: u32 = 1_000_000;
-const ALL_SHORT: u32 = 100_000;
+const ALL_SHORT: u32 = 50_000;
 const FEW: u32 = 10_000;
 const FEW_SHORT: u32 = 5_000;
 const MORE_MAX: u64 = 64 << 20;

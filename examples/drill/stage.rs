@@ -248,8 +248,8 @@ impl Stage {
         describe: impl Fn(u32, &mut SubscribeRequest),
     ) -> anyhow::Result<Vec<String>> {
         let bar = progress_bar(u64::from(indices.end - indices.start), "subscribed");
-        let mut names = Vec::with_capacity(indices.len());
-        for from in indices.clone().step_by(CHUNK as usize) {
+        let describe = &describe;
+        let chunks = stream::iter(indices.clone().step_by(CHUNK as usize)).map(|from| async move {
             let count = CHUNK.min(indices.end - from);
             let lines = self.control.subscriptions(group, from, count).await?;
             let requests = (from..).zip(lines.lines()).map(|(index, line)| {
@@ -259,17 +259,20 @@ impl Stage {
                 describe(index, &mut request);
                 Ok(request)
             });
-            let requests = requests.collect::<anyhow::Result<Vec<_>>>()?;
-            let calls = stream::iter(requests).map(|request| {
-                let mut client = server.client.clone();
-                async move { client.subscribe(request).await }
-            });
-            let responses: Vec<_> = calls.buffered(CONCURRENCY).try_collect().await?;
-            let subscriptions =
-                responses.into_iter().filter_map(|response| response.into_inner().subscription);
-            names.extend(subscriptions.map(|subscription| subscription.name));
-            bar.set_position(names.len() as u64);
-        }
+            anyhow::Ok(stream::iter(requests.collect::<Vec<anyhow::Result<_>>>()))
+        });
+        let calls = chunks.buffered(2).try_flatten().map(|request| {
+            let mut client = server.client.clone();
+            async move { anyhow::Ok(client.subscribe(request?).await?.into_inner()) }
+        });
+        let names: Vec<String> = calls
+            .buffered(CONCURRENCY)
+            .map_ok(|response| {
+                bar.inc(1);
+                response.subscription.unwrap_or_default().name
+            })
+            .try_collect()
+            .await?;
         bar.finish_and_clear();
         ensure!(names.len() == indices.len(), "{} of {} were subscribed", names.len(), indices.len());
         Ok(names)

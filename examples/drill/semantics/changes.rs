@@ -12,6 +12,9 @@ use crate::stage::push_subscription;
 /// How many of each kind there are.
 const EACH: u32 = 200;
 
+/// Attempts a second: the changes must come before the attempts.
+const PACE: f64 = 200.0;
+
 /// Of those at the end of the audience, some move to another endpoint, some leave, some subscribe once more; and others
 /// join after the start.
 pub(super) async fn play(scenes: &mut Scenes, origin: u32) -> anyhow::Result<()> {
@@ -24,7 +27,7 @@ pub(super) async fn play(scenes: &mut Scenes, origin: u32) -> anyhow::Result<()>
     let own = scenes.stage.control.subscriptions(group, 0, SUBSCRIBERS).await?;
     let own: Vec<&str> = own.lines().collect();
 
-    let name = scenes.broadcast_until(topic, text, 100).await?;
+    let name = scenes.broadcast_until(topic, text, PACE, 100).await?;
     // Names are in the order of the audience: the later ones have not been attempted yet, but for some.
     let mut order: Vec<u32> = (0..SUBSCRIBERS).collect();
     order.sort_by_key(|index| names[*index as usize].clone());

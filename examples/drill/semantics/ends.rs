@@ -24,7 +24,7 @@ pub(super) async fn cancel(scenes: &mut Scenes, origin: u32) -> anyhow::Result<(
     let count = if scenes.short { CANCELLED_SHORT } else { CANCELLED };
     let text = "cancelled";
     let (group, _) = scenes.subscribe(text, count, origin).await?;
-    let name = scenes.broadcast_until(text, text, 200).await?;
+    let name = scenes.broadcast_until(text, text, 0.0, 200).await?;
     let request = CancelMessageRequest { name: name.clone(), ..CancelMessageRequest::default() };
     let before = message_status(&mut scenes.client, &name).await?.counts.unwrap_or_default();
     let began = Instant::now();

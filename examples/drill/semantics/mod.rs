@@ -11,7 +11,7 @@ mod races;
 
 use std::collections::BTreeMap;
 
-use fanfare::proto::v1::{DeliveryEvent, DeliveryState, MessageState};
+use fanfare::proto::v1::{BroadcastRequest, DeliveryEvent, DeliveryState, MessageState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -107,8 +107,15 @@ impl Scenes {
     }
 
     /// Broadcasts to a topic and reads until so many deliveries have ended; gives the message's name.
-    async fn broadcast_until(&mut self, topic: &str, text: &str, ended: usize) -> anyhow::Result<String> {
-        let mut frames = call_broadcast(&mut self.client, broadcast(topic, text, "")).await?;
+    async fn broadcast_until(
+        &mut self,
+        topic: &str,
+        text: &str,
+        max_per_second: f64,
+        ended: usize,
+    ) -> anyhow::Result<String> {
+        let request = BroadcastRequest { max_per_second, ..broadcast(topic, text, "") };
+        let mut frames = call_broadcast(&mut self.client, request).await?;
         let mut witness = Witness::default();
         while witness.told.len() < ended || witness.parent.is_empty() {
             witness.read_one(&mut frames).await?;
