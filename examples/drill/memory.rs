@@ -60,7 +60,7 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
     figures.resident_octets = server.resident_octets()?;
     (figures.rise_few_octets, _) = rise(&server, "few", "to few").await?;
     (figures.rise_all_octets, figures.deliveries_per_second) = rise(&server, "all", "to all").await?;
-    let stalled = stalled(&mut server.client).await?;
+    let stalled = stalled(&server).await?;
     (figures.rise_watched_octets, _) = watched(&server).await?;
     drop(stalled);
 
@@ -110,7 +110,8 @@ async fn rise(server: &Server, topic: &str, text: &str) -> anyhow::Result<(u64, 
 
 /// The same to all, with a caller that asks for every event and reads none.
 async fn watched(server: &Server) -> anyhow::Result<(u64, f64)> {
-    let mut client = server.client.clone();
+    // A connection of its own: what is not read fills the window of all on the same.
+    let mut client = server.connect().await?;
     let mut request = quiet_broadcast("", "all", "watched");
     request.report_level = ReportLevel::Attempts.into();
     request.request_id = String::from("watched");
@@ -128,7 +129,7 @@ async fn watched(server: &Server) -> anyhow::Result<(u64, f64)> {
     let _also_never_read = call_watch(&mut client, watch.clone()).await?;
     // Joined by its request_id, at a level of which there is little to read.
     request.report_level = ReportLevel::Progress.into();
-    let (counts, took) = play_broadcast(&mut client, request).await?;
+    let (counts, took) = play_broadcast(&mut server.client.clone(), request).await?;
     let peak = peaks.look().await?;
     let rise = peak.resident_octets.saturating_sub(before);
     let rate = f64::from(counts.accepted) / took.as_secs_f64();
@@ -137,11 +138,11 @@ async fn watched(server: &Server) -> anyhow::Result<(u64, f64)> {
 }
 
 /// A watcher of everything that never reads.
-async fn stalled(client: &mut Client) -> anyhow::Result<Frames> {
+async fn stalled(server: &Server) -> anyhow::Result<Frames> {
     let watch = WatchDeliveriesRequest {
         parent: "messages/-".to_owned(),
         report_level: ReportLevel::Attempts.into(),
         ..WatchDeliveriesRequest::default()
     };
-    Ok(call_watch(client, watch).await?)
+    Ok(call_watch(&mut server.connect().await?, watch).await?)
 }

@@ -1,6 +1,7 @@
 //! The server's metrics, as an operator reads them.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
 
@@ -11,7 +12,15 @@ pub(crate) struct Metrics(String);
 impl Metrics {
     /// Reads them.
     pub(crate) async fn read(admin: SocketAddr) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        // To build a client costs more than all that it is used for.
+        static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+        let client = match CLIENT.get() {
+            Some(client) => client,
+            None => CLIENT.get_or_init({
+                let client = reqwest::Client::builder().no_proxy().build()?;
+                || client
+            }),
+        };
         let response = client.get(format!("http://{admin}/metrics")).send().await?;
         ensure!(response.status().is_success(), "/metrics answered {}", response.status());
         Ok(Self(response.text().await?))

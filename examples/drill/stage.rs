@@ -85,6 +85,8 @@ pub(crate) struct Server {
     pub(crate) client: Client,
     /// The VAPID public keys of its applications, by name.
     pub(crate) keys: Vec<(String, String)>,
+    /// Where it is called.
+    address: SocketAddr,
     /// Where its metrics are.
     pub(crate) admin: SocketAddr,
     /// The program itself.
@@ -170,10 +172,9 @@ impl Stage {
         let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
         let (process, ready) =
             Process::start::<ServeReady>(Path::new(&words[0]), &arguments, &path("server.log")).await?;
-        let client = PushServiceClient::connect(format!("http://{}", ready.server)).await?;
-        let client = client.max_decoding_message_size(64 * 1024 * 1024);
+        let (address, client) = (ready.server, connect(ready.server).await?);
         let keys = ready.applications.into_iter().map(|of| (of.name, of.application_server_key)).collect();
-        Ok(Server { client, keys, admin: ready.admin, process })
+        Ok(Server { address, client, keys, admin: ready.admin, process })
     }
 
     /// Copies a program to where nobody builds another one in its place.
@@ -320,6 +321,11 @@ impl Stage {
 }
 
 impl Server {
+    /// Another connection, for who would be in the way of others on the same.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
+        connect(self.address).await
+    }
+
     /// The VAPID public key of an application.
     pub(crate) fn key(&self, application: &str) -> anyhow::Result<&str> {
         let key = self.keys.iter().find(|(name, _)| name == application);
@@ -396,6 +402,11 @@ pub(crate) fn build(which: Build) -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.ancestors().nth(3).context("this drill is in an unusual place")?;
     Ok(target.join(profile).join("fanfare"))
+}
+
+async fn connect(address: SocketAddr) -> anyhow::Result<Client> {
+    let client = PushServiceClient::connect(format!("http://{address}")).await?;
+    Ok(client.max_decoding_message_size(64 * 1024 * 1024))
 }
 
 /// The resident set of a process, in octets.

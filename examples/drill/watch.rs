@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Metrics;
 use crate::stage::{Server, resident_octets};
 
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The most that was seen.
 #[derive(Clone, Copy, Debug, Default)]
