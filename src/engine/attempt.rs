@@ -122,11 +122,20 @@ enum Unprepared {
     GcmKey,
     #[error("the topic header is malformed")]
     Topic,
+    #[error("the message was stopped, or its ttl ran out, before the POST")]
+    TooLate,
 }
 
 impl Unprepared {
     fn report(&self) -> AttemptReport {
         let outcome = match self {
+            // The core ends it: there is no time for a retry, or it is stopped.
+            Self::TooLate => {
+                return AttemptReport {
+                    retry: true,
+                    ..AttemptReport::failed(Outcome::Unspecified, "", None)
+                };
+            }
             Self::TooLarge => Outcome::TooLarge,
             Self::GcmKey => Outcome::Blocked,
             // Nothing can be signed while the store cannot keep the token.
@@ -175,18 +184,27 @@ impl Attempter {
         }
         let at = (origin.id, &origin.origin);
         let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
+        if !self.may_post(message) {
+            return Err(Unprepared::TooLate);
+        }
         let request = self.request(message, target, service, Authorization::Vapid(&token))?;
         let (report, refused) = self.post(request, service, attempt).await;
         if !refused {
             return Ok(report);
         }
         match self.sign_again(message, target, &origin, &token).await? {
-            Some(token) => {
+            Some(token) if self.may_post(message) => {
                 let request = self.request(message, target, service, Authorization::Vapid(&token))?;
                 Ok(self.post(request, service, attempt).await.0)
             }
-            None => Ok(report),
+            Some(_) | None => Ok(report),
         }
+    }
+
+    /// Whether a message is still to be posted: a store that was slow to keep a token may have taken what was left of the
+    /// ttl, and a caller may have stopped the message meanwhile.
+    fn may_post(&self, message: &ActiveMessage) -> bool {
+        message.stop.get().is_none() && self.clock.now() < message.ends_at()
     }
 
     /// A token that was refused is signed once more: it may be our clock, or theirs.

@@ -9,7 +9,7 @@
 //!
 //! A history depends on nothing but its seed. One that breaks a rule is made smaller, and told with its seed:
 //!
-//! * `FANFARE_HISTORIES` says how many histories are run, 100 if it is not set;
+//! * `FANFARE_HISTORIES` says how many histories are run, 200 if it is not set;
 //! * `FANFARE_HISTORY_SEED` is the seed of the first, 0 if it is not set; the others have the following ones.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -32,6 +32,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
+use steps::{Audience, History, Options, Step};
+
 /// A number from the environment.
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
@@ -50,7 +52,7 @@ fn every_history_keeps_the_promises() {
     // While a history is made smaller, it fails again and again.
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
-    let histories = first..first + setting("FANFARE_HISTORIES", 100);
+    let histories = first..first + setting("FANFARE_HISTORIES", 200);
     let failed = histories.map(lived).find_map(Result::err);
     std::panic::set_hook(told);
     assert!(failed.is_none(), "{}", failed.unwrap_or_default());
@@ -71,6 +73,25 @@ fn lived(seed: u64) -> Result<(), String> {
         }
         TestError::Abort(why) => why.to_string(),
     })
+}
+
+/// The store takes longer to keep a token, or to note that a page starts, than the message is worth.
+#[test]
+fn a_slow_store_posts_nothing_past_its_ttl() {
+    let options = |ttl| Options { ttl, request: None, later: None, collapse: None, max_per_second: None };
+    let subscribe = |browser| Step::Subscribe { browser, replaces: None, expires: None };
+    let users = Step::Broadcast { to: Audience::Users(vec![2]), options: options(60) };
+    let steps = vec![
+        (Step::Unsubscribe { browser: 0 }, 700_000),
+        (Step::Unsubscribe { browser: 0 }, 2_502),
+        (subscribe(0), 73_625),
+        (subscribe(0), 1),
+        (subscribe(1), 1),
+        (users, 2_135),
+        (Step::Crash { starting: None }, 905),
+        (Step::Broadcast { to: Audience::All, options: options(3) }, 1),
+    ];
+    world::live(&History { seed: 17_104_492_804_286_234_747, slow: 40, steps });
 }
 
 #[test]
