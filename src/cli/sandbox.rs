@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::stop::StopArgs;
 use crate::domain::SystemClock;
-use crate::sandbox::{Profile, Sandbox, SandboxSettings};
+use crate::sandbox::{AUTOPUSH_PATH, Profile, Sandbox, SandboxSettings};
 
 /// Runs a push service on this machine, for development and tests
 #[derive(Args, Clone, Debug)]
@@ -52,6 +52,9 @@ pub(super) struct SandboxArgs {
     /// Where the control API listens, by plain HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8033")]
     control: SocketAddr,
+    /// Where browsers connect, by plain WebSocket; the port after --control's unless given
+    #[arg(long, value_name = "ADDRESS")]
+    browser: Option<SocketAddr>,
     /// The host in endpoints, for which the certificate is
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     public_host: String,
@@ -98,6 +101,8 @@ pub struct SandboxReady {
     pub push: SocketAddr,
     /// Where the control API listens.
     pub control: SocketAddr,
+    /// Where browsers connect: Firefox's `dom.push.serverURL`.
+    pub browser: String,
     /// The file with the certificate of its authority, if one was asked for.
     pub certificate: Option<PathBuf>,
 }
@@ -107,6 +112,7 @@ impl SandboxArgs {
         let settings = SandboxSettings {
             push_address: self.listen,
             control_address: self.control,
+            browser_address: self.browser.unwrap_or_else(|| after(self.control)),
             https: !self.http,
             public_host: self.public_host,
             allow_non_loopback: self.allow_non_loopback,
@@ -128,6 +134,7 @@ impl SandboxArgs {
             push_origin: addresses.push_origin.to_string(),
             push: addresses.push,
             control: addresses.control,
+            browser: format!("ws://{}{AUTOPUSH_PATH}", addresses.browser),
             certificate: self.ca_out,
         };
         if self.json {
@@ -141,9 +148,16 @@ impl SandboxArgs {
     }
 }
 
+/// The next port of an address; a free one after a free one.
+fn after(address: SocketAddr) -> SocketAddr {
+    let port = if address.port() == 0 { 0 } else { address.port().saturating_add(1) };
+    SocketAddr::new(address.ip(), port)
+}
+
 fn tell(ready: &SandboxReady) {
     println!("push service  {} on {}", ready.push_origin, ready.push);
     println!("control API   http://{}", ready.control);
+    println!("browsers      {}", ready.browser);
     if let Some(path) = &ready.certificate {
         println!("certificate   {}", path.display());
     }

@@ -6,6 +6,7 @@
 //! ```text
 //! listener ─► push_resource ─► gate ─► authorization, push_headers, fault ─► Subscriber ─► records, received, counts
 //! (origins, port)                      effect ◄───────────────────┘          (groups, synthetic_keys)
+//!                                                                            (browsers ◄─ WebSocket)
 //! control (HTTP and JSON) ─► origins, groups, received, counts
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod answer_body;
 mod authorization;
+mod browsers;
 mod certificates;
 mod chance;
 mod connection;
@@ -46,11 +48,13 @@ use std::sync::Arc;
 
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
+pub use browsers::AUTOPUSH_PATH;
 pub use fault::Fault;
 pub use fault_shares::{FaultError, FaultShares};
 pub use fault_terms::{Delay, RetryAfter, Truncation, When};
@@ -58,6 +62,7 @@ pub use origin_settings::{ConcurrencyLimit, OriginSettings, OriginSettingsError,
 pub use settings::{Profile, SandboxLimits, SandboxSettings};
 
 use crate::domain::{Clock, Origin};
+use browsers::BrowserRoutes;
 use certificates::Certificates;
 use control::Control;
 use listener::{Connections, Counted};
@@ -105,6 +110,8 @@ pub struct SandboxAddresses {
     pub push: SocketAddr,
     /// The control API.
     pub control: SocketAddr,
+    /// Browsers, by plain WebSocket and HTTP.
+    pub browser: SocketAddr,
     /// Origin 0, and the `aud` that its VAPID tokens must have.
     pub push_origin: Origin,
 }
@@ -116,8 +123,12 @@ pub struct Sandbox {
     stop: DropGuard,
     origins: Arc<Origins>,
     push: Arc<Connections>,
-    control: Arc<Connections>,
-    accepting_control: JoinHandle<()>,
+    /// Plain HTTP.
+    plain: Arc<Connections>,
+    /// Of the control API and of browsers.
+    accepting: [JoinHandle<()>; 2],
+    /// Browsers' connections.
+    browsers: TaskTracker,
 }
 
 impl Sandbox {
@@ -144,38 +155,44 @@ impl Sandbox {
         }
 
         let control_socket = bind(settings.control_address).await?;
+        let browser_socket = bind(settings.browser_address).await?;
         let addresses = SandboxAddresses {
             push_origin: first.origin.clone(),
             push: first.address(),
             control: control_socket.0,
+            browser: browser_socket.0,
         };
+        let browsers = TaskTracker::new();
+        let pages = browsers::router(BrowserRoutes {
+            browsers: Arc::clone(&service.browsers),
+            origin: first.origin.clone(),
+            stop: stop.clone(),
+            tasks: browsers.clone(),
+            room: Arc::new(Semaphore::new(settings.limits.connections_max)),
+        });
         let calls = control::router(Control {
             service,
             origins: Arc::clone(&origins),
             authority_pem: authority_pem.clone(),
+            stop: stop.clone(),
         });
-        let control = Arc::new(Connections::new(None, settings.limits, stop.clone()));
-        let (_, always) = watch::channel(Manner::default());
-        let accepting = Arc::clone(&control).accept(
-            control_socket.1,
-            stop,
-            always,
-            Counted::default(),
-            move |connection| {
-                // Its idle connections are whoever controls it.
-                connection.request();
-                TowerToHyperService::new(calls.clone())
-            },
-        );
-        Ok(Self {
-            addresses,
-            authority_pem,
-            stop: guard,
-            origins,
-            push,
-            control,
-            accepting_control: tokio::spawn(accepting),
-        })
+        let plain = Arc::new(Connections::new(None, settings.limits, stop.clone()));
+        let accepting = [(control_socket.1, calls), (browser_socket.1, pages)].map(|(socket, router)| {
+            let (_, always) = watch::channel(Manner::default());
+            let accept = Arc::clone(&plain).accept(
+                socket,
+                stop.clone(),
+                always,
+                Counted::default(),
+                move |connection| {
+                    // Whoever connects here may be idle.
+                    connection.request();
+                    TowerToHyperService::new(router.clone())
+                },
+            );
+            tokio::spawn(accept)
+        });
+        Ok(Self { addresses, authority_pem, stop: guard, origins, push, plain, accepting, browsers })
     }
 
     /// Where it listens.
@@ -192,13 +209,16 @@ impl Sandbox {
 
     /// Stops: no new connections; open requests have [`SandboxLimits::shutdown_timeout`] to end.
     pub async fn shutdown(self) {
-        let Self { stop, origins, push, control, accepting_control, .. } = self;
+        let Self { stop, origins, push, plain, accepting, browsers, .. } = self;
         drop(stop);
-        if accepting_control.await.is_err() {
-            tracing::error!("a listener of the sandbox panicked");
+        for accepting in accepting {
+            if accepting.await.is_err() {
+                tracing::error!("a listener of the sandbox panicked");
+            }
         }
         origins.release().await;
-        tokio::join!(push.end(), control.end());
+        browsers.close();
+        tokio::join!(push.end(), plain.end(), browsers.wait());
     }
 }
 
@@ -209,7 +229,7 @@ impl fmt::Debug for Sandbox {
 }
 
 fn check(settings: &SandboxSettings) -> Result<(), SandboxError> {
-    for address in [settings.push_address, settings.control_address] {
+    for address in [settings.push_address, settings.control_address, settings.browser_address] {
         if !address.ip().is_loopback() && !settings.allow_non_loopback {
             return Err(SandboxError::NotLoopback(address));
         }

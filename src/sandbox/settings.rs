@@ -49,6 +49,8 @@ pub struct SandboxSettings {
     pub push_address: SocketAddr,
     /// Where the control API listens, by plain HTTP. Port 0 takes a free one.
     pub control_address: SocketAddr,
+    /// Where browsers connect, by plain WebSocket and HTTP. Port 0 takes a free one.
+    pub browser_address: SocketAddr,
     /// HTTPS under a certificate authority made at start; else plain HTTP.
     pub https: bool,
     /// The host in endpoints, a DNS name or an IP address without brackets. The certificate is for it too, beside
@@ -74,6 +76,7 @@ impl Default for SandboxSettings {
         Self {
             push_address: loopback,
             control_address: loopback,
+            browser_address: loopback,
             https: true,
             public_host: "localhost".to_owned(),
             allow_non_loopback: false,
@@ -119,6 +122,15 @@ pub struct SandboxLimits {
     pub remembered_max: usize,
     /// Verified `Authorization` headers that are remembered. Default 4,096.
     pub authorizations_max: usize,
+    /// Browsers that are known; the one that is away for longest is forgotten for a new one. Default 256.
+    pub user_agents_max: usize,
+    /// Subscriptions of one browser. Default 256.
+    pub channels_max: usize,
+    /// Messages that one browser has not acknowledged, each up to the body's limit; beyond it the browser is forgotten, as
+    /// by autopush. Default 150.
+    pub waiting_messages_max: usize,
+    /// Events of browsers that are kept, about 200 octets each. Default 10,000.
+    pub browser_events_max: usize,
 }
 
 impl Default for SandboxLimits {
@@ -138,6 +150,10 @@ impl Default for SandboxLimits {
             received_lines_max: 1_000_000,
             remembered_max: 100_000_000,
             authorizations_max: 4_096,
+            user_agents_max: 256,
+            channels_max: 256,
+            waiting_messages_max: 150,
+            browser_events_max: 10_000,
         }
     }
 }
