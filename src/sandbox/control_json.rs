@@ -252,6 +252,8 @@ pub struct UserAgentStatus {
 pub enum BrowserProtocol {
     /// Mozilla's WebSocket protocol: Firefox.
     Autopush,
+    /// Of Google's push back end: Chromium.
+    Mcs,
 }
 
 /// `PUT /user-agents/{user_agent}`: what is ordered of a browser's connection.
@@ -279,7 +281,7 @@ pub struct BrowserEvent {
     /// The message: the last part of the `Location` that its sender was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What the browser says of it. `acknowledged`: 100 delivered, 101 not decrypted, 102 not delivered. `failed`: 301
+    /// What Firefox says of it. `acknowledged`: 100 delivered, 101 not decrypted, 102 not delivered. `failed`: 301
     /// to 303. `unregistered`: 200 by the page, 201 over its quota, 202 permission revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u16>,

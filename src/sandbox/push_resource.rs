@@ -15,7 +15,7 @@ use hyper::body::Body;
 
 use super::Profile;
 use super::answer_body::AnswerBody;
-use super::browsers::Browsers;
+use super::browsers::{Browsers, FCM_PUSH_PATH};
 use super::chance::Chance;
 use super::connection::Connection;
 use super::counts::Counters;
@@ -192,7 +192,8 @@ impl PushService {
             self.browsers.delete(id);
             return Ok(Passed::Deletion);
         }
-        let token = path.strip_prefix(PUSH_PATH).ok_or(unknown.clone())?;
+        let token =
+            path.strip_prefix(PUSH_PATH).or(path.strip_prefix(FCM_PUSH_PATH)).ok_or(unknown.clone())?;
         let subscriber = self.find(token, origin).ok_or(unknown)?;
         if head.method != Method::POST {
             return Err(Refusal::new(Reason::MethodNotAllowed, "A push resource takes POST only"));
@@ -209,13 +210,12 @@ impl PushService {
         Ok(Passed::Message(Checked { subscriber, headers, body, fault }))
     }
 
-    /// Whom a push resource belongs to. Those of browsers are at the first origin.
+    /// Whom a push resource belongs to. Those of browsers are at every origin, since Chromium calls them by another host.
     fn find(&self, token: &str, origin: &OriginServer) -> Option<Box<dyn Subscriber>> {
         if let Some(synthetic) = self.groups.find(token, origin.number) {
             return Some(Box::new(synthetic));
         }
-        let browser = self.browsers.find(token).filter(|_| origin.number == 0)?;
-        Some(Box::new(browser))
+        Some(Box::new(self.browsers.find(token)?))
     }
 
     /// The fault that acts at a stage; refused at once where it is no more than that.

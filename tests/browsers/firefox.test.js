@@ -16,14 +16,7 @@ let sandbox, fanfare, site, display, firefox;
 
 before(async () => {
   sandbox = await Sandbox.start(directory);
-  const exception = {
-    name: 'sandbox',
-    host: 'localhost',
-    port: Number(new URL(sandbox.push_origin).port),
-    cidrs: ['127.0.0.0/8', '::1/128'],
-    root_certificate: sandbox.authority,
-  };
-  fanfare = await Fanfare.start(join(directory, 'firefox-fanfare'), [exception]);
+  fanfare = await Fanfare.start(join(directory, 'firefox-fanfare'), sandbox.exceptions);
   site = await Site.start();
   display = await Display.start(directory);
   await start();
@@ -196,6 +189,8 @@ test('a message for other keys is acknowledged as not decrypted, and no event is
 
 test('the notification is shown, and a click on it opens the page that it names', async () => {
   const channel = await subscribe();
+  // Those of other tests are taken away first.
+  await firefox.evaluate('closeNotifications()');
   await firefox.open('about:blank');
   const before = await display.windows();
   const address = `${site.origin}/opened?by=click`;
@@ -206,7 +201,7 @@ test('the notification is shown, and a click on it opens the page that it names'
   );
   await acknowledged(channel);
   const window = await display.newWindow(before);
-  await display.capture('firefox-notification.png');
+  await display.capture('firefox-notification.png', window);
   await display.click(window);
   await site.events.find('the click is told', (event) => event.what === 'click');
   await site.events.find('the page opens', (event) => event.from === 'opened' && event.what === '?by=click');

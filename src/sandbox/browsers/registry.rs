@@ -9,9 +9,10 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::events::{About, Events};
+use super::fcm_names::FcmNames;
 use super::token::{ChannelToken, TokenKey};
 use super::user_agent::{End, Outgoing, Session, UserAgent, Waiting};
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
 use crate::sandbox::control_json::{BrowserEventKind, BrowserProtocol, UserAgentStatus};
 use crate::sandbox::fault::{Fault, Stage};
 use crate::sandbox::settings::SandboxLimits;
@@ -72,7 +73,8 @@ impl Browsers {
         }
     }
 
-    /// A browser connects: one that is known, or a new one. An earlier connection of it ends.
+    /// A browser connects: one that is known, or a new one. An earlier connection of it ends. Chromium's name is taken as
+    /// it is, since nobody else has it.
     pub(crate) fn connect(
         &self,
         known: Option<Uuid>,
@@ -80,12 +82,13 @@ impl Browsers {
     ) -> Result<Connected, BrowserError> {
         let now = self.clock.now();
         let mut state = self.lock();
-        let known = known.filter(|id| state.all.get(id).is_some_and(|it| it.protocol == protocol));
+        let known = known.filter(|id| match (state.all.get(id), protocol) {
+            (Some(user_agent), _) => user_agent.protocol == protocol,
+            (None, BrowserProtocol::Mcs) => true,
+            (None, BrowserProtocol::Autopush) => false,
+        });
         let id = known.unwrap_or_else(|| Uuid::from_u128(rand::random()));
-        if known.is_none() {
-            state.make_room(self.user_agents_max)?;
-            state.all.insert(id, UserAgent::new(protocol, now));
-        }
+        state.make(id, protocol, now, self.user_agents_max)?;
         state.sessions += 1;
         let number = state.sessions;
         let Some(user_agent) = state.all.get_mut(&id) else { return Err(BrowserError::TooMany) };
@@ -124,12 +127,35 @@ impl Browsers {
         channel: Uuid,
         application_server_key: Option<[u8; 65]>,
     ) -> Result<String, BrowserError> {
+        self.insert(&mut self.lock(), id, channel, application_server_key, None)
+    }
+
+    /// As [`Self::register`], for Chromium, which may not be connected yet.
+    pub(crate) fn register_fcm(
+        &self,
+        id: Uuid,
+        channel: Uuid,
+        application_server_key: [u8; 65],
+        names: FcmNames,
+    ) -> Result<String, BrowserError> {
         let mut state = self.lock();
+        state.make(id, BrowserProtocol::Mcs, self.now(), self.user_agents_max)?;
+        self.insert(&mut state, id, channel, Some(application_server_key), Some(names))
+    }
+
+    fn insert(
+        &self,
+        state: &mut State,
+        id: Uuid,
+        channel: Uuid,
+        application_server_key: Option<[u8; 65]>,
+        names: Option<FcmNames>,
+    ) -> Result<String, BrowserError> {
         let user_agent = state.all.get_mut(&id).ok_or(BrowserError::Unreachable)?;
-        if user_agent.channels.len() >= self.channels_max && !user_agent.channels.contains(&channel) {
+        if user_agent.channels.len() >= self.channels_max && !user_agent.channels.contains_key(&channel) {
             return Err(BrowserError::TooManyChannels);
         }
-        user_agent.channels.insert(channel);
+        user_agent.channels.insert(channel, names.map(Arc::new));
         self.tell(id, BrowserEventKind::Registered, About { channel: Some(channel), ..About::default() });
         Ok(self.tokens.write(&ChannelToken { user_agent: id, channel, application_server_key }))
     }
@@ -138,7 +164,7 @@ impl Browsers {
     pub(crate) fn unregister(&self, id: Uuid, channel: Uuid, code: Option<u16>) {
         let mut state = self.lock();
         let Some(user_agent) = state.all.get_mut(&id) else { return };
-        if user_agent.channels.remove(&channel) {
+        if user_agent.channels.remove(&channel).is_some() {
             user_agent.waiting.retain(|waiting| waiting.message.channel != channel);
             let about = About { channel: Some(channel), code, ..About::default() };
             self.tell(id, BrowserEventKind::Unregistered, about);
@@ -220,12 +246,17 @@ impl Browsers {
         let now = self.clock.now();
         let (id, channel) = (token.user_agent, token.channel);
         let PushMessage { sequence, headers, body } = message;
-        let message =
-            Outgoing { id: self.message_id(sequence).into(), channel, encryption: headers.encryption, body };
         let mut state = self.lock();
         // It may have ended since the checks.
-        let Some(user_agent) = state.all.get_mut(&id).filter(|it| it.channels.contains(&channel)) else {
-            return;
+        let Some(user_agent) = state.all.get_mut(&id) else { return };
+        let Some(names) = user_agent.channels.get(&channel) else { return };
+        let message = Outgoing {
+            id: self.message_id(sequence).into(),
+            channel,
+            fcm: names.clone(),
+            ttl_seconds: headers.ttl_seconds,
+            encryption: headers.encryption,
+            body,
         };
         if headers.topic.is_some() {
             let is_older =
@@ -260,7 +291,12 @@ impl Browsers {
     }
 
     fn has(&self, token: &ChannelToken) -> bool {
-        self.lock().all.get(&token.user_agent).is_some_and(|it| it.channels.contains(&token.channel))
+        self.lock().all.get(&token.user_agent).is_some_and(|it| it.channels.contains_key(&token.channel))
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The last part of the path of a message resource.
@@ -297,21 +333,30 @@ impl fmt::Debug for Browsers {
 }
 
 impl State {
-    /// Forgets the browser that is away for longest where there are too many.
-    fn make_room(&mut self, max: usize) -> Result<(), BrowserError> {
-        if self.all.len() < max {
+    /// Makes a browser, unless it is there. Where there are too many, the one that is away for longest is forgotten.
+    fn make(
+        &mut self,
+        id: Uuid,
+        protocol: BrowserProtocol,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<(), BrowserError> {
+        if self.all.contains_key(&id) {
             return Ok(());
         }
-        let away = self.all.iter().filter(|(_, it)| it.session.is_none()).min_by_key(|(_, it)| it.seen);
-        let id = *away.ok_or(BrowserError::TooMany)?.0;
-        self.all.remove(&id);
+        if self.all.len() >= max {
+            let away = self.all.iter().filter(|(_, it)| it.session.is_none()).min_by_key(|(_, it)| it.seen);
+            let forgotten = *away.ok_or(BrowserError::TooMany)?.0;
+            self.all.remove(&forgotten);
+        }
+        self.all.insert(id, UserAgent::new(protocol, now));
         Ok(())
     }
 }
 
 fn status(id: Uuid, user_agent: &UserAgent) -> UserAgentStatus {
     let mut channels: Vec<_> =
-        user_agent.channels.iter().map(|channel| channel.hyphenated().to_string()).collect();
+        user_agent.channels.keys().map(|channel| channel.hyphenated().to_string()).collect();
     channels.sort();
     UserAgentStatus {
         user_agent: id.simple().to_string(),

@@ -1,4 +1,5 @@
-//! What browsers find at their port: the WebSocket, by plain HTTP on loopback, where a browser takes it.
+//! What browsers find at their port: the WebSocket, Chromium's check-in and registration, and a page. All by plain HTTP,
+//! which browsers take on loopback.
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::autopush::{self, SUBPROTOCOL};
+use super::fcm_routes;
+use super::pages::{self, PageFile};
 use super::registry::Browsers;
 use crate::domain::Origin;
 
@@ -38,8 +41,10 @@ pub(crate) struct BrowserRoutes {
 }
 
 /// All routes.
-pub(crate) fn router(routes: BrowserRoutes) -> Router {
-    Router::new().route(AUTOPUSH_PATH, get(connect)).with_state(routes)
+pub(crate) fn router(routes: BrowserRoutes, files: &[PageFile], chromium: bool) -> Router {
+    let router = pages::routes(files).route(AUTOPUSH_PATH, get(connect));
+    let router = if chromium { router.merge(fcm_routes::routes()) } else { router };
+    router.with_state(routes)
 }
 
 /// The WebSocket's handshake (RFC 6455 section 4.2).

@@ -1,12 +1,13 @@
 //! One browser: its channels, what waits for it, its connection. Plain state; the registry locks it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
+use super::fcm_names::FcmNames;
 use crate::domain::Timestamp;
 use crate::sandbox::control_json::BrowserProtocol;
 use crate::sandbox::push_headers::Encryption;
@@ -15,8 +16,8 @@ use crate::sandbox::push_headers::Encryption;
 #[derive(Debug)]
 pub(crate) struct UserAgent {
     pub(crate) protocol: BrowserProtocol,
-    /// Its subscriptions.
-    pub(crate) channels: HashSet<Uuid>,
+    /// Its subscriptions; those of Chromium with what it calls them.
+    pub(crate) channels: HashMap<Uuid, Option<Arc<FcmNames>>>,
     /// What is not acknowledged, in the order in which it is to be sent.
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) session: Option<Session>,
@@ -45,6 +46,10 @@ pub(crate) struct Outgoing {
     /// The last part of its message resource's path.
     pub(crate) id: Arc<str>,
     pub(crate) channel: Uuid,
+    /// What Chromium calls the channel.
+    pub(crate) fcm: Option<Arc<FcmNames>>,
+    /// What was granted.
+    pub(crate) ttl_seconds: u32,
     /// None for a message without a body.
     pub(crate) encryption: Option<Encryption>,
     pub(crate) body: Bytes,
@@ -77,7 +82,7 @@ impl UserAgent {
     pub(crate) fn new(protocol: BrowserProtocol, now: Timestamp) -> Self {
         Self {
             protocol,
-            channels: HashSet::new(),
+            channels: HashMap::new(),
             waiting: VecDeque::new(),
             session: None,
             reachable: true,

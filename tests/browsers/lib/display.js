@@ -2,13 +2,16 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
-import { pngOfXwd } from './picture.js';
+import { Picture } from './picture.js';
 import { Program, output } from './process.js';
 
 const WIDTH = 1280;
 const HEIGHT = 800;
 const WINDOW_SECONDS = 20;
+// Text has many shades; an empty window has few.
+const DRAWN_COLOURS = 40;
 
 export class Display {
   static async start(directory) {
@@ -42,23 +45,42 @@ export class Display {
       for (const window of await this.windows()) {
         if (!before.has(window)) return window;
       }
+      await setTimeout(50);
     }
     throw new Error(`no window appeared in ${WINDOW_SECONDS} s`);
   }
 
-  // Clicks into the middle of a window.
-  async click(window) {
+  async #geometry(window) {
     const text = await this.#xdotool('getwindowgeometry', '--shell', window);
-    const { X, Y, WIDTH: width, HEIGHT: height } = Object.fromEntries(
-      text.trim().split('\n').map((line) => line.split('=')).map(([name, value]) => [name, Number(value)]),
-    );
-    await this.#xdotool('mousemove', `${X + Math.floor(width / 2)}`, `${Y + Math.floor(height / 2)}`, 'click', '1');
+    const lines = text.trim().split('\n').map((line) => line.split('='));
+    const { X: x, Y: y, WIDTH: width, HEIGHT: height } = Object.fromEntries(
+      lines.map(([name, value]) => [name, Number(value)]));
+    return { x, y, width, height };
   }
 
-  // Keeps what is on the screen as a picture among the artefacts.
-  capture(name) {
-    const picture = pngOfXwd(readFileSync(join(this.frames, 'Xvfb_screen0')));
-    writeFileSync(join(process.env.FANFARE_ARTEFACTS, name), picture);
+  // Clicks into the middle of a window.
+  async click(window) {
+    const { x, y, width, height } = await this.#geometry(window);
+    await this.#xdotool('mousemove', `${x + Math.floor(width / 2)}`, `${y + Math.floor(height / 2)}`, 'click', '1');
+  }
+
+  // Keeps what is on the screen as a picture among the artefacts, once a window has been drawn.
+  async capture(name, window) {
+    const area = await this.#geometry(window);
+    const picture = await this.#until(
+      `window ${window} is drawn`, (picture) => picture.colours(area) >= DRAWN_COLOURS);
+    writeFileSync(join(process.env.FANFARE_ARTEFACTS, name), picture.png());
+  }
+
+  async #until(what, holds) {
+    const end = Date.now() + WINDOW_SECONDS * 1000;
+    while (Date.now() < end) {
+      const picture = new Picture(readFileSync(join(this.frames, 'Xvfb_screen0')));
+      if (holds(picture)) return picture;
+      // The screen tells nobody that it changed.
+      await setTimeout(50);
+    }
+    throw new Error(`${what}: not within ${WINDOW_SECONDS} s`);
   }
 
   stop() {

@@ -21,17 +21,26 @@ export class Sandbox {
   events = new Events();
   #following = new AbortController();
 
-  static async start(directory, args = []) {
+  static async start(directory, args = [], more = {}) {
     const sandbox = new Sandbox();
     sandbox.authority = join(directory, 'sandbox-ca.pem');
     sandbox.program = new Program(
       program,
       ['sandbox', '--json', '--exit-with-stdin', '--listen', ANY, '--control', ANY, '--ca-out', sandbox.authority, ...args],
-      { log: join(directory, 'sandbox.log'), env },
+      { log: join(directory, 'sandbox.log'), env: { ...env, ...more } },
     );
     Object.assign(sandbox, await sandbox.program.line(sandbox.program.stdout, firstLine));
     sandbox.#follow();
     return sandbox;
+  }
+
+  // The tables by which a server may post there.
+  get exceptions() {
+    const to = { root_certificate: this.authority };
+    const push = new URL(this.push_origin);
+    const own = { name: 'sandbox', host: push.hostname, port: Number(push.port), cidrs: ['127.0.0.0/8', '::1/128'], ...to };
+    const others = Object.entries(this.chromium?.hosts ?? {});
+    return [own, ...others.map(([host, address]) => ({ name: host, host, port: 443, connect_to: address, ...to }))];
   }
 
   async #follow() {

@@ -2,11 +2,9 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import WebSocket from 'ws';
 
+import { Connection } from './connection.js';
 import { Program } from './process.js';
-
-const CALL_SECONDS = 30;
 
 const preferences = (push) => ({
   'dom.push.serverURL': push,
@@ -34,9 +32,6 @@ const preferences = (push) => ({
 });
 
 export class Firefox {
-  #calls = new Map();
-  #last = 0;
-
   // With a profile's folder, made if there is none; `push` is the WebSocket's URL.
   static async start({ directory, profile, push, display }) {
     mkdirSync(profile, { recursive: true });
@@ -55,7 +50,7 @@ export class Firefox {
       firefox.program.stderr,
       (line) => /WebDriver BiDi listening on (ws:\S+)/.exec(line)?.[1],
     );
-    await firefox.#connect(`${url}/session`);
+    firefox.connection = await Connection.open(`${url}/session`);
     const { capabilities } = await firefox.call('session.new', { capabilities: {} });
     firefox.version = capabilities.browserVersion;
     const { contexts } = await firefox.call('browsingContext.getTree', {});
@@ -63,35 +58,8 @@ export class Firefox {
     return firefox;
   }
 
-  #connect(url) {
-    this.socket = new WebSocket(url, { perMessageDeflate: false });
-    this.socket.on('message', (text) => {
-      const answer = JSON.parse(text);
-      const call = this.#calls.get(answer.id);
-      this.#calls.delete(answer.id);
-      if (answer.type === 'success') call?.resolve(answer.result);
-      else call?.reject(new Error(`${answer.error}: ${answer.message}`));
-    });
-    this.socket.on('close', () => {
-      for (const call of this.#calls.values()) call.reject(new Error('Firefox is gone'));
-    });
-    return new Promise((resolve, reject) => {
-      this.socket.once('open', resolve);
-      this.socket.once('error', reject);
-    });
-  }
-
   call(method, params) {
-    const id = ++this.#last;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${method}: no answer`)), CALL_SECONDS * 1000);
-      const done = (settle) => (value) => {
-        clearTimeout(timer);
-        settle(value);
-      };
-      this.#calls.set(id, { resolve: done(resolve), reject: done(reject) });
-      this.socket.send(JSON.stringify({ id, method, params }), (error) => error && done(reject)(error));
-    });
+    return this.connection.call({ method, params });
   }
 
   open(url) {
@@ -112,7 +80,7 @@ export class Firefox {
 
   async stop() {
     await this.call('browser.close', {}).catch(() => {});
-    this.socket.close();
+    this.connection.close();
     return this.program.stop({ signal: 'SIGTERM' });
   }
 }

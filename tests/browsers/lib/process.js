@@ -8,11 +8,15 @@ import { createInterface } from 'node:readline';
 const READY_SECONDS = 60;
 const END_SECONDS = 20;
 
+// What is undefined is left out.
+const environment = (env) =>
+  Object.fromEntries(Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== undefined));
+
 export class Program {
   constructor(command, args, { log, env, stdin = 'pipe' } = {}) {
     this.name = command.split('/').pop();
     this.log = log;
-    this.child = spawn(command, args, { stdio: [stdin, 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.child = spawn(command, args, { stdio: [stdin, 'pipe', 'pipe'], env: environment(env) });
     // A program that cannot be started has no output; `exited` tells.
     this.exited = new Promise((resolve) => {
       this.child.once('exit', (code, signal) => resolve(code ?? signal));
@@ -56,7 +60,7 @@ export class Program {
 
 // Runs a program to its end; gives what it printed, or throws what it complained of.
 export async function output(command, args, { input = '', env } = {}) {
-  const child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, ...env } });
+  const child = spawn(command, args, { stdio: 'pipe', env: environment(env) });
   const collected = { stdout: [], stderr: [] };
   for (const name of Object.keys(collected)) child[name].on('data', (chunk) => collected[name].push(chunk));
   child.stdin.on('error', () => {});
