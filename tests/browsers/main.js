@@ -14,7 +14,7 @@ if (files.length === 0) throw new Error(`no test is called ${chosen.join(' or ')
 
 const passed = [];
 const failed = [];
-const tests = run({ files, concurrency: false, timeout: 300_000 });
+const tests = run({ files, concurrency: false, timeout: 600_000 });
 // Files are tests of their own, around those in them.
 const isTest = ({ name, details }) => details.type !== 'suite' && !files.includes(name);
 tests.on('test:pass', (test) => isTest(test) && passed.push(test.name));

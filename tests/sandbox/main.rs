@@ -3,6 +3,7 @@
 
 mod browsers;
 mod checks;
+mod chromium;
 mod connections;
 mod control;
 mod documentation;

@@ -3,7 +3,8 @@
 
 import WebSocket from 'ws';
 
-const SECONDS = 30;
+// Enough for a machine that does much else.
+const SECONDS = 120;
 
 export class Connection {
   #calls = new Map();

@@ -9,9 +9,11 @@ import { Program, output } from './process.js';
 
 const WIDTH = 1280;
 const HEIGHT = 800;
-const WINDOW_SECONDS = 20;
-// Text has many shades; an empty window has few.
-const DRAWN_COLOURS = 40;
+const WINDOW_SECONDS = 60;
+// Between two looks at the screen, which tells nobody that it changed.
+const PAUSE_MILLIS = 100;
+// Of a window's area.
+const DRAWN_SHARE = 0.2;
 
 export class Display {
   static async start(directory) {
@@ -38,14 +40,23 @@ export class Display {
     return new Set(text.split('\n').filter(Boolean));
   }
 
+  // What there is, to see what comes.
+  async look() {
+    return { windows: await this.windows(), picture: this.#picture() };
+  }
+
+  #picture() {
+    return new Picture(readFileSync(join(this.frames, 'Xvfb_screen0')));
+  }
+
   // A window that was not there before. X has nothing to wait on without a client of its own, so it is looked for.
   async newWindow(before) {
     const end = Date.now() + WINDOW_SECONDS * 1000;
     while (Date.now() < end) {
       for (const window of await this.windows()) {
-        if (!before.has(window)) return window;
+        if (!before.windows.has(window)) return window;
       }
-      await setTimeout(50);
+      await setTimeout(PAUSE_MILLIS);
     }
     throw new Error(`no window appeared in ${WINDOW_SECONDS} s`);
   }
@@ -64,23 +75,22 @@ export class Display {
     await this.#xdotool('mousemove', `${x + Math.floor(width / 2)}`, `${y + Math.floor(height / 2)}`, 'click', '1');
   }
 
-  // Keeps what is on the screen as a picture among the artefacts, once a window has been drawn.
-  async capture(name, window) {
+  // Keeps what is on the screen as a picture among the artefacts, once a window that was not there before is drawn: much of
+  // its area has changed, and changes no more.
+  async capture(name, window, before) {
     const area = await this.#geometry(window);
-    const picture = await this.#until(
-      `window ${window} is drawn`, (picture) => picture.colours(area) >= DRAWN_COLOURS);
-    writeFileSync(join(process.env.FANFARE_ARTEFACTS, name), picture.png());
-  }
-
-  async #until(what, holds) {
     const end = Date.now() + WINDOW_SECONDS * 1000;
+    let last = before.picture;
     while (Date.now() < end) {
-      const picture = new Picture(readFileSync(join(this.frames, 'Xvfb_screen0')));
-      if (holds(picture)) return picture;
-      // The screen tells nobody that it changed.
-      await setTimeout(50);
+      const picture = this.#picture();
+      if (picture.changed(before.picture, area) >= DRAWN_SHARE && picture.changed(last, area) === 0) {
+        writeFileSync(join(process.env.FANFARE_ARTEFACTS, name), picture.png());
+        return;
+      }
+      last = picture;
+      await setTimeout(PAUSE_MILLIS);
     }
-    throw new Error(`${what}: not within ${WINDOW_SECONDS} s`);
+    throw new Error(`window ${window} was not drawn in ${WINDOW_SECONDS} s`);
   }
 
   stop() {

@@ -26,7 +26,7 @@ export class Events {
   }
 
   // The first that matches, of those after a place, waiting for it.
-  find(what, matches, { after = 0, seconds = 20 } = {}) {
+  find(what, matches, { after = 0, seconds = 60 } = {}) {
     const found = this.#all.slice(after).find(matches);
     if (found) return Promise.resolve(found);
     return new Promise((resolve, reject) => {

@@ -22,13 +22,16 @@ export class Picture {
     return pixel & 0xffffff;
   }
 
-  // How many colours an area has.
-  colours({ x, y, width, height }) {
-    const found = new Set();
-    for (let row = y; row < Math.min(y + height, this.height); row++) {
-      for (let column = x; column < Math.min(x + width, this.width); column++) found.add(this.at(column, row));
+  // The share of an area that differs from another picture.
+  changed(other, { x, y, width, height }) {
+    let changed = 0;
+    const [right, bottom] = [Math.min(x + width, this.width), Math.min(y + height, this.height)];
+    for (let row = y; row < bottom; row++) {
+      for (let column = x; column < right; column++) {
+        if (this.at(column, row) !== other.at(column, row)) changed += 1;
+      }
     }
-    return found.size;
+    return changed / ((right - x) * (bottom - y));
   }
 
   png() {

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-const READY_SECONDS = 60;
-const END_SECONDS = 20;
+const READY_SECONDS = 120;
+const END_SECONDS = 40;
 
 // What is undefined is left out.
 const environment = (env) =>
