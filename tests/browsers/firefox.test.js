@@ -192,7 +192,7 @@ test('the notification is shown, and a click on it opens the page that it names'
   // Those of other tests are taken away first.
   await firefox.evaluate('closeNotifications()');
   await firefox.open('about:blank');
-  const before = await display.look();
+  const empty = await display.look();
   const address = `${site.origin}/opened?by=click`;
   assertAccepted(
     await fanfare.sendMessage(channel.name, [
@@ -200,8 +200,8 @@ test('the notification is shown, and a click on it opens the page that it names'
     ]),
   );
   await acknowledged(channel);
-  const window = await display.newWindow(before);
-  await display.capture('firefox-notification.png', window, before);
+  const window = await display.newWindow(empty);
+  await display.capture('firefox-notification.png', window, empty);
   await display.click(window);
   await site.events.find('the click is told', (event) => event.what === 'click');
   await site.events.find('the page opens', (event) => event.from === 'opened' && event.what === '?by=click');
