@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::domain::{Clock, MessageKind, OriginId, Outcome, Target, Timestamp};
@@ -122,11 +123,20 @@ enum Unprepared {
     GcmKey,
     #[error("the topic header is malformed")]
     Topic,
+    #[error("the message was stopped, or its ttl ran out, before the POST")]
+    TooLate,
 }
 
 impl Unprepared {
     fn report(&self) -> AttemptReport {
         let outcome = match self {
+            // The core ends it: there is no time for a retry, or it is stopped.
+            Self::TooLate => {
+                return AttemptReport {
+                    retry: true,
+                    ..AttemptReport::failed(Outcome::Unspecified, "", None)
+                };
+            }
             Self::TooLarge => Outcome::TooLarge,
             Self::GcmKey => Outcome::Blocked,
             // Nothing can be signed while the store cannot keep the token.
@@ -153,7 +163,13 @@ pub(crate) struct Attempter {
     pub(super) tokens: Tokens,
     pub(super) settings: AttemptSettings,
     pub(super) metrics: Arc<Metrics>,
+    /// Broadcasts' attempts that may stand in the runtime's queue to be encrypted: a Send waits behind these few instead of
+    /// all that were started at once.
+    pub(super) broadcasts_preparing: Semaphore,
 }
+
+/// Attempts of broadcasts, for each core, that may wait to be encrypted at once.
+pub(super) const PREPARING_EACH_CORE: usize = 4;
 
 impl Attempter {
     /// Makes one attempt.
@@ -170,23 +186,45 @@ impl Attempter {
         let service = PushService::of(&target.endpoint);
         if service == PushService::Gcm {
             let key = self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?;
+            let permit = self.may_prepare(message).await?;
             let request = self.request(message, target, service, Authorization::Gcm(key))?;
+            drop(permit);
             return Ok(self.post(request, service, attempt).await.0);
         }
         let at = (origin.id, &origin.origin);
         let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
+        let permit = self.may_prepare(message).await?;
         let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+        drop(permit);
         let (report, refused) = self.post(request, service, attempt).await;
         if !refused {
             return Ok(report);
         }
         match self.sign_again(message, target, &origin, &token).await? {
-            Some(token) => {
+            Some(token) if self.may_post(message) => {
                 let request = self.request(message, target, service, Authorization::Vapid(&token))?;
                 Ok(self.post(request, service, attempt).await.0)
             }
-            None => Ok(report),
+            Some(_) | None => Ok(report),
         }
+    }
+
+    /// Waits for the turn of an attempt to be encrypted.
+    async fn may_prepare(&self, message: &ActiveMessage) -> Result<Option<SemaphorePermit<'_>>, Unprepared> {
+        let mut permit = None;
+        if message.kind == MessageKind::Broadcast {
+            // It is never closed.
+            permit = self.broadcasts_preparing.acquire().await.ok();
+            // To the end of the runtime's queue, where no more of its kind stand than there are permits.
+            tokio::task::yield_now().await;
+        }
+        if self.may_post(message) { Ok(permit) } else { Err(Unprepared::TooLate) }
+    }
+
+    /// Whether a message is still to be posted: waiting, above all for a store that is slow to keep a token, may have taken
+    /// what was left of the ttl, and a caller may have stopped the message meanwhile.
+    fn may_post(&self, message: &ActiveMessage) -> bool {
+        message.stop.get().is_none() && self.clock.now() < message.ends_at()
     }
 
     /// A token that was refused is signed once more: it may be our clock, or theirs.
