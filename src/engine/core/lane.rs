@@ -132,7 +132,8 @@ impl Queue {
         {
             line.offered = true;
             self.offered += 1;
-            turns.offer(kind, application, origin);
+            let others_wait = self.crowded > 0 && self.shares.in_order().nth(1).is_some();
+            turns.offer(kind, application, origin, others_wait);
         }
     }
 

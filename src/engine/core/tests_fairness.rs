@@ -25,6 +25,15 @@ fn settings() -> EngineSettings {
 /// What a push service answers.
 type Answer = fn(&World, &Attempt) -> (Duration, Outcome);
 
+/// When an attempt was started, of what and where.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    at: Duration,
+    application: ApplicationId,
+    message: MessageId,
+    origin: OriginId,
+}
+
 /// What comes back to the core, in the order of its time.
 struct World {
     core: Core,
@@ -42,8 +51,7 @@ struct World {
     origins: HashMap<SubscriptionId, OriginId>,
     subscriptions: u32,
     template: Target,
-    /// When attempts were started, of which application and message.
-    starts: Vec<(Duration, ApplicationId, MessageId)>,
+    starts: Vec<Start>,
     loads: BTreeMap<PageKey, usize>,
     ended: BTreeMap<MessageId, BTreeMap<(DeliveryState, Outcome), usize>>,
     largest_commit: usize,
@@ -88,7 +96,9 @@ impl World {
             let takes = match &effect {
                 Effect::Start(attempt) => {
                     let of = &attempt.message;
-                    self.starts.push((self.passed, of.application.id, of.id));
+                    let (application, message) = (of.application.id, of.id);
+                    let origin = attempt.target.origin;
+                    self.starts.push(Start { at: self.passed, application, message, origin });
                     let (takes, outcome) = (self.answer)(self, attempt);
                     self.outcomes.insert(number, outcome);
                     takes
@@ -227,18 +237,19 @@ impl World {
         ended
     }
 
-    /// Attempts that each of two applications started in any window of five seconds, as the share of the first.
-    fn shares(&self, first: ApplicationId, from: Duration, until: Duration) -> Vec<f64> {
-        let within = |(at, _, _): &&(Duration, ApplicationId, MessageId)| *at >= from && *at < until;
-        let starts: Vec<_> = self.starts.iter().filter(within).collect();
+    /// Attempts that each of two applications started in any window of five seconds, as the share of the first; everywhere
+    /// or at one origin.
+    fn shares(&self, first: ApplicationId, at: Option<u32>, from: Duration, until: Duration) -> Vec<f64> {
+        let here = |start: &&Start| at.is_none_or(|origin| start.origin == OriginId(origin));
+        let starts: Vec<_> = self.starts.iter().filter(here).collect();
         let mut shares = Vec::new();
         let mut begin = from;
         while begin + Duration::from_secs(5) <= until {
             let window: Vec<_> = starts
                 .iter()
-                .filter(|(at, ..)| *at >= begin && *at < begin + Duration::from_secs(5))
+                .filter(|start| start.at >= begin && start.at < begin + Duration::from_secs(5))
                 .collect();
-            let of_first = window.iter().filter(|(_, application, _)| *application == first).count();
+            let of_first = window.iter().filter(|start| start.application == first).count();
             assert!(window.len() > 1_000, "it is busy all the time");
             shares.push(
                 f64::from(u32::try_from(of_first).unwrap()) / f64::from(u32::try_from(window.len()).unwrap()),
@@ -273,16 +284,18 @@ fn accepts(_: &World, attempt: &Attempt) -> (Duration, Outcome) {
     (MILLI * (10 + u32::from(attempt.entry.index % 7)), Outcome::Accepted)
 }
 
-fn assert_shares(settings: &EngineSettings, weights: [u32; 2], origins: [&[u32]; 2]) {
+/// Shares everywhere, or at one origin.
+fn assert_shares(settings: &EngineSettings, weights: [u32; 2], origins: [&[u32]; 2], at: Option<u32>) {
     let mut world = World::new(settings.clone(), accepts);
     for (application, (weight, origins)) in (1..).zip(weights.into_iter().zip(origins)) {
-        let pages = (0..20).map(|page| (512, origins[page % origins.len()]));
+        // Enough at each origin until the end.
+        let pages = (0..20 * origins.len()).map(|page| (512, origins[page % origins.len()]));
         world.add(broadcast(u8::try_from(application).unwrap(), application, weight), pages);
     }
     let until = Duration::from_secs(7);
     world.run_until(until);
     let fair = f64::from(weights[0]) / f64::from(weights[0] + weights[1]);
-    for share in world.shares(ApplicationId(1), Duration::from_millis(500), until) {
+    for share in world.shares(ApplicationId(1), at, Duration::from_millis(500), until) {
         assert!((share / fair - 1.0).abs() < 0.1, "{share} of {fair}, {weights:?} at {origins:?}");
     }
 }
@@ -290,18 +303,21 @@ fn assert_shares(settings: &EngineSettings, weights: [u32; 2], origins: [&[u32];
 #[test]
 fn applications_share_the_unsettled_bound_by_weight() {
     for weights in [[1, 1], [1, 3]] {
-        assert_shares(&settings(), weights, [&[1, 2], &[1, 2]]);
-        // Many lanes are no advantage.
-        assert_shares(&settings(), weights, [&[1], &[2, 3, 4, 5, 6, 7]]);
+        assert_shares(&settings(), weights, [&[1, 2], &[1, 2]], None);
+        // Many lanes are no advantage, nor is one of them that others want too.
+        assert_shares(&settings(), weights, [&[1], &[2, 3, 4, 5, 6, 7]], None);
+        assert_shares(&settings(), weights, [&[1], &[1, 2, 3, 4, 5, 6]], Some(1));
     }
-    assert_shares(&settings(), [3, 1], [&[1, 2, 3], &[4]]);
+    assert_shares(&settings(), [3, 1], [&[1, 2, 3], &[4]], None);
 }
 
 #[test]
 fn applications_share_a_lane_by_weight() {
     let settings = EngineSettings { max_unsettled: 4_096, lane_concurrency: 16, ..settings() };
     for weights in [[1, 1], [1, 3]] {
-        assert_shares(&settings, weights, [&[1], &[1]]);
+        assert_shares(&settings, weights, [&[1], &[1]], None);
+        // Neither are other lanes when one is what both want.
+        assert_shares(&settings, weights, [&[1], &[1, 2, 3, 4, 5, 6]], Some(1));
     }
 }
 
@@ -315,7 +331,7 @@ fn a_small_broadcast_is_not_stuck_behind_a_huge_one() {
         while world.ended.get(&small).is_none_or(|ends| ends.values().sum::<usize>() != 512) {
             assert!(world.step(Duration::from_secs(100)));
         }
-        let between = world.starts.iter().filter(|(started, _, of)| *of == huge && *started >= at).count();
+        let between = world.starts.iter().filter(|start| start.message == huge && start.at >= at).count();
         // The page that was next to leave memory, and turns of the other seven.
         assert!(between <= 3 * 512, "{between} of the huge one at {at:?}");
         assert!(world.loads.values().all(|loads| *loads == 1));
@@ -329,7 +345,7 @@ fn a_paced_message_keeps_its_rate_and_leaves_the_lane_to_others() {
     let fast = world.add(broadcast(2, 1, 1), (0..12).map(|page| (512, 1 + page % 3)));
     for second in 1..=6_usize {
         world.run_until(Duration::from_secs(second.try_into().unwrap()));
-        let count = |of| world.starts.iter().filter(|(_, _, message)| *message == of).count();
+        let count = |of| world.starts.iter().filter(|start| start.message == of).count();
         assert!((40 * second..=40 * second + 5).contains(&count(slow)), "{} in {second} s", count(slow));
         assert!(count(fast) >= 580 * second, "{} in {second} s", count(fast));
         let in_memory = world.core.pages.keys().filter(|key| key.message == slow).count();
@@ -350,7 +366,7 @@ fn retries_of_a_paced_message_count() {
     world.run_to_the_end();
     assert_eq!(world.starts.len(), 800);
     for window in world.starts.windows(46) {
-        assert!(window[45].0 >= window[0].0 + Duration::from_secs(1), "{window:?}");
+        assert!(window[45].at >= window[0].at + Duration::from_secs(1), "{window:?}");
     }
 }
 

@@ -77,10 +77,22 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// A lane may start something of an application. The caller sees to it that it is offered once.
-    pub(super) fn offer(&mut self, kind: MessageKind, application: ApplicationId, origin: OriginId) {
+    /// A lane may start something of an application. The caller sees to it that it is offered once. One that others wait
+    /// for is the application's next: else they would get no more of it than the application's other lanes leave it.
+    pub(super) fn offer(
+        &mut self,
+        kind: MessageKind,
+        application: ApplicationId,
+        origin: OriginId,
+        others_wait: bool,
+    ) {
         let class = &mut self.classes[kind as usize];
-        class.lanes.entry(application).or_default().push_back(origin);
+        let lanes = class.lanes.entry(application).or_default();
+        if others_wait {
+            lanes.push_front(origin);
+        } else {
+            lanes.push_back(origin);
+        }
         class.shares.join(application);
     }
 
@@ -115,7 +127,7 @@ mod tests {
         let mut starts = [0; 4];
         for _ in 0..count {
             let (application, origin) = turns.next(SEND).unwrap();
-            turns.offer(SEND, application, origin);
+            turns.offer(SEND, application, origin, false);
             turns.charge(SEND, application, application.0);
             starts[application.0 as usize] += 1;
         }
@@ -125,10 +137,10 @@ mod tests {
     #[test]
     fn shares_follow_weights_and_nobody_saves_up() {
         let mut turns = Turns::default();
-        turns.offer(SEND, ONE, OriginId(1));
+        turns.offer(SEND, ONE, OriginId(1), false);
         assert_eq!(run(&mut turns, 1_000), [0, 1_000, 0, 0]);
-        turns.offer(SEND, THREE, OriginId(1));
-        turns.offer(SEND, THREE, OriginId(2));
+        turns.offer(SEND, THREE, OriginId(1), false);
+        turns.offer(SEND, THREE, OriginId(2), false);
         let starts = run(&mut turns, 400);
         assert!(starts[1].abs_diff(100) <= 1 && starts[3].abs_diff(300) <= 1, "{starts:?}");
     }
