@@ -74,23 +74,28 @@ export async function subscribe({ key, backend, registration }) {
   if (permission !== "granted") throw new PushError(permission === "denied" ? permission : "dismissed");
   const { pushManager } = registration ?? (await navigator.serviceWorker.ready);
   const known = await remembered();
-  let subscription = await pushManager.getSubscription();
+  const old = await pushManager.getSubscription();
   let replaces = known?.replaces ?? known?.endpoint;
-  if (subscription) {
-    const { endpoint, options } = subscription;
-    // Old browsers do not tell the key: we may know.
-    const made = options?.applicationServerKey;
-    const was = made ? toText(made) : known?.endpoint === endpoint && known.key;
-    if (was && was !== toText(wanted)) {
-      replaces = known?.replaces ?? endpoint;
-      // Before it is ended: if the next step fails, the next call knows.
-      await remember({ endpoint, key: "", replaces });
-      await subscription.unsubscribe();
-      subscription = null;
-    }
-  }
+  const end = async (/** @type {PushSubscription} */ { endpoint }) => {
+    replaces = known?.replaces ?? endpoint;
+    // Before it is ended: if the next step fails, the next call knows.
+    await remember({ endpoint, key: "", replaces });
+    await old?.unsubscribe();
+  };
+  const make = () => pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: wanted });
+  let subscription = null;
   try {
-    subscription ??= await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: wanted });
+    // Old browsers do not tell the key: we may know.
+    const made = old?.options?.applicationServerKey;
+    const was = made ? toText(made) : known?.endpoint === old?.endpoint && known?.key;
+    if (was === toText(wanted)) subscription = old;
+    else if (old && was) await end(old);
+    subscription ??= await make().catch(async (error) => {
+      // Made with another key that nobody told, or with a gcm_sender_id.
+      if (!old || error.name !== "InvalidStateError") throw error;
+      await end(old);
+      return make();
+    });
   } catch (error) {
     const { name } = /** @type {Error} */ (error);
     throw new PushError(name === "NotAllowedError" ? "denied" : "service", error);

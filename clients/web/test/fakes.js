@@ -60,10 +60,13 @@ export function fakePushManager({ tellsKey = true } = {}) {
     async subscribe(options) {
       manager.asked.push(options);
       if (manager.fails) throw manager.fails;
+      const text = Buffer.from(options.applicationServerKey).toString("base64url");
+      if (manager.subscription?.key === text) return manager.subscription;
       if (manager.subscription) throw new DOMException("another key", "InvalidStateError");
       const endpoint = `https://push.example/${++made}`;
       const key = options.applicationServerKey.slice().buffer;
       manager.subscription = {
+        key: text,
         endpoint,
         options: tellsKey ? { applicationServerKey: key } : undefined,
         toJSON: () => ({ endpoint, expirationTime: null, keys: { p256dh: "p", auth: "a" } }),

@@ -114,6 +114,15 @@ for (const tellsKey of [true, false]) {
   });
 }
 
+test("a subscription of the time of gcm_sender_id is replaced", async () => {
+  let ended = false;
+  const old = { endpoint: "https://android.googleapis.com/gcm/send/x", options: { applicationServerKey: null } };
+  page.pushManager.subscription = { ...old, unsubscribe: async () => void ((page.pushManager.subscription = null), (ended = true)) };
+  await subscribe({ key, backend: told });
+  assert.equal(ended, true);
+  assert.deepEqual(told.told, [["save", "https://push.example/1", old.endpoint]]);
+});
+
 test("what is replaced is told even if a step in between failed", async () => {
   await subscribe({ key, backend: told });
   page.pushManager.fails = new DOMException("offline", "AbortError");

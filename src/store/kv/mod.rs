@@ -23,6 +23,7 @@ mod pages;
 mod progress;
 mod queue;
 mod reap;
+mod receipts;
 mod recording;
 mod records;
 mod sequences;
