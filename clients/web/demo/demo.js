@@ -125,6 +125,9 @@ const element = (tag, className, text) => {
   made.textContent = text;
   return made;
 };
+const CLOCK = new Intl.DateTimeFormat([], {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
+});
 const word = (value) => value.replace(/^[A-Z_]*?(STATE|OUTCOME|KIND)_/, "").toLowerCase().replaceAll("_", " ");
 const many = (count, what) => (count > 1 ? `${count} × ${what}` : what);
 
@@ -135,13 +138,13 @@ function draw(id) {
   heading.append(element("span", "to", ` to ${to}`));
   const chips = element("ul", "chips", "");
   for (const [what, count] of counts) {
-    const kind = { accepted: "good", displayed: "seen", clicked: "seen", closed: "seen", failed: "bad", expired: "bad" }[what];
+    const kind = { accepted: "good", displayed: "seen", clicked: "seen", closed: "seen", retrying: "wait", failed: "bad", expired: "bad" }[what];
     chips.append(element("li", `chip ${kind ?? ""}`, many(count, what)));
   }
   const lines = element("ol", "log", "");
   for (const [time, text] of log) {
     const line = element("li", "", "");
-    const clock = element("time", "", new Date(time).toLocaleTimeString([], { hour12: false, fractionalSecondDigits: 3 }));
+    const clock = element("time", "", CLOCK.format(new Date(time)));
     clock.dateTime = time;
     line.append(clock, element("span", "", text));
     lines.append(line);
@@ -180,6 +183,9 @@ function take(frame) {
     const how = { accepted: "accepted by", retrying: `${word(event.outcome ?? "")}: tried again later at` };
     const where = event.endpointOrigin || "no push service";
     happened(event.message, state, event.eventTime, `${how[state] ?? `${state}, ${word(event.outcome ?? "")}:`} ${where}${status}${took}`);
+  }
+  if (frame.summary && !frame.summary.counts?.targets) {
+    happened(frame.summary.name, "nobody", frame.summary.endTime, "nobody has subscribed to it");
   }
   for (const receipt of frame.receipts?.events ?? []) {
     const kind = word(receipt.kind);

@@ -21,6 +21,7 @@ for (const program of [CHROMIUM, FANFARE]) {
   }
 }
 const { default: puppeteer } = await import("puppeteer-core");
+import { FanfareError, fanfare } from "../../src/grpc-web.js";
 const PICTURES = here("../../../../target/pictures/");
 
 /** A push service with one subscription; `taken` is told what was decrypted. */
@@ -58,7 +59,7 @@ async function startPushService() {
   return service;
 }
 
-let service, demo, origin, browser, page, worker, protocol, registrationId;
+let service, demo, origin, fanfareUrl, browser, page, worker, protocol, registrationId;
 
 before(async () => {
   mkdirSync(PICTURES, { recursive: true });
@@ -69,7 +70,7 @@ before(async () => {
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   for await (const line of createInterface(demo.stdout)) {
-    origin = JSON.parse(line).page;
+    ({ page: origin, server: fanfareUrl } = JSON.parse(line));
     break;
   }
   browser = await puppeteer.launch({
@@ -168,7 +169,7 @@ test("a topic that was not chosen reaches nobody, one that was chosen does", asy
   await page.waitForFunction(() => document.querySelectorAll("#messages > li").length === 3);
   await waitForChip("displayed");
   const second = await page.$$eval("#messages > li:nth-child(2) .chip", (all) => all.map((chip) => chip.textContent));
-  assert.deepEqual(second, ["stored"]);
+  assert.deepEqual(second, ["stored", "nobody"]);
 });
 
 test("it has names for all that can be used, and is legible in light, dark and narrow", async () => {
@@ -181,6 +182,29 @@ test("it has names for all that can be used, and is legible in light, dark and n
   await picture("dark", { dark: true });
   await picture("narrow", { width: 360 });
   await picture("narrow-dark", { width: 360, dark: true });
+});
+
+test("the gRPC-Web module hands subscriptions to the same server", async () => {
+  const { key } = await (await fetch(`${origin}settings.json`)).json();
+  const backend = fanfare({ url: fanfareUrl, topics: ["straight"], labels: { from: "grpc-web" } });
+  assert.equal(await backend.key(), key);
+  const told = { ...service.json, endpoint: `${service.json.endpoint}1`, supportedContentEncodings: ["aes128gcm"], applicationServerKey: key };
+  await backend.save({ ...told, expirationTime: Date.now() + 3_600_000 });
+  await backend.save({ ...told, endpoint: `${told.endpoint}2` }, told.endpoint);
+  // It is there: what is sent to its topic comes.
+  const { taken } = service;
+  const arrived = new Promise((resolve) => (service.taken = resolve));
+  await fetch(`${origin}messages`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ topic: "straight", message: { json: { straight: true } } }),
+  });
+  assert.deepEqual(JSON.parse(await arrived), { straight: true });
+  service.taken = taken;
+  await backend.remove(`${told.endpoint}2`);
+  await backend.remove(`${told.endpoint}2`);
+  const bad = backend.save({ ...told, keys: { p256dh: "x", auth: "y" } });
+  await assert.rejects(bad, (error) => error instanceof FanfareError && error.code === 3 && /push_subscription/.test(error.message));
 });
 
 test("it unsubscribes, and then has nothing to send to", async () => {
