@@ -49,7 +49,8 @@ pub(super) fn watch(
                 let piece = match (log.message(message, position).await, ended.take()) {
                     // Its events have gone: no receipt is taken any more.
                     (Err(FeedError::Trimmed { .. }), Some(known)) => {
-                        let now = log.record(message, position.seq).await;
+                        // Not as it was remembered: receipts may have come since.
+                        let now = log.store.message(log.application, message).await?;
                         let status = now.map_or(known, |record| record.status);
                         yield Frame { kind: FrameKind::Summary(status), position };
                         return;
