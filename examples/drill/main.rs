@@ -18,7 +18,6 @@ mod send_stream;
 mod soak;
 mod stage;
 mod story;
-mod watch;
 mod witness;
 
 use std::process::ExitCode;

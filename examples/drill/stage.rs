@@ -352,7 +352,18 @@ impl Server {
 
     /// Its resident set, in octets.
     pub(crate) fn resident_octets(&self) -> anyhow::Result<u64> {
-        resident_octets(self.process.id())
+        status_octets(self.process.id().context("it has ended")?, "VmRSS")
+    }
+
+    /// From here on [`Server::resident_peak_octets`] counts.
+    pub(crate) fn forget_resident_peak(&self) -> anyhow::Result<()> {
+        let process = self.process.id().context("it has ended")?;
+        Ok(fs::write(format!("/proc/{process}/clear_refs"), "5")?)
+    }
+
+    /// The most that its resident set has been, as the kernel kept it.
+    pub(crate) fn resident_peak_octets(&self) -> anyhow::Result<u64> {
+        status_octets(self.process.id().context("it has ended")?, "VmHWM")
     }
 
     /// The names of all subscriptions of the default application.
@@ -409,12 +420,12 @@ async fn connect(address: SocketAddr) -> anyhow::Result<Client> {
     Ok(client.max_decoding_message_size(64 * 1024 * 1024))
 }
 
-/// The resident set of a process, in octets.
-pub(crate) fn resident_octets(process: Option<u32>) -> anyhow::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.context("it has ended")?))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS")?;
-    Ok(kibibytes.trim().parse::<u64>()? * 1024)
+/// What the kernel tells of a process in kibibytes, in octets.
+fn status_octets(process: u32, field: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kibibytes.with_context(|| format!("no {field}"))?.trim().parse::<u64>()? * 1024)
 }
 
 /// What the files of a directory take.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
@@ -163,7 +164,13 @@ pub(crate) struct Attempter {
     pub(super) receipt_window: Duration,
     pub(super) settings: AttemptSettings,
     pub(super) metrics: Arc<Metrics>,
+    /// Broadcasts' attempts that may stand in the runtime's queue to be encrypted: a Send waits behind these few instead of
+    /// all that were started at once.
+    pub(super) broadcasts_preparing: Semaphore,
 }
+
+/// Attempts of broadcasts, for each core, that may wait to be encrypted at once.
+pub(super) const PREPARING_EACH_CORE: usize = 4;
 
 impl Attempter {
     /// Makes one attempt.
@@ -180,12 +187,16 @@ impl Attempter {
         let service = PushService::of(&target.endpoint);
         if service == PushService::Gcm {
             let key = self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?;
+            let permit = self.may_prepare(message.kind).await;
             let request = self.request(message, target, service, Authorization::Gcm(key))?;
+            drop(permit);
             return Ok(self.post(request, service, attempt).await.0);
         }
         let at = (origin.id, &origin.origin);
         let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
+        let permit = self.may_prepare(message.kind).await;
         let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+        drop(permit);
         let (report, refused) = self.post(request, service, attempt).await;
         if !refused {
             return Ok(report);
@@ -197,6 +208,18 @@ impl Attempter {
             }
             None => Ok(report),
         }
+    }
+
+    /// Waits for the turn of an attempt to be encrypted.
+    async fn may_prepare(&self, kind: MessageKind) -> Option<SemaphorePermit<'_>> {
+        if kind == MessageKind::Send {
+            return None;
+        }
+        // It is never closed.
+        let permit = self.broadcasts_preparing.acquire().await.ok();
+        // To the end of the runtime's queue, where no more of its kind stand than there are permits.
+        tokio::task::yield_now().await;
+        permit
     }
 
     /// A token that was refused is signed once more: it may be our clock, or theirs.

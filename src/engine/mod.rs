@@ -27,11 +27,12 @@ mod tokens;
 mod trim;
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,7 +48,7 @@ use crate::transport::Transport;
 
 pub use crate::store::Recipients;
 pub use attempt::AttemptSettings;
-use attempt::Attempter;
+use attempt::{Attempter, PREPARING_EACH_CORE};
 use changes::{ChangeStream, ChangesStart};
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
@@ -188,6 +189,7 @@ impl Engine {
         let receipt_tokens = ReceiptTokens::of(&*store).await?;
         let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock), &applications).await?;
         let (inputs, inputs_received) = mpsc::channel(INPUTS_MAX);
+        let (reports, reported) = mpsc::channel(INPUTS_MAX);
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
         let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
         let (orders, orders_received) = mpsc::channel(ORDERS_MAX);
@@ -254,6 +256,7 @@ impl Engine {
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let attempter = Attempter {
             store: Arc::clone(&store),
             transport: Arc::clone(&transport),
@@ -263,6 +266,7 @@ impl Engine {
             receipt_window: receipts.window,
             settings: attempts,
             metrics: Arc::clone(&metrics),
+            broadcasts_preparing: Semaphore::new(PREPARING_EACH_CORE * cores),
         };
         let driver = Driver {
             core,
@@ -271,7 +275,8 @@ impl Engine {
             attempter: Arc::new(attempter),
             inputs: inputs_received,
             pages: pages_received,
-            reports: inputs.clone(),
+            reports,
+            reported,
             changes: Arc::clone(&changes),
             evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
             lessons,

@@ -55,7 +55,11 @@ pub struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     attempt_duration: Durations<ServiceLabels>,
     unsettled: Gauge,
+    unsettled_peak: Gauge,
     targets_in_memory: Gauge,
+    targets_in_memory_peak: Gauge,
+    pages_in_memory: Gauge,
+    pages_in_memory_peak: Gauge,
     pages_waiting: Gauge,
     messages_open: Gauge,
     waiting_deliveries: Gauge,
@@ -152,9 +156,29 @@ impl Metrics {
                 "Deliveries posted or being posted whose outcome is not durable yet: what a crash may repeat",
                 Gauge::default(),
             ),
+            unsettled_peak: register.add(
+                "unsettled_deliveries_peak",
+                "The most unsettled deliveries there were since the start",
+                Gauge::default(),
+            ),
             targets_in_memory: register.add(
                 "targets_in_memory",
                 "Deliveries planned and held in memory",
+                Gauge::default(),
+            ),
+            targets_in_memory_peak: register.add(
+                "targets_in_memory_peak",
+                "The most deliveries held in memory since the start",
+                Gauge::default(),
+            ),
+            pages_in_memory: register.add(
+                "pages_in_memory",
+                "Pages of broadcasts in memory, or being read",
+                Gauge::default(),
+            ),
+            pages_in_memory_peak: register.add(
+                "pages_in_memory_peak",
+                "The most pages of broadcasts in memory since the start",
                 Gauge::default(),
             ),
             pages_waiting: register.add(
@@ -270,7 +294,11 @@ impl Metrics {
     pub fn engine_holds(&self, load: EngineLoad) {
         let set = |gauge: &Gauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         set(&self.unsettled, load.unsettled);
+        set(&self.unsettled_peak, load.unsettled_peak);
         set(&self.targets_in_memory, load.targets_in_memory);
+        set(&self.targets_in_memory_peak, load.targets_in_memory_peak);
+        set(&self.pages_in_memory, load.pages_in_memory);
+        set(&self.pages_in_memory_peak, load.pages_in_memory_peak);
         set(&self.pages_waiting, load.pages_waiting);
         set(&self.messages_open, load.messages);
         self.waiting_deliveries.set(i64::try_from(load.waiting_deliveries).unwrap_or(i64::MAX));

@@ -19,7 +19,6 @@ use crate::calls::{call_send, message_status, play_broadcast, quiet_broadcast, s
 use crate::checks::Checks;
 use crate::metrics::Metrics;
 use crate::stage::{Client, Configuration, End, Server, Stage};
-use crate::watch::Peaks;
 
 /// What the healthy one must keep of its throughput.
 const KEPT_MIN: f64 = 0.9;
@@ -180,25 +179,22 @@ impl Isolation {
         let (mut alone, mut beside) = (Vec::new(), Vec::new());
         // Connections are made, and keys cached.
         self.healthy().await?;
-        let mut peaks = Peaks::of(&self.server);
         let mut before = Metrics::read(self.server.admin).await?;
         let mut bad = Vec::new();
         for round in 0..self.size.rounds {
-            // Looked at in the same way, which costs something.
-            peaks.watch();
+            self.server.forget_resident_peak()?;
             let rate = self.healthy().await?;
-            let resident = peaks.look().await?.resident_octets;
+            let resident = self.server.resident_peak_octets()?;
             self.figures.resident_alone_octets = self.figures.resident_alone_octets.max(resident);
             before = Metrics::read(self.server.admin).await?;
             for topic in BAD {
                 bad.push(self.start(topic).await?);
             }
             sleep(SETTLE).await;
-            peaks.watch();
+            self.server.forget_resident_peak()?;
             let rate_beside = self.healthy().await?;
-            let peak = peaks.look().await?;
-            self.figures.resident_beside_octets =
-                self.figures.resident_beside_octets.max(peak.resident_octets);
+            let resident = self.server.resident_peak_octets()?;
+            self.figures.resident_beside_octets = self.figures.resident_beside_octets.max(resident);
             eprintln!("round {round}: {rate:.0} a second alone, {rate_beside:.0} beside the bad ones");
             alone.push(rate);
             beside.push(rate_beside);
@@ -206,12 +202,12 @@ impl Isolation {
                 for name in bad.drain(..) {
                     self.cancel(&name).await?;
                 }
-            } else {
-                self.figures.targets_in_memory_peak = peak.targets_in_memory;
-                self.figures.unsettled_peak = peak.unsettled;
             }
         }
         let figures = &mut self.figures;
+        let held = Metrics::read(self.server.admin).await?;
+        figures.targets_in_memory_peak = held.sum("fanfare_targets_in_memory_peak", "");
+        figures.unsettled_peak = held.sum("fanfare_unsettled_deliveries_peak", "");
         // Of each round by itself: what else this machine does then falls on both.
         let mut kept: Vec<f64> = alone.iter().zip(&beside).map(|(alone, beside)| beside / alone).collect();
         figures.kept = median(&mut kept);

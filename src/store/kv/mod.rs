@@ -14,6 +14,7 @@ mod commit;
 mod cursor;
 mod evidence;
 mod feed;
+mod gathered;
 mod index;
 pub mod keys;
 pub mod memory;
@@ -46,6 +47,7 @@ use tokio::sync::Semaphore;
 
 use self::backend::Backend;
 use self::census::Census;
+use self::gathered::Gathered;
 use self::memory::Memory;
 use self::origins::Origins;
 use self::progress::Progress;
@@ -151,7 +153,7 @@ impl KvStore {
         settings: Settings,
     ) -> Result<Self, OpenError> {
         let damage = Arc::new(Damage::default());
-        let reader = Reader::new(backend, Arc::clone(&damage));
+        let reader = Reader::new(Arc::clone(&backend), Arc::clone(&damage));
         check_format(&reader)?;
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
@@ -159,14 +161,15 @@ impl KvStore {
         let commits = Sequences::load(&reader, keys::sequences())?;
         let changes = Sequences::load(&reader, keys::change_sequences())?;
         let shared = Arc::new(Shared {
-            reader: Mutex::new(Some(reader.clone())),
+            reader: Mutex::new(Some(reader)),
             queue: Queue::new(settings.queue_commands),
             progress: Progress::new(&commits, &changes),
             origins: Arc::clone(&origins),
-            damage,
+            damage: Arc::clone(&damage),
             clock: Arc::clone(&clock),
         });
-        let writer = Writer::new(reader, clock, random, origins, commits, changes);
+        let gathered = Reader::new(Arc::new(Gathered::new(backend)), damage);
+        let writer = Writer::new(gathered, clock, random, origins, commits, changes);
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || writer.run(&shared.queue, &shared.progress, settings)
