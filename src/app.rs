@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::layers::CallObserver;
 use crate::api::server::{Health, ServeError, serve};
-use crate::api::{Api, ApiParts, Applications};
+use crate::api::{Api, ApiParts, Applications, receipts};
 use crate::config::{Config, EffectiveApplication, PLACEHOLDER_CONTACT};
 use crate::domain::{Application, Clock, VapidKeyId};
 use crate::engine::{AttemptSettings, Engine, EngineParts};
@@ -75,6 +75,7 @@ pub enum AppError {
 pub struct App {
     address: SocketAddr,
     admin_address: SocketAddr,
+    receipts_address: Option<SocketAddr>,
     applications: Vec<Arc<Application>>,
     engine: Engine,
     store: Arc<dyn Store>,
@@ -107,6 +108,11 @@ impl App {
         // First of all: a port that is taken is the most frequent reason not to start.
         let listener = bind(config.server.listen).await?;
         let admin = bind(config.admin.listen).await?;
+        let receipts = match config.receipts.listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let receipts_address = receipts.as_ref().map(|(_, address)| *address);
 
         let gcm_key = match &config.gcm.api_key {
             Some(key) => Some(GcmKey::new(key.expose_secret()).ok_or(AppError::GcmKey)?),
@@ -120,6 +126,7 @@ impl App {
         let applications = applications(&*store, &config.effective_applications(), &*clock).await?;
         let mut api_settings = config.server.calls.clone();
         api_settings.gcm_key = gcm_key.is_some();
+        api_settings.receipts = receipts.is_some();
         let engine = Engine::start(EngineParts {
             store: Arc::clone(&store),
             transport,
@@ -127,6 +134,7 @@ impl App {
             applications: applications.clone(),
             settings: config.engine.clone(),
             retention: config.retention.clone(),
+            receipts: config.receipts.settings(),
             attempts: AttemptSettings { gcm_key },
             seed: rand::random(),
             metrics: Arc::clone(&metrics),
@@ -154,6 +162,9 @@ impl App {
             let observer = Arc::new(Calls(metrics));
             async move { serve(listener.0, api, &health, settings, observer, stop).await }
         });
+        if let Some((listener, _)) = receipts {
+            tokio::spawn(receipts::serve(listener, engine.clone(), stop.clone()));
+        }
         health.serving().await;
         let ready = Arc::new(ready);
         ready.send_replace(true);
@@ -169,6 +180,7 @@ impl App {
         Ok(Self {
             address: listener.1,
             admin_address: admin.1,
+            receipts_address,
             applications,
             engine,
             store,
@@ -192,6 +204,12 @@ impl App {
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where browsers report, if that is set.
+    #[must_use]
+    pub fn receipts_address(&self) -> Option<SocketAddr> {
+        self.receipts_address
     }
 
     /// The tenants.

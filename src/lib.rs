@@ -12,4 +12,5 @@ pub mod proto;
 pub mod sandbox;
 pub mod store;
 pub mod transport;
+pub mod web;
 pub mod webpush;

@@ -14,8 +14,8 @@ use fanfare::domain::{
 };
 use fanfare::engine::feed::{Frame, FrameKind, Position, Scope, Start, Watch};
 use fanfare::engine::{
-    AttemptSettings, Engine, EngineParts, EngineSettings, Recipients, RetentionSettings, Submission,
-    SubmitError,
+    AttemptSettings, Engine, EngineParts, EngineSettings, ReceiptSettings, Recipients, RetentionSettings,
+    Submission, SubmitError,
 };
 use fanfare::observe::SubscriptionChange;
 use fanfare::store::kv::memory::Memory;
@@ -85,6 +85,7 @@ impl Server {
             applications: vec![Arc::clone(&application)],
             settings,
             retention,
+            receipts: ReceiptSettings::default(),
             attempts: AttemptSettings::default(),
             seed: 7,
             metrics: Arc::new(fanfare::observe::Metrics::new()),
@@ -161,6 +162,7 @@ impl Server {
             scope: Scope::Message(message.id),
             start,
             level: ReportLevel::Attempts,
+            receipts: false,
         };
         let mut stream = self.engine.watch(watch);
         let mut events = Vec::new();
@@ -170,7 +172,7 @@ impl Server {
                     events.extend(placed.into_iter().map(|placed| DeliveryEvent::clone(&placed.event)));
                 }
                 FrameKind::Summary(summary) => return (events, summary),
-                FrameKind::Accepted(_) | FrameKind::Progress(_) => {}
+                FrameKind::Accepted(_) | FrameKind::Receipts(_) | FrameKind::Progress(_) => {}
             }
         }
         panic!("the stream ended without a summary");
@@ -179,6 +181,7 @@ impl Server {
 
 fn submission(kind: MessageKind, recipients: Recipients, ttl: Duration) -> Submission {
     let spec = MessageSpec {
+        receipt_token_at: None,
         payload: Payload(Bytes::from_static(b"hello")),
         ttl,
         urgency: Urgency::Normal,
@@ -350,8 +353,13 @@ async fn a_stream_resumes_without_gap_or_duplicate() {
     let message = server.broadcast(Audience::All, MINUTE).await;
     let (all, _) = server.read(&message, Start::Beginning).await;
     for scope in [Scope::Message(message.id), Scope::All] {
-        let watch =
-            |start| Watch { application: server.application.id, scope, start, level: ReportLevel::Terminal };
+        let watch = |start| Watch {
+            application: server.application.id,
+            scope,
+            start,
+            level: ReportLevel::Terminal,
+            receipts: false,
+        };
         let mut seen = Vec::new();
         let mut position = Position::default();
         // A connection that breaks after each frame.
@@ -435,6 +443,7 @@ async fn a_stream_on_which_nothing_happens_says_so_every_fifteen_seconds() {
         scope: Scope::All,
         start: Start::Now,
         level: ReportLevel::Terminal,
+        receipts: false,
     };
     let mut stream = server.engine.watch(watch);
     let began = tokio::time::Instant::now();

@@ -3,7 +3,7 @@
 //! left out. Targets that are not planned yet are in no page and on no list.
 
 use super::Api;
-use super::convert::delivery;
+use super::convert::{delivery, receipt};
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::lists::{self, Deliveries};
@@ -90,6 +90,9 @@ pub(super) async fn list_deliveries(
     let mut reader =
         Reader { api, application: &application, asked: &asked, request_id, cursor, found: Vec::new() };
     let done = reader.read().await?;
+    if status.requests_receipts {
+        reader.add_receipts().await?;
+    }
     let next_page_token = if done {
         String::new()
     } else {
@@ -136,6 +139,26 @@ impl Reader<'_> {
                 Phase::Tail => return Ok(true),
             };
         }
+    }
+
+    /// What browsers reported of the deliveries that were found.
+    async fn add_receipts(&mut self) -> Result<(), ApiError> {
+        let message = self.asked.message;
+        let ids: Vec<Option<SubscriptionId>> = self
+            .found
+            .iter()
+            .map(|found| {
+                found.latest.as_ref().and_then(|latest| SubscriptionId::parse_name(&latest.subscription))
+            })
+            .collect();
+        let reports = self.api.store.reports(message, ids.clone()).await?;
+        for ((found, id), reports) in self.found.iter_mut().zip(ids).zip(reports) {
+            let Some(latest) = &found.latest else { continue };
+            let tokens = &self.api.tokens;
+            let receipts = reports.iter().map(|report| receipt::listed(tokens, message, id, latest, report));
+            found.receipts = receipts.collect();
+        }
+        Ok(())
     }
 
     fn is_full(&self) -> bool {

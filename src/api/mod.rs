@@ -15,6 +15,7 @@ mod leash;
 mod lifetime;
 mod messages;
 mod origins;
+pub mod receipts;
 mod recipients;
 mod send_stream;
 mod sending;
@@ -49,6 +50,9 @@ pub struct ApiSettings {
     /// Whether the operator configured a key for GCM-era endpoints; without one they are refused.
     #[serde(skip)]
     pub gcm_key: bool,
+    /// Whether there is a listener for receipts; without one, asking for them is refused.
+    #[serde(skip)]
+    pub receipts: bool,
     /// Status streams that are open at once, over all connections. Default 10,000.
     pub streams_max: usize,
     /// How old a status stream gets before its caller is asked to connect again with its token; up to a tenth of it less,
@@ -63,6 +67,7 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             gcm_key: false,
+            receipts: false,
             streams_max: 10_000,
             stream_age_max: Duration::from_secs(30 * 60),
             user_targets_max: 1_000,
@@ -127,7 +132,8 @@ impl Api {
     }
 
     fn rules<'a>(&'a self, application: &'a Application) -> Rules<'a> {
-        Rules { application, policy: &*self.policy, gcm_key: self.settings.gcm_key, now: self.clock.now() }
+        let ApiSettings { gcm_key, receipts, .. } = self.settings;
+        Rules { application, policy: &*self.policy, gcm_key, receipts, now: self.clock.now() }
     }
 
     /// How long a stream that was called with these headers may last.

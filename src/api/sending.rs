@@ -40,9 +40,9 @@ pub(super) async fn send(
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
     let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
-    let (level, call) = (sending.level, ends.call.clone());
+    let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_send(api, &application, sending, call).await?;
-    Ok(stream_of(api, application, submitted, level, ends))
+    Ok(stream_of(api, application, submitted, told, ends))
 }
 
 pub(super) async fn broadcast(
@@ -53,9 +53,9 @@ pub(super) async fn broadcast(
     let application = api.application(&request.application)?;
     let sending = sending::broadcast(request, api.rules(&application))?;
     let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
-    let (level, call) = (sending.level, ends.call.clone());
+    let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_broadcast(api, &application, sending, call).await?;
-    Ok(stream_of(api, application, submitted, level, ends))
+    Ok(stream_of(api, application, submitted, told, ends))
 }
 
 /// Accepts a Send, or joins an earlier one. It runs to its end, also when the caller goes away in the middle.
@@ -127,7 +127,7 @@ fn stream_of(
     api: &Api,
     application: Arc<Application>,
     submitted: Submitted,
-    level: ReportLevel,
+    (level, receipts): (ReportLevel, bool),
     ends: Ends,
 ) -> Frames {
     match submitted {
@@ -136,7 +136,8 @@ fn stream_of(
         }
         Submitted::Message { record, replayed, leash } => {
             let scope = Scope::Message(record.status.id);
-            let watch = Watch { application: application.id, scope, start: Start::Beginning, level };
+            let watch =
+                Watch { application: application.id, scope, start: Start::Beginning, level, receipts };
             frames(api, application, watch, replayed, ends, leash)
         }
     }

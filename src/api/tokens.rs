@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::status::ApiError;
-use crate::domain::{ApplicationId, MessageId};
+use crate::domain::{ApplicationId, MessageId, ReceiptKind, SubscriptionId};
 use crate::engine::feed::{Position, Scope};
 use crate::store::{Store, StoreError};
 
@@ -125,6 +125,22 @@ impl Tokens {
             Some([VERSION, position @ ..]) => Ok(Some(position.to_vec())),
             Some(_) | None => Err(ApiError::PageTokenInvalid),
         }
+    }
+
+    /// The name of a delivery's receipt of this kind, of which there is one at most. Inline deliveries have no name that
+    /// callers know: `None` stands for the one of its message.
+    pub(crate) fn receipt_id(
+        &self,
+        message: MessageId,
+        delivery: Option<SubscriptionId>,
+        kind: ReceiptKind,
+    ) -> String {
+        let mut mac = self.event.clone();
+        mac.update(b"receipt");
+        mac.update(&message.0);
+        mac.update(&delivery.map_or([0; 16], |delivery| delivery.0));
+        mac.update(&[kind.number()]);
+        URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..EVENT_ID_OCTETS])
     }
 
     /// The name of the event at a place of its message's log. It tells nothing of the place.

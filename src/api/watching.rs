@@ -26,7 +26,7 @@ pub(super) async fn watch_deliveries(
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
-    let lists::WatchDeliveries { scope, start_time, level } = lists::watch(&request)?;
+    let lists::WatchDeliveries { scope, start_time, level, receipts } = lists::watch(&request)?;
     let start = if request.resume_token.is_empty() {
         match (scope, start_time) {
             (Scope::Message(_), _) => Start::Beginning,
@@ -37,7 +37,7 @@ pub(super) async fn watch_deliveries(
         Start::After(api.tokens.read_resume(application.id, scope, &request.resume_token)?)
     };
     let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
-    let watch = Watch { application: application.id, scope, start, level };
+    let watch = Watch { application: application.id, scope, start, level, receipts };
     Ok(frames(api, application, watch, false, ends, None))
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what people type, and what they see. Everything that prints is here.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
+mod browser;
 mod cancel;
 mod changes;
 mod config;

@@ -1,5 +1,6 @@
 //! `fanfare sandbox`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,13 +9,15 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::browser::Browser;
 use super::failure::Failure;
 use super::stop::StopArgs;
 use crate::domain::SystemClock;
-use crate::sandbox::{Profile, Sandbox, SandboxSettings};
+use crate::sandbox::{AUTOPUSH_PATH, Profile, Sandbox, SandboxSettings};
 
 /// Runs a push service on this machine, for development and tests
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(
     after_help = "It is strict about RFC 8030 and RFC 8292, makes synthetic subscribers that really decrypt what they are sent, \
                         and fails on order: answers, delays, resets, black holes, limits, dead origins. All that is ordered of \
@@ -39,10 +42,15 @@ The server must be told of it, like of any self-hosted push service:
   cidrs = [\"127.0.0.0/8\", \"::1/128\"]
   root_certificate = \"sandbox-ca.pem\"
 
+Browsers use it as their push service: --firefox and --chromium start one with what that takes. The hosts of Chromium's
+endpoints are compiled into it, so the server must be told where they are: as above, with that host, port 443 and
+connect_to instead of cidrs.
+
 It uses as many threads as there are processors, or TOKIO_WORKER_THREADS.
 
 Examples:
   fanfare sandbox --ca-out sandbox-ca.pem
+  fanfare sandbox --ca-out sandbox-ca.pem --firefox
   fanfare sandbox --listen 127.0.0.1:0 --control 127.0.0.1:0 --origins 100 --json"
 )]
 pub(super) struct SandboxArgs {
@@ -52,6 +60,18 @@ pub(super) struct SandboxArgs {
     /// Where the control API listens, by plain HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8033")]
     control: SocketAddr,
+    /// Where browsers connect, by plain WebSocket; the port after --control's unless given
+    #[arg(long, value_name = "ADDRESS")]
+    browser: Option<SocketAddr>,
+    /// Stand in for Chromium's push back end too
+    #[arg(long, conflicts_with = "http")]
+    fcm: bool,
+    /// Start an installed Firefox on a fresh profile, with this page; without one, a page that subscribes
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "chromium")]
+    firefox: Option<String>,
+    /// The same with Chromium or Chrome; with --fcm
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "http")]
+    chromium: Option<String>,
     /// The host in endpoints, for which the certificate is
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     public_host: String,
@@ -98,8 +118,22 @@ pub struct SandboxReady {
     pub push: SocketAddr,
     /// Where the control API listens.
     pub control: SocketAddr,
+    /// Where browsers connect: Firefox's `dom.push.serverURL`.
+    pub browser: String,
+    /// What Chromium is to be told of, where the sandbox stands in for its push back end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chromium: Option<ChromiumReady>,
     /// The file with the certificate of its authority, if one was asked for.
     pub certificate: Option<PathBuf>,
+}
+
+/// Where the sandbox stands in for Chromium's push back end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChromiumReady {
+    /// Arguments that Chromium must be started with.
+    pub arguments: Vec<String>,
+    /// The hosts of its endpoints, each with the address that it is to be dialled at: `connect_to` of an exception.
+    pub hosts: BTreeMap<String, SocketAddr>,
 }
 
 impl SandboxArgs {
@@ -107,6 +141,8 @@ impl SandboxArgs {
         let settings = SandboxSettings {
             push_address: self.listen,
             control_address: self.control,
+            browser_address: self.browser.unwrap_or_else(|| after(self.control)),
+            chromium: self.fcm || self.chromium.is_some(),
             https: !self.http,
             public_host: self.public_host,
             allow_non_loopback: self.allow_non_loopback,
@@ -128,7 +164,23 @@ impl SandboxArgs {
             push_origin: addresses.push_origin.to_string(),
             push: addresses.push,
             control: addresses.control,
+            browser: format!("ws://{}{AUTOPUSH_PATH}", addresses.browser),
+            chromium: addresses.chromium.as_ref().map(|chromium| ChromiumReady {
+                arguments: chromium.arguments(addresses.browser),
+                hosts: chromium.origins.iter().map(|it| (it.host.to_owned(), it.address)).collect(),
+            }),
             certificate: self.ca_out,
+        };
+        let browser = match (self.firefox, self.chromium, &ready.chromium) {
+            (Some(page), _, _) => Some((Browser::Firefox(ready.browser.clone()), page)),
+            (None, Some(page), Some(chromium)) => Some((Browser::Chromium(chromium.arguments.clone()), page)),
+            (None, Some(_) | None, _) => None,
+        };
+        let page = format!("http://localhost:{}/", addresses.browser.port());
+        // Ends with this command.
+        let _running = match browser {
+            Some((browser, given)) => Some(browser.start(if given.is_empty() { &page } else { &given })?),
+            None => None,
         };
         if self.json {
             println!("{}", serde_json::to_string(&ready).map_err(anyhow::Error::from)?);
@@ -141,9 +193,22 @@ impl SandboxArgs {
     }
 }
 
+/// The next port of an address; a free one after a free one.
+fn after(address: SocketAddr) -> SocketAddr {
+    let port = if address.port() == 0 { 0 } else { address.port().saturating_add(1) };
+    SocketAddr::new(address.ip(), port)
+}
+
 fn tell(ready: &SandboxReady) {
     println!("push service  {} on {}", ready.push_origin, ready.push);
     println!("control API   http://{}", ready.control);
+    println!("browsers      {}", ready.browser);
+    if let Some(chromium) = &ready.chromium {
+        println!("chromium      {}", chromium.arguments.join(" "));
+        for (host, address) in &chromium.hosts {
+            println!("              {host} on {address}");
+        }
+    }
     if let Some(path) = &ready.certificate {
         println!("certificate   {}", path.display());
     }

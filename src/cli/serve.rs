@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::config::ConfigSource;
 use super::failure::Failure;
 use super::stop::StopArgs;
+use crate::api::receipts;
 use crate::app::App;
 use crate::config;
 use crate::domain::SystemClock;
@@ -62,6 +63,9 @@ pub struct ServeReady {
     pub server: SocketAddr,
     /// Where metrics and health are served.
     pub admin: SocketAddr,
+    /// Where browsers report, if `receipts.listen` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipts: Option<SocketAddr>,
     /// The tenants.
     pub applications: Vec<ReadyApplication>,
 }
@@ -106,6 +110,9 @@ impl ServeArgs {
         }
         println!("gRPC        http://{}", ready.server);
         println!("admin       http://{}", ready.admin);
+        if let Some(receipts) = ready.receipts {
+            println!("receipts    http://{receipts}{}", receipts::PATH);
+        }
         for application in &ready.applications {
             println!("VAPID key   {} ({})", application.application_server_key, application.name);
         }
@@ -121,5 +128,10 @@ fn ready(app: &App) -> ServeReady {
             .map(|key| encode_base64url(&key.public))
             .unwrap_or_default(),
     });
-    ServeReady { server: app.address(), admin: app.admin_address(), applications: applications.collect() }
+    ServeReady {
+        server: app.address(),
+        admin: app.admin_address(),
+        receipts: app.receipts_address(),
+        applications: applications.collect(),
+    }
 }

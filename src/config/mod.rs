@@ -18,7 +18,7 @@ use crate::api::ApiSettings;
 use crate::api::server::ServerSettings;
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{MessageDefaults, Padding, Urgency};
-use crate::engine::{EngineSettings, RetentionSettings};
+use crate::engine::{EngineSettings, ReceiptSettings, RetentionSettings};
 use crate::observe::LogSettings;
 use crate::store::kv;
 use crate::transport::{HttpSettings, PushServicesSettings};
@@ -40,6 +40,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where metrics and health are served.
     pub admin: AdminConfig,
+    /// Where browsers report, and which reports are taken.
+    pub receipts: ReceiptsConfig,
     /// What is logged.
     pub log: LogSettings,
     /// Where everything is kept.
@@ -83,6 +85,27 @@ pub struct ServerConfig {
 pub struct AdminConfig {
     /// Address and port of metrics and health; port 0 takes a free one.
     pub listen: SocketAddr,
+}
+
+/// `[receipts]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptsConfig {
+    /// Address and port where browsers report; port 0 takes a free one. Without it receipts cannot be asked for.
+    pub listen: Option<SocketAddr>,
+    /// How long after a message's ttl receipts of it are taken.
+    #[serde(with = "humantime_serde")]
+    pub window: Duration,
+    /// Receipts that are taken in a second, over all browsers.
+    pub max_per_second: u32,
+}
+
+impl ReceiptsConfig {
+    /// As the engine takes them.
+    #[must_use]
+    pub fn settings(&self) -> ReceiptSettings {
+        ReceiptSettings { window: self.window, max_per_second: self.max_per_second }
+    }
 }
 
 /// `[store]`

@@ -56,6 +56,12 @@ fn listeners(config: &Config, problems: &mut Problems) {
     }
     let [(_, server), (_, admin)] = addresses;
     problems.unless(!collide(server, admin), "admin.listen", "must differ from server.listen");
+    if let Some(receipts) = config.receipts.listen {
+        // Everybody may reach it: it needs no --insecure.
+        let differs = !collide(receipts, server) && !collide(receipts, admin);
+        problems.unless(differs, "receipts.listen", "must differ from server.listen and admin.listen");
+    }
+    problems.unless(config.receipts.max_per_second >= 1, "receipts.max_per_second", "must be at least 1");
 }
 
 fn shutdown(config: &Config, problems: &mut Problems) {

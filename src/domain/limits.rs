@@ -37,6 +37,10 @@ pub const TTL_ZERO_GRACE: Duration = Duration::from_secs(60);
 pub const COLLAPSE_KEY_OCTETS_MAX: usize = 256;
 /// Longest note, in octets.
 pub const NOTE_OCTETS_MAX: usize = 256;
+/// Longest action that a receipt names, in octets: what is longer is cut.
+pub const RECEIPT_ACTION_OCTETS_MAX: usize = 128;
+/// Characters of a receipt token in a payload.
+pub const RECEIPT_TOKEN_CHARS: usize = 104;
 /// Longest `request_id`, in octets.
 pub const REQUEST_ID_OCTETS_MAX: usize = 128;
 /// Entries of a list of subscriptions or users.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{DeliveryCounts, MessageId, Outcome, SubscriptionId, Timestamp};
+use super::{DeliveryCounts, MessageId, Outcome, ReceiptCounts, SubscriptionId, Timestamp};
 
 /// The plaintext that is encrypted for each endpoint; at most [`super::limits::PAYLOAD_OCTETS_MAX`] octets. Empty is a
 /// message without a body.
@@ -63,6 +63,9 @@ pub enum Padding {
 pub struct MessageSpec {
     /// The plaintext.
     pub payload: Payload,
+    /// Receipts are requested: where in the payload the [`super::limits::RECEIPT_TOKEN_CHARS`] octets stand that each
+    /// delivery replaces by its token.
+    pub receipt_token_at: Option<u32>,
     /// How long it is worth delivering, from its start on.
     pub ttl: Duration,
     /// RFC 8030 section 5.3.
@@ -149,6 +152,10 @@ pub struct MessageStatus {
     pub counts: DeliveryCounts,
     /// Terminal deliveries by outcome, those above zero.
     pub outcomes: BTreeMap<Outcome, u32>,
+    /// Whether receipts were requested.
+    pub requests_receipts: bool,
+    /// Those that came.
+    pub receipts: ReceiptCounts,
     /// The caller's own.
     pub labels: BTreeMap<String, String>,
     /// For people.

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod receipt;
 pub mod subscription;
 pub mod violation;
 
@@ -18,5 +19,6 @@ pub use ids::{ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
 pub use message::{
     Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Stop, Urgency,
 };
+pub use receipt::{Receipt, ReceiptCounts, ReceiptKind, Report};
 pub use subscription::{ContentEncoding, Subscription, SubscriptionKeys, SubscriptionState, Target};
 pub use violation::{Violation, Violations};

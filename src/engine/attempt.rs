@@ -1,10 +1,13 @@
 //! One attempt: encrypt, sign, post, and say what the answer means.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::domain::limits::RECEIPT_TOKEN_CHARS;
 use crate::domain::{Clock, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
@@ -16,6 +19,7 @@ use crate::webpush::vapid::VapidToken;
 use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
 
 use super::core::{ActiveMessage, Attempt};
+use super::receipt_token::{ReceiptTokens, Ticket, UserMark};
 use super::tokens::{TokenError, Tokens};
 
 /// What attempts need beside what the store knows.
@@ -118,6 +122,8 @@ enum Unprepared {
     Encrypt(EncryptError),
     #[error("VAPID: {0}")]
     Token(#[from] TokenError),
+    #[error("the receipt token has no place")]
+    ReceiptToken,
     #[error("no GCM key is configured")]
     GcmKey,
     #[error("the topic header is malformed")]
@@ -142,9 +148,11 @@ impl Unprepared {
             Self::Token(TokenError::Store(_)) => Outcome::Unavailable,
             // Its key was removed: nobody can sign for this subscription any more.
             Self::Token(TokenError::NoKey) => Outcome::KeyMismatch,
-            Self::Token(TokenError::Sign(_)) | Self::Origin | Self::Encrypt(_) | Self::Topic => {
-                Outcome::Internal
-            }
+            Self::Token(TokenError::Sign(_))
+            | Self::Origin
+            | Self::Encrypt(_)
+            | Self::ReceiptToken
+            | Self::Topic => Outcome::Internal,
         };
         if outcome == Outcome::Internal {
             tracing::error!(error = %self, "an attempt could not be prepared");
@@ -160,9 +168,18 @@ pub(crate) struct Attempter {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: Tokens,
+    pub(super) receipt_tokens: ReceiptTokens,
+    /// How long after a message's ttl receipts are taken.
+    pub(super) receipt_window: Duration,
     pub(super) settings: AttemptSettings,
     pub(super) metrics: Arc<Metrics>,
+    /// Broadcasts' attempts that may stand in the runtime's queue to be encrypted: a Send waits behind these few instead of
+    /// all that were started at once.
+    pub(super) broadcasts_preparing: Semaphore,
 }
+
+/// Attempts of broadcasts, for each core, that may wait to be encrypted at once.
+pub(super) const PREPARING_EACH_CORE: usize = 4;
 
 impl Attempter {
     /// Makes one attempt.
@@ -179,15 +196,16 @@ impl Attempter {
         let service = PushService::of(&target.endpoint);
         if service == PushService::Gcm {
             let key = self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?;
+            let permit = self.may_prepare(message).await?;
             let request = self.request(message, target, service, Authorization::Gcm(key))?;
+            drop(permit);
             return Ok(self.post(request, service, attempt).await.0);
         }
         let at = (origin.id, &origin.origin);
         let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
-        if !self.may_post(message) {
-            return Err(Unprepared::TooLate);
-        }
+        let permit = self.may_prepare(message).await?;
         let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+        drop(permit);
         let (report, refused) = self.post(request, service, attempt).await;
         if !refused {
             return Ok(report);
@@ -201,8 +219,20 @@ impl Attempter {
         }
     }
 
-    /// Whether a message is still to be posted: a store that was slow to keep a token may have taken what was left of the
-    /// ttl, and a caller may have stopped the message meanwhile.
+    /// Waits for the turn of an attempt to be encrypted.
+    async fn may_prepare(&self, message: &ActiveMessage) -> Result<Option<SemaphorePermit<'_>>, Unprepared> {
+        let mut permit = None;
+        if message.kind == MessageKind::Broadcast {
+            // It is never closed.
+            permit = self.broadcasts_preparing.acquire().await.ok();
+            // To the end of the runtime's queue, where no more of its kind stand than there are permits.
+            tokio::task::yield_now().await;
+        }
+        if self.may_post(message) { Ok(permit) } else { Err(Unprepared::TooLate) }
+    }
+
+    /// Whether a message is still to be posted: waiting, above all for a store that is slow to keep a token, may have taken
+    /// what was left of the ttl, and a caller may have stopped the message meanwhile.
     fn may_post(&self, message: &ActiveMessage) -> bool {
         message.stop.get().is_none() && self.clock.now() < message.ends_at()
     }
@@ -227,11 +257,37 @@ impl Attempter {
         authorization: Authorization<'_>,
     ) -> Result<PushRequest, Unprepared> {
         let spec = &message.spec;
-        let encrypted = (!spec.payload.0.is_empty()).then(|| encrypt_for(message, target)).transpose()?;
+        let encrypted = (!spec.payload.0.is_empty()).then(|| self.encrypt(message, target)).transpose()?;
         let headers =
             MessageHeaders::new(spec.urgency, spec.topic_header.as_deref()).map_err(|_| Unprepared::Topic)?;
         let ttl = remaining_ttl(message, self.clock.now());
         Ok(request::build(target.endpoint.clone(), service, encrypted, ttl, &headers, authorization))
+    }
+
+    fn encrypt(&self, message: &ActiveMessage, target: &Target) -> Result<Encrypted, Unprepared> {
+        let spec = &message.spec;
+        let payload = match spec.receipt_token_at {
+            Some(at) => Cow::Owned(self.with_token(message, target, at).ok_or(Unprepared::ReceiptToken)?),
+            None => Cow::Borrowed(&*spec.payload.0),
+        };
+        let body_max = body_octets_max(target.body_octets_max);
+        Ok(encrypt(&target.keys, target.encoding, &payload, spec.padding, body_max, Ephemeral::fresh()?)?)
+    }
+
+    /// The payload with the delivery's own receipt token.
+    fn with_token(&self, message: &ActiveMessage, target: &Target, at: u32) -> Option<Vec<u8>> {
+        let token = self.receipt_tokens.make(&Ticket {
+            application: message.application.id,
+            message: message.id,
+            delivery: target.id,
+            inline: target.inline,
+            user: UserMark::of(&target.user_id),
+            expires: message.expires.plus(self.receipt_window),
+        })?;
+        let mut payload = message.spec.payload.0.to_vec();
+        let at = at as usize;
+        payload.get_mut(at..at + RECEIPT_TOKEN_CHARS)?.copy_from_slice(token.as_bytes());
+        Some(payload)
     }
 
     /// Posts and judges; tells also whether the VAPID token was refused.
@@ -296,12 +352,6 @@ impl From<EncryptError> for Unprepared {
             EncryptError::SubscriptionKey | EncryptError::Library => Self::Encrypt(error),
         }
     }
-}
-
-fn encrypt_for(message: &ActiveMessage, target: &Target) -> Result<Encrypted, Unprepared> {
-    let spec = &message.spec;
-    let body_max = body_octets_max(target.body_octets_max);
-    Ok(encrypt(&target.keys, target.encoding, &spec.payload.0, spec.padding, body_max, Ephemeral::fresh()?)?)
 }
 
 /// What is left of the ttl, in whole seconds: waiting and retrying here count. Never 0 for a message with a ttl, for

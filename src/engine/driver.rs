@@ -37,8 +37,9 @@ pub(super) struct Driver {
     pub(super) inputs: mpsc::Receiver<Input>,
     /// Pages of broadcasts: a channel of their own, because each holds hundreds of targets.
     pub(super) pages: mpsc::Receiver<Input>,
-    /// For what effects report.
+    /// For what effects report: a channel of their own, so that a Send does not wait behind the answers of a broadcast.
     pub(super) reports: mpsc::Sender<Input>,
+    pub(super) reported: mpsc::Receiver<Input>,
     pub(super) changes: Arc<AtomicU64>,
     pub(super) evidence: BTreeMap<ApplicationId, Arc<Notify>>,
     pub(super) lessons: mpsc::Sender<(ApplicationId, Lesson)>,
@@ -54,7 +55,7 @@ pub(super) struct Driver {
 impl Driver {
     /// Runs until it is stopped.
     pub(super) async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut batch, mut reports) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut draining = false;
         let mut jumps = JumpWatch::default();
         loop {
@@ -62,20 +63,19 @@ impl Driver {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 _ = self.inputs.recv_many(&mut batch, BATCH) => {}
-                Some(page) = self.pages.recv() => {
-                    // The message of a page was handed in before the page was planned: it must be taken in before it.
-                    while let Ok(input) = self.inputs.try_recv() {
-                        batch.push(input);
-                    }
-                    batch.push(page);
-                }
+                _ = self.reported.recv_many(&mut reports, BATCH) => {}
+                Some(page) = self.pages.recv() => reports.push(page),
                 () = tokio::time::sleep(idle) => {}
+            }
+            // The message of a page was handed in before the page was planned: it must be taken in before it.
+            while let Ok(input) = self.inputs.try_recv() {
+                batch.push(input);
             }
             let now = self.now();
             if let Some(jump) = jumps.look(now) {
                 self.tell_of(jump);
             }
-            for input in batch.drain(..) {
+            for input in batch.drain(..).chain(reports.drain(..)) {
                 draining |= matches!(input, Input::Drain);
                 if let Input::PageFound(head) = &input {
                     self.recovered.insert(head.key, Arc::default());

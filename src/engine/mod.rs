@@ -17,6 +17,8 @@ mod health;
 mod learn;
 mod plan;
 mod reap;
+mod receipt_token;
+mod receipts;
 mod recover;
 mod retry;
 mod schedule;
@@ -25,11 +27,12 @@ mod tokens;
 mod trim;
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,15 +48,18 @@ use crate::transport::Transport;
 
 pub use crate::store::Recipients;
 pub use attempt::AttemptSettings;
-use attempt::Attempter;
+use attempt::{Attempter, PREPARING_EACH_CORE};
 use changes::{ChangeStream, ChangesStart};
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
-use feed::{Feeds, FrameStream, Watch};
+use feed::{FeedParts, Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
 use learn::Learner;
 use plan::{PlanJob, Planner};
 use reap::Reaper;
+use receipt_token::ReceiptTokens;
+use receipts::Desk;
+pub use receipts::{BrowserReport, ReceiptSettings, ReportError};
 use schedule::{Order, Scheduled, Scheduler};
 pub use settings::{EngineSettings, RetentionSettings};
 use tokens::Tokens;
@@ -83,6 +89,8 @@ pub struct EngineParts {
     pub settings: EngineSettings,
     /// How long what has ended is kept.
     pub retention: RetentionSettings,
+    /// Which receipts are taken.
+    pub receipts: ReceiptSettings,
     /// What attempts need beside it.
     pub attempts: AttemptSettings,
     /// Where jitter comes from.
@@ -105,6 +113,7 @@ pub struct Engine {
     changes: Arc<AtomicU64>,
     load: watch::Receiver<EngineLoad>,
     feeds: Arc<Feeds>,
+    desk: Arc<Desk>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Nothing is accepted any more.
@@ -171,13 +180,16 @@ impl Engine {
             applications,
             settings,
             retention,
+            receipts,
             attempts,
             seed,
             metrics,
         } = parts;
         let applications: HashMap<_, _> = applications.into_iter().map(|of| (of.id, of)).collect();
+        let receipt_tokens = ReceiptTokens::of(&*store).await?;
         let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock), &applications).await?;
         let (inputs, inputs_received) = mpsc::channel(INPUTS_MAX);
+        let (reports, reported) = mpsc::channel(INPUTS_MAX);
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
         let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
         let (orders, orders_received) = mpsc::channel(ORDERS_MAX);
@@ -244,13 +256,17 @@ impl Engine {
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let attempter = Attempter {
             store: Arc::clone(&store),
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
             tokens,
+            receipt_tokens: receipt_tokens.clone(),
+            receipt_window: receipts.window,
             settings: attempts,
             metrics: Arc::clone(&metrics),
+            broadcasts_preparing: Semaphore::new(PREPARING_EACH_CORE * cores),
         };
         let driver = Driver {
             core,
@@ -259,7 +275,8 @@ impl Engine {
             attempter: Arc::new(attempter),
             inputs: inputs_received,
             pages: pages_received,
-            reports: inputs.clone(),
+            reports,
+            reported,
             changes: Arc::clone(&changes),
             evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
             lessons,
@@ -279,13 +296,30 @@ impl Engine {
         tasks.spawn(planner.run());
         tasks.spawn(scheduler.run());
         tasks.spawn(learner.run());
+        let (desk, recorder) = Desk::new(
+            receipt_tokens,
+            Arc::clone(&clock),
+            &receipts,
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+            stop.clone(),
+        );
+        tasks.spawn(recorder);
         let stop_streams = CancellationToken::new();
-        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks.clone(), stop_streams.clone());
+        let feeds = Feeds::new(FeedParts {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            receipt_window: receipts.window,
+            metrics: Arc::clone(&metrics),
+            tasks: tasks.clone(),
+            stop: stop_streams.clone(),
+        });
         let engine = Self {
             store,
             transport,
             clock,
             feeds: Arc::new(feeds),
+            desk: Arc::new(desk),
             orders,
             scheduled,
             inputs,
@@ -471,6 +505,14 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         self.input(Input::ResumeOrigin { application, origin: origin.to_owned(), answer }).await;
         answered.await.unwrap_or_default()
+    }
+
+    /// Takes what a browser reports: durable when this returns, and on the status streams. Repeated reports do no harm.
+    ///
+    /// # Errors
+    /// [`ReportError`].
+    pub async fn report(&self, report: BrowserReport) -> Result<(), ReportError> {
+        self.desk.report(report).await
     }
 
     /// A reader of the change feed; see [`changes::watch`].

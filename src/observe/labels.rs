@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
-use crate::domain::{DeliveryState, MessageKind, Outcome};
+use crate::domain::{DeliveryState, MessageKind, Outcome, ReceiptKind};
 use crate::webpush::push_service::PushService;
 
 /// How a subscription changed.
@@ -99,6 +99,7 @@ names! {
     MessageKind => kind_name,
     Outcome => Outcome::as_str,
     PushService => PushService::as_str,
+    ReceiptKind => ReceiptKind::as_str,
     SubscriptionChange => SubscriptionChange::as_str,
     tonic::Code => code_name,
 }
@@ -132,6 +133,12 @@ pub(super) struct ChangeLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ResultLabels {
+    pub(super) result: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReceiptLabels {
+    pub(super) kind: Name,
     pub(super) result: Name,
 }
 

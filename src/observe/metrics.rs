@@ -12,10 +12,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::labels::{
-    AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name, ResultLabels,
-    RpcLabels, ServiceLabels, SubscriptionChange,
+    AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name, ReceiptLabels,
+    ResultLabels, RpcLabels, ServiceLabels, SubscriptionChange,
 };
-use crate::domain::{DeliveryState, MessageKind, Outcome};
+use crate::domain::{DeliveryState, MessageKind, Outcome, ReceiptKind};
 use crate::webpush::push_service::PushService;
 
 /// Bounds of the buckets for what takes a round trip, in seconds.
@@ -76,6 +76,7 @@ pub struct Metrics {
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     subscription_changes: Family<ChangeLabels, Counter>,
+    receipts: Family<ReceiptLabels, Counter>,
     streams_open: Gauge,
     log_reads: Counter,
 }
@@ -236,6 +237,7 @@ impl Metrics {
                 "Subscriptions added, updated, disabled and removed",
                 Family::default(),
             ),
+            receipts: register.add("receipts", "Reports of browsers", Family::default()),
             streams_open: register.add("streams_open", "Status streams open", Gauge::default()),
             log_reads: register.add("log_reads", "Reads of the store for status streams", Counter::default()),
             registry: register.0,
@@ -250,6 +252,12 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// A browser reported; `result` is one of the names that `docs/metrics.md` lists.
+    pub fn receipt(&self, kind: ReceiptKind, result: &'static str) {
+        let labels = ReceiptLabels { kind: kind.into(), result: result.into() };
+        self.receipts.get_or_create(&labels).inc();
     }
 
     /// A message was accepted.
@@ -464,6 +472,7 @@ mod tests {
         metrics.trimmed(1, 2, 30);
         metrics.clock_jumped();
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
+        metrics.receipt(ReceiptKind::Clicked, "recorded");
         metrics.stream_opened();
         metrics.log_read();
         metrics.lanes_changed(LaneChanges { broken: 2, ..LaneChanges::default() });
@@ -495,6 +504,7 @@ mod tests {
             "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
             "fanfare_lane_changes_total{change=\"broken\"} 2",
             "fanfare_subscription_changes_total{change=\"gone\"} 3",
+            "fanfare_receipts_total{kind=\"clicked\",result=\"recorded\"} 1",
             "fanfare_streams_open 1",
             "fanfare_log_reads_total 1",
             "# EOF",

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
 
 use super::SandboxError;
 use crate::domain::Timestamp;
@@ -28,11 +29,13 @@ pub(crate) struct Certificates {
     pub(crate) authority_pem: String,
     /// The server's certificate with its key, HTTP/2 and HTTP/1.1 by ALPN.
     pub(crate) server: Arc<ServerConfig>,
+    /// SHA-256 of the server's public key (SubjectPublicKeyInfo), by which Chromium can be told to trust it.
+    pub(crate) spki_sha256: [u8; 32],
 }
 
 impl Certificates {
-    /// Makes an authority and a server certificate for loopback and for `public_host`.
-    pub(crate) fn make(public_host: &str, now: Timestamp) -> Result<Self, SandboxError> {
+    /// Makes an authority and a server certificate for loopback and for `hosts`.
+    pub(crate) fn make(hosts: &[&str], now: Timestamp) -> Result<Self, SandboxError> {
         let authority_key = KeyPair::generate()?;
         let mut authority = CertificateParams::default();
         limit_to_now(&mut authority, now);
@@ -43,8 +46,10 @@ impl Certificates {
         let issuer = Issuer::new(authority, authority_key);
 
         let mut names = LOOPBACK_NAMES.map(str::to_owned).to_vec();
-        if !names.iter().any(|name| name == public_host) {
-            names.push(public_host.to_owned());
+        for host in hosts {
+            if !names.iter().any(|name| name == host) {
+                names.push((*host).to_owned());
+            }
         }
         let server_key = KeyPair::generate()?;
         let mut server = CertificateParams::new(names)?;
@@ -61,7 +66,8 @@ impl Certificates {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.into()], key)?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { authority_pem, server: Arc::new(server) })
+        let spki_sha256 = Sha256::digest(server_key.subject_public_key_info()).into();
+        Ok(Self { authority_pem, server: Arc::new(server), spki_sha256 })
     }
 }
 

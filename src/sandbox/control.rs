@@ -1,6 +1,7 @@
 //! The control API, by plain HTTP: `docs/sandbox.md` lists its calls.
 
 mod origins;
+mod user_agents;
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::control_json::{
     About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, OriginRange, PushSubscriptionJson,
@@ -43,6 +45,8 @@ pub(crate) struct Control {
     pub(crate) origins: Arc<Origins>,
     /// PEM; none where the push listener speaks plain HTTP.
     pub(crate) authority_pem: Option<Arc<str>>,
+    /// Ends answers that have no end of their own.
+    pub(crate) stop: CancellationToken,
 }
 
 /// All calls.
@@ -54,6 +58,9 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/origins", get(origins::list).post(origins::make).put(origins::set_many))
         .route("/origins/{origin}", get(origins::status).put(origins::set_one))
         .route("/origins/{origin}/seconds", get(origins::seconds))
+        .route("/user-agents", get(user_agents::list))
+        .route("/user-agents/{user_agent}", get(user_agents::status).put(user_agents::set))
+        .route("/events", get(user_agents::events))
         .route("/groups", post(make_group))
         .route("/groups/{group}", get(group_status))
         .route("/groups/{group}/subscriptions", get(subscriptions))

@@ -229,6 +229,94 @@ pub struct Counts {
     pub requests: Gauge,
 }
 
+/// A line of `GET /user-agents`, and the answer to calls of `/user-agents/{user_agent}`: a browser as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserAgentStatus {
+    /// What it is known by: 32 hexadecimal digits.
+    pub user_agent: String,
+    /// What it speaks.
+    pub protocol: BrowserProtocol,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Whether it may connect.
+    pub reachable: bool,
+    /// Its subscriptions.
+    pub channels: Vec<String>,
+    /// Messages that it has not acknowledged.
+    pub waiting: u64,
+}
+
+/// What a browser speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrowserProtocol {
+    /// Mozilla's WebSocket protocol: Firefox.
+    Autopush,
+    /// Of Google's push back end: Chromium.
+    Mcs,
+}
+
+/// `PUT /user-agents/{user_agent}`: what is ordered of a browser's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserAgentSettings {
+    /// Whether it may connect; if not, it is cut off at once.
+    pub reachable: bool,
+}
+
+/// A line of `GET /events`: what happened to a browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserEvent {
+    /// From 0 on, without a gap.
+    pub number: u64,
+    /// Microseconds since 1970.
+    pub time_micros: u64,
+    /// The browser.
+    pub user_agent: String,
+    /// What happened.
+    pub event: BrowserEventKind,
+    /// The subscription that it happened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The message: the last part of the `Location` that its sender was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What Firefox says of it. `acknowledged`: 100 delivered, 101 not decrypted, 102 not delivered. `failed`: 301
+    /// to 303. `unregistered`: 200 by the page, 201 over its quota, 202 permission revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+}
+
+/// See [`BrowserEvent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrowserEventKind {
+    /// It connected.
+    Connected,
+    /// Its connection ended.
+    Disconnected,
+    /// It subscribed.
+    Registered,
+    /// It ended a subscription.
+    Unregistered,
+    /// A message for it was answered 201.
+    Accepted,
+    /// A message was sent to it.
+    Sent,
+    /// It has a message.
+    Acknowledged,
+    /// Its page failed with a message.
+    Failed,
+    /// A message was replaced by a newer one of the same topic.
+    Replaced,
+    /// A message's time to live ran out.
+    Expired,
+    /// A message was deleted by its sender.
+    Deleted,
+    /// More waited for it than is kept, so its subscriptions ended.
+    Reset,
+}
+
 /// What opens and closes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gauge {

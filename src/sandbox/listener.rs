@@ -202,7 +202,7 @@ impl Connections {
         if let Some(streams_max) = streams_max {
             http.http2().max_concurrent_streams(streams_max);
         }
-        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut served = pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let unused = async {
             tokio::time::sleep(self.limits.request_timeout).await;
             if connection.has_requested() {

@@ -6,6 +6,7 @@
 //! ```text
 //! listener ─► push_resource ─► gate ─► authorization, push_headers, fault ─► Subscriber ─► records, received, counts
 //! (origins, port)                      effect ◄───────────────────┘          (groups, synthetic_keys)
+//!                                                                            (browsers ◄─ WebSocket)
 //! control (HTTP and JSON) ─► origins, groups, received, counts
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod answer_body;
 mod authorization;
+mod browsers;
 mod certificates;
 mod chance;
 mod connection;
@@ -44,13 +46,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
+pub use browsers::{AUTOPUSH_PATH, PageFile};
 pub use fault::Fault;
 pub use fault_shares::{FaultError, FaultShares};
 pub use fault_terms::{Delay, RetryAfter, Truncation, When};
@@ -58,6 +65,7 @@ pub use origin_settings::{ConcurrencyLimit, OriginSettings, OriginSettingsError,
 pub use settings::{Profile, SandboxLimits, SandboxSettings};
 
 use crate::domain::{Clock, Origin};
+use browsers::{BrowserRoutes, CHECKIN_PATH, FCM_HOSTS, REGISTER_PATH};
 use certificates::Certificates;
 use control::Control;
 use listener::{Connections, Counted};
@@ -76,6 +84,9 @@ pub enum SandboxError {
     /// A limit of zero, or one that the protocol does not allow.
     #[error("the limit {0}")]
     Limit(&'static str),
+    /// Chromium takes nothing else.
+    #[error("Chromium's push back end needs HTTPS")]
+    ChromiumNeedsHttps,
     /// No endpoint can have this host.
     #[error("{0:?} is not a host name or IP address")]
     PublicHost(String),
@@ -105,8 +116,45 @@ pub struct SandboxAddresses {
     pub push: SocketAddr,
     /// The control API.
     pub control: SocketAddr,
+    /// Browsers, by plain WebSocket and HTTP.
+    pub browser: SocketAddr,
+    /// Where it stands in for Chromium's push back end, if it does.
+    pub chromium: Option<ChromiumAddresses>,
     /// Origin 0, and the `aud` that its VAPID tokens must have.
     pub push_origin: Origin,
+}
+
+/// Where a sandbox stands in for Chromium's push back end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChromiumAddresses {
+    /// MCS, over TLS.
+    pub mcs: SocketAddr,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo) that it shows there.
+    pub spki_sha256: [u8; 32],
+    /// The hosts of Chromium's endpoints.
+    pub origins: Vec<FcmOrigin>,
+}
+
+impl ChromiumAddresses {
+    /// What Chromium must be started with to use it, `browser` being [`SandboxAddresses::browser`].
+    #[must_use]
+    pub fn arguments(&self, browser: SocketAddr) -> Vec<String> {
+        vec![
+            format!("--gcm-checkin-url=http://{browser}{CHECKIN_PATH}"),
+            format!("--gcm-registration-url=http://{browser}{REGISTER_PATH}"),
+            format!("--gcm-mcs-endpoint=https://localhost:{}", self.mcs.port()),
+            format!("--ignore-certificate-errors-spki-list={}", STANDARD.encode(self.spki_sha256)),
+        ]
+    }
+}
+
+/// A host that is compiled into Chromium, and where it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FcmOrigin {
+    /// Of the endpoints, which have port 443.
+    pub host: &'static str,
+    /// Where it is to be dialled instead.
+    pub address: SocketAddr,
 }
 
 /// A running push service. Dropped, it stops too, but nobody waits for it.
@@ -116,8 +164,12 @@ pub struct Sandbox {
     stop: DropGuard,
     origins: Arc<Origins>,
     push: Arc<Connections>,
-    control: Arc<Connections>,
-    accepting_control: JoinHandle<()>,
+    /// Plain HTTP.
+    plain: Arc<Connections>,
+    /// Of the control API and of browsers.
+    accepting: Vec<JoinHandle<()>>,
+    /// Browsers' connections.
+    browsers: TaskTracker,
 }
 
 impl Sandbox {
@@ -127,10 +179,10 @@ impl Sandbox {
     /// [`SandboxError`].
     pub async fn start(settings: SandboxSettings, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
         check(&settings)?;
-        let certificates =
-            if settings.https { Some(Certificates::make(&settings.public_host, clock.now())?) } else { None };
+        let mut hosts = vec![settings.public_host.as_str()];
+        hosts.extend(FCM_HOSTS.iter().filter(|_| settings.chromium));
+        let certificates = if settings.https { Some(Certificates::make(&hosts, clock.now())?) } else { None };
         let tls = certificates.as_ref().map(|made| TlsAcceptor::from(Arc::clone(&made.server)));
-        let authority_pem: Option<Arc<str>> = certificates.map(|made| made.authority_pem.into());
 
         let stop = CancellationToken::new();
         // What fails below stops what was begun.
@@ -143,39 +195,64 @@ impl Sandbox {
             origins.make(settings.origins - 1, &OriginSettings::default()).await?;
         }
 
+        let mut fcm = Vec::new();
+        for host in FCM_HOSTS.iter().filter(|_| settings.chromium) {
+            if let Some(origin) = Origin::parse(&format!("https://{host}")) {
+                fcm.push(FcmOrigin { host, address: origins.make_named(origin).await?.address() });
+            }
+        }
         let control_socket = bind(settings.control_address).await?;
-        let addresses = SandboxAddresses {
+        let browser_socket = bind(settings.browser_address).await?;
+        let mut addresses = SandboxAddresses {
             push_origin: first.origin.clone(),
             push: first.address(),
             control: control_socket.0,
+            browser: browser_socket.0,
+            chromium: None,
         };
+        let browsers = TaskTracker::new();
+        let routes = BrowserRoutes {
+            browsers: Arc::clone(&service.browsers),
+            origin: first.origin.clone(),
+            stop: stop.clone(),
+            tasks: browsers.clone(),
+            room: Arc::new(Semaphore::new(settings.limits.connections_max)),
+        };
+        let mut accepting = Vec::new();
+        if let Some(made) = certificates.as_ref().filter(|_| settings.chromium) {
+            let (mcs, socket) = bind(SocketAddr::new(settings.browser_address.ip(), 0)).await?;
+            let mut tls = ServerConfig::clone(&made.server);
+            // It is not HTTP.
+            tls.alpn_protocols.clear();
+            let tls = TlsAcceptor::from(Arc::new(tls));
+            accepting.push(tokio::spawn(browsers::listen(socket, tls, routes.clone())));
+            addresses.chromium = Some(ChromiumAddresses { mcs, spki_sha256: made.spki_sha256, origins: fcm });
+        }
+        let pages = browsers::router(routes, &settings.pages, settings.chromium);
+        let authority_pem: Option<Arc<str>> = certificates.map(|made| made.authority_pem.into());
         let calls = control::router(Control {
             service,
             origins: Arc::clone(&origins),
             authority_pem: authority_pem.clone(),
+            stop: stop.clone(),
         });
-        let control = Arc::new(Connections::new(None, settings.limits, stop.clone()));
-        let (_, always) = watch::channel(Manner::default());
-        let accepting = Arc::clone(&control).accept(
-            control_socket.1,
-            stop,
-            always,
-            Counted::default(),
-            move |connection| {
-                // Its idle connections are whoever controls it.
-                connection.request();
-                TowerToHyperService::new(calls.clone())
-            },
-        );
-        Ok(Self {
-            addresses,
-            authority_pem,
-            stop: guard,
-            origins,
-            push,
-            control,
-            accepting_control: tokio::spawn(accepting),
-        })
+        let plain = Arc::new(Connections::new(None, settings.limits, stop.clone()));
+        for (socket, router) in [(control_socket.1, calls), (browser_socket.1, pages)] {
+            let (_, always) = watch::channel(Manner::default());
+            let accept = Arc::clone(&plain).accept(
+                socket,
+                stop.clone(),
+                always,
+                Counted::default(),
+                move |connection| {
+                    // Whoever connects here may be idle.
+                    connection.request();
+                    TowerToHyperService::new(router.clone())
+                },
+            );
+            accepting.push(tokio::spawn(accept));
+        }
+        Ok(Self { addresses, authority_pem, stop: guard, origins, push, plain, accepting, browsers })
     }
 
     /// Where it listens.
@@ -192,13 +269,16 @@ impl Sandbox {
 
     /// Stops: no new connections; open requests have [`SandboxLimits::shutdown_timeout`] to end.
     pub async fn shutdown(self) {
-        let Self { stop, origins, push, control, accepting_control, .. } = self;
+        let Self { stop, origins, push, plain, accepting, browsers, .. } = self;
         drop(stop);
-        if accepting_control.await.is_err() {
-            tracing::error!("a listener of the sandbox panicked");
+        for accepting in accepting {
+            if accepting.await.is_err() {
+                tracing::error!("a listener of the sandbox panicked");
+            }
         }
         origins.release().await;
-        tokio::join!(push.end(), control.end());
+        browsers.close();
+        tokio::join!(push.end(), plain.end(), browsers.wait());
     }
 }
 
@@ -209,10 +289,13 @@ impl fmt::Debug for Sandbox {
 }
 
 fn check(settings: &SandboxSettings) -> Result<(), SandboxError> {
-    for address in [settings.push_address, settings.control_address] {
+    for address in [settings.push_address, settings.control_address, settings.browser_address] {
         if !address.ip().is_loopback() && !settings.allow_non_loopback {
             return Err(SandboxError::NotLoopback(address));
         }
+    }
+    if settings.chromium && !settings.https {
+        return Err(SandboxError::ChromiumNeedsHttps);
     }
     let limits = &settings.limits;
     // hyper's smallest buffer for an HTTP/1.1 header section.

@@ -124,6 +124,20 @@ impl Origins {
         Ok(taken)
     }
 
+    /// Makes one, on a free port, that is known by another name.
+    pub(crate) async fn make_named(&self, origin: Origin) -> Result<Arc<OriginServer>, OriginsError> {
+        let _making = self.making.lock().await;
+        let number = self.count();
+        if number as usize >= self.settings.limits.origins_max {
+            return Err(OriginsError::TooMany(self.settings.limits.origins_max));
+        }
+        let (socket, address) = bind(SocketAddr::new(self.settings.push_address.ip(), 0))?;
+        let server = self.server_of(number, origin, address, OriginSettings::default());
+        server.take(socket, self).await.map_err(|error| OriginsError::Port { origin: number, error })?;
+        self.push(Arc::clone(&server));
+        Ok(server)
+    }
+
     /// Changes how some behave. Gives them.
     pub(crate) async fn set(
         &self,
@@ -173,7 +187,17 @@ impl Origins {
         settings: OriginSettings,
     ) -> Result<Arc<OriginServer>, SandboxError> {
         let origin = url(&self.settings, address.port())?;
-        Ok(Arc::new(OriginServer {
+        Ok(self.server_of(number, origin, address, settings))
+    }
+
+    fn server_of(
+        &self,
+        number: u32,
+        origin: Origin,
+        address: SocketAddr,
+        settings: OriginSettings,
+    ) -> Arc<OriginServer> {
+        Arc::new(OriginServer {
             number,
             authorizations: Authorizations::new(origin.clone(), self.settings.limits.authorizations_max),
             origin,
@@ -182,7 +206,7 @@ impl Origins {
             gate: Gate::new(settings, self.start),
             open: Arc::default(),
             port: Mutex::new(Port::Lost),
-        }))
+        })
     }
 }
 

@@ -15,13 +15,14 @@ use hyper::body::Body;
 
 use super::Profile;
 use super::answer_body::AnswerBody;
+use super::browsers::{Browsers, FCM_PUSH_PATH};
 use super::chance::Chance;
 use super::connection::Connection;
 use super::counts::Counters;
 use super::effect::{Scene, take_effect};
 use super::fault::{Fault, Stage};
 use super::fault_terms::Delay;
-use super::groups::{Groups, SyntheticSubscriber};
+use super::groups::Groups;
 use super::origins::OriginServer;
 use super::push_headers::PushHeaders;
 use super::refusal::{Reason, Refusal};
@@ -42,12 +43,11 @@ pub(crate) struct PushService {
     pub(crate) body_octets_max: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) groups: Groups,
+    pub(crate) browsers: Arc<Browsers>,
     request_timeout: Duration,
     silence_max: Duration,
     clock: Arc<dyn Clock>,
     chance: Chance,
-    /// Makes message resources of this run differ from those of another.
-    instance: u64,
     sequence: AtomicU64,
 }
 
@@ -56,7 +56,7 @@ type Answered = Result<Response<AnswerBody>, h2::Error>;
 
 /// A message that passed all checks, and is not taken yet.
 struct Checked {
-    subscriber: SyntheticSubscriber,
+    subscriber: Box<dyn Subscriber>,
     headers: PushHeaders,
     body: Bytes,
     /// What its subscriber does instead of taking it as usual.
@@ -70,12 +70,12 @@ impl PushService {
             profile: settings.profile,
             body_octets_max: settings.limits.body_octets_max.unwrap_or(settings.profile.body_octets_max()),
             groups: Groups::new(&settings.limits, Arc::clone(&counters), Arc::clone(&clock)),
+            browsers: Arc::new(Browsers::new(&settings.limits, Arc::clone(&clock))),
             counters,
             request_timeout: settings.limits.request_timeout,
             silence_max: settings.limits.silence_max,
             clock,
             chance: Chance::new(settings.seed),
-            instance: rand::random(),
             sequence: AtomicU64::new(0),
         }
     }
@@ -186,25 +186,40 @@ impl PushService {
         let unknown = Refusal::new(Reason::EndpointUnknown, "Invalid endpoint");
         let path = head.uri.path();
         if let Some(id) = path.strip_prefix(MESSAGE_PATH) {
-            let was_made = head.method == Method::DELETE && self.made(id);
-            return if was_made { Ok(Passed::Deletion) } else { Err(unknown) };
+            if head.method != Method::DELETE || !self.made(id) {
+                return Err(unknown);
+            }
+            self.browsers.delete(id);
+            return Ok(Passed::Deletion);
         }
-        let token = path.strip_prefix(PUSH_PATH).ok_or(unknown.clone())?;
-        let subscriber = self.groups.find(token, origin.number).ok_or(unknown)?;
+        let token =
+            path.strip_prefix(PUSH_PATH).or(path.strip_prefix(FCM_PUSH_PATH)).ok_or(unknown.clone())?;
+        let subscriber = self.find(token, origin).ok_or(unknown)?;
         if head.method != Method::POST {
             return Err(Refusal::new(Reason::MethodNotAllowed, "A push resource takes POST only"));
         }
-        self.fault(&subscriber, Stage::Token)?;
-        self.check_sender(origin, &head.headers, &subscriber)?;
-        self.fault(&subscriber, Stage::Subscription)?;
+        self.fault(&*subscriber, Stage::Token)?;
+        self.check_sender(origin, &head.headers, &*subscriber)?;
+        if subscriber.is_gone() {
+            return Err(Refusal::new(Reason::SubscriptionGone, "No such subscription"));
+        }
+        self.fault(&*subscriber, Stage::Subscription)?;
         let body = body?;
         let headers = PushHeaders::read(&head.headers, !body.is_empty(), self.profile)?;
-        let fault = self.fault(&subscriber, Stage::Delivery)?;
+        let fault = self.fault(&*subscriber, Stage::Delivery)?;
         Ok(Passed::Message(Checked { subscriber, headers, body, fault }))
     }
 
+    /// Whom a push resource belongs to. Those of browsers are at every origin, since Chromium calls them by another host.
+    fn find(&self, token: &str, origin: &OriginServer) -> Option<Box<dyn Subscriber>> {
+        if let Some(synthetic) = self.groups.find(token, origin.number) {
+            return Some(Box::new(synthetic));
+        }
+        Some(Box::new(self.browsers.find(token)?))
+    }
+
     /// The fault that acts at a stage; refused at once where it is no more than that.
-    fn fault(&self, subscriber: &impl Subscriber, stage: Stage) -> Result<Option<Arc<Fault>>, Refusal> {
+    fn fault(&self, subscriber: &dyn Subscriber, stage: Stage) -> Result<Option<Arc<Fault>>, Refusal> {
         let Some(fault) = subscriber.check(stage, &|| self.chance.draw()) else { return Ok(None) };
         match fault.refusal() {
             None => Ok(Some(fault)),
@@ -220,7 +235,7 @@ impl PushService {
         &self,
         origin: &OriginServer,
         headers: &HeaderMap,
-        subscriber: &impl Subscriber,
+        subscriber: &dyn Subscriber,
     ) -> Result<(), Refusal> {
         let sender = origin.authorizations.verify(headers, self.clock.now())?;
         let required = subscriber.application_server_key();
@@ -245,7 +260,7 @@ impl PushService {
 
         let mut response = Response::new(AnswerBody::default());
         *response.status_mut() = StatusCode::CREATED;
-        let location = format!("{}{MESSAGE_PATH}{:016x}{sequence:016x}", origin.origin, self.instance);
+        let location = format!("{}{MESSAGE_PATH}{}", origin.origin, self.browsers.message_id(sequence));
         if let Ok(location) = HeaderValue::try_from(location) {
             response.headers_mut().insert(header::LOCATION, location);
         }
@@ -255,11 +270,7 @@ impl PushService {
 
     /// Whether a message resource was made in this run.
     fn made(&self, id: &str) -> bool {
-        let octets = id.len() == 32 && id.bytes().all(|octet| octet.is_ascii_hexdigit());
-        let Some((instance, sequence)) = id.split_at_checked(16).filter(|_| octets) else { return false };
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        number(instance) == Some(self.instance)
-            && number(sequence).is_some_and(|sequence| sequence < self.sequence.load(Ordering::Relaxed))
+        self.browsers.sequence_of(id).is_some_and(|sequence| sequence < self.sequence.load(Ordering::Relaxed))
     }
 }
 

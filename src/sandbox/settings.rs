@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::browsers::{PageFile, SUBSCRIBE_PAGE};
+
 /// How strict the push service is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -49,6 +51,12 @@ pub struct SandboxSettings {
     pub push_address: SocketAddr,
     /// Where the control API listens, by plain HTTP. Port 0 takes a free one.
     pub control_address: SocketAddr,
+    /// Where browsers connect, by plain WebSocket and HTTP. Port 0 takes a free one.
+    pub browser_address: SocketAddr,
+    /// The site at `browser_address`. Default: a page that subscribes.
+    pub pages: Vec<PageFile>,
+    /// Whether it stands in for Chromium's push back end too, on further free ports. Needs HTTPS.
+    pub chromium: bool,
     /// HTTPS under a certificate authority made at start; else plain HTTP.
     pub https: bool,
     /// The host in endpoints, a DNS name or an IP address without brackets. The certificate is for it too, beside
@@ -74,6 +82,9 @@ impl Default for SandboxSettings {
         Self {
             push_address: loopback,
             control_address: loopback,
+            browser_address: loopback,
+            pages: SUBSCRIBE_PAGE.to_vec(),
+            chromium: false,
             https: true,
             public_host: "localhost".to_owned(),
             allow_non_loopback: false,
@@ -119,6 +130,15 @@ pub struct SandboxLimits {
     pub remembered_max: usize,
     /// Verified `Authorization` headers that are remembered. Default 4,096.
     pub authorizations_max: usize,
+    /// Browsers that are known; the one that is away for longest is forgotten for a new one. Default 256.
+    pub user_agents_max: usize,
+    /// Subscriptions of one browser. Default 256.
+    pub channels_max: usize,
+    /// Messages that one browser has not acknowledged, each up to the body's limit; beyond it the browser is forgotten, as
+    /// by autopush. Default 150.
+    pub waiting_messages_max: usize,
+    /// Events of browsers that are kept, about 200 octets each. Default 10,000.
+    pub browser_events_max: usize,
 }
 
 impl Default for SandboxLimits {
@@ -138,6 +158,10 @@ impl Default for SandboxLimits {
             received_lines_max: 1_000_000,
             remembered_max: 100_000_000,
             authorizations_max: 4_096,
+            user_agents_max: 256,
+            channels_max: 256,
+            waiting_messages_max: 150,
+            browser_events_max: 10_000,
         }
     }
 }

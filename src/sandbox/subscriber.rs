@@ -21,6 +21,11 @@ pub(crate) trait Subscriber: Send + Sync {
     /// The VAPID public key that it was subscribed with; none takes messages of anybody.
     fn application_server_key(&self) -> Option<&[u8; 65]>;
 
+    /// Whether the subscription has ended.
+    fn is_gone(&self) -> bool {
+        false
+    }
+
     /// Asked at every stage of the checks, with a chance from 0 up to 1: the fault that acts.
     fn check(&self, stage: Stage, chance: &dyn Fn() -> f64) -> Option<Arc<Fault>>;
 

@@ -26,16 +26,16 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
-    SubscriptionId, Target, VapidKey,
+    ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt, Report, Stop,
+    Subscription, SubscriptionId, Target, VapidKey,
 };
 
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Commit, EntryState,
     Evidence, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter, MessageCommit, MessageRecord,
     Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead, PageKey,
-    PageUpdate, Plan, PlanStep, Recipients, Removal, Replaces, Retention, RetryState, Segment, Selector,
-    StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces, Retention, RetryState, Segment,
+    Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -308,6 +308,22 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// A page whose outcomes do not fit its stored state, or whose record does not read, is reported and passed over: the
     /// others of the commit are recorded. Outcomes for a page that has been settled are dropped.
     async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError>;
+
+    /// Records what browsers reported, and says what became of each. Of each kind the first one of a delivery counts; one
+    /// whose message is not there, or has been trimmed, does not. In transactions of a few receipts each.
+    async fn receive(
+        &self,
+        application: ApplicationId,
+        receipts: Vec<Receipt>,
+    ) -> Result<Vec<Received>, StoreError>;
+
+    /// What was reported of these deliveries of a message, for each in the order of the kinds. `None` stands for the
+    /// inline ones, which no name tells apart.
+    async fn reports(
+        &self,
+        message: MessageId,
+        deliveries: Vec<Option<SubscriptionId>>,
+    ) -> Result<Vec<Vec<Report>>, StoreError>;
 
     /// The highest sequence number that may be read, and word of each rise.
     fn synced(&self, application: ApplicationId) -> watch::Receiver<u64>;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{
     ApplicationId, Audience, ContentEncoding, DeliveryEvent, Endpoint, MessageId, MessageKind, MessageSpec,
-    MessageStatus, Origin, OriginId, Outcome, Stop, Subscription, SubscriptionId, SubscriptionKeys, Target,
-    Timestamp, VapidKey, VapidKeyId,
+    MessageStatus, Origin, OriginId, Outcome, Receipt, Stop, Subscription, SubscriptionId, SubscriptionKeys,
+    Target, Timestamp, VapidKey, VapidKeyId,
 };
 
 /// Lanes that are planned together: one large origin, or a share of the many small ones.
@@ -360,7 +360,7 @@ pub struct MessageRecord {
     pub status: MessageStatus,
     /// The sequence number of its acceptance.
     pub accepted_seq: u64,
-    /// The highest sequence number that concerns it so far: of its end, once it has ended.
+    /// The highest sequence number that concerns its deliveries so far: of its end, once it has ended. Receipts may follow.
     pub last_seq: u64,
     /// Its events were trimmed: only the counts are left.
     pub trimmed: bool,
@@ -567,6 +567,17 @@ pub struct PageCommit {
     pub retrying_change: i32,
 }
 
+/// What became of a receipt; see [`super::Store::receive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It is in the log, and counts.
+    Recorded,
+    /// Its delivery had one of its kind before.
+    Repeated,
+    /// Its message is not there any more, or its events have gone.
+    TooLate,
+}
+
 /// Events that one commit recorded for one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -574,6 +585,8 @@ pub struct Segment {
     pub seq: u64,
     /// In order; an event's place is (`seq`, its index here).
     pub events: Vec<DeliveryEvent>,
+    /// In order, behind the events: their indexes go on.
+    pub receipts: Vec<Receipt>,
 }
 
 /// What one commit did, for readers of everything.
@@ -592,7 +605,7 @@ pub struct FeedRow {
 pub enum FeedEntry {
     /// A message was accepted.
     Accepted(MessageId),
-    /// A segment was written for a message.
+    /// A segment was written for a message: of events, receipts or both.
     Events(MessageId),
     /// A message ended; its events come before.
     Ended(MessageId),

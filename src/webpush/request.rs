@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::encryption::Encrypted;
@@ -25,6 +25,8 @@ pub const CRYPTO_KEY: HeaderName = HeaderName::from_static("crypto-key");
 pub const WNS_CACHE_POLICY: HeaderName = HeaderName::from_static("x-wns-cache-policy");
 
 const AES128GCM: HeaderValue = HeaderValue::from_static("aes128gcm");
+/// The type of every encrypted body. RFC 8030 asks for none, but servers that choose a parser by it read no body without.
+const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const AESGCM: HeaderValue = HeaderValue::from_static("aesgcm");
 const WNS_CACHE: HeaderValue = HeaderValue::from_static("cache");
 const WNS_NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -180,6 +182,9 @@ pub fn build(
             headers.insert(AUTHORIZATION, key.0.clone());
         }
     }
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE, OCTET_STREAM);
+    }
     if let Some(parameters) = parameters {
         headers.insert(CONTENT_ENCODING, AESGCM);
         insert_text(&mut headers, ENCRYPTION, &parameters.encryption());
@@ -254,7 +259,12 @@ mod tests {
                 60,
                 &plain,
                 vapid,
-                &["authorization", "content-encoding: aes128gcm", "ttl: 60"][..],
+                &[
+                    "authorization",
+                    "content-encoding: aes128gcm",
+                    "content-type: application/octet-stream",
+                    "ttl: 60",
+                ][..],
             ),
             (PushService::Mozilla, None, 0, &plain, vapid, &["authorization", "ttl: 0"]),
             (PushService::Other, None, 0, &plain, Authorization::None, &["ttl: 0"]),
@@ -264,7 +274,13 @@ mod tests {
                 5,
                 &high,
                 Authorization::None,
-                &["content-encoding: aes128gcm", "topic: abc", "ttl: 5", "urgency: high"],
+                &[
+                    "content-encoding: aes128gcm",
+                    "content-type: application/octet-stream",
+                    "topic: abc",
+                    "ttl: 5",
+                    "urgency: high",
+                ],
             ),
             (
                 PushService::Mozilla,
@@ -272,7 +288,14 @@ mod tests {
                 60,
                 &plain,
                 vapid,
-                &["authorization", "content-encoding: aesgcm", "crypto-key", "encryption", "ttl: 60"],
+                &[
+                    "authorization",
+                    "content-encoding: aesgcm",
+                    "content-type: application/octet-stream",
+                    "crypto-key",
+                    "encryption",
+                    "ttl: 60",
+                ],
             ),
             (PushService::Apple, None, 0, &plain, vapid, &["authorization", "ttl: 1"]),
             (PushService::Apple, None, 9, &plain, vapid, &["authorization", "ttl: 9"]),

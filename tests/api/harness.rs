@@ -11,7 +11,9 @@ use fanfare::api::{Api, ApiParts, ApiSettings};
 use fanfare::domain::{
     Application, Clock, Endpoint, EndpointPolicy, MessageDefaults, Padding, Refusal, SystemClock, Urgency,
 };
-use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, RetentionSettings};
+use fanfare::engine::{
+    AttemptSettings, Engine, EngineParts, EngineSettings, ReceiptSettings, RetentionSettings,
+};
 use fanfare::proto::{REFLECTION_DESCRIPTOR_SET, v1};
 use fanfare::store::{Retention, Store, kv};
 use fanfare::transport::scripted::ScriptedTransport;
@@ -134,6 +136,7 @@ impl Server {
                 ..EngineSettings::default()
             },
             retention: RetentionSettings::default(),
+            receipts: ReceiptSettings::default(),
             attempts: AttemptSettings::default(),
             seed: 1,
             metrics: Arc::new(fanfare::observe::Metrics::new()),
@@ -184,6 +187,11 @@ impl Server {
         let (now, long) = (Duration::ZERO, Duration::from_secs(3_600));
         let retention = Retention { events: now, messages: long, changes: now };
         while self.store.trim(retention).await.unwrap().more {}
+    }
+
+    /// The engine, for what else serves browsers.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine.clone()
     }
 
     /// Begins to stop, as on SIGTERM.

@@ -8,6 +8,7 @@ mod control;
 mod fields;
 mod harness;
 mod origins;
+mod receipts;
 mod send_stream;
 mod sending;
 mod serving;

@@ -3,12 +3,14 @@
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
 use fanfare::proto::v1;
-use fanfare::transport::scripted::{Answer, ScriptedTransport};
+use fanfare::transport::scripted::{Answer, ScriptedTransport, response};
+use fanfare::webpush::request::PushResponse;
 use serde_json::json;
-use tonic::Code;
+use tonic::{Code, Request};
 use v1::admin_service_client::AdminServiceClient;
+use v1::delivery_frame::Kind;
 
-use crate::harness::{Refused, Server};
+use crate::harness::{Refused, Server, browser, read};
 
 const ORIGIN: &str = "https://push.example.net";
 
@@ -72,10 +74,51 @@ async fn only_what_is_stopped_can_be_resumed() {
 }
 
 #[tokio::test]
+async fn refused_credentials_stop_an_application_until_it_is_resumed() {
+    // The second answer is to a token that was signed anew.
+    let mut refusals = 2;
+    let transport = ScriptedTransport::new(move |_| {
+        if refusals == 0 {
+            return Answer::status(201);
+        }
+        refusals -= 1;
+        let body = r#"{"code":401,"errno":109,"error":"Unauthorized","message":"Invalid VAPID token"}"#;
+        Answer::Now(Ok(PushResponse { body: body.into(), ..response(401) }))
+    });
+    let server =
+        Server::start_with(transport.clone(), ApiSettings::default(), ServerSettings::default()).await;
+    let send = |path, level: v1::ReportLevel| {
+        let level = level.as_str_name();
+        json!({"pushSubscription": browser(path), "message": {"empty": {}}, "reportLevel": level})
+    };
+    let request: Request<v1::SendRequest> = read("Send", send("a", v1::ReportLevel::Attempts));
+    let mut frames = server.client.clone().send(request).await.unwrap().into_inner();
+    let event = loop {
+        if let Some(Kind::Events(of)) = frames.message().await.unwrap().unwrap().frame.unwrap().kind {
+            break of.events.into_iter().next().unwrap();
+        }
+    };
+    let told = (event.state(), event.outcome());
+    assert_eq!(told, (v1::DeliveryState::Retrying, v1::Outcome::CredentialsRefused));
+
+    server.call("Send", send("b", v1::ReportLevel::Accepted)).await.unwrap();
+    let listed = server.one("ListOrigins", json!({})).await;
+    assert_eq!(listed["origins"][0]["lastProblem"], "OUTCOME_CREDENTIALS_REFUSED");
+    assert_eq!(transport.counts().started, 2, "nothing is sent there for this application");
+
+    assert_eq!(server.one("ResumeOrigin", json!({"origin": ORIGIN})).await, json!({}));
+    let again = server.refused("ResumeOrigin", json!({"origin": ORIGIN})).await;
+    assert_eq!(again.reason, "ORIGIN_NOT_FOUND");
+    transport.wait_for_started(4).await;
+    drop(frames);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn pages_of_origins_follow_one_another() {
     let server = Server::start().await;
     for (path, origin) in [("a", "http://127.0.0.1:4001"), ("b", "http://127.0.0.1:4002"), ("c", ORIGIN)] {
-        let mut browser = crate::harness::browser(path);
+        let mut browser = browser(path);
         browser["endpoint"] = format!("{origin}/{path}").into();
         let request = json!({"pushSubscription": browser, "message": {"empty": {}}});
         server.call("Send", request).await.unwrap();

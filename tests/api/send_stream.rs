@@ -207,7 +207,7 @@ async fn a_bad_request_is_an_answer_as_send_would_give_and_the_call_goes_on() {
         to(unknown, "unknown"),
         json!({"subscription": "x", "message": {"ttl": "-1s"}, "requestId": "fields"}),
         json!({"application": "nobody", "requestId": "nobody"}),
-        json!({"subscription": name, "message": {"empty": {}}, "requestId": "receipts", "includeReceipts": true}),
+        json!({"subscription": name, "message": {"empty": {}, "requestReceipts": true}, "requestId": "receipts"}),
     ];
     for request in &bad {
         call.send(request.clone()).await;

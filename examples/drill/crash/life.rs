@@ -19,7 +19,7 @@ const SENDS_OPEN: usize = 3;
 /// A failpoint that is not passed within this is none.
 const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Once no more is sent, all must have ended within this.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(180);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How a server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,8 @@ const MAX_UNSETTLED: usize = 64;
 const TOPIC: &str = "drill";
 /// Subscribers that a life lets go.
 const GONE_EACH_LIFE: usize = 20;
+/// Who fails for a while does so anew after so many lives: in each, what is tried again would hardly ever end.
+const LIVES_OF_A_FAULT: usize = 8;
 /// Where to die, and at which pass.
 const FAILPOINTS: [&str; 16] = [
     "answered:50",
@@ -205,11 +207,13 @@ impl Crash {
 
     /// Lets some more be gone, and throttles and fails some others, for what is sent next.
     async fn order_faults(&mut self) -> anyhow::Result<()> {
-        let shares = json!({
-            "throttled": {"share": 0.002, "times": 2, "retry_after_seconds": null},
-            "failing": {"share": 0.02, "times": 3},
-        });
-        self.stage.call("PUT", &format!("/groups/{}/faults", self.group), Some(shares)).await?;
+        if self.started.len().is_multiple_of(LIVES_OF_A_FAULT) {
+            let shares = json!({
+                "throttled": {"share": 0.002, "times": 2, "retry_after_seconds": null},
+                "failing": {"share": 0.02, "times": 3},
+            });
+            self.stage.call("PUT", &format!("/groups/{}/faults", self.group), Some(shares)).await?;
+        }
         for _ in 0..GONE_EACH_LIFE {
             // Half of them stay to the end.
             let index = self.random.random_range(0..self.size.targets / 2);

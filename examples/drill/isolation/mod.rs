@@ -10,7 +10,7 @@ mod shares;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use fanfare::proto::v1::{CancelMessageRequest, MessageState, ReportLevel, SubscribeRequest};
+use fanfare::proto::v1::{CancelMessageRequest, MessageState, MessageStatus, ReportLevel, SubscribeRequest};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::sleep;
@@ -190,6 +190,10 @@ impl Isolation {
             for topic in BAD {
                 bad.push(self.start(topic).await?);
             }
+            // They have been bad for long: what waits for them stands in its pages.
+            for name in &bad {
+                self.planned(name).await?;
+            }
             sleep(SETTLE).await;
             self.server.forget_resident_peak()?;
             let rate_beside = self.healthy().await?;
@@ -312,13 +316,23 @@ impl Isolation {
     }
 
     async fn ended(&mut self, name: &str) -> anyhow::Result<()> {
+        let has_ended =
+            |status: &MessageStatus| matches!(status.state(), MessageState::Done | MessageState::Cancelled);
+        self.reaches(name, has_ended).await
+    }
+
+    async fn planned(&mut self, name: &str) -> anyhow::Result<()> {
+        self.reaches(name, |status| status.counts.is_some_and(|counts| !counts.targets_estimated)).await
+    }
+
+    async fn reaches(&mut self, name: &str, reached: impl Fn(&MessageStatus) -> bool) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
             let status = message_status(&mut self.client, name).await?;
-            if matches!(status.state(), MessageState::Done | MessageState::Cancelled) {
+            if reached(&status) {
                 return Ok(());
             }
-            ensure!(began.elapsed() < DRAIN_TIMEOUT, "{name} does not end: {:?}", status.counts);
+            ensure!(began.elapsed() < DRAIN_TIMEOUT, "{name} does not get on: {:?}", status.counts);
             sleep(LOOK).await;
         }
     }

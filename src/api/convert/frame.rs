@@ -1,6 +1,6 @@
 //! Frames of status streams.
 
-use super::{delivery, message};
+use super::{delivery, message, receipt};
 use crate::api::tokens::Tokens;
 use crate::domain::Application;
 use crate::engine::feed::{Frame, FrameKind, Scope};
@@ -22,6 +22,9 @@ pub(crate) fn frame(
         }
         FrameKind::Events(events) => Kind::Events(v1::DeliveryEvents {
             events: events.iter().map(|event| delivery::placed(tokens, event)).collect(),
+        }),
+        FrameKind::Receipts(receipts) => Kind::Receipts(v1::ReceiptEvents {
+            events: receipts.iter().map(|placed| receipt::placed(tokens, placed)).collect(),
         }),
         FrameKind::Progress(record) => Kind::Progress(record.as_ref().map(status).unwrap_or_default()),
         FrameKind::Summary(record) => Kind::Summary(status(record)),

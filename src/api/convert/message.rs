@@ -1,6 +1,7 @@
 //! Messages as they stand.
 
 use super::delivery::{count, outcome};
+use super::receipt;
 use super::time::timestamp;
 use crate::domain::{DeliveryCounts, MessageState, MessageStatus};
 use crate::proto::v1;
@@ -16,7 +17,7 @@ pub(crate) fn status(application: &str, status: &MessageStatus) -> v1::MessageSt
         outcomes: outcomes
             .map(|(what, number)| v1::OutcomeCount { outcome: outcome(*what).into(), count: count(*number) })
             .collect(),
-        receipts: None,
+        receipts: Some(receipt::counts(status.receipts)),
         labels: status.labels.clone(),
         note: status.note.clone(),
         request_id: status.request_id.clone(),

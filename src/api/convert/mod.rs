@@ -7,5 +7,6 @@ pub(crate) mod json;
 pub(crate) mod message;
 pub(crate) mod notification;
 pub(crate) mod origin;
+pub(crate) mod receipt;
 pub(crate) mod subscription;
 pub(crate) mod time;

@@ -171,6 +171,11 @@ impl Call {
         if application.id != self.application.id {
             violations.add("application", "must be the same in all requests of a call");
         }
+        if send.include_receipts {
+            return Err(ApiError::NotImplemented(
+                "include_receipts in SendStream (watch messages/- with it)",
+            ));
+        }
         if send.request_id.is_empty() {
             violations.add("request_id", "is required");
         } else if self.waiting.contains(&send.request_id) || self.open_ids.contains(&send.request_id) {
@@ -272,7 +277,8 @@ impl Call {
         }
         let mut full = None;
         match frame.kind {
-            FrameKind::Accepted(_) | FrameKind::Progress(_) => {}
+            // Receipts are not asked for.
+            FrameKind::Accepted(_) | FrameKind::Progress(_) | FrameKind::Receipts(_) => {}
             FrameKind::Events(events) => {
                 let ours: Vec<_> = events.iter().filter_map(|placed| self.take_event(placed)).collect();
                 if self.batch.len() + ours.len() > FRAME_EVENTS_MAX {
@@ -300,7 +306,7 @@ impl Call {
         match kind {
             FrameKind::Accepted(status) | FrameKind::Summary(status) => waits(&status.request_id),
             FrameKind::Events(events) => events.iter().any(|placed| waits(&placed.request_id)),
-            FrameKind::Progress(_) => false,
+            FrameKind::Progress(_) | FrameKind::Receipts(_) => false,
         }
     }
 

@@ -152,7 +152,13 @@ where
 /// The log from now on, with every event: which of them are told, each request says.
 fn watch(api: &Api, application: &Application) -> FrameStream {
     let level = ReportLevel::Attempts;
-    api.engine.watch(Watch { application: application.id, scope: Scope::All, start: Start::Now, level })
+    api.engine.watch(Watch {
+        application: application.id,
+        scope: Scope::All,
+        start: Start::Now,
+        level,
+        receipts: false,
+    })
 }
 
 fn response(frame: v1::DeliveryFrame) -> v1::SendStreamResponse {

@@ -1,6 +1,6 @@
 //! The lists, WatchDeliveries and WatchSubscriptions.
 
-use super::sending::{refuse, report_level};
+use super::sending::report_level;
 use super::{known, selector, text};
 use crate::api::convert::{delivery, message as states, time};
 use crate::api::status::ApiError;
@@ -97,6 +97,7 @@ pub(crate) struct WatchDeliveries {
     pub(crate) scope: Scope,
     pub(crate) start_time: Option<Timestamp>,
     pub(crate) level: ReportLevel,
+    pub(crate) receipts: bool,
 }
 
 /// Reads WatchDeliveries, but for its token.
@@ -117,8 +118,7 @@ pub(crate) fn watch(request: &v1::WatchDeliveriesRequest) -> Result<WatchDeliver
         violations.add("report_level", "must not be REPORT_LEVEL_ACCEPTED here");
     }
     let (scope, level) = violations.or(scope.zip(level))?;
-    refuse(request.include_receipts.then_some("the field include_receipts"))?;
-    Ok(WatchDeliveries { scope, start_time, level })
+    Ok(WatchDeliveries { scope, start_time, level, receipts: request.include_receipts })
 }
 
 /// Reads WatchSubscriptions, but for its token: from when on.

@@ -28,6 +28,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) policy: &'a dyn EndpointPolicy,
     /// Whether the operator configured a key for GCM-era endpoints.
     pub(crate) gcm_key: bool,
+    /// Whether receipts can be asked for.
+    pub(crate) receipts: bool,
     /// When the request came.
     pub(crate) now: Timestamp,
 }

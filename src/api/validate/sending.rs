@@ -1,7 +1,7 @@
 //! Send and Broadcast.
 
 use super::audience::{Asked, audience};
-use super::message::{message, not_implemented, start};
+use super::message::{message, start};
 use super::subscription::{BrowserSubscription, check_allowed, push_subscription};
 use super::{Rules, collapse, known, request_hash, selector, text};
 use crate::api::status::ApiError;
@@ -21,6 +21,7 @@ pub(crate) struct Sending<R> {
     /// What its collapse key and recipient or audience have in common with others.
     pub(crate) collapse: Option<[u8; 16]>,
     pub(crate) level: ReportLevel,
+    pub(crate) include_receipts: bool,
     pub(crate) validate_only: bool,
     pub(crate) cancel_on_disconnect: bool,
 }
@@ -36,6 +37,7 @@ impl<R> Sending<R> {
             start,
             collapse,
             level,
+            include_receipts,
             validate_only,
             cancel_on_disconnect,
         } = self;
@@ -47,6 +49,7 @@ impl<R> Sending<R> {
             start,
             collapse,
             level,
+            include_receipts,
             validate_only,
             cancel_on_disconnect,
         };
@@ -77,13 +80,11 @@ pub(crate) fn send(request: v1::SendRequest, rules: Rules<'_>) -> Result<Sending
     } = request;
     let mut violations = Violations::new();
     let recipient = self::recipient(&mut violations, recipient.as_ref(), rules);
-    let spec = message(&mut violations, given.as_ref(), rules.application.defaults);
+    let spec = message(&mut violations, given.as_ref(), rules);
     let start = given.as_ref().and_then(|given| start(&mut violations, given, rules.now));
     text::plain(&mut violations, "request_id", &request_id, REQUEST_ID_OCTETS_MAX);
     let level = self::report_level(&mut violations, report_level);
     let (recipient, spec, level) = violations.or(all_of(recipient, spec, level))?;
-    refuse(given.as_ref().and_then(not_implemented))?;
-    refuse(include_receipts.then_some("the field include_receipts"))?;
     if let Recipient::Inline(browser) = &recipient {
         check_allowed(&browser.endpoint, rules)?;
     }
@@ -95,6 +96,7 @@ pub(crate) fn send(request: v1::SendRequest, rules: Rules<'_>) -> Result<Sending
         start,
         collapse,
         level,
+        include_receipts,
         validate_only,
         cancel_on_disconnect,
     })
@@ -119,15 +121,13 @@ pub(crate) fn broadcast(
     } = request;
     let mut violations = Violations::new();
     let asked = audience(&mut violations, to.as_ref());
-    let spec = message(&mut violations, given.as_ref(), rules.application.defaults);
+    let spec = message(&mut violations, given.as_ref(), rules);
     let start = given.as_ref().and_then(|given| start(&mut violations, given, rules.now));
     text::plain(&mut violations, "request_id", &request_id, REQUEST_ID_OCTETS_MAX);
     let level = self::report_level(&mut violations, report_level);
     let max_per_second = self::max_per_second(&mut violations, max_per_second);
     let (asked, mut spec, level) = violations.or(all_of(asked, spec, level))?;
     spec.max_per_second = max_per_second;
-    refuse(given.as_ref().and_then(not_implemented))?;
-    refuse(include_receipts.then_some("the field include_receipts"))?;
     let Asked::Audience(recipient) = asked else {
         return Err(ApiError::NotImplemented("the field audience.filter"));
     };
@@ -139,6 +139,7 @@ pub(crate) fn broadcast(
         start,
         collapse,
         level,
+        include_receipts,
         validate_only,
         cancel_on_disconnect,
     })
@@ -166,11 +167,6 @@ pub(crate) fn report_level(violations: &mut Violations, number: i32) -> Option<R
             v1::ReportLevel::Attempts => ReportLevel::Attempts,
         })
     })
-}
-
-/// Refuses what is still to come.
-pub(crate) fn refuse(what: Option<&'static str>) -> Result<(), ApiError> {
-    what.map_or(Ok(()), |what| Err(ApiError::NotImplemented(what)))
 }
 
 fn all_of<A, B, C>(a: Option<A>, b: Option<B>, c: Option<C>) -> Option<(A, B, C)> {

@@ -6,6 +6,7 @@
 //! stage (processes) ─► control (the sandbox's API) ─► enlist (Subscribe) ─► recording (Send, Broadcast) ─► check ─► report
 //! ```
 
+mod browser;
 mod check;
 pub mod control;
 mod cpu;
@@ -13,7 +14,10 @@ mod enlist;
 mod faults;
 mod recording;
 mod report;
+mod site;
 mod stage;
+
+use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -21,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use super::follow::Opening;
+use super::stop::StopArgs;
 use super::view::progress_bar;
 use crate::proto::v1::audience::Selector;
 use crate::proto::v1::message::Payload;
@@ -52,8 +57,10 @@ Exit code 0: each subscriber got exactly the octets that were sent, and each del
 Examples:
   fanfare demo
   fanfare demo --subscribers 1000 --faults
-  fanfare demo --json | jq .broadcast.deliveries_per_second"
+  fanfare demo --json | jq .broadcast.deliveries_per_second
+  fanfare demo --browser"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct DemoArgs {
     /// How many subscribers get the broadcast
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -61,20 +68,34 @@ pub(super) struct DemoArgs {
     /// Let some of them be gone, throttled or failing, and check what becomes of each
     #[arg(long)]
     faults: bool,
-    /// Print nothing but the JSON object with the figures
+    /// Serve a page on which a real browser subscribes, sends to itself and sees what becomes of it, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["subscribers", "faults"])]
+    browser: bool,
+    /// Address and port of that page; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = browser::PAGE_ADDRESS, requires = "browser")]
+    page: SocketAddr,
+    /// A push service of your own on this machine, by plain HTTP, that the server may post to as well
+    #[arg(long, value_name = "URL", requires = "browser")]
+    push_service: Option<String>,
+    /// Print nothing but the JSON object with the figures, or with the page's address
     #[arg(long)]
     json: bool,
     /// Keep the temporary directory with data and logs
     #[arg(long)]
     keep: bool,
+    #[command(flatten)]
+    stop: StopArgs,
 }
 
 impl DemoArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        if self.browser {
+            return browser::run(&self).await;
+        }
         let report = tokio::select! {
             report = self.play() => report?,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("cannot listen for signals")?;
+            asked = self.stop.asked() => {
+                asked.context("cannot listen for signals")?;
                 return Err(Failure::failed("interrupted"));
             }
         };
@@ -93,7 +114,7 @@ impl DemoArgs {
     }
 
     async fn play(&self) -> anyhow::Result<Report> {
-        let mut stage = Stage::set(self.keep).await?;
+        let mut stage = Stage::set(self.keep, None).await?;
         let report = self.perform(&mut stage).await.with_context(|| stage.log_tail())?;
         if let Some(directory) = stage.clear().await? {
             self.say(&format!("data and logs are in {}", directory.display()));

@@ -30,8 +30,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything and waits until it is ready.
-    pub(super) async fn set(keep: bool) -> anyhow::Result<Self> {
+    /// Starts everything and waits until it is ready. The server may post to the sandbox, and to `push_service`.
+    pub(super) async fn set(keep: bool, push_service: Option<&str>) -> anyhow::Result<Self> {
         let mut directory = tempfile::Builder::new().prefix("fanfare-demo-").tempdir()?;
         directory.disable_cleanup(keep);
         let path = |name: &str| directory.path().join(name);
@@ -54,7 +54,11 @@ impl Stage {
         let control = Control::new(sandbox_ready.control)?;
 
         let config = text(path("fanfare.toml"))?;
-        fs::write(&config, config_toml(&sandbox_ready.push_origin, &certificate)?)?;
+        let mut content = config_toml(&sandbox_ready.push_origin, &certificate)?;
+        if let Some(url) = push_service {
+            content.push_str(&plain_push_service_toml(url)?);
+        }
+        fs::write(&config, content)?;
         let data = text(path("data"))?;
         let arguments = ["serve", "--json", "--exit-with-stdin", "--config", &config, "--data-dir", &data];
         let (server, server_ready) =
@@ -76,6 +80,12 @@ impl Stage {
     /// The server's process id; `None` when it has ended.
     pub(super) fn server_id(&self) -> Option<u32> {
         self.server.id()
+    }
+
+    /// Where browsers report.
+    pub(super) fn receipts_url(&self) -> anyhow::Result<String> {
+        let receipts = self.server_ready.receipts.context("the server has no port for receipts")?;
+        Ok(format!("http://localhost:{}{}", receipts.port(), crate::api::receipts::PATH))
     }
 
     /// The key that browsers would subscribe with.
@@ -114,8 +124,20 @@ fn config_toml(push_origin: &str, certificate: &str) -> anyhow::Result<String> {
     let certificate = toml::Value::String(certificate.to_owned());
     Ok(format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+         [receipts]\nlisten = \"127.0.0.1:0\"\n\
          [[push_services.exceptions]]\nname = \"sandbox\"\nhost = \"{}\"\nport = {}\n\
          cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = {certificate}\n",
+        origin.host(),
+        origin.port(),
+    ))
+}
+
+/// The part of a configuration that lets a server post to a push service on this machine, by plain HTTP.
+fn plain_push_service_toml(url: &str) -> anyhow::Result<String> {
+    let origin = Origin::parse(url).with_context(|| format!("--push-service: {url} is no origin"))?;
+    Ok(format!(
+        "[[push_services.exceptions]]\nname = \"own\"\nhost = \"{}\"\nport = {}\n\
+         cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nallow_http = true\n",
         origin.host(),
         origin.port(),
     ))

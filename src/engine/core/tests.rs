@@ -45,6 +45,7 @@ pub(super) fn application() -> Arc<Application> {
 
 pub(super) fn message(id: u8, kind: MessageKind, ttl: Duration) -> Arc<ActiveMessage> {
     let spec = MessageSpec {
+        receipt_token_at: None,
         payload: crate::domain::Payload::default(),
         ttl,
         urgency: Urgency::Normal,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::Batch;
 use super::log::{Entry, Log, Piece, Row};
 use super::message::request_id_of;
 use super::wake::{Wake, Woken};
-use super::{FeedError, Frame, FrameKind, PlacedEvent, Position, Scope, Start, Watch};
-use crate::domain::limits::FRAME_EVENTS_MAX;
+use super::{FeedError, Frame, FrameKind, Position, Scope, Start, Watch};
 use crate::domain::{ReportLevel, Timestamp};
 use crate::store::MessageRecord;
 
@@ -19,7 +19,7 @@ pub(super) fn watch(
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Frame, FeedError>> + Send {
     async_stream::try_stream! {
-        let Watch { application, start, level, .. } = watch;
+        let Watch { application, start, level, receipts, .. } = watch;
         let mut wake = Wake::new(log.join(Scope::All), stop);
         let mut since = Timestamp::default();
         let mut position = match start {
@@ -37,7 +37,7 @@ pub(super) fn watch(
             wake.mark();
             loop {
                 let piece = log.all(position).await?;
-                let (frame, whole) = next_frame(&log, &piece, &mut position, since, level).await?;
+                let (frame, whole) = next_frame(&log, &piece, &mut position, since, (level, receipts)).await?;
                 let at_head = piece.at_head && whole;
                 drop(piece);
                 if let Some(kind) = frame {
@@ -73,16 +73,17 @@ async fn found(log: &Log, record: Result<MessageRecord, FeedError>) -> Result<Me
 }
 
 /// The next frame behind `position`, if the piece has one, and whether that was all of the piece; moves the position behind
-/// it. Items are counted through a commit: one for each acceptance and end, one for each event.
+/// it. Items are counted through a commit: one for each acceptance and end, one for each event and each
+/// receipt.
 async fn next_frame(
     log: &Log,
     piece: &Piece<Row>,
     position: &mut Position,
     since: Timestamp,
-    level: ReportLevel,
+    (level, receipts): (ReportLevel, bool),
 ) -> Result<(Option<FrameKind>, bool), FeedError> {
     let from = *position;
-    let mut events = Vec::new();
+    let mut batch = Batch::default();
     for row in piece.items.iter().filter(|row| row.time >= since) {
         let mut here = Position { seq: row.seq, index: 0 };
         for entry in &row.entries {
@@ -90,25 +91,34 @@ async fn next_frame(
                 Entry::Events(_, None) => continue,
                 Entry::Events(message, Some(of_commit)) => {
                     let request_id = request_id_of(&found(log, log.any_record(*message).await).await?.status);
-                    for (index, event) in (1..).zip(of_commit.iter()) {
+                    for (index, event) in (1..).zip(&*of_commit.events) {
                         here.index += 1;
                         if here <= from || !level.tells(event.state) {
                             continue;
                         }
-                        let (request_id, event) = (Arc::clone(&request_id), Arc::clone(event));
-                        events.push(PlacedEvent { seq: row.seq, index, request_id, event });
-                        *position = here;
-                        if events.len() == FRAME_EVENTS_MAX {
-                            return Ok((Some(FrameKind::Events(events)), false));
+                        let place = Position { seq: row.seq, index };
+                        if !batch.takes_event(place, &request_id, event) {
+                            return Ok((batch.into_frame(), false));
                         }
+                        *position = here;
+                    }
+                    for receipt in &*of_commit.receipts {
+                        here.index += 1;
+                        if here <= from || !receipts {
+                            continue;
+                        }
+                        if !batch.takes_receipt(&request_id, receipt) {
+                            return Ok((batch.into_frame(), false));
+                        }
+                        *position = here;
                     }
                     continue;
                 }
                 Entry::Accepted(message) => (*message, true),
                 Entry::Ended(message) => (*message, false),
             };
-            if !events.is_empty() {
-                return Ok((Some(FrameKind::Events(events)), false));
+            if !batch.is_empty() {
+                return Ok((batch.into_frame(), false));
             }
             here.index += 1;
             if here > from {
@@ -120,5 +130,5 @@ async fn next_frame(
         }
     }
     *position = from.max(Position::after(piece.up_to));
-    Ok(((!events.is_empty()).then_some(FrameKind::Events(events)), true))
+    Ok((batch.into_frame(), true))
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::shared::SharedReads;
 use super::{FeedError, Position, Scope};
-use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Timestamp};
+use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Receipt, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{FeedEntry, FeedRow, MessageRecord, Segment, Store, StoreError};
 
@@ -27,8 +27,19 @@ const RECORDS_HELD: usize = 256;
 /// How long a message's record is good enough to tell progress by.
 const RECORD_AGE_MAX: Duration = Duration::from_millis(500);
 
-/// Events of one message in one commit.
-pub(super) type Events = Arc<[Arc<DeliveryEvent>]>;
+/// What a commit recorded of one message.
+#[derive(Clone, Debug)]
+pub(super) struct Events {
+    pub(super) events: Arc<[Arc<DeliveryEvent>]>,
+    /// Behind the events.
+    pub(super) receipts: Arc<[Arc<Receipt>]>,
+}
+
+impl Events {
+    fn len(&self) -> usize {
+        self.events.len() + self.receipts.len()
+    }
+}
 
 /// One commit.
 #[derive(Clone, Debug)]
@@ -381,7 +392,9 @@ impl Entry {
 }
 
 fn events(segment: Segment) -> OfMessage {
-    (segment.seq, segment.events.into_iter().map(Arc::new).collect())
+    let Segment { seq, events, receipts } = segment;
+    let events = events.into_iter().map(Arc::new).collect();
+    (seq, Events { events, receipts: receipts.into_iter().map(Arc::new).collect() })
 }
 
 /// A stream's place among those who are woken.

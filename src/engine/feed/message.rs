@@ -5,20 +5,21 @@ use std::sync::Arc;
 use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::Batch;
 use super::log::{Log, OfMessage, Piece};
 use super::wake::{Wake, Woken};
-use super::{FeedError, Frame, FrameKind, PlacedEvent, Position, Scope, Start, Watch};
-use crate::domain::limits::FRAME_EVENTS_MAX;
+use super::{FeedError, Frame, FrameKind, Position, ReceiptTime, Scope, Start, Watch};
 use crate::domain::{MessageId, MessageKind, MessageStatus, ReportLevel};
 
 pub(super) fn watch(
     log: Arc<Log>,
     watch: Watch,
     message: MessageId,
+    receipt_time: ReceiptTime,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Frame, FeedError>> + Send {
     async_stream::try_stream! {
-        let Watch { start, level, .. } = watch;
+        let Watch { start, level, receipts, .. } = watch;
         let mut wake = Wake::new(log.join(Scope::Message(message)), stop);
         let record = log.record(message, 0).await?;
         let request_id = request_id_of(&record.status);
@@ -39,19 +40,33 @@ pub(super) fn watch(
             return;
         }
         let mut look = true;
+        // Set once all deliveries have ended and only receipts are waited for.
+        let mut ended = None;
         loop {
             wake.mark();
             let mut grown = false;
             loop {
-                let piece = log.message(message, position).await?;
-                let events = take(&piece, &mut position, level, &request_id);
-                let read_all = events.len() < FRAME_EVENTS_MAX;
+                let piece = match (log.message(message, position).await, ended.take()) {
+                    // Its events have gone: no receipt is taken any more.
+                    (Err(FeedError::Trimmed { .. }), Some(known)) => {
+                        // Not as it was remembered: receipts may have come since.
+                        let now = log.store.message(log.application, message).await?;
+                        let status = now.map_or(known, |record| record.status);
+                        yield Frame { kind: FrameKind::Summary(status), position };
+                        return;
+                    }
+                    (piece, status) => {
+                        ended = status;
+                        piece?
+                    }
+                };
+                let (taken, read_all) = take(&piece, &mut position, (level, receipts), &request_id);
                 let at_head = piece.at_head && read_all;
                 grown |= !piece.items.is_empty();
                 look |= piece.may_end;
                 drop(piece);
-                if !events.is_empty() {
-                    yield Frame { kind: FrameKind::Events(events), position };
+                if let Some(kind) = taken {
+                    yield Frame { kind, position };
                 }
                 if at_head {
                     break;
@@ -60,8 +75,11 @@ pub(super) fn watch(
             if look {
                 let record = log.record(message, position.seq).await?;
                 if record.status.ended.is_some() && record.last_seq <= position.seq {
-                    yield Frame { kind: FrameKind::Summary(record.status), position };
-                    return;
+                    if !receipts || record.trimmed || !receipt_time.may_come(&record.status) {
+                        yield Frame { kind: FrameKind::Summary(record.status), position };
+                        return;
+                    }
+                    ended = Some(record.status.clone());
                 }
                 // While its audience is read, its counts change without events.
                 look = record.status.counts.targets_estimated;
@@ -80,33 +98,41 @@ pub(super) fn watch(
     }
 }
 
-/// The events behind `position` that the level tells, at most one frame of them; moves the position behind them.
+/// What lies behind `position` that the caller wants (events of a level, receipts or not), at most one frame of one kind,
+/// and whether that was all of the piece; moves the position behind it.
 fn take(
     piece: &Piece<OfMessage>,
     position: &mut Position,
-    level: ReportLevel,
+    (level, receipts): (ReportLevel, bool),
     request_id: &Arc<str>,
-) -> Vec<PlacedEvent> {
+) -> (Option<FrameKind>, bool) {
     let from = *position;
-    let mut events = Vec::new();
+    let mut batch = Batch::default();
     for (seq, of_commit) in &*piece.items {
-        // Indexes count from 1, so that (seq, 0) is before all of them.
-        for (index, event) in (1..).zip(of_commit.iter()) {
-            let place = Position { seq: *seq, index };
-            if place <= from || !level.tells(event.state) {
-                continue;
+        // Indexes count from 1, so that (seq, 0) is before all of them; receipts come behind the events.
+        let mut here = Position { seq: *seq, index: 0 };
+        for event in &*of_commit.events {
+            here.index += 1;
+            if here > from && level.tells(event.state) {
+                if !batch.takes_event(here, request_id, event) {
+                    return (batch.into_frame(), false);
+                }
+                *position = here;
             }
-            let (request_id, event) = (Arc::clone(request_id), Arc::clone(event));
-            events.push(PlacedEvent { seq: *seq, index, request_id, event });
-            *position = place;
-            if events.len() == FRAME_EVENTS_MAX {
-                return events;
+        }
+        for receipt in &*of_commit.receipts {
+            here.index += 1;
+            if here > from && receipts {
+                if !batch.takes_receipt(request_id, receipt) {
+                    return (batch.into_frame(), false);
+                }
+                *position = here;
             }
         }
     }
     // Of this message there is nothing else up to here.
     *position = from.max(Position::after(piece.up_to));
-    events
+    (batch.into_frame(), true)
 }
 
 /// What events of a Send repeat.

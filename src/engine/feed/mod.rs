@@ -6,6 +6,7 @@
 //! ([`tail`]), and those who are behind share the reads of the same place. [`message`] and [`all`] are the streams.
 
 mod all;
+mod batch;
 mod log;
 mod message;
 mod shared;
@@ -23,7 +24,9 @@ use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{ApplicationId, DeliveryEvent, MessageId, MessageStatus, ReportLevel, Timestamp};
+use crate::domain::{
+    ApplicationId, Clock, DeliveryEvent, MessageId, MessageStatus, Receipt, ReportLevel, Timestamp,
+};
 use crate::observe::Metrics;
 use crate::store::{Store, StoreError};
 use log::Log;
@@ -88,6 +91,8 @@ pub struct Watch {
     pub start: Start,
     /// How much of it.
     pub level: ReportLevel,
+    /// Receipts too. The stream of one message that requested them then lasts until none can come any more.
+    pub receipts: bool,
 }
 
 /// An event and its place.
@@ -101,6 +106,15 @@ pub struct PlacedEvent {
     pub request_id: Arc<str>,
     /// The event, shared by all who read it.
     pub event: Arc<DeliveryEvent>,
+}
+
+/// A receipt of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedReceipt {
+    /// The `request_id` of its message, if that was a Send.
+    pub request_id: Arc<str>,
+    /// The receipt, shared by all who read it.
+    pub receipt: Arc<Receipt>,
 }
 
 /// One frame of a stream.
@@ -119,6 +133,8 @@ pub enum FrameKind {
     Accepted(MessageStatus),
     /// What happened: at most [`FRAME_EVENTS_MAX`].
     Events(Vec<PlacedEvent>),
+    /// What browsers reported: at most [`FRAME_EVENTS_MAX`].
+    Receipts(Vec<PlacedReceipt>),
     /// How it stands, or only that the stream is alive.
     Progress(Option<MessageStatus>),
     /// All deliveries of a message have ended.
@@ -148,33 +164,55 @@ pub enum FeedError {
 /// A status stream.
 pub type FrameStream = Pin<Box<dyn Stream<Item = Result<Frame, FeedError>> + Send>>;
 
+/// Tells until when receipts come.
+#[derive(Clone, Debug)]
+struct ReceiptTime {
+    clock: Arc<dyn Clock>,
+    window: Duration,
+}
+
+impl ReceiptTime {
+    /// Whether a receipt of this message may still come.
+    fn may_come(&self, message: &MessageStatus) -> bool {
+        message.requests_receipts && self.clock.now() <= message.expires.plus(self.window)
+    }
+}
+
 /// The logs of all applications, as streams read them.
 #[derive(Debug)]
 pub(super) struct Feeds {
-    store: Arc<dyn Store>,
-    metrics: Arc<Metrics>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    parts: FeedParts,
     logs: Mutex<HashMap<ApplicationId, Arc<Log>>>,
 }
 
+/// What streams work with.
+#[derive(Debug)]
+pub(super) struct FeedParts {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// How long after a message's ttl receipts are taken.
+    pub(super) receipt_window: Duration,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tasks: TaskTracker,
+    /// Cancelled, streams end with [`FeedError::Draining`].
+    pub(super) stop: CancellationToken,
+}
+
 impl Feeds {
-    /// Streams end with [`FeedError::Draining`] once `stop` is cancelled.
-    pub(super) fn new(
-        store: Arc<dyn Store>,
-        metrics: Arc<Metrics>,
-        tasks: TaskTracker,
-        stop: CancellationToken,
-    ) -> Self {
-        Self { store, metrics, tasks, stop, logs: Mutex::default() }
+    pub(super) fn new(parts: FeedParts) -> Self {
+        Self { parts, logs: Mutex::default() }
     }
 
     /// Starts a stream. It ends after the summary of the one message it is about; [`Scope::All`] does not end.
     pub(super) fn watch(&self, watch: Watch) -> FrameStream {
         let log = self.log(watch.application);
-        let stop = self.stop.clone();
+        let stop = self.parts.stop.clone();
         match watch.scope {
-            Scope::Message(message) => Box::pin(message::watch(log, watch, message, stop)),
+            Scope::Message(message) => {
+                let receipts =
+                    ReceiptTime { clock: Arc::clone(&self.parts.clock), window: self.parts.receipt_window };
+                Box::pin(message::watch(log, watch, message, receipts, stop))
+            }
             Scope::All => Box::pin(all::watch(log, watch, stop)),
         }
     }
@@ -182,9 +220,9 @@ impl Feeds {
     fn log(&self, application: ApplicationId) -> Arc<Log> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let log = logs.entry(application).or_insert_with(|| {
-            let log = Log::new(Arc::clone(&self.store), application, Arc::clone(&self.metrics));
-            let log = Arc::new(log);
-            self.tasks.spawn(tail::follow(Arc::clone(&log), self.stop.clone()));
+            let FeedParts { store, metrics, tasks, stop, .. } = &self.parts;
+            let log = Arc::new(Log::new(Arc::clone(store), application, Arc::clone(metrics)));
+            tasks.spawn(tail::follow(Arc::clone(&log), stop.clone()));
             log
         });
         Arc::clone(log)

@@ -8,11 +8,18 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::domain::{Audience, DeliveryState, ManualClock, Outcome, SubscriptionId};
-use crate::store::conformance::{application, broadcast, step};
-use crate::store::{PlanStep, kv};
+use crate::domain::limits::FRAME_EVENTS_MAX;
+use crate::domain::{
+    Audience, DeliveryState, ManualClock, MessageSpec, Outcome, ReceiptKind, Report, SubscriptionId,
+};
+use crate::store::conformance::{application, broadcast, message, spec, step};
+use crate::store::{NewMessage, PlanStep, Recipients, Retention, kv};
+
+/// How long receipts are taken.
+const WINDOW: Duration = Duration::from_secs(60);
 
 struct Stage {
+    clock: Arc<ManualClock>,
     store: Arc<dyn Store>,
     feeds: Feeds,
     metrics: Arc<Metrics>,
@@ -26,12 +33,20 @@ struct Stage {
 impl Stage {
     async fn set(messages: usize) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
-        let store: Arc<dyn Store> = Arc::new(kv::memory(clock).unwrap());
+        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
         let metrics = Arc::new(Metrics::new());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&metrics), tasks, stop);
+        let feeds = Feeds::new(FeedParts {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            receipt_window: WINDOW,
+            metrics: Arc::clone(&metrics),
+            tasks,
+            stop,
+        });
         let application = application(&*store).await;
         let mut stage = Self {
+            clock,
             store,
             feeds,
             metrics,
@@ -60,7 +75,12 @@ impl Stage {
     }
 
     fn watch(&self, scope: Scope, start: Start) -> FrameStream {
-        self.feeds.watch(Watch { application: self.application, scope, start, level: ReportLevel::Terminal })
+        self.watch_with(scope, start, false)
+    }
+
+    fn watch_with(&self, scope: Scope, start: Start, receipts: bool) -> FrameStream {
+        let level = ReportLevel::Terminal;
+        self.feeds.watch(Watch { application: self.application, scope, start, level, receipts })
     }
 }
 
@@ -240,4 +260,150 @@ async fn a_reader_that_stalls_holds_nothing() {
     }
     assert!(told.iter().all(|event| event.upgrade().is_none()), "a stalled reader holds events");
     drop(stalled);
+}
+
+fn receipt(message: MessageId, number: u32) -> Receipt {
+    let DeliveryEvent { subscription, time, .. } = event(message, number);
+    let report = Report { kind: ReceiptKind::Displayed, action: String::new(), time, occurred: None };
+    Receipt { message, delivery: subscription.unwrap(), inline: false, user_id: String::new(), report }
+}
+
+impl Stage {
+    async fn receive(&self, message: MessageId, numbers: std::ops::Range<u32>) {
+        let receipts: Vec<Receipt> = numbers.map(|number| receipt(message, number)).collect();
+        let received = self.store.receive(self.application, receipts).await.unwrap();
+        assert!(received.iter().all(|of| *of == crate::store::Received::Recorded));
+    }
+
+    /// A message that asked for receipts.
+    async fn asking(&mut self) -> MessageId {
+        let spec = MessageSpec { receipt_token_at: Some(0), ..spec() };
+        let new = NewMessage {
+            spec: Arc::new(spec),
+            ..message(self.application, Recipients::Audience(Audience::All))
+        };
+        let id = self.store.accept(new).await.unwrap().record.status.id;
+        self.told.insert(id, Vec::new());
+        id
+    }
+}
+
+/// What a stream tells, in words, up to and with its end, or until nothing more is there.
+async fn words(stream: FrameStream) -> Vec<String> {
+    let stream = stream.map(|frame| match frame.unwrap().kind {
+        FrameKind::Accepted(_) => "accepted".to_owned(),
+        FrameKind::Events(events) => format!("{} events", events.len()),
+        FrameKind::Receipts(receipts) => format!("{} receipts", receipts.len()),
+        FrameKind::Progress(_) => "progress".to_owned(),
+        FrameKind::Summary(status) => format!("summary, {} displayed", status.receipts.displayed),
+    });
+    let mut stream = std::pin::pin!(stream);
+    let mut words = Vec::new();
+    while let Ok(Some(word)) = tokio::time::timeout(HEARTBEAT_INTERVAL / 3, stream.next()).await {
+        if word != "progress" {
+            words.push(word);
+        }
+    }
+    words
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_are_told_to_who_asks() {
+    let mut stage = Stage::set(0).await;
+    let id = stage.asking().await;
+    stage.receive(id, 0..2).await;
+    stage.record(id, 3, true).await;
+    stage.receive(id, 2..3).await;
+    let whole = |receipts| words(stage.watch_with(Scope::Message(id), Start::Beginning, receipts));
+    assert_eq!(whole(false).await, ["accepted", "3 events", "summary, 3 displayed"]);
+    // The stream waits for more.
+    let first = ["accepted", "2 receipts", "3 events", "1 receipts"];
+    assert_eq!(whole(true).await, first);
+    let all = |receipts| words(stage.watch_with(Scope::All, Start::Beginning, receipts));
+    assert_eq!(all(false).await, ["accepted", "3 events", "summary, 3 displayed"]);
+    assert_eq!(all(true).await, ["accepted", "2 receipts", "3 events", "summary, 3 displayed", "1 receipts"]);
+    // Once none can come any more, it ends.
+    stage.clock.advance(WINDOW + Duration::from_secs(3_601));
+    assert_eq!(whole(true).await, [&first[..], &["summary, 3 displayed"]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_waits_for_receipts_ends_when_none_can_come_any_more() {
+    let mut stage = Stage::set(0).await;
+    for trims in [false, true] {
+        let id = stage.asking().await;
+        stage.record(id, 1, true).await;
+        let stream = stage.watch_with(Scope::Message(id), Start::Beginning, true);
+        let (told, ()) = tokio::join!(stream.collect::<Vec<_>>(), async {
+            tokio::time::sleep(HEARTBEAT_INTERVAL * 2).await;
+            stage.receive(id, 0..1).await;
+            tokio::time::sleep(HEARTBEAT_INTERVAL * 2).await;
+            if !trims {
+                stage.clock.advance(WINDOW + Duration::from_secs(3_601));
+                return;
+            }
+            let seen = *stage.store.synced(stage.application).borrow();
+            stage.store.reap(stage.application, Vec::new(), seen).await.unwrap();
+            stage.clock.advance(Duration::from_secs(1));
+            let (now, long) = (Duration::ZERO, Duration::from_secs(86_400));
+            let retention = Retention { events: now, messages: long, changes: now };
+            while stage.store.trim(retention).await.unwrap().more {}
+            assert!(stage.store.message(stage.application, id).await.unwrap().unwrap().trimmed);
+        });
+        let last = told.into_iter().map(Result::unwrap).next_back().unwrap();
+        let FrameKind::Summary(status) = last.kind else { panic!("{last:?}") };
+        assert_eq!((status.id, status.receipts.displayed), (id, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_come_back_from_every_position() {
+    let mut stage = Stage::set(1).await;
+    let id = stage.messages[0];
+    stage.record(id, 2, false).await;
+    stage.receive(id, 0..1_200).await;
+    stage.record(id, 2, true).await;
+    for scope in [Scope::Message(id), Scope::All] {
+        let start = Start::Beginning;
+        let mut position = Position::default();
+        let mut frames = Vec::new();
+        let mut stream = stage.watch_with(scope, start, true);
+        while let Some(frame) = stream.next().await {
+            let frame = frame.unwrap();
+            assert!(frame.position >= position);
+            position = frame.position;
+            frames.push(frame);
+            if matches!(frames.last().unwrap().kind, FrameKind::Summary(_)) {
+                break;
+            }
+        }
+        let told = |frames: &[Frame]| -> Vec<u32> {
+            let of = |frame: &Frame| match &frame.kind {
+                FrameKind::Receipts(receipts) => {
+                    assert!(receipts.len() <= FRAME_EVENTS_MAX);
+                    let number = |placed: &PlacedReceipt| placed.receipt.delivery.0[12..].try_into().unwrap();
+                    receipts.iter().map(|placed| u32::from_be_bytes(number(placed))).collect()
+                }
+                FrameKind::Accepted(_)
+                | FrameKind::Events(_)
+                | FrameKind::Progress(_)
+                | FrameKind::Summary(_) => Vec::new(),
+            };
+            frames.iter().flat_map(of).collect()
+        };
+        let whole = told(&frames);
+        assert_eq!(whole, (0..1_200).collect::<Vec<_>>());
+        for behind in 0..frames.len() - 1 {
+            let mut stream = stage.watch_with(scope, Start::After(frames[behind].position), true);
+            let mut rest = Vec::new();
+            loop {
+                let frame = stream.next().await.unwrap().unwrap();
+                if matches!(frame.kind, FrameKind::Summary(_)) {
+                    break;
+                }
+                rest.push(frame);
+            }
+            assert_eq!([told(&frames[..=behind]), told(&rest)].concat(), whole, "{scope:?} {behind}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub(crate) mod learning;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod planning;
+pub(crate) mod receiving;
 pub(crate) mod recording;
 pub(crate) mod stopping;
 pub(crate) mod subscribing;
@@ -67,6 +68,9 @@ macro_rules! conformance {
             learning: evidence_is_found_in_segments, limits_of_bodies_are_kept, refusals_on_many_days_disable;
             trimming: events_go_first_and_messages_later, what_is_open_stays, request_ids_keep_their_messages,
                 big_messages_go_in_steps, changes_go_by_their_age, times_lead_past_what_has_gone;
+            receiving: receipts_count_once_of_each_kind, receipts_of_what_is_not_there_do_not_count,
+                inline_deliveries_are_reported_by_their_message, many_receipts_share_commits,
+                whether_receipts_are_requested_is_kept, receipts_go_with_the_events;
             model: subscriptions_behave_like_the_model;
         );
     };
@@ -159,6 +163,7 @@ pub(crate) fn spec() -> MessageSpec {
         max_per_second: Some(12.5),
         labels: [("campaign".to_owned(), "autumn".to_owned())].into(),
         note: "a note".to_owned(),
+        receipt_token_at: None,
     }
 }
 

@@ -47,7 +47,7 @@ fn of_segment(reader: &Reader, message: MessageId, seq: u64) -> Result<Vec<Remov
     if header.count(Outcome::Gone) + header.count(Outcome::KeyMismatch) == 0 {
         return Ok(Vec::new());
     }
-    let events = SegmentValue::from_value(&value)?.into_events(message)?;
+    let events = SegmentValue::from_value(&value)?.into_segment(message, seq)?.events;
     Ok(events.iter().filter_map(removal).collect())
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn segments(
         let (key, value) = row?;
         let segment = SegmentValue::from_value(&value).and_then(|segment| {
             let seq = keys::seq_of(&key).ok_or(StoreError::Corrupt(SegmentValue::KIND))?;
-            Ok(Segment { seq, events: segment.into_events(message)? })
+            segment.into_segment(message, seq)
         });
         segments.extend(reader.readable(segment)?);
     }

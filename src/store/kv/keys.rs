@@ -52,6 +52,7 @@ mod kind {
         SEGMENT = 0x50, "segment";
         FEED = 0x51, "feed";
         TIME = 0x52, "time";
+        RECEIPT = 0x53, "receipt";
     }
 }
 
@@ -412,6 +413,15 @@ pub(crate) fn feed(application: ApplicationId, seq: u64) -> Vec<u8> {
 
 pub(crate) fn feeds(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::FEED, &[&app(application)]))
+}
+
+/// What was reported of one delivery.
+pub(crate) fn receipt(message: MessageId, delivery: SubscriptionId) -> Vec<u8> {
+    key(kind::RECEIPT, &[&message.0, &delivery.0])
+}
+
+pub(crate) fn receipts(message: MessageId) -> KeyRange {
+    KeyRange::prefix(&key(kind::RECEIPT, &[&message.0]))
 }
 
 /// The sequence number that a key of `segments`, `feeds` or `changes` ends with.

@@ -24,6 +24,7 @@ mod pages;
 mod progress;
 mod queue;
 mod reap;
+mod receipts;
 mod recording;
 mod records;
 mod sequences;

@@ -9,7 +9,7 @@ use super::stopping;
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::limits::{RECORD_OCTETS_MAX, REQUEST_ID_MEMORY};
-use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Timestamp};
+use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Receipt, Timestamp};
 use crate::store::{FeedEntry, StoreError};
 
 /// Rows of a message besides those of its pages: segment, state, and what its end takes.
@@ -30,6 +30,8 @@ pub(crate) struct Recorded {
     message: MessageId,
     pub(crate) state: StateValue,
     segments: SegmentWriter,
+    /// It has ended before: only receipts can come.
+    done: Option<DoneValue>,
 }
 
 impl Recorded {
@@ -37,6 +39,12 @@ impl Recorded {
     pub(crate) fn event(&mut self, event: &DeliveryEvent) {
         self.state.count(event.state, event.outcome);
         self.segments.add(event);
+    }
+
+    /// Records a receipt and counts it.
+    pub(crate) fn receipt(&mut self, receipt: &Receipt) {
+        self.state.count_receipt(receipt.report.kind);
+        self.segments.add_receipt(receipt);
     }
 }
 
@@ -69,9 +77,27 @@ impl Recording {
         Ok(&mut self.messages[place])
     }
 
+    /// What is recorded of a message for which a receipt came; `None` when it is not there, or its events have gone.
+    pub(crate) fn reported(&mut self, message: MessageId) -> Result<Option<&mut Recorded>, StoreError> {
+        let known = self.messages.iter().position(|recorded| recorded.message == message);
+        let place = if let Some(place) = known {
+            place
+        } else if let Some(state) = self.transaction.record(&keys::state(self.application, message))? {
+            self.add(message, state)
+        } else {
+            let done: Option<DoneValue> = self.transaction.record(&keys::done(self.application, message))?;
+            let Some(mut done) = done.filter(|done| !done.trimmed) else { return Ok(None) };
+            let state = done.state.take().ok_or(StoreError::Corrupt(DoneValue::KIND))?;
+            let place = self.add(message, state);
+            self.messages[place].done = Some(done);
+            place
+        };
+        Ok(Some(&mut self.messages[place]))
+    }
+
     fn add(&mut self, message: MessageId, state: StateValue) -> usize {
         let segments = SegmentWriter::new(RECORD_OCTETS_MAX);
-        self.messages.push(Recorded { message, state, segments });
+        self.messages.push(Recorded { message, state, segments, done: None });
         self.messages.len() - 1
     }
 
@@ -85,7 +111,7 @@ impl Recording {
         let mut log_octets = 0;
         let mut open = Vec::new();
         let mut complete = Vec::new();
-        for Recorded { message, mut state, segments } in messages {
+        for Recorded { message, mut state, segments, done } in messages {
             if accepted == Some(message) {
                 state.last_seq = first;
             }
@@ -94,12 +120,23 @@ impl Recording {
                     feed.push(Vec::new());
                 }
                 feed[place].push(FeedEntry::Events(message));
-                state.last_seq = first + place as u64;
-                let octets = transaction.put(keys::segment(message, state.last_seq), &segment);
+                let seq = first + place as u64;
+                match done {
+                    Some(_) => state.receipts_seq = seq,
+                    None => state.last_seq = seq,
+                }
+                let octets = transaction.put(keys::segment(message, seq), &segment);
                 state.log_octets += octets as u64;
                 log_octets += octets as u64;
             }
-            if state.is_complete() { complete.push((message, state)) } else { open.push((message, state)) }
+            if let Some(mut done) = done {
+                done.state = Some(state);
+                transaction.put(keys::done(application, message), &done);
+            } else if state.is_complete() {
+                complete.push((message, state));
+            } else {
+                open.push((message, state));
+            }
         }
         for (message, state) in open {
             transaction.put(keys::state(application, message), &state);

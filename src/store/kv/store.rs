@@ -7,19 +7,19 @@ use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, applications, audience, changes, closed, evidence, feed, messages, pages, reap, subscriptions,
-    trim,
+    KvStore, applications, audience, changes, closed, evidence, feed, messages, pages, reap, receipts,
+    subscriptions, trim,
 };
 use crate::domain::{
-    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
-    SubscriptionId, Target, Timestamp, VapidKey,
+    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt, Report, Stop,
+    Subscription, SubscriptionId, Target, Timestamp, VapidKey,
 };
 use crate::failpoint::failpoint;
 use crate::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
-    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
-    Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
-    Trimmed,
+    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
+    Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
+    SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -353,6 +353,22 @@ impl Store for KvStore {
     async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError> {
         let class = if commit.urgent { Class::Urgent } else { Class::Commit };
         self.write(class, move |writer| writer.commit(&commit)).await
+    }
+
+    async fn receive(
+        &self,
+        application: ApplicationId,
+        receipts: Vec<Receipt>,
+    ) -> Result<Vec<Received>, StoreError> {
+        self.write(Class::Record, move |writer| writer.receive(application, &receipts)).await
+    }
+
+    async fn reports(
+        &self,
+        message: MessageId,
+        deliveries: Vec<Option<SubscriptionId>>,
+    ) -> Result<Vec<Vec<Report>>, StoreError> {
+        self.read(move |reader| receipts::reports(reader, message, &deliveries)).await
     }
 
     fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {

@@ -3,12 +3,14 @@
 //! through indexes by age: REMEMBERED while its `request_id` must not be forgotten, FINISHED until its events go, TRIMMED
 //! until the rest goes. Everything is looked up beside the writer; nothing of it changes any more.
 
+use std::time::Duration;
+
 use super::backend::Order;
 use super::keys::{self, KeyRange};
 use super::reap;
 use super::records::change::ChangeTime;
 use super::records::kept::{KeptValue, MarkValue};
-use super::records::message::{DoneValue, RequestValue};
+use super::records::message::{DoneValue, RequestValue, StateValue};
 use super::records::segment::FeedTime;
 use super::records::{Mark, Number, Record as _};
 use super::transaction::{Reader, Rows};
@@ -23,6 +25,8 @@ const STEP_ROWS: usize = TRANSACTION_ROWS - 10;
 const STEP_MESSAGES: usize = STEP_ROWS / 3;
 /// Segments may be long: so many are fetched at once.
 const SEGMENTS_AT_ONCE: usize = 8;
+/// When a message with late receipts is looked at again.
+const RECEIPTS_WAIT: Duration = Duration::from_secs(3_600);
 
 /// See [`crate::store::Store::kept`].
 pub(crate) fn kept(rows: &impl Rows, application: ApplicationId) -> Result<Kept, StoreError> {
@@ -180,15 +184,15 @@ pub(crate) fn forgettable(
 /// Messages whose events are to go.
 #[derive(Debug, Default)]
 pub(crate) struct Eventless {
-    /// Which are to be marked first.
-    messages: Vec<MessageId>,
-    /// Their segments, and those whose last segment is among them.
+    /// Which are to be marked first, each with the last commit that it had when it was looked at.
+    messages: Vec<(MessageId, u64)>,
+    /// Their segments and receipts, and those of which nothing else is left.
     moved: Moved,
 }
 
 impl Eventless {
     pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.messages.is_empty() && self.moved.is_empty()
     }
 
     pub(crate) fn more(&self) -> bool {
@@ -209,21 +213,29 @@ pub(crate) fn eventless(
     found.moved.more = more;
     for Ended { key, message, .. } in due {
         let done = reader.record::<DoneValue>(&keys::done(application, message));
-        let last_seq =
-            reader.readable(done)?.flatten().and_then(|done| done.state).map(|state| state.last_seq);
-        if last_seq.is_some_and(|last| last >= kept_from) {
+        let done = reader.readable(done)?.flatten();
+        let state = done.as_ref().and_then(|done| done.state.as_ref());
+        if state.is_some_and(|state| state.last_seq >= kept_from) {
             found.moved.more = false;
             break;
         }
-        found.messages.push(message);
-        for row in reader.scan_by(keys::segments(message), Order::Ascending, SEGMENTS_AT_ONCE) {
+        let last = state.map_or(0, StateValue::last_commit);
+        if last >= kept_from {
+            // Late receipts: it waits for their age, and nobody else for it.
+            found.moved.put.push(keys::finished(application, until.plus(RECEIPTS_WAIT), message));
+            found.moved.remove.push(key);
+            continue;
+        }
+        found.messages.push((message, last));
+        let segments = reader.scan_by(keys::segments(message), Order::Ascending, SEGMENTS_AT_ONCE);
+        for row in segments.chain(reader.scan(keys::receipts(message), Order::Ascending)) {
             found.moved.remove.push(row?.0);
             if found.moved.remove.len() >= STEP_ROWS {
                 found.moved.more = true;
                 return Ok(found);
             }
         }
-        let ended = keys::aged_at(&key).unwrap_or_default();
+        let ended = done.map_or(until, |done| Timestamp::from_micros(done.ended));
         found.moved.put.push(keys::trimmed(application, ended, message));
         found.moved.remove.push(key);
     }
@@ -284,12 +296,16 @@ impl Writer {
         let mut transaction = self.begin();
         let mut sequence = self.commits.get(application);
         let mut marked = 0;
-        for message in eventless.messages {
+        for (message, last) in eventless.messages {
             let key = keys::done(application, message);
             let done = transaction.record::<DoneValue>(&key);
             let Some(mut done) = self.reader.readable(done)?.flatten().filter(|done| !done.trimmed) else {
                 continue;
             };
+            if done.state.as_ref().is_some_and(|state| state.last_commit() != last) {
+                // A receipt came since it was looked at: its rows are not among those that would go. The next step sees it.
+                return Ok((0, 0));
+            }
             done.trimmed = true;
             if let Some(state) = &mut done.state {
                 sequence.log_octets =

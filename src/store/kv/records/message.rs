@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Record, array, nanos, numbers};
 use crate::domain::{
     DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec, MessageState, MessageStatus, Outcome,
-    Payload, Stop, Timestamp,
+    Payload, ReceiptCounts, ReceiptKind, Stop, Timestamp,
 };
 use crate::store::{MessageRecord, Plan, StoreError};
 
@@ -31,6 +31,8 @@ pub(crate) struct HeaderValue {
     /// When it was to start, if that was not at once.
     #[prost(uint64, optional, tag = "8")]
     start: Option<u64>,
+    #[prost(bool, tag = "9")]
+    requests_receipts: bool,
 }
 
 impl HeaderValue {
@@ -51,6 +53,7 @@ impl HeaderValue {
             expires: start.unwrap_or(created).plus(spec.ttl).as_micros(),
             accepted_seq,
             start: start.map(Timestamp::as_micros),
+            requests_receipts: spec.receipt_token_at.is_some(),
         }
     }
 
@@ -73,6 +76,8 @@ impl HeaderValue {
                 state: state.message_state()?,
                 counts: state.counts(estimate),
                 outcomes: state.outcomes()?,
+                requests_receipts: self.requests_receipts,
+                receipts: state.receipts(),
                 labels: self.labels,
                 note: self.note,
                 request_id: self.request_id,
@@ -134,6 +139,8 @@ pub(crate) struct OpenValue {
     /// Of its application, collapse key and recipient or audience; empty for none.
     #[prost(bytes = "vec", tag = "12")]
     collapse: Vec<u8>,
+    #[prost(uint32, optional, tag = "13")]
+    receipt_token_at: Option<u32>,
 }
 
 impl Record for OpenValue {
@@ -160,6 +167,7 @@ impl OpenValue {
             estimate,
             max_per_second: spec.max_per_second,
             collapse: collapse.map(|hash| hash.to_vec()).unwrap_or_default(),
+            receipt_token_at: spec.receipt_token_at,
         }
     }
 
@@ -180,6 +188,7 @@ impl OpenValue {
         let header = self.header()?;
         Ok(Arc::new(MessageSpec {
             payload: Payload(self.payload.clone().into()),
+            receipt_token_at: self.receipt_token_at,
             ttl: Duration::from_nanos(self.ttl_nanos),
             urgency: numbers::urgency(self.urgency).ok_or_else(corrupt)?,
             topic_header: self.topic_header.clone(),
@@ -254,6 +263,15 @@ pub(crate) struct StateValue {
     /// Octets of its segments.
     #[prost(uint64, tag = "13")]
     pub(crate) log_octets: u64,
+    #[prost(uint32, tag = "14")]
+    displayed: u32,
+    #[prost(uint32, tag = "15")]
+    clicked: u32,
+    #[prost(uint32, tag = "16")]
+    closed: u32,
+    /// The last commit with receipts that came after the end.
+    #[prost(uint64, tag = "17")]
+    pub(crate) receipts_seq: u64,
 }
 
 impl Record for StateValue {
@@ -325,6 +343,24 @@ impl StateValue {
             self.outcomes.resize(index + 1, 0);
         }
         self.outcomes[index] += 1;
+    }
+
+    /// Counts a receipt.
+    pub(crate) fn count_receipt(&mut self, kind: ReceiptKind) {
+        match kind {
+            ReceiptKind::Displayed => self.displayed += 1,
+            ReceiptKind::Clicked => self.clicked += 1,
+            ReceiptKind::Closed => self.closed += 1,
+        }
+    }
+
+    fn receipts(&self) -> ReceiptCounts {
+        ReceiptCounts { displayed: self.displayed, clicked: self.clicked, closed: self.closed }
+    }
+
+    /// The last commit that its segments are of.
+    pub(crate) fn last_commit(&self) -> u64 {
+        self.last_seq.max(self.receipts_seq)
     }
 
     fn terminal(&self) -> u32 {

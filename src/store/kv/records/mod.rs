@@ -8,6 +8,7 @@ pub(crate) mod kept;
 pub(crate) mod message;
 pub(crate) mod numbers;
 pub(crate) mod page;
+pub(crate) mod receipt;
 pub(crate) mod segment;
 pub(crate) mod subscription;
 

@@ -1,7 +1,7 @@
 //! The numbers that stand for our enums in records. They are never given again.
 
 use crate::domain::{
-    ContentEncoding, DeliveryState, MessageKind, MessageState, Outcome, Padding, Stop, Urgency,
+    ContentEncoding, DeliveryState, MessageKind, MessageState, Outcome, Padding, ReceiptKind, Stop, Urgency,
 };
 use crate::store::ChangeKind;
 
@@ -30,4 +30,8 @@ numbered!(DeliveryState, of_delivery_state, delivery_state:
 
 pub(crate) fn outcome(number: u32) -> Option<Outcome> {
     u8::try_from(number).ok().and_then(Outcome::from_number)
+}
+
+pub(crate) fn receipt_kind(number: u32) -> Option<ReceiptKind> {
+    u8::try_from(number).ok().and_then(ReceiptKind::from_number)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use prost::Message as _;
 
 use super::{Record, array, at_offset, nanos, numbers, offset, pack_past, unpack_past};
-use crate::domain::{DeliveryEvent, MessageId, Outcome, SubscriptionId, Timestamp};
-use crate::store::{FeedEntry, FeedRow, StoreError};
+use crate::domain::{DeliveryEvent, MessageId, Outcome, Receipt, Report, SubscriptionId, Timestamp};
+use crate::store::{FeedEntry, FeedRow, Segment, StoreError};
 
 /// Events of one message. A reader that filters needs the first two fields only.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -26,6 +26,27 @@ pub(crate) struct SegmentValue {
     base: u64,
     #[prost(message, repeated, tag = "5")]
     events: Vec<EventValue>,
+    #[prost(message, repeated, tag = "6")]
+    receipts: Vec<ReceiptValue>,
+}
+
+/// One receipt, without its message.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ReceiptValue {
+    #[prost(bytes = "vec", tag = "1")]
+    delivery: Vec<u8>,
+    #[prost(bool, tag = "2")]
+    inline: bool,
+    #[prost(uint32, tag = "3")]
+    user_id: u32,
+    #[prost(uint32, tag = "4")]
+    kind: u32,
+    #[prost(uint32, tag = "5")]
+    action: u32,
+    #[prost(sint64, tag = "6")]
+    time: i64,
+    #[prost(sint64, optional, tag = "7")]
+    occurred: Option<i64>,
 }
 
 /// The part of a [`SegmentValue`] that counts: the other fields are passed over.
@@ -116,12 +137,10 @@ impl SegmentWriter {
         let texts = event.user_id.len() + event.origin.len() + event.detail.len() + 3 * FIELD_OVERHEAD;
         let room = self.octets_max.saturating_sub(self.octets);
         let fixed = 96 + 24 * event.past.len();
-        if fixed + texts > room && !self.current.events.is_empty() {
+        if fixed + texts > room {
             self.close();
         }
-        if self.current.events.is_empty() {
-            self.current.base = event.time.as_micros();
-        }
+        self.start(event.time);
         let base = Timestamp::from_micros(self.current.base);
         let value = EventValue {
             subscription: event.subscription.map(|id| id.0.to_vec()).unwrap_or_default(),
@@ -147,14 +166,43 @@ impl SegmentWriter {
         self.current.events.push(value);
     }
 
-    pub(crate) fn finish(mut self) -> Vec<SegmentValue> {
-        if !self.current.events.is_empty() {
+    pub(crate) fn add_receipt(&mut self, receipt: &Receipt) {
+        let Report { kind, action, time, occurred } = &receipt.report;
+        let octets = 96 + receipt.user_id.len() + action.len() + 2 * FIELD_OVERHEAD;
+        if octets > self.octets_max.saturating_sub(self.octets) {
             self.close();
         }
+        self.start(*time);
+        let base = Timestamp::from_micros(self.current.base);
+        let value = ReceiptValue {
+            delivery: receipt.delivery.0.to_vec(),
+            inline: receipt.inline,
+            user_id: self.place(&receipt.user_id),
+            kind: u32::from(kind.number()),
+            action: self.place(action),
+            time: offset(*time, base),
+            occurred: occurred.map(|occurred| offset(occurred, base)),
+        };
+        self.octets += value.encoded_len() + FIELD_OVERHEAD;
+        self.current.receipts.push(value);
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<SegmentValue> {
+        self.close();
         self.full
     }
 
+    /// Offsets of a new segment are from the time of what comes first.
+    fn start(&mut self, time: Timestamp) {
+        if self.current.is_empty() {
+            self.current.base = time.as_micros();
+        }
+    }
+
     fn close(&mut self) {
+        if self.current.is_empty() {
+            return;
+        }
         self.full.push(std::mem::take(&mut self.current));
         self.octets = SEGMENT_OVERHEAD;
         self.places.clear();
@@ -184,13 +232,45 @@ fn count(counters: &mut Vec<u32>, number: u32) {
 }
 
 impl SegmentValue {
-    pub(crate) fn into_events(self, message: MessageId) -> Result<Vec<DeliveryEvent>, StoreError> {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.receipts.is_empty()
+    }
+
+    fn text(&self, place: u32) -> Result<String, StoreError> {
+        match place.checked_sub(1) {
+            None => Ok(String::new()),
+            Some(index) => self.strings.get(index as usize).cloned().ok_or(StoreError::Corrupt(Self::KIND)),
+        }
+    }
+
+    /// What it holds, as a segment with this number.
+    pub(crate) fn into_segment(self, message: MessageId, seq: u64) -> Result<Segment, StoreError> {
+        Ok(Segment { seq, events: self.events(message)?, receipts: self.receipts(message)? })
+    }
+
+    fn receipts(&self, message: MessageId) -> Result<Vec<Receipt>, StoreError> {
+        let base = Timestamp::from_micros(self.base);
+        let read = |value: &ReceiptValue| {
+            Ok(Receipt {
+                message,
+                delivery: SubscriptionId(array(&value.delivery, Self::KIND)?),
+                inline: value.inline,
+                user_id: self.text(value.user_id)?,
+                report: Report {
+                    kind: numbers::receipt_kind(value.kind).ok_or(StoreError::Corrupt(Self::KIND))?,
+                    action: self.text(value.action)?,
+                    time: at_offset(value.time, base),
+                    occurred: value.occurred.map(|occurred| at_offset(occurred, base)),
+                },
+            })
+        };
+        self.receipts.iter().map(read).collect()
+    }
+
+    fn events(&self, message: MessageId) -> Result<Vec<DeliveryEvent>, StoreError> {
         let corrupt = || StoreError::Corrupt(Self::KIND);
         let base = Timestamp::from_micros(self.base);
-        let text = |place: u32| match place.checked_sub(1) {
-            None => Ok(String::new()),
-            Some(index) => self.strings.get(index as usize).cloned().ok_or_else(corrupt),
-        };
+        let text = |place| self.text(place);
         self.events
             .iter()
             .map(|event| {

@@ -1,0 +1,208 @@
+//! The demo's site: its page, and the small backend that every app with push has. It passes what the page says on to
+//! Fanfare by gRPC, and what Fanfare streams on to the page as server-sent events.
+//!
+//! | call | |
+//! |---|---|
+//! | `GET /settings.json` | the VAPID public key, and where receipts go |
+//! | `POST /subscriptions` | `{subscription, replaces?, topics}`: Subscribe; answers `{name}` |
+//! | `DELETE /subscriptions` | `{endpoint}`: Unsubscribe |
+//! | `POST /messages` | `{message, subscription}` or `{message, topic}`: Send or Broadcast; answers `{name}` |
+//! | `GET /events` | each frame of WatchDeliveries for all messages, as JSON |
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::{Stream, StreamExt as _};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tonic::Status;
+
+use crate::cli::connection::Client;
+use crate::cli::json::ProtoJson;
+use crate::proto::v1;
+use crate::proto::v1::delivery_frame::Kind;
+use crate::web::{DEMO, LIBRARY};
+
+/// A request of the page, in octets.
+const BODY_OCTETS_MAX: usize = 64 * 1024;
+/// Whose the subscriptions are.
+const USER: &str = "demo";
+
+/// What the site works with.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    client: Client,
+    /// The VAPID public key.
+    key: String,
+    /// Where the worker reports.
+    receipts: String,
+    formats: Arc<Formats>,
+}
+
+#[derive(Debug)]
+struct Formats {
+    subscribe: ProtoJson,
+    send: ProtoJson,
+    broadcast: ProtoJson,
+    frame: ProtoJson,
+}
+
+/// What went wrong, for the page.
+struct Wrong(StatusCode, String);
+
+impl From<anyhow::Error> for Wrong {
+    fn from(error: anyhow::Error) -> Self {
+        Self(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+impl From<Status> for Wrong {
+    fn from(status: Status) -> Self {
+        Self(StatusCode::BAD_GATEWAY, status.message().to_owned())
+    }
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+impl Site {
+    pub(super) fn new(client: Client, key: String, receipts: String) -> anyhow::Result<Self> {
+        let formats = Formats {
+            subscribe: ProtoJson::of("fanfare.v1.SubscribeRequest")?,
+            send: ProtoJson::of("fanfare.v1.SendRequest")?,
+            broadcast: ProtoJson::of("fanfare.v1.BroadcastRequest")?,
+            frame: ProtoJson::of("fanfare.v1.WatchDeliveriesResponse")?,
+        };
+        Ok(Self { client, key, receipts, formats: Arc::new(formats) })
+    }
+
+    /// Everything that it serves.
+    pub(super) fn router(self) -> Router {
+        let assets = LIBRARY.into_iter().chain(DEMO);
+        let router = assets.fold(Router::new(), |router, (path, media_type, content)| {
+            // Always asked for again: who works on the library sees what is there now.
+            let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-cache")];
+            router.route(path, get(move || async move { (headers, content) }))
+        });
+        router
+            .route("/settings.json", get(settings))
+            .route("/subscriptions", post(subscribe).delete(unsubscribe))
+            .route("/messages", post(send))
+            .route("/events", get(events))
+            .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+            .with_state(self)
+    }
+}
+
+async fn settings(State(site): State<Site>) -> Json<Value> {
+    Json(json!({ "key": site.key, "receipts": site.receipts }))
+}
+
+/// What the page's `backend.save` says.
+#[derive(Deserialize)]
+struct Save {
+    subscription: Value,
+    replaces: Option<String>,
+    #[serde(default)]
+    topics: Vec<String>,
+}
+
+async fn subscribe(State(mut site): State<Site>, Json(save): Json<Save>) -> Result<Json<Value>, Wrong> {
+    let Save { subscription, replaces, topics } = save;
+    let request = json!({
+        "pushSubscription": subscription, "userId": USER, "topics": topics, "replaces": replaces.unwrap_or_default(),
+    });
+    let request: v1::SubscribeRequest = site.formats.subscribe.read(&request)?;
+    let subscribed = site.client.subscribe(request).await?.into_inner().subscription.unwrap_or_default();
+    let name = subscribed.name;
+    // Subscribe leaves what is empty as it was; the page means none.
+    site.client
+        .update_subscription(v1::UpdateSubscriptionRequest {
+            selector: Some(v1::update_subscription_request::Selector::Name(name.clone())),
+            subscription: Some(v1::Subscription { topics, ..v1::Subscription::default() }),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["topics".to_owned()] }),
+            ..v1::UpdateSubscriptionRequest::default()
+        })
+        .await?;
+    Ok(Json(json!({ "name": name })))
+}
+
+/// What the page's `backend.remove` says.
+#[derive(Deserialize)]
+struct Remove {
+    endpoint: String,
+}
+
+async fn unsubscribe(State(mut site): State<Site>, Json(remove): Json<Remove>) -> Result<Json<Value>, Wrong> {
+    let selector = v1::unsubscribe_request::Selector::Endpoint(remove.endpoint);
+    let request = v1::UnsubscribeRequest {
+        selector: Some(selector),
+        allow_missing: true,
+        ..v1::UnsubscribeRequest::default()
+    };
+    site.client.unsubscribe(request).await?;
+    Ok(Json(json!({})))
+}
+
+/// What the page sends, and to whom.
+#[derive(Deserialize)]
+struct Sent {
+    message: Value,
+    subscription: Option<String>,
+    topic: Option<String>,
+}
+
+async fn send(State(mut site): State<Site>, Json(sent): Json<Sent>) -> Result<Json<Value>, Wrong> {
+    let Sent { message, subscription, topic } = sent;
+    // The page watches anyway.
+    let report_level = "REPORT_LEVEL_ACCEPTED";
+    let frame = match (subscription, topic) {
+        (_, Some(topic)) => {
+            let request = json!({
+                "audience": { "topics": { "topics": [topic] } }, "message": message, "reportLevel": report_level,
+            });
+            let request: v1::BroadcastRequest = site.formats.broadcast.read(&request)?;
+            let answer = site.client.broadcast(request).await?.into_inner().message().await?;
+            answer.and_then(|answer| answer.frame)
+        }
+        (subscription, None) => {
+            let request = json!({
+                "subscription": subscription, "message": message, "reportLevel": report_level,
+            });
+            let request: v1::SendRequest = site.formats.send.read(&request)?;
+            let answer = site.client.send(request).await?.into_inner().message().await?;
+            answer.and_then(|answer| answer.frame)
+        }
+    };
+    match frame.and_then(|frame| frame.kind) {
+        Some(Kind::Accepted(accepted)) => {
+            Ok(Json(json!({ "name": accepted.message.map(|message| message.name) })))
+        }
+        Some(Kind::Events(_) | Kind::Receipts(_) | Kind::Progress(_) | Kind::Summary(_)) | None => {
+            Err(Wrong(StatusCode::BAD_GATEWAY, "the server did not accept it".to_owned()))
+        }
+    }
+}
+
+async fn events(
+    State(mut site): State<Site>,
+) -> Result<Sse<impl Stream<Item = anyhow::Result<Event>>>, Wrong> {
+    let request = v1::WatchDeliveriesRequest {
+        parent: "messages/-".to_owned(),
+        report_level: v1::ReportLevel::Attempts.into(),
+        include_receipts: true,
+        ..v1::WatchDeliveriesRequest::default()
+    };
+    let frames = site.client.watch_deliveries(request).await?.into_inner();
+    let formats = site.formats;
+    let events = frames.map(move |frame| Ok(Event::default().data(formats.frame.write(&frame?)?)));
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
