@@ -1,6 +1,7 @@
 //! A store that does its work while the whole engine waits, and lets seeded time pass before and after: a history depends
 //! on nothing but its seed. What the store says is told to the [`Witness`] at once, before the engine hears of it.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -36,7 +37,11 @@ pub(crate) struct Lockstep {
     random: Mutex<StdRng>,
     /// Of a hundred calls, so many take time.
     slow: u32,
+    slowed: Slowed,
 }
+
+/// Methods that a test makes slow, by name: each waits so long before it does anything.
+pub(crate) type Slowed = Arc<Mutex<BTreeMap<&'static str, Duration>>>;
 
 /// Where the store's reads run.
 fn reads() -> &'static Runtime {
@@ -74,8 +79,9 @@ impl Lockstep {
         witness: Arc<Witness>,
         seed: u64,
         slow: u32,
+        slowed: Slowed,
     ) -> Self {
-        Self { inner, clock, witness, random: Mutex::new(StdRng::seed_from_u64(seed)), slow }
+        Self { inner, clock, witness, random: Mutex::new(StdRng::seed_from_u64(seed)), slow, slowed }
     }
 
     async fn pause(&self) {
@@ -89,7 +95,11 @@ impl Lockstep {
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 
-    async fn call<T>(&self, call: impl Future<Output = T>, told: impl FnOnce(&T)) -> T {
+    async fn call<T>(&self, name: &str, call: impl Future<Output = T>, told: impl FnOnce(&T)) -> T {
+        let slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        if let Some(slowed) = slowed {
+            tokio::time::sleep(slowed).await;
+        }
         self.pause().await;
         let done = wait(&self.clock, call);
         told(&done);
@@ -104,7 +114,7 @@ macro_rules! store {
         #[async_trait]
         impl Store for Lockstep {
             $(async fn $name(&self, $($argument: $of),*) -> $answer {
-                self.call(self.inner.$name($($argument),*), |_| ()).await
+                self.call(stringify!($name), self.inner.$name($($argument),*), |_| ()).await
             })*
             $($rest)*
         }
@@ -148,7 +158,7 @@ store! {
     =>
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
         let asked = subscribe.clone();
-        self.call(self.inner.subscribe(subscribe), |done| {
+        self.call("subscribe", self.inner.subscribe(subscribe), |done| {
             if let Ok(done) = done {
                 self.witness.subscribed(&asked, done);
             }
@@ -156,14 +166,14 @@ store! {
     }
 
     async fn unsubscribe(&self, application: ApplicationId, selector: &Selector) -> Result<Vec<SubscriptionId>, StoreError> {
-        self.call(self.inner.unsubscribe(application, selector), |removed| {
+        self.call("unsubscribe", self.inner.unsubscribe(application, selector), |removed| {
             self.witness.unsubscribed(removed.as_deref().unwrap_or_default());
         }).await
     }
 
     async fn reap(&self, application: ApplicationId, removals: Vec<Removal>, position: u64) -> Result<Vec<SubscriptionId>, StoreError> {
         let asked = removals.clone();
-        self.call(self.inner.reap(application, removals, position), |changed| {
+        self.call("reap", self.inner.reap(application, removals, position), |changed| {
             match changed {
                 Ok(changed) => self.witness.reaped(&asked, changed),
                 Err(_) => self.witness.reaped_in_part(&asked),
@@ -172,14 +182,14 @@ store! {
     }
 
     async fn learn(&self, application: ApplicationId, lessons: Vec<Lesson>) -> Result<Vec<SubscriptionId>, StoreError> {
-        self.call(self.inner.learn(application, lessons), |disabled| {
+        self.call("learn", self.inner.learn(application, lessons), |disabled| {
             self.witness.disabled(disabled.as_deref().unwrap_or_default());
         }).await
     }
 
     async fn accept(&self, message: NewMessage) -> Result<Accepted, StoreError> {
         let asked = message.clone();
-        self.call(self.inner.accept(message), |done| {
+        self.call("accept", self.inner.accept(message), |done| {
             if let Ok(done) = done {
                 self.witness.accepted(&asked, done);
             }
@@ -187,7 +197,7 @@ store! {
     }
 
     async fn begin(&self, application: ApplicationId, message: MessageId) -> Result<Option<MessageId>, StoreError> {
-        self.call(self.inner.begin(application, message), |done| {
+        self.call("begin", self.inner.begin(application, message), |done| {
             if let Ok(superseded) = done {
                 self.witness.begun(message, *superseded);
             }
@@ -195,7 +205,7 @@ store! {
     }
 
     async fn stop(&self, application: ApplicationId, message: MessageId, reason: Stop) -> Result<Option<MessageRecord>, StoreError> {
-        self.call(self.inner.stop(application, message, reason), |done| {
+        self.call("stop", self.inner.stop(application, message, reason), |done| {
             if matches!(done, Ok(Some(_))) {
                 self.witness.stopped(message);
             }
@@ -204,7 +214,7 @@ store! {
 
     async fn plan(&self, step: PlanStep) -> Result<bool, StoreError> {
         let (message, events) = (step.message, step.ended.clone());
-        self.call(self.inner.plan(step), |done| {
+        self.call("plan", self.inner.plan(step), |done| {
             if let Ok(ended) = done {
                 self.witness.recorded(&events, ended.then_some(message).as_slice());
             }
@@ -214,7 +224,7 @@ store! {
     async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError> {
         let pages = commit.messages.iter().flat_map(|message| &message.pages);
         let events: Vec<_> = pages.flat_map(|page| &page.events).cloned().collect();
-        self.call(self.inner.commit(commit), |done| {
+        self.call("commit", self.inner.commit(commit), |done| {
             if let Ok(ended) = done {
                 self.witness.recorded(&events, ended);
             }

@@ -16,7 +16,7 @@ use rand::SeedableRng;
 use tokio::runtime::Runtime;
 
 use super::clock::PacedClock;
-use super::lockstep::{Lockstep, wait};
+use super::lockstep::{Lockstep, Slowed, wait};
 use super::push_services::PushServices;
 use super::witness::Witness;
 
@@ -28,6 +28,7 @@ pub(crate) struct Surroundings {
     pub(crate) push_services: PushServices,
     pub(crate) seed: u64,
     pub(crate) slow: u32,
+    pub(crate) slowed: Slowed,
 }
 
 /// See the [module's documentation](self).
@@ -84,8 +85,14 @@ impl Server {
         let raw = KvStore::open(backend, Arc::clone(&time), random, Settings::default());
         let raw: Arc<dyn Store> = Arc::new(raw.map_err(|error| StoreError::Unavailable(error.to_string()))?);
         let application = wait(&clock, application(&*raw))?;
-        let store =
-            Lockstep::new(Arc::clone(&raw), Arc::clone(&clock), Arc::clone(&witness), seed, around.slow);
+        let store = Lockstep::new(
+            Arc::clone(&raw),
+            Arc::clone(&clock),
+            Arc::clone(&witness),
+            seed,
+            around.slow,
+            Arc::clone(&around.slowed),
+        );
         let store: Arc<dyn Store> = Arc::new(store);
         let parts = EngineParts {
             store: Arc::clone(&store),

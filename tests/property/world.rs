@@ -1,7 +1,7 @@
 //! A server and all around it, as a history goes on. After every step whatever can be seen is held against the rules.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use fanfare::domain::Clock;
@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::callers::Callers;
 use super::clock::PacedClock;
 use super::ledger::Ledger;
+use super::lockstep::Slowed;
 use super::push_services::PushServices;
 use super::server::{Server, Surroundings, settings};
 use super::steps::{History, ORIGINS, Step};
@@ -45,18 +46,36 @@ pub(crate) fn live(history: &History) -> u64 {
 }
 
 impl World {
-    fn new(history: &History) -> Self {
+    pub(crate) fn new(history: &History) -> Self {
         let clock = Arc::new(PacedClock::new());
         let witness = Arc::new(Witness::new(Arc::clone(&clock), settings().max_unsettled));
         let push_services = PushServices::default();
-        let around = Surroundings { clock, witness, push_services, seed: history.seed, slow: history.slow };
+        let around = Surroundings {
+            clock,
+            witness,
+            push_services,
+            seed: history.seed,
+            slow: history.slow,
+            slowed: Slowed::default(),
+        };
         let memory = Memory::new();
         let server = Server::start(&memory, &around).unwrap();
         let (ledger, watchers, callers) = (Ledger::default(), Watchers::default(), Callers::default());
         Self { around, memory, server, ledger, watchers, callers }
     }
 
-    fn step(&mut self, step: &Step, pause: Duration) {
+    /// From now on these methods of the store take so many milliseconds, by name.
+    pub(crate) fn slow_down(&self, methods: &[(&'static str, u64)]) {
+        let methods = methods.iter().map(|(name, millis)| (*name, Duration::from_millis(*millis)));
+        *self.around.slowed.lock().unwrap_or_else(PoisonError::into_inner) = methods.collect();
+    }
+
+    /// How many POSTs arrived so far.
+    pub(crate) fn posted(&self) -> usize {
+        self.around.witness.posted()
+    }
+
+    pub(crate) fn step(&mut self, step: &Step, pause: Duration) {
         match step {
             Step::Crash { starting } => {
                 self.server.pass(pause);
@@ -157,7 +176,7 @@ impl World {
     }
 
     /// Nothing hinders any more: everything ends.
-    fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.around.push_services.recover();
         let behind = self.around.clock.latest().since(self.around.clock.now());
         self.around.clock.jump(true, behind);
@@ -184,7 +203,7 @@ impl World {
     /// What tells one history from another.
     fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        format!("{:?} {}", self.ledger, self.around.witness.posted()).hash(&mut hasher);
+        format!("{:?} {}", self.ledger, self.posted()).hash(&mut hasher);
         hasher.finish()
     }
 }
