@@ -46,6 +46,7 @@ pub(crate) fn submission(
 ) -> Submission {
     let spec = MessageSpec {
         payload: Payload(Bytes::from(payload.to_string())),
+        receipt_token_at: None,
         ttl: Duration::from_secs(options.ttl),
         urgency: Urgency::Normal,
         topic_header: None,

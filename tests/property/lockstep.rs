@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanfare::domain::{
-    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Stop, Subscription,
-    SubscriptionId, Target, Timestamp, VapidKey,
+    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt, Report, Stop,
+    Subscription, SubscriptionId, Target, Timestamp, VapidKey,
 };
 use fanfare::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
-    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Removal, Retention,
-    Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
-    Trimmed,
+    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
+    Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
+    SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -123,6 +123,8 @@ store! {
     async fn update_subscription(&self, application: ApplicationId, selector: &Selector, patch: SubscriptionPatch) -> Result<Subscription, StoreError>;
     async fn list_subscriptions(&self, application: ApplicationId, filter: &ListFilter, after: Option<SubscriptionId>, limit: usize) -> Result<Vec<Subscription>, StoreError>;
     async fn targets(&self, application: ApplicationId, ids: &[SubscriptionId]) -> Result<Vec<Option<Target>>, StoreError>;
+    async fn receive(&self, application: ApplicationId, receipts: Vec<Receipt>) -> Result<Vec<Received>, StoreError>;
+    async fn reports(&self, message: MessageId, deliveries: Vec<Option<SubscriptionId>>) -> Result<Vec<Vec<Report>>, StoreError>;
     async fn evidence(&self, application: ApplicationId, from: u64, commits: usize) -> Result<Evidence, StoreError>;
     async fn changes(&self, application: ApplicationId, from: u64, limit: usize) -> Result<Vec<Change>, StoreError>;
     async fn change_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;

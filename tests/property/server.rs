@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fanfare::domain::{Application, Clock, MessageDefaults, Padding, Urgency, VapidKeyId};
-use fanfare::engine::{AttemptSettings, Engine, EngineParts, EngineSettings, RetentionSettings};
+use fanfare::engine::{
+    AttemptSettings, Engine, EngineParts, EngineSettings, ReceiptSettings, RetentionSettings,
+};
 use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
 use fanfare::store::{Store, StoreError};
@@ -93,6 +95,7 @@ impl Server {
             settings: settings(),
             retention: retention(),
             attempts: AttemptSettings::default(),
+            receipts: ReceiptSettings::default(),
             seed,
             metrics: Arc::new(fanfare::observe::Metrics::new()),
         };

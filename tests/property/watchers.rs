@@ -78,6 +78,7 @@ impl Watcher {
             scope: message.map_or(Scope::All, Scope::Message),
             start: self.from.map_or(Start::Beginning, |_| Start::After(self.position)),
             level: ReportLevel::Attempts,
+            receipts: false,
         };
         let mut stream = server.engine.watch(watch);
         for number in 0..frames {
@@ -110,7 +111,7 @@ impl Watcher {
                 FrameKind::Summary(_) => self.ended = true,
                 // A heartbeat after the first frame: everything that can be read was told.
                 FrameKind::Progress(None) if frames == ALL && number > 0 => return true,
-                FrameKind::Accepted(_) | FrameKind::Progress(_) => {}
+                FrameKind::Accepted(_) | FrameKind::Progress(_) | FrameKind::Receipts(_) => {}
             }
         }
         true
