@@ -34,6 +34,9 @@ pub(super) struct PlanJob {
     plan: Plan,
     /// Targets that are in pages already although they lie behind the cursor: a crash, or a failure, came between.
     paged: HashSet<SubscriptionId>,
+    /// The pages they are in, for the core once the cursor has passed them. If one settled before that, and the process
+    /// ended, nothing would tell that its targets are planned.
+    held: Vec<PageHead>,
     /// Not before: the store did not answer.
     not_before: Option<Instant>,
 }
@@ -41,17 +44,25 @@ pub(super) struct PlanJob {
 impl PlanJob {
     /// A message of which nothing is planned.
     pub(super) fn new(message: Arc<ActiveMessage>) -> Self {
-        Self { message, plan: Plan::default(), paged: HashSet::new(), not_before: None }
+        Self { message, plan: Plan::default(), paged: HashSet::new(), held: Vec::new(), not_before: None }
     }
 
-    /// A message that an earlier run began to plan. To be called before any of its pages is attempted: what has settled is
-    /// not in its page any more.
+    /// A message that an earlier run began to plan. Takes the heads of the pages behind its cursor out of `heads`.
     pub(super) async fn resume(
         store: &dyn Store,
         message: Arc<ActiveMessage>,
         plan: Plan,
+        heads: &mut Vec<PageHead>,
     ) -> Result<Self, StoreError> {
-        let mut job = Self { message, plan, paged: HashSet::new(), not_before: None };
+        // Few messages have any; heads are many.
+        let held = if plan.first_page < plan.next_page {
+            let id = message.id;
+            let behind = |head: &mut PageHead| head.key.message == id && head.key.number >= plan.first_page;
+            heads.extract_if(.., behind).collect()
+        } else {
+            Vec::new()
+        };
+        let mut job = Self { message, plan, paged: HashSet::new(), held, not_before: None };
         job.read_pages(store).await?;
         Ok(job)
     }
@@ -158,6 +169,10 @@ impl Planner {
         let ended = self.store.plan(step).await?;
         job.plan.cursor = chunk.cursor;
         job.plan.first_page = job.plan.next_page;
+        for head in job.held.drain(..) {
+            // It fails only when the engine has stopped.
+            let _ = self.pages.send(Input::PageFound(head)).await;
+        }
         for (_, page) in pages {
             // It fails only when the engine has stopped.
             let _ = self.pages.send(Input::PageWritten { page, as_of }).await;

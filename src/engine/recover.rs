@@ -14,14 +14,13 @@ use super::schedule::Scheduled;
 
 impl Engine {
     /// Takes up messages, then the heads of their pages, then what is still to be planned. In this order: a page that is
-    /// written while heads are read would be taken up twice, and one that settles before its members are known would be
-    /// planned again. What was stopped goes on ending; what waits for its start goes on waiting.
+    /// written while heads are read would be taken up twice. Pages behind a message's cursor go with its plan. What was stopped goes on ending; what waits for its start goes on waiting.
     pub(super) async fn recover(
         &self,
         applications: &HashMap<ApplicationId, Arc<Application>>,
     ) -> Result<(), StoreError> {
         let open = self.store.open_messages().await?;
-        let heads = self.store.page_heads().await?;
+        let mut heads = self.store.page_heads().await?;
         let mut jobs = Vec::new();
         let mut scheduled: HashSet<MessageId> = HashSet::new();
         for open in open {
@@ -37,7 +36,7 @@ impl Engine {
                 continue;
             }
             if let Some(plan) = open.plan {
-                jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan).await?);
+                jobs.push(PlanJob::resume(&*self.store, Arc::clone(&message), plan, &mut heads).await?);
             }
             self.input(Input::Message(message)).await;
             failpoint("recovering-messages");

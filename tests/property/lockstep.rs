@@ -164,7 +164,10 @@ store! {
     async fn reap(&self, application: ApplicationId, removals: Vec<Removal>, position: u64) -> Result<Vec<SubscriptionId>, StoreError> {
         let asked = removals.clone();
         self.call(self.inner.reap(application, removals, position), |changed| {
-            self.witness.reaped(&asked, changed.as_deref().unwrap_or_default());
+            match changed {
+                Ok(changed) => self.witness.reaped(&asked, changed),
+                Err(_) => self.witness.reaped_in_part(&asked),
+            }
         }).await
     }
 

@@ -18,6 +18,7 @@ mod asking;
 mod callers;
 mod clock;
 mod ends;
+mod found;
 mod ledger;
 mod lockstep;
 mod push_services;
@@ -31,8 +32,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-
-use steps::{Audience, History, Options, Step};
 
 /// A number from the environment.
 fn setting(name: &str, default: u64) -> u64 {
@@ -73,25 +72,6 @@ fn lived(seed: u64) -> Result<(), String> {
         }
         TestError::Abort(why) => why.to_string(),
     })
-}
-
-/// The store takes longer to keep a token, or to note that a page starts, than the message is worth.
-#[test]
-fn a_slow_store_posts_nothing_past_its_ttl() {
-    let options = |ttl| Options { ttl, request: None, later: None, collapse: None, max_per_second: None };
-    let subscribe = |browser| Step::Subscribe { browser, replaces: None, expires: None };
-    let users = Step::Broadcast { to: Audience::Users(vec![2]), options: options(60) };
-    let steps = vec![
-        (Step::Unsubscribe { browser: 0 }, 700_000),
-        (Step::Unsubscribe { browser: 0 }, 2_502),
-        (subscribe(0), 73_625),
-        (subscribe(0), 1),
-        (subscribe(1), 1),
-        (users, 2_135),
-        (Step::Crash { starting: None }, 905),
-        (Step::Broadcast { to: Audience::All, options: options(3) }, 1),
-    ];
-    world::live(&History { seed: 17_104_492_804_286_234_747, slow: 40, steps });
 }
 
 #[test]

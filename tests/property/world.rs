@@ -146,6 +146,7 @@ impl World {
         }
         let stored = self.server.look(raw.list_subscriptions(application, &ListFilter::All, None, 1_000));
         let stored: Vec<_> = stored.unwrap().iter().map(|of| (of.target.id, of.target.generation)).collect();
+        self.around.witness.found(&stored.iter().map(|(id, _)| *id).collect::<Vec<_>>());
         let members = self.around.witness.members();
         let present = members.iter().filter(|(_, member)| member.until.is_none());
         let present: Vec<_> = present.map(|(id, member)| (*id, member.generation)).collect();

@@ -37,9 +37,13 @@ struct State {
     /// The private keys of each endpoint's browser, oldest first.
     browsers: BTreeMap<String, Vec<(AwsLcKey, [u8; 16])>>,
     registered: HashMap<[u8; 65], Registration>,
+    /// When they end by themselves.
+    expiries: HashMap<Registration, Timestamp>,
     members: BTreeMap<SubscriptionId, Member>,
     /// Which a push service declared gone, or whose own time has passed.
     proven: HashSet<Registration>,
+    /// What the reaper was doing when the store failed.
+    in_doubt: Vec<Removal>,
     messages: BTreeMap<MessageId, Message>,
     by_payload: HashMap<Vec<u8>, MessageId>,
     posts: HashMap<Delivery, Posts>,
@@ -53,7 +57,6 @@ struct State {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) generation: u32,
-    pub(crate) expires: Option<Timestamp>,
     pub(crate) user_id: String,
     /// With the time since when.
     pub(crate) topics: BTreeMap<String, Timestamp>,
@@ -157,13 +160,15 @@ impl Witness {
         let subscription = &done.subscription;
         let (id, generation) = (subscription.target.id, subscription.target.generation);
         state.registered.insert(asked.keys.p256dh, (id, generation));
+        if let Some(expires) = subscription.target.expires {
+            state.expiries.insert((id, generation), expires);
+        }
         let before = state.members.get(&id);
         let first = before.map_or(tick, |of| of.first);
         let before = before.filter(|of| of.since < tick && of.topics == subscription.topics);
         let since = before.map_or(tick, |of| of.since);
         let member = Member {
             generation,
-            expires: subscription.target.expires,
             user_id: subscription.target.user_id.clone(),
             topics: subscription.topics.clone(),
             created: subscription.created,
@@ -189,7 +194,7 @@ impl Witness {
 
     /// Only proof against the present keys removes a subscription.
     pub(crate) fn reaped(&self, asked: &[Removal], changed: &[SubscriptionId]) {
-        let now = self.clock.now();
+        let latest = self.clock.latest();
         let mut state = self.state();
         let tick = state.tick();
         for id in changed {
@@ -202,10 +207,27 @@ impl Witness {
             };
             member.since = u64::MAX;
             if removal.outcome == Outcome::Gone {
-                let expired = member.expires.is_some_and(|expires| expires <= now);
                 member.until = Some(tick);
+                let expired = state.expiries.get(&present).is_some_and(|expires| *expires <= latest);
                 let proven = state.proven.contains(&present) || expired;
                 state.check(proven, || format!("{id} was removed without proof"));
+            }
+        }
+    }
+
+    /// It failed in the middle: some of these may be removed.
+    pub(crate) fn reaped_in_part(&self, asked: &[Removal]) {
+        self.state().in_doubt.extend_from_slice(asked);
+    }
+
+    /// These are stored: now it is known what became of those in doubt.
+    pub(crate) fn found(&self, stored: &[SubscriptionId]) {
+        let asked = std::mem::take(&mut self.state().in_doubt);
+        for removal in asked {
+            let id = removal.subscription;
+            let removed = self.state().members.get(&id).is_some_and(|member| member.until.is_none());
+            if removed && !stored.contains(&id) {
+                self.reaped(&[removal], &[id]);
             }
         }
     }

@@ -110,9 +110,10 @@ impl State {
                 (!posts.is_some_and(|posts| posts.taken)).then_some("nobody accepted it")
             }
             (DeliveryState::Failed, Outcome::Gone) => {
-                let expires = self.members.get(&subscription).and_then(|of| of.expires);
-                let proven = self.proven.contains(&(subscription, event.generation));
-                (!proven && expires.is_none_or(|expires| expires > latest))
+                let registration = (subscription, event.generation);
+                let proven = self.proven.contains(&registration);
+                let expires = self.expiries.get(&registration);
+                (!proven && expires.is_none_or(|expires| *expires > latest))
                     .then_some("nobody said that it is gone")
             }
             (DeliveryState::Failed, Outcome::Internal) => Some("the server is at fault"),
