@@ -55,6 +55,11 @@ beforeEach(async () => {
     const registration = await navigator.serviceWorker.ready;
     for (const notification of await registration.getNotifications()) notification.close();
   });
+  // They go some time after close() returns: one that still counts would hide the next.
+  await page.waitForFunction(
+    async () => (await (await navigator.serviceWorker.ready).getNotifications()).length === 0,
+    { timeout: 10_000 },
+  );
   await worker.evaluate(() => {
     self.opened = [];
     Clients.prototype.openWindow = async (url) => void self.opened.push(url);
