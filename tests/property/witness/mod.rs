@@ -220,13 +220,14 @@ impl Witness {
         self.state().in_doubt.extend_from_slice(asked);
     }
 
-    /// These are stored: now it is known what became of those in doubt.
+    /// These are stored: now it is known which of those in doubt were removed. The others may be disabled.
     pub(crate) fn found(&self, stored: &[SubscriptionId]) {
         let asked = std::mem::take(&mut self.state().in_doubt);
         for removal in asked {
             let id = removal.subscription;
-            let removed = self.state().members.get(&id).is_some_and(|member| member.until.is_none());
-            if removed && !stored.contains(&id) {
+            self.disabled(&[id]);
+            let was_there = self.state().members.get(&id).is_some_and(|member| member.until.is_none());
+            if was_there && !stored.contains(&id) {
                 self.reaped(&[removal], &[id]);
             }
         }
