@@ -140,8 +140,6 @@ store! {
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
     async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError>;
     async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;
-    async fn receive(&self, application: ApplicationId, receipts: Vec<Receipt>) -> Result<Vec<Received>, StoreError>;
-    async fn reports(&self, message: MessageId, deliveries: Vec<Option<SubscriptionId>>) -> Result<Vec<Vec<Report>>, StoreError>;
     async fn segments(&self, application: ApplicationId, message: MessageId, from: u64, limit: usize) -> Result<Vec<Segment>, StoreError>;
     async fn feed(&self, application: ApplicationId, from: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError>;
     async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;
