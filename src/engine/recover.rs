@@ -14,7 +14,8 @@ use super::schedule::Scheduled;
 
 impl Engine {
     /// Takes up messages, then the heads of their pages, then what is still to be planned. In this order: a page that is
-    /// written while heads are read would be taken up twice. Pages behind a message's cursor go with its plan. What was stopped goes on ending; what waits for its start goes on waiting.
+    /// written while heads are read would be taken up twice. Pages behind a message's cursor go with its plan. What was
+    /// stopped goes on ending; what waits for its start goes on waiting.
     pub(super) async fn recover(
         &self,
         applications: &HashMap<ApplicationId, Arc<Application>>,

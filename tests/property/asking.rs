@@ -45,8 +45,8 @@ pub(crate) fn submission(
     clock: &dyn Clock,
 ) -> Submission {
     let spec = MessageSpec {
-        receipt_token_at: None,
         payload: Payload(Bytes::from(payload.to_string())),
+        receipt_token_at: None,
         ttl: Duration::from_secs(options.ttl),
         urgency: Urgency::Normal,
         topic_header: None,

@@ -133,6 +133,8 @@ store! {
     async fn update_subscription(&self, application: ApplicationId, selector: &Selector, patch: SubscriptionPatch) -> Result<Subscription, StoreError>;
     async fn list_subscriptions(&self, application: ApplicationId, filter: &ListFilter, after: Option<SubscriptionId>, limit: usize) -> Result<Vec<Subscription>, StoreError>;
     async fn targets(&self, application: ApplicationId, ids: &[SubscriptionId]) -> Result<Vec<Option<Target>>, StoreError>;
+    async fn receive(&self, application: ApplicationId, receipts: Vec<Receipt>) -> Result<Vec<Received>, StoreError>;
+    async fn reports(&self, message: MessageId, deliveries: Vec<Option<SubscriptionId>>) -> Result<Vec<Vec<Report>>, StoreError>;
     async fn evidence(&self, application: ApplicationId, from: u64, commits: usize) -> Result<Evidence, StoreError>;
     async fn changes(&self, application: ApplicationId, from: u64, limit: usize) -> Result<Vec<Change>, StoreError>;
     async fn change_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;
@@ -148,8 +150,6 @@ store! {
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
     async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError>;
     async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;
-    async fn receive(&self, application: ApplicationId, receipts: Vec<Receipt>) -> Result<Vec<Received>, StoreError>;
-    async fn reports(&self, message: MessageId, deliveries: Vec<Option<SubscriptionId>>) -> Result<Vec<Vec<Report>>, StoreError>;
     async fn segments(&self, application: ApplicationId, message: MessageId, from: u64, limit: usize) -> Result<Vec<Segment>, StoreError>;
     async fn feed(&self, application: ApplicationId, from: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError>;
     async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;

@@ -34,11 +34,13 @@ const GONE_EACH_LIFE: usize = 20;
 /// Who fails for a while does so anew after so many lives: in each, what is tried again would hardly ever end.
 const LIVES_OF_A_FAULT: usize = 8;
 /// Where to die, and at which pass.
-const FAILPOINTS: [&str; 16] = [
+const FAILPOINTS: [&str; 18] = [
     "answered:50",
     "answered:1",
     "commit-applied:20",
     "commit-applied:1",
+    "group-applied:1",
+    "group-applied:40",
     "commit-synced:30",
     "commit-synced:1",
     "accepted:3",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::backend::{Backend, Batch, Order, Row};
 use super::keys::KeyRange;
 use super::writer::TRANSACTION_ROWS;
+use crate::failpoint::failpoint;
 use crate::store::StoreError;
 
 /// A database for one writer. Others that read the database beside it see what has been applied.
@@ -65,6 +66,7 @@ impl Backend for Gathered {
 
     fn sync(&self) -> Result<(), StoreError> {
         self.apply_gathered(&mut self.batch())?;
+        failpoint("group-applied");
         self.database.sync()
     }
 }

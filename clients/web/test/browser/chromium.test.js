@@ -55,22 +55,32 @@ beforeEach(async () => {
     const registration = await navigator.serviceWorker.ready;
     for (const notification of await registration.getNotifications()) notification.close();
   });
+  // They go some time after close() returns: one that still counts would hide the next.
+  await page.waitForFunction(
+    async () => (await (await navigator.serviceWorker.ready).getNotifications()).length === 0,
+    { timeout: 10_000, polling: 20 },
+  );
   await worker.evaluate(() => {
     self.opened = [];
+    self.show ??= ServiceWorkerRegistration.prototype.showNotification;
+    ServiceWorkerRegistration.prototype.showNotification = async function (...of) {
+      await self.show.apply(this, of);
+      self.tellDisplayed();
+    };
     Clients.prototype.openWindow = async (url) => void self.opened.push(url);
   });
 });
 
-/** Delivers a push, and answers the notifications that are shown then. */
+/**
+ * Delivers a push, and answers the notifications that are shown then. The worker tells when it has shown one: to ask for
+ * them again and again does not do, since Chromium forgets what is asked for while it is about to be shown.
+ */
 async function push(data) {
-  const before = await shown();
+  await worker.evaluate(() => {
+    self.displayed = new Promise((resolve) => void (self.tellDisplayed = resolve));
+  });
   await protocol.send("ServiceWorker.deliverPushMessage", { origin: site.origin, registrationId, data });
-  // Until there is one more; the page asks with each frame.
-  await page.waitForFunction(
-    async (number) => (await (await navigator.serviceWorker.ready).getNotifications()).length > number,
-    { timeout: 10_000 },
-    before.length,
-  );
+  await worker.evaluate(() => self.displayed);
   return shown();
 }
 
