@@ -1,7 +1,7 @@
 //! The store over an ordered key-value [`Backend`]: one writer with group commit, reads beside it. `docs/storage.md`
 //! explains the layout and what was measured.
 //!
-//! A write is a command for the [`writer`], a thread that takes what waits, executes each command as one atomic batch,
+//! A write is a command for the [`writer`], a thread that takes what waits, executes each command as a whole,
 //! syncs once for all of them and only then answers. A read runs on tokio's blocking threads and, before it answers,
 //! waits until the sync that covers what it may have seen ([`progress`]).
 
