@@ -1,9 +1,9 @@
 //! The server's metrics, as an operator reads them.
 
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
+use tokio::sync::OnceCell;
 
 /// What `/metrics` answered.
 #[derive(Clone, Debug)]
@@ -13,14 +13,8 @@ impl Metrics {
     /// Reads them.
     pub(crate) async fn read(admin: SocketAddr) -> anyhow::Result<Self> {
         // To build a client costs more than all that it is used for.
-        static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
-        let client = match CLIENT.get() {
-            Some(client) => client,
-            None => CLIENT.get_or_init({
-                let client = reqwest::Client::builder().no_proxy().build()?;
-                || client
-            }),
-        };
+        static CLIENT: OnceCell<reqwest::Client> = OnceCell::const_new();
+        let client = CLIENT.get_or_try_init(async || reqwest::Client::builder().no_proxy().build()).await?;
         let response = client.get(format!("http://{admin}/metrics")).send().await?;
         ensure!(response.status().is_success(), "/metrics answered {}", response.status());
         Ok(Self(response.text().await?))

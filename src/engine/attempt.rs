@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
@@ -196,16 +196,12 @@ impl Attempter {
         let service = PushService::of(&target.endpoint);
         if service == PushService::Gcm {
             let key = self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?;
-            let permit = self.may_prepare(message).await?;
-            let request = self.request(message, target, service, Authorization::Gcm(key))?;
-            drop(permit);
+            let request = self.prepare(message, target, service, Authorization::Gcm(key)).await?;
             return Ok(self.post(request, service, attempt).await.0);
         }
         let at = (origin.id, &origin.origin);
         let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
-        let permit = self.may_prepare(message).await?;
-        let request = self.request(message, target, service, Authorization::Vapid(&token))?;
-        drop(permit);
+        let request = self.prepare(message, target, service, Authorization::Vapid(&token)).await?;
         let (report, refused) = self.post(request, service, attempt).await;
         if !refused {
             return Ok(report);
@@ -219,16 +215,26 @@ impl Attempter {
         }
     }
 
-    /// Waits for the turn of an attempt to be encrypted.
-    async fn may_prepare(&self, message: &ActiveMessage) -> Result<Option<SemaphorePermit<'_>>, Unprepared> {
-        let mut permit = None;
+    /// Makes the request, in turn, of a message that is still to be posted then.
+    async fn prepare(
+        &self,
+        message: &ActiveMessage,
+        target: &Target,
+        service: PushService,
+        authorization: Authorization<'_>,
+    ) -> Result<PushRequest, Unprepared> {
+        let mut _permit = None;
         if message.kind == MessageKind::Broadcast {
             // It is never closed.
-            permit = self.broadcasts_preparing.acquire().await.ok();
+            _permit = self.broadcasts_preparing.acquire().await.ok();
             // To the end of the runtime's queue, where no more of its kind stand than there are permits.
             tokio::task::yield_now().await;
         }
-        if self.may_post(message) { Ok(permit) } else { Err(Unprepared::TooLate) }
+        if self.may_post(message) {
+            self.request(message, target, service, authorization)
+        } else {
+            Err(Unprepared::TooLate)
+        }
     }
 
     /// Whether a message is still to be posted: waiting, above all for a store that is slow to keep a token, may have taken

@@ -1,5 +1,6 @@
 //! One server, from its start to its death, with work to do all the time.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -62,8 +63,11 @@ impl Crash {
         }
 
         let mut watchers = JoinSet::new();
-        for (place, sent) in self.messages.iter().enumerate().filter(|(_, sent)| sent.is_open()) {
-            watchers.spawn(follow(server.client.clone(), place, sent.clone()));
+        for place in 0..self.messages.len() {
+            if self.messages[place].is_open() {
+                let sent = self.messages[place].lend();
+                watchers.spawn(follow(server.client.clone(), place, sent));
+            }
         }
         match death {
             Death::After(milliseconds) => {
@@ -163,12 +167,13 @@ impl Crash {
             ended: false,
             refused: false,
         };
-        self.messages.push(sent.clone());
+        self.messages.push(sent);
+        let sent = self.messages[place].lend();
         watchers.spawn(follow(client.clone(), place, sent));
     }
 
-    fn watch_all(&self, watchers: &mut JoinSet<Watched>, client: &Client, messages: usize) {
-        let (mut all, mut client) = (self.all.clone(), client.clone());
+    fn watch_all(&mut self, watchers: &mut JoinSet<Watched>, client: &Client, messages: usize) {
+        let (mut all, mut client) = (mem::take(&mut self.all), client.clone());
         watchers.spawn(async move {
             let ended = all.watch(&mut client, messages, |_| {}).await;
             (Watcher::All(all), ended)

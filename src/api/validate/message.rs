@@ -70,9 +70,10 @@ pub(crate) fn message(
     };
     text::labels(violations, "message.labels", labels);
     text::at_most(violations, "message.note", note, NOTE_OCTETS_MAX);
+    let (payload, receipt_token_at) = payload?;
     Some(MessageSpec {
-        payload: payload.clone()?.0,
-        receipt_token_at: payload?.1,
+        payload,
+        receipt_token_at,
         ttl: ttl?,
         urgency: urgency?,
         topic_header: topic_header?,
