@@ -34,6 +34,8 @@ const TOPIC: &str = "drill";
 const GONE_EACH_LIFE: usize = 20;
 /// Who fails for a while does so anew after so many lives: in each, what is tried again would hardly ever end.
 const LIVES_OF_A_FAULT: usize = 8;
+/// `engine.retry_max` of the drill: what failed often must not wait for many lives, in which nothing else would be sent.
+const RETRY_MAX_SECONDS: u64 = 2;
 /// Where to die, and at which pass.
 const FAILPOINTS: [&str; 18] = [
     "answered:50",
@@ -69,7 +71,7 @@ struct Size {
     broadcasts: usize,
 }
 
-const LONG: Size = Size { targets: 20_000, kills: 100, failpoints: 1, life_ms: 2_500, broadcasts: 40 };
+const LONG: Size = Size { targets: 20_000, kills: 100, failpoints: 1, life_ms: 2_500, broadcasts: 20 };
 const SHORT: Size = Size { targets: 2_500, kills: 8, failpoints: 2, life_ms: 500, broadcasts: 60 };
 
 /// What was found.
@@ -155,7 +157,9 @@ pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>>
     let size = if short { &SHORT } else { &LONG };
     eprintln!("seed {seed}");
     let failing_program = build(Build::Failpoints)?;
-    let engine = format!("max_unsettled = {MAX_UNSETTLED}\nretry_base = \"400ms\"");
+    let engine = format!(
+        "max_unsettled = {MAX_UNSETTLED}\nretry_base = \"400ms\"\nretry_max = \"{RETRY_MAX_SECONDS}s\""
+    );
     let stage = Stage::set(&Configuration { engine: engine.clone(), ..Configuration::default() }).await?;
     // It may be built again, without failpoints, by whoever works beside the drill.
     let failing_program = stage.keep(&failing_program)?;

@@ -30,8 +30,8 @@ const FAILPOINTS: [&str; 6] = [
 /// Lives that end by SIGKILL at a random instant, until so many milliseconds after the start.
 const KILLS: usize = 6;
 const LIFE_MS: u64 = 3_000;
-const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_secs(120);
+const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(120);
+const END_TIMEOUT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Crash {
@@ -81,8 +81,8 @@ impl Crash {
         Ok(())
     }
 
-    /// One message after the other, until the server ends. Whose acceptance was not told stays `refused`: nobody can ask for
-    /// it, but it may arrive.
+    /// One message after the other, until the server ends: a Broadcast, and Sends beside it. Whose acceptance was not told
+    /// stays `refused`: nobody can ask for it, but it may arrive.
     async fn send_forgettable(&self, client: &mut Client, messages: &mut Vec<Sent>) -> Result<(), Status> {
         loop {
             let place = self.messages.len() + messages.len();
@@ -92,7 +92,8 @@ impl Crash {
             let index =
                 self.size.targets - 1 - u32::try_from(place).unwrap_or_default() % (self.size.targets / 2);
             let level = ReportLevel::Progress.into();
-            let (subscriber, call) = if place.is_multiple_of(40) {
+            let is_broadcast = messages.is_empty();
+            let (subscriber, call) = if is_broadcast {
                 let mut request = broadcast(TOPIC, &text, "");
                 request.report_level = level;
                 (None, call_broadcast(client, request).boxed())
@@ -104,12 +105,11 @@ impl Crash {
             };
             messages.push(Sent { subscriber, text, refused: true, ..Sent::default() });
             let mut frames = call.await?;
-            let broadcast = place.is_multiple_of(40);
             while let Some(frame) = frames.next().await {
                 if let (Some(Kind::Accepted(accepted)), Some(sent)) = (frame?.kind, messages.last_mut()) {
                     sent.witness = Witness::of_message(&accepted.message.unwrap_or_default().name);
                     sent.refused = false;
-                    if broadcast {
+                    if is_broadcast {
                         // It goes on beside what is sent next.
                         break;
                     }
@@ -130,27 +130,30 @@ impl Crash {
             if sent.refused {
                 continue;
             }
-            loop {
+            let ended = loop {
                 match message_status(&mut server.client, &sent.witness.parent).await {
                     Ok(status) if status.state() == MessageState::Done => {
                         let counts = status.counts.unwrap_or_default();
                         let reconciles = counts.targets == counts.accepted + counts.failed;
                         self.figures.unreconciled += usize::from(!reconciles);
                         self.checks.check(reconciles, || format!("{}: {counts:?}", sent.text));
-                        break;
+                        break true;
                     }
                     Ok(status) if Instant::now() > until => {
                         self.checks
                             .check(false, || format!("{} does not end: {:?}", sent.text, status.counts));
-                        break;
+                        break false;
                     }
                     Ok(_) => sleep(LOOK).await,
                     Err(status) if status.code() == Code::NotFound => {
                         trimmed += 1;
-                        break;
+                        break true;
                     }
                     Err(status) => return Err(status).context("GetMessage"),
                 }
+            };
+            if !ended {
+                continue;
             }
             // Trimmed or not, it must have arrived: an unfinished one must not go.
             let upper_half = self.size.targets / 2..self.size.targets;
