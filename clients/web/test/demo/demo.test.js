@@ -66,7 +66,7 @@ before(async () => {
   service = await startPushService();
   demo = spawn(
     FANFARE,
-    ["demo", "--browser", "--json", "--exit-with-stdin", "--page", "127.0.0.1:0", "--push-service", `http://127.0.0.1:${service.port}`],
+    ["demo", "--browser=none", "--json", "--exit-with-stdin", "--page", "127.0.0.1:0", "--push-service", `http://127.0.0.1:${service.port}`],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   for await (const line of createInterface(demo.stdout)) {
