@@ -185,7 +185,7 @@ function take(frame) {
     const status = event.httpStatus ? ` (HTTP ${event.httpStatus})` : "";
     const took = event.latency ? `, ${Math.round(parseFloat(event.latency) * 1_000)} ms` : "";
     const how = { accepted: "accepted by", retrying: `${word(event.outcome ?? "")}: tried again later at` };
-    const where = event.endpointOrigin || "no push service";
+    const where = event.endpointOrigin ? new URL(event.endpointOrigin).host : "no push service";
     happened(event.message, state, event.eventTime, `${how[state] ?? `${state}, ${word(event.outcome ?? "")}:`} ${where}${status}${took}`);
   }
   if (frame.summary && !frame.summary.counts?.targets) {
