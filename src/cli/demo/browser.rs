@@ -51,13 +51,13 @@ impl Choice {
 
 /// Serves until it is asked to stop.
 pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> {
-    let DemoArgs { page, json, keep, stop, push_service, .. } = demo;
+    let DemoArgs { page, json, keep, stop, .. } = demo;
     let choice = choice.resolved();
     let listener = TcpListener::bind(page).await.with_context(|| format!("cannot listen on {page}"))?;
     let address = listener.local_addr().context("cannot tell the page's address")?;
     // Only for a Chromium that is started here: any other has its endpoints at the real hosts.
     let sandbox_arguments: &[&str] = if choice == Choice::Chromium { &["--fcm"] } else { &[] };
-    let stage = Stage::set(*keep, sandbox_arguments, push_service.as_deref()).await?;
+    let stage = Stage::set(*keep, sandbox_arguments).await?;
     let site = Site::new(stage.client.clone(), Some(stage.receipts_url()?))?;
     // Not 127.0.0.1: browsers have push on localhost.
     let url = format!("http://localhost:{}/", address.port());

@@ -76,9 +76,6 @@ pub(super) struct DemoArgs {
     /// Address and port of that page; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = browser::PAGE_ADDRESS, requires = "browser")]
     page: SocketAddr,
-    /// A push service of your own on this machine, by plain HTTP, that the server may post to as well
-    #[arg(long, value_name = "URL", requires = "browser")]
-    push_service: Option<String>,
     /// Print nothing but the JSON object with the figures, or with the page's address
     #[arg(long)]
     json: bool,
@@ -116,7 +113,7 @@ impl DemoArgs {
     }
 
     async fn play(&self) -> anyhow::Result<Report> {
-        let mut stage = Stage::set(self.keep, &[], None).await?;
+        let mut stage = Stage::set(self.keep, &[]).await?;
         let report = self.perform(&mut stage).await.with_context(|| stage.log_tail())?;
         if let Some(directory) = stage.clear().await? {
             self.say(&format!("data and logs are in {}", directory.display()));

@@ -31,13 +31,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything and waits until it is ready. The server may post to the sandbox, which gets these arguments too,
-    /// and to `push_service`.
-    pub(super) async fn set(
-        keep: bool,
-        sandbox_arguments: &[&str],
-        push_service: Option<&str>,
-    ) -> anyhow::Result<Self> {
+    /// Starts everything and waits until it is ready. The sandbox gets these arguments too.
+    pub(super) async fn set(keep: bool, sandbox_arguments: &[&str]) -> anyhow::Result<Self> {
         let mut directory = tempfile::Builder::new().prefix("fanfare-demo-").tempdir()?;
         directory.disable_cleanup(keep);
         let path = |name: &str| directory.path().join(name);
@@ -61,11 +56,7 @@ impl Stage {
         let control = Control::new(sandbox_ready.control)?;
 
         let config = text(path("fanfare.toml"))?;
-        let mut content = config_toml(&sandbox_ready, &certificate)?;
-        if let Some(url) = push_service {
-            content.push_str(&plain_push_service_toml(url)?);
-        }
-        fs::write(&config, content)?;
+        fs::write(&config, config_toml(&sandbox_ready, &certificate)?)?;
         let data = text(path("data"))?;
         let arguments = ["serve", "--json", "--exit-with-stdin", "--config", &config, "--data-dir", &data];
         let (server, server_ready) =
@@ -151,15 +142,4 @@ fn config_toml(sandbox: &SandboxReady, certificate: &str) -> anyhow::Result<Stri
         );
     }
     Ok(text)
-}
-
-/// The part of a configuration that lets a server post to a push service on this machine, by plain HTTP.
-fn plain_push_service_toml(url: &str) -> anyhow::Result<String> {
-    let origin = Origin::parse(url).with_context(|| format!("--push-service: {url} is no origin"))?;
-    Ok(format!(
-        "[[push_services.exceptions]]\nname = \"own\"\nhost = \"{}\"\nport = {}\n\
-         cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nallow_http = true\n",
-        origin.host(),
-        origin.port(),
-    ))
 }
