@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use fanfare::cli::process::Process;
 use fanfare::cli::{SandboxReady, ServeReady};
 use fanfare::domain::{Clock as _, SystemClock};
+use fanfare::webpush::keys::encode_base64url;
+use fanfare::webpush::{AgreementKey as _, AwsLcKey, aes128gcm};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -326,6 +329,86 @@ async fn messages_are_scheduled_and_cancelled_and_changes_and_origins_are_shown(
     assert!(origins.starts_with(&format!("{} OPEN 0 queued, 0 of ", place.sandbox.push_origin)), "{origins}");
     let (code, complaint) = failed(&call(&["origins", "--resume", &place.sandbox.push_origin], ""));
     assert!(code == 1 && complaint.contains("NotFound ORIGIN_NOT_FOUND"), "{complaint}");
+    server.stop().await.unwrap();
+}
+
+/// A push service of one browser, which keeps what was posted last.
+async fn push_service() -> (std::net::SocketAddr, tokio::sync::watch::Receiver<Bytes>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (posted, received) = tokio::sync::watch::channel(Bytes::new());
+    let service = axum::Router::new().route(
+        "/push",
+        axum::routing::post(async move |body: Bytes| {
+            posted.send_replace(body);
+            axum::http::StatusCode::CREATED
+        }),
+    );
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    (address, received)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_are_asked_for_and_shown() {
+    let place = Place::new().await;
+    let (push, mut posted) = push_service().await;
+    let config = std::fs::read_to_string(place.path("fanfare.toml")).unwrap();
+    let config = format!(
+        "{config}[receipts]\nlisten = \"127.0.0.1:0\"\n[[push_services.exceptions]]\nname = \"own\"\nhost = \"127.0.0.1\"\n\
+         port = {}\ncidrs = [\"127.0.0.0/8\"]\nallow_http = true\n",
+        push.port()
+    );
+    std::fs::write(place.path("fanfare.toml"), config).unwrap();
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", ready.server);
+    let (browser, auth) = (AwsLcKey::generate().unwrap(), [7; 16]);
+    let subscription = json!({
+        "endpoint": format!("http://{push}/push"),
+        "keys": {"p256dh": encode_base64url(browser.public()), "auth": encode_base64url(&auth)},
+    });
+    printed(&run_with_input(&["subscribe", "--user", "anna", "--server", &url], &subscription.to_string()));
+    let follow = |arguments: &[&str]| {
+        let arguments = [arguments, &["--receipts", "--server", &url]].concat();
+        let mut child =
+            tokio::process::Command::from(fanfare(&arguments)).kill_on_drop(true).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        (child, lines)
+    };
+    let (_sender, mut frames) = follow(&["send", "--user", "anna", "--title", "Hi", "--json"]);
+    let accepted = next_frame(&mut frames, "accepted").await["accepted"]["message"].clone();
+    next_frame(&mut frames, "events").await;
+
+    let body = posted.wait_for(|body| !body.is_empty()).await.unwrap().clone();
+    let payload: Value =
+        serde_json::from_slice(&aes128gcm::decrypt(&browser, &auth, &body).unwrap()).unwrap();
+    let report = async |kind: &str| {
+        let report = json!({"token": payload["fanfare"], "kind": kind, "action": "open"});
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let receipts = format!("http://{}/receipts", ready.receipts.unwrap());
+        assert_eq!(client.post(receipts).body(report.to_string()).send().await.unwrap().status(), 204);
+    };
+    report("displayed").await;
+    let told = next_frame(&mut frames, "receipts").await;
+    assert_eq!(told["receipts"]["events"][0]["kind"], "RECEIPT_KIND_DISPLAYED", "{told}");
+
+    // For people, from the beginning; the stream lasts, since more may come.
+    let (_watcher, mut lines) = follow(&["watch", accepted["name"].as_str().unwrap()]);
+    let mut line = async || timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert!(line().await.ends_with(" accepted, 1 target(s)"));
+    assert!(line().await.contains(" ACCEPTED 201 "));
+    assert!(line().await.ends_with(" DISPLAYED"));
+    report("clicked").await;
+    assert!(line().await.ends_with(" CLICKED open"));
+
+    // Who does not ask is not told of any, not even of none.
+    let plain = printed_json(&run(&["send", "--user", "anna", "--title", "Hi", "--json", "--server", &url]));
+    assert!(accepted["receipts"].is_object() && plain[0]["accepted"]["message"].get("receipts").is_none());
+    // It ends at once: nothing is followed.
+    let arguments = ["send", "--user", "anna", "--title", "Hi", "--receipts", "--report-level", "accepted"];
+    assert!(printed(&run(&[&arguments[..], &["--server", &url]].concat())).ends_with("target(s)\n"));
+    let (code, complaint) =
+        failed(&run(&["send", "--user", "anna", "--empty", "--receipts", "--server", &url]));
+    assert!(code == 1 && complaint.contains("message.request_receipts: "), "{complaint}");
     server.stop().await.unwrap();
 }
 

@@ -15,7 +15,7 @@
 //! | 429 | too many at present: again after `Retry-After` |
 //! | 503 | it cannot be recorded at present: as 429 |
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +23,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use futures_util::StreamExt as _;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, StatusCode};
 use hyper::server::conn::http1;
@@ -30,10 +31,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{Any, CorsLayer};
 
+use super::connections::incoming;
 use crate::domain::{ReceiptKind, Timestamp};
 use crate::engine::{BrowserReport, Engine, ReportError};
 
@@ -45,8 +46,6 @@ pub const BODY_OCTETS_MAX: usize = 2_048;
 const HEAD_OCTETS_MAX: usize = 16 * 1024;
 /// Connections at once; more wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 10_000;
-/// How long accepting rests when the system has no more file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long the head of a request may take, also the first wait for one, and then the report.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long browsers may remember that they may report.
@@ -76,31 +75,16 @@ pub async fn serve(listener: TcpListener, engine: Engine, stop: CancellationToke
         .max_age(PREFLIGHT_AGE);
     let service =
         TowerToHyperService::new(Router::new().route(PATH, post(take)).layer(cors).with_state(engine));
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let accept = async {
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(TIMEOUT)
-                .max_buf_size(HEAD_OCTETS_MAX)
-                .serve_connection(TokioIo::new(stream), service.clone());
-            let ended = stop.clone().run_until_cancelled_owned(connection);
-            tokio::spawn(async move {
-                // How a stranger's connection ends is nobody's concern.
-                let _ = ended.await;
-                drop(place);
-            });
-        }
-    };
-    stop.run_until_cancelled(accept).await;
+    let mut connections = pin!(incoming(listener, CONNECTIONS_MAX, TIMEOUT));
+    while let Some(Some(Ok(connection))) = stop.run_until_cancelled(connections.next()).await {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(TIMEOUT)
+            .max_buf_size(HEAD_OCTETS_MAX)
+            .serve_connection(TokioIo::new(connection), service.clone());
+        // How a stranger's connection ends is nobody's concern.
+        tokio::spawn(stop.clone().run_until_cancelled_owned(connection));
+    }
 }
 
 async fn take(State(engine): State<Engine>, body: Body) -> Response {

@@ -10,17 +10,6 @@ use tokio::process::{Child, Command};
 
 use super::failure::Failure;
 
-/// Where Firefox is, in the order in which it is looked for.
-const FIREFOX: [&str; 3] = ["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
-/// Where Chromium is, or what is made of it.
-const CHROMIUM: [&str; 5] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-];
-
 /// A browser to start.
 #[derive(Clone, Debug)]
 pub(super) enum Browser {
@@ -33,16 +22,36 @@ pub(super) enum Browser {
 /// A browser that runs until this is dropped, with its profile.
 #[derive(Debug)]
 pub(super) struct RunningBrowser {
+    name: &'static str,
     _child: Child,
     _profile: TempDir,
 }
 
+impl RunningBrowser {
+    /// What it is called.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 impl Browser {
+    /// Where Firefox is, in the order in which it is looked for.
+    pub(super) const FIREFOX: [&str; 3] =
+        ["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
+    /// Where Chromium is, or what is made of it.
+    pub(super) const CHROMIUM: [&str; 5] = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ];
+
     /// Starts it with a page.
     pub(super) fn start(&self, url: &str) -> Result<RunningBrowser, Failure> {
         let (name, places) = match self {
-            Self::Firefox(_) => ("Firefox", &FIREFOX[..]),
-            Self::Chromium(_) => ("Chromium", &CHROMIUM[..]),
+            Self::Firefox(_) => ("Firefox", &Self::FIREFOX[..]),
+            Self::Chromium(_) => ("Chromium", &Self::CHROMIUM[..]),
         };
         let found = places.iter().find_map(|place| find(place));
         let program = found.ok_or_else(|| {
@@ -73,8 +82,13 @@ impl Browser {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(RunningBrowser { _child: child, _profile: profile })
+        Ok(RunningBrowser { name, _child: child, _profile: profile })
     }
+}
+
+/// Whether a browser is in one of its places.
+pub(super) fn is_installed(places: &[&str]) -> bool {
+    places.iter().any(|place| find(place).is_some())
 }
 
 /// A program by its path, or by its name in the search path.

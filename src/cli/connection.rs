@@ -41,12 +41,25 @@ impl Connection {
 
 /// Connects to a server. Later losses of the connection are repaired with the next call.
 pub(crate) async fn open(server: &str) -> Result<Client, Failure> {
-    let client = PushServiceClient::new(channel(server).await?);
-    Ok(client.max_decoding_message_size(ANSWER_OCTETS_MAX))
+    Ok(client(channel(server).await?))
+}
+
+/// As [`open`], but connects with the first call, and again with each while that fails.
+pub(super) fn open_lazily(server: &str) -> Result<Client, Failure> {
+    Ok(client(endpoint(server)?.connect_lazy()))
+}
+
+fn client(channel: Channel) -> Client {
+    PushServiceClient::new(channel).max_decoding_message_size(ANSWER_OCTETS_MAX)
 }
 
 /// As [`open`], for the client of another service.
 pub(super) async fn channel(server: &str) -> Result<Channel, Failure> {
+    let endpoint = endpoint(server)?;
+    Ok(endpoint.connect().await.with_context(|| format!("cannot connect to {server}"))?)
+}
+
+fn endpoint(server: &str) -> Result<Endpoint, Failure> {
     if !server.starts_with("http://") {
         return Err(Failure::usage(format!("--server: {server} must be an http:// URL")));
     }
@@ -55,5 +68,5 @@ pub(super) async fn channel(server: &str) -> Result<Channel, Failure> {
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(Duration::from_secs(30))
         .tcp_nodelay(true);
-    Ok(endpoint.connect().await.with_context(|| format!("cannot connect to {server}"))?)
+    Ok(endpoint)
 }

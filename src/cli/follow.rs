@@ -96,14 +96,17 @@ async fn open(client: &mut Client, opening: Opening) -> Result<FrameStream, Stat
 impl Opening {
     /// Notes that a frame came: what is opened next goes on behind it.
     fn advance(&mut self, frame: &DeliveryFrame) {
-        let watch = |application: &str, report_level: i32| WatchDeliveriesRequest {
+        let watch = |application: &str, report_level: i32, include_receipts: bool| WatchDeliveriesRequest {
             application: application.to_owned(),
             report_level,
+            include_receipts,
             ..WatchDeliveriesRequest::default()
         };
         let mut watch = match self {
-            Self::Send(request) => watch(&request.application, request.report_level),
-            Self::Broadcast(request) => watch(&request.application, request.report_level),
+            Self::Send(SendRequest { application, report_level, include_receipts, .. })
+            | Self::Broadcast(BroadcastRequest { application, report_level, include_receipts, .. }) => {
+                watch(application, *report_level, *include_receipts)
+            }
             Self::Watch(request) => std::mem::take(request),
         };
         if watch.parent.is_empty() {
@@ -173,6 +176,7 @@ mod tests {
         Opening::Send(SendRequest {
             application: "shop".to_owned(),
             report_level: report_level.into(),
+            include_receipts: true,
             ..SendRequest::default()
         })
     }
@@ -185,7 +189,7 @@ mod tests {
         let Opening::Watch(watch) = &opening else { panic!("{opening:?}") };
         assert_eq!((watch.application.as_str(), watch.parent.as_str()), ("shop", "messages/1"));
         assert_eq!((watch.resume_token.as_str(), watch.report_level()), ("second", ReportLevel::Attempts));
-        assert!(!opening.is_told());
+        assert!(watch.include_receipts && !opening.is_told());
     }
 
     #[test]

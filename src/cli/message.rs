@@ -53,6 +53,10 @@ pub(super) struct MessageArgs {
     /// How its length is hidden
     #[arg(long)]
     padding: Option<PaddingName>,
+    /// Ask browsers to report what they did with it (displayed, clicked, closed), and show that too. For --title and
+    /// --json-payload; --title and the service worker of clients/web need nothing else
+    #[arg(long)]
+    pub(super) receipts: bool,
     /// A label for lists, never sent; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = key_value)]
     labels: Vec<(String, String)>,
@@ -89,7 +93,7 @@ impl MessageArgs {
             labels: self.labels.iter().cloned().collect(),
             note: self.note.clone().unwrap_or_default(),
             send_time: self.at.map(Into::into),
-            request_receipts: false,
+            request_receipts: self.receipts,
         })
     }
 

@@ -18,6 +18,7 @@ pub mod process;
 mod sandbox;
 mod send;
 mod serve;
+mod site;
 mod stop;
 mod store;
 mod subscribe;

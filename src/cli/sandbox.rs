@@ -10,7 +10,9 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::browser::Browser;
+use super::connection::{DEFAULT_SERVER, open_lazily};
 use super::failure::Failure;
+use super::site::Site;
 use super::stop::StopArgs;
 use crate::domain::SystemClock;
 use crate::sandbox::{AUTOPUSH_PATH, Profile, Sandbox, SandboxSettings};
@@ -60,13 +62,19 @@ pub(super) struct SandboxArgs {
     /// Where the control API listens, by plain HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8033")]
     control: SocketAddr,
-    /// Where browsers connect, by plain WebSocket; the port after --control's unless given
+    /// Where browsers connect, by plain WebSocket, with a page that subscribes; the port after --control's unless given
     #[arg(long, value_name = "ADDRESS")]
     browser: Option<SocketAddr>,
     /// Stand in for Chromium's push back end too
     #[arg(long, conflicts_with = "http")]
     fcm: bool,
-    /// Start an installed Firefox on a fresh profile, with this page; without one, a page that subscribes
+    /// The Fanfare that the page at --browser works with, once it runs
+    #[arg(long, value_name = "URL", env = "FANFARE_SERVER", default_value = DEFAULT_SERVER)]
+    server: String,
+    /// Where that Fanfare takes receipts, if it does
+    #[arg(long, value_name = "URL")]
+    receipts: Option<String>,
+    /// Start an installed Firefox on a fresh profile, with this page; else with the one at --browser
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "chromium")]
     firefox: Option<String>,
     /// The same with Chromium or Chrome; with --fcm
@@ -154,8 +162,10 @@ impl SandboxArgs {
             seed: self.seed,
             ..SandboxSettings::default()
         };
-        let sandbox =
-            Sandbox::start(settings, Arc::new(SystemClock)).await.context("the sandbox does not start")?;
+        let site = Site::new(open_lazily(&self.server)?, self.receipts)?.router();
+        let sandbox = Sandbox::start_with_site(settings, Arc::new(SystemClock), site)
+            .await
+            .context("the sandbox does not start")?;
         if let (Some(path), Some(pem)) = (&self.ca_out, sandbox.authority_pem()) {
             std::fs::write(path, pem).with_context(|| format!("cannot write {}", path.display()))?;
         }

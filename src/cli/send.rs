@@ -23,8 +23,10 @@ use crate::proto::v1::{
   fanfare send --push-subscription subscription.json --data-file message.bin --json
   fanfare send --user alice --title '2 : 1' --collapse-key score-4711
   fanfare send --user alice --title 'Good morning' --at 2026-12-24T06:00:00Z --report-level accepted
+  fanfare send --user alice --title 'It has shipped' --receipts
 
-Exit code 0: all deliveries have ended, however; 1: the call failed; 64: the arguments are wrong.")]
+Exit code 0: all deliveries have ended, however; 1: the call failed; 64: the arguments are wrong. With --receipts it goes
+on for as long as browsers may report, which is days: Ctrl-C changes nothing of the message, and watch --receipts goes on.")]
 pub(super) struct SendArgs {
     #[command(flatten)]
     connection: Connection,
@@ -104,7 +106,7 @@ impl SendArgs {
             request_id: self.message.request_id(),
             validate_only: self.message.validate_only,
             report_level: ReportLevel::from(self.report_level).into(),
-            include_receipts: false,
+            include_receipts: self.message.receipts,
             cancel_on_disconnect: false,
         };
         show(&self.connection, Opening::Send(request)).await
@@ -142,7 +144,7 @@ impl BroadcastArgs {
             request_id: self.message.request_id(),
             validate_only: self.message.validate_only,
             report_level: ReportLevel::from(self.report_level).into(),
-            include_receipts: false,
+            include_receipts: self.message.receipts,
             cancel_on_disconnect: false,
             max_per_second: self.max_per_second,
         };

@@ -10,7 +10,7 @@ use super::output;
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::{
     DeliveryEvent, DeliveryFrame, DeliveryState, MessageAccepted, MessageState, MessageStatus, Outcome,
-    ReportLevel,
+    ReceiptEvent, ReportLevel,
 };
 
 /// Shows the frames of a status stream.
@@ -87,7 +87,12 @@ impl Progress {
                 self.counts(status);
                 self.say(&summary_line(status))?;
             }
-            Some(Kind::Receipts(_)) | None => {}
+            Some(Kind::Receipts(receipts)) => {
+                for receipt in &receipts.events {
+                    self.say(&receipt_line(receipt))?;
+                }
+            }
+            None => {}
         }
         Ok(())
     }
@@ -131,10 +136,14 @@ fn accepted_line(accepted: &MessageAccepted) -> String {
     }
 }
 
+/// Whom something is about: the subscription, or the user of one that is not known by name.
+fn who<'a>(subscription: &'a str, user: &'a str) -> &'a str {
+    [subscription, user].into_iter().find(|name| !name.is_empty()).unwrap_or("(inline)")
+}
+
 fn event_line(event: &DeliveryEvent) -> String {
-    let who = [&event.subscription, &event.user_id].into_iter().find(|name| !name.is_empty());
     let (state, outcome) = (state_name(event.state()), outcome_name(event.outcome()));
-    let mut line = format!("{} {state}", who.map_or("(inline)", String::as_str));
+    let mut line = format!("{} {state}", who(&event.subscription, &event.user_id));
     if outcome != state {
         let _ = write!(line, " {outcome}");
     }
@@ -150,20 +159,34 @@ fn event_line(event: &DeliveryEvent) -> String {
     line
 }
 
+fn receipt_line(receipt: &ReceiptEvent) -> String {
+    let kind = receipt.kind().as_str_name();
+    let kind = kind.strip_prefix("RECEIPT_KIND_").unwrap_or(kind);
+    let line = format!("{} {kind}", who(&receipt.subscription, &receipt.user_id));
+    if receipt.action.is_empty() { line } else { format!("{line} {}", receipt.action) }
+}
+
 fn summary_line(status: &MessageStatus) -> String {
     let counts = status.counts.unwrap_or_default();
     let outcomes: BTreeMap<_, _> =
         status.outcomes.iter().map(|entry| (outcome_name(entry.outcome()), entry.count)).collect();
     let outcomes: Vec<_> = outcomes.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let receipts = status.receipts.map(|receipts| {
+        format!(
+            "; {} displayed, {} clicked, {} closed",
+            receipts.displayed, receipts.clicked, receipts.closed
+        )
+    });
     format!(
-        "{} ended: {} targets, {} accepted, {} failed, {} expired, {} cancelled ({})",
+        "{} ended: {} targets, {} accepted, {} failed, {} expired, {} cancelled ({}){}",
         status.name,
         counts.targets,
         counts.accepted,
         counts.failed,
         counts.expired,
         counts.cancelled,
-        outcomes.join(", ")
+        outcomes.join(", "),
+        receipts.unwrap_or_default()
     )
 }
 

@@ -20,6 +20,7 @@ use crate::proto::v1::{ReportLevel, WatchDeliveriesRequest};
   fanfare watch                        everything from now on
   fanfare watch --since 2026-01-31T00:00:00Z --json
   fanfare watch messages/018f…         one message from its beginning
+  fanfare watch --receipts             and what browsers did with the notifications
   fanfare watch messages/018f… --resume-token AbC…")]
 pub(super) struct WatchArgs {
     #[command(flatten)]
@@ -33,6 +34,9 @@ pub(super) struct WatchArgs {
     /// Of all messages: from this time on, in RFC 3339
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
     since: Option<SystemTime>,
+    /// Show what browsers report, too: displayed, clicked, closed. Of one message then until none can come any more
+    #[arg(long)]
+    receipts: bool,
     /// How much of the story to show
     #[arg(long, default_value = "attempts", value_parser = watched_levels())]
     report_level: ReportLevelName,
@@ -52,7 +56,7 @@ impl WatchArgs {
             resume_token: self.resume_token,
             start_time: self.since.map(Into::into),
             report_level: ReportLevel::from(self.report_level).into(),
-            include_receipts: false,
+            include_receipts: self.receipts,
         };
         show(&self.connection, Opening::Watch(request)).await
     }

@@ -38,8 +38,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{
-    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, Origin, Stop, SubscriptionId,
-    Timestamp,
+    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, MessageStatus, Origin, Stop,
+    SubscriptionId, Timestamp,
 };
 use crate::failpoint::failpoint;
 use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
@@ -478,6 +478,12 @@ impl Engine {
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
         self.feeds.watch(watch)
+    }
+
+    /// Until when receipts of this message may come; `None` when none can.
+    #[must_use]
+    pub fn receipts_until(&self, message: &MessageStatus) -> Option<Timestamp> {
+        self.feeds.receipts_until(message)
     }
 
     /// A caller changed a stored subscription: attempts that have not started look it up again. Call it once the store

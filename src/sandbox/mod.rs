@@ -46,6 +46,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper_util::service::TowerToHyperService;
@@ -57,7 +58,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-pub use browsers::{AUTOPUSH_PATH, PageFile};
+pub use browsers::AUTOPUSH_PATH;
 pub use fault::Fault;
 pub use fault_shares::{FaultError, FaultShares};
 pub use fault_terms::{Delay, RetryAfter, Truncation, When};
@@ -173,11 +174,23 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Binds all listeners and serves them on the current tokio runtime.
+    /// As [`Self::start_with_site`], without a site.
     ///
     /// # Errors
     /// [`SandboxError`].
     pub async fn start(settings: SandboxSettings, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
+        Self::start_with_site(settings, clock, Router::new()).await
+    }
+
+    /// Binds all listeners and serves them on the current tokio runtime. The site is at `browser_address`, a secure context.
+    ///
+    /// # Errors
+    /// [`SandboxError`].
+    pub async fn start_with_site(
+        settings: SandboxSettings,
+        clock: Arc<dyn Clock>,
+        site: Router,
+    ) -> Result<Self, SandboxError> {
         check(&settings)?;
         let mut hosts = vec![settings.public_host.as_str()];
         hosts.extend(FCM_HOSTS.iter().filter(|_| settings.chromium));
@@ -228,7 +241,7 @@ impl Sandbox {
             accepting.push(tokio::spawn(browsers::listen(socket, tls, routes.clone())));
             addresses.chromium = Some(ChromiumAddresses { mcs, spki_sha256: made.spki_sha256, origins: fcm });
         }
-        let pages = browsers::router(routes, &settings.pages, settings.chromium);
+        let pages = browsers::router(routes, site, settings.chromium);
         let authority_pem: Option<Arc<str>> = certificates.map(|made| made.authority_pem.into());
         let calls = control::router(Control {
             service,

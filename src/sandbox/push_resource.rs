@@ -15,7 +15,7 @@ use hyper::body::Body;
 
 use super::Profile;
 use super::answer_body::AnswerBody;
-use super::browsers::{Browsers, FCM_PUSH_PATH};
+use super::browsers::{Browsers, FCM_HOSTS, FCM_PUSH_PATH};
 use super::chance::Chance;
 use super::connection::Connection;
 use super::counts::Counters;
@@ -127,7 +127,7 @@ impl PushService {
             return self.act(fault, None, origin, connection).await;
         }
         let mut checked = match self.check(origin, &head, body) {
-            Err(refusal) => return Ok(self.refuse(&refusal)),
+            Err(refusal) => return Ok(self.refuse(origin, &refusal)),
             Ok(Passed::Deletion) => return Ok(no_content()),
             Ok(Passed::Message(checked)) => checked,
         };
@@ -149,7 +149,7 @@ impl PushService {
     ) -> Answered {
         self.counters.count_fault(fault);
         if let Some(refusal) = fault.refusal() {
-            return Ok(self.refuse(&refusal));
+            return Ok(self.refuse(origin, &refusal));
         }
         self.wait(fault.delay()).await;
         let usual = checked.filter(|_| fault.takes()).map(|checked| self.take(origin, checked));
@@ -171,9 +171,10 @@ impl PushService {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Response<AnswerBody> {
+    fn refuse(&self, origin: &OriginServer, refusal: &Refusal) -> Response<AnswerBody> {
         self.counters.count_refusal(refusal.reason);
-        refusal.response(self.profile)
+        let of_fcm = if FCM_HOSTS.contains(&origin.origin.host()) { refusal.fcm_response() } else { None };
+        of_fcm.unwrap_or_else(|| refusal.response(self.profile))
     }
 
     /// Everything that is looked at before a message is taken.

@@ -1,4 +1,4 @@
-//! The answers that are not 201, with bodies like those of Mozilla's autopush.
+//! The answers that are not 201, with bodies like those of Mozilla's autopush; at Chromium's hosts like FCM's.
 
 use std::borrow::Cow;
 
@@ -11,6 +11,28 @@ use super::answer_body::AnswerBody;
 
 /// Where autopush documents its error numbers.
 const MORE_INFO: &str = "https://autopush.readthedocs.io/en/latest/http.html#error-codes";
+
+/// What FCM is known to answer in another way.
+const FCM_ANSWERS: [(Reason, StatusCode, &str); 5] = [
+    (
+        Reason::EndpointUnknown,
+        StatusCode::NOT_FOUND,
+        "A valid push subscription endpoint should be specified in the URL.\n",
+    ),
+    (Reason::AuthorizationMissing, StatusCode::UNAUTHORIZED, "Authorization header must be specified.\n"),
+    (
+        Reason::KeyMismatch,
+        StatusCode::FORBIDDEN,
+        "the VAPID credentials in the authorization header do not correspond to the credentials used to create the \
+         subscriptions.\n",
+    ),
+    (Reason::SubscriptionGone, StatusCode::GONE, "push subscription has unsubscribed or expired.\n"),
+    (
+        Reason::BodyTooLarge,
+        StatusCode::BAD_REQUEST,
+        "binary data passed in the request must be less than 4096 bytes\n",
+    ),
+];
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $label:literal, $status:ident, $errno:expr;)+) => {
@@ -132,6 +154,16 @@ impl Refusal {
         *response.body_mut() = AnswerBody::new(text, 0);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
+    }
+
+    /// The answer of FCM, which is a line of text, where it is another than autopush's.
+    pub(crate) fn fcm_response(&self) -> Option<Response<AnswerBody>> {
+        let (_, status, text) = FCM_ANSWERS.iter().find(|(reason, ..)| *reason == self.reason)?;
+        let mut response = Response::new(AnswerBody::new(Bytes::from_static(text.as_bytes()), 0));
+        *response.status_mut() = *status;
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, text);
+        Some(response)
     }
 
     fn write_headers(&self, headers: &mut HeaderMap) {

@@ -3,8 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::browsers::{PageFile, SUBSCRIBE_PAGE};
-
 /// How strict the push service is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -53,8 +51,6 @@ pub struct SandboxSettings {
     pub control_address: SocketAddr,
     /// Where browsers connect, by plain WebSocket and HTTP. Port 0 takes a free one.
     pub browser_address: SocketAddr,
-    /// The site at `browser_address`. Default: a page that subscribes.
-    pub pages: Vec<PageFile>,
     /// Whether it stands in for Chromium's push back end too, on further free ports. Needs HTTPS.
     pub chromium: bool,
     /// HTTPS under a certificate authority made at start; else plain HTTP.
@@ -83,7 +79,6 @@ impl Default for SandboxSettings {
             push_address: loopback,
             control_address: loopback,
             browser_address: loopback,
-            pages: SUBSCRIBE_PAGE.to_vec(),
             chromium: false,
             https: true,
             public_host: "localhost".to_owned(),

@@ -12,10 +12,13 @@ use fanfare::webpush::{AgreementKey, AwsLcKey, aes128gcm};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use v1::delivery_frame::Kind;
+use v1::send_stream_response::Content;
 
-use crate::harness::Server;
+use crate::harness::{Server, read};
 
 const AUTH: [u8; 16] = [7; 16];
 
@@ -194,6 +197,70 @@ async fn a_stream_that_includes_receipts_outlives_the_deliveries() {
     stage.end().await;
 }
 
+/// What a SendStream told of receipts: `request_id` and kind, with those of events.
+async fn told_by(responses: &mut tonic::Streaming<v1::SendStreamResponse>, until: usize) -> Vec<String> {
+    let mut told = Vec::new();
+    while told.len() < until {
+        let content = responses.message().await.unwrap().unwrap().content.unwrap();
+        let Content::Frame(frame) = content else { continue };
+        match frame.kind.unwrap() {
+            Kind::Events(events) => told.extend(events.events.iter().map(|event| event.request_id.clone())),
+            Kind::Receipts(receipts) => told.extend(receipts.events.iter().map(|event| {
+                assert!(!event.message.is_empty() && !event.event_id.is_empty());
+                format!("{} {}", event.request_id, event.kind().as_str_name())
+            })),
+            Kind::Progress(_) => {}
+            other @ (Kind::Accepted(_) | Kind::Summary(_)) => panic!("not on this stream: {other:?}"),
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_send_stream_tells_the_receipts_that_its_requests_include() {
+    let stage = Stage::set().await;
+    let send = |id: &str, include: bool| {
+        let request = json!({
+            "userId": "anna", "requestId": id, "includeReceipts": include, "message": asking(),
+        });
+        v1::SendStreamRequest { send: Some(read::<v1::SendRequest>("Send", request).into_inner()) }
+    };
+    let (requests, received) = mpsc::channel(4);
+    let mut client = stage.server.client.clone();
+    let mut call = client.send_stream(ReceiverStream::new(received)).await.unwrap().into_inner();
+    requests.send(send("silent", false)).await.unwrap();
+    assert_eq!(told_by(&mut call, 1).await, ["silent"]);
+    assert_eq!(stage.report(&stage.token(), "displayed", "").await, 204);
+    requests.send(send("asked", true)).await.unwrap();
+    assert_eq!(told_by(&mut call, 1).await, ["asked"], "receipts of the other one are not told");
+    let token = stage.token();
+    assert_eq!(stage.report(&token, "displayed", "").await, 204);
+    assert_eq!(told_by(&mut call, 1).await, ["asked RECEIPT_KIND_DISPLAYED"]);
+    // Its deliveries have ended, and no request follows: the call lasts for what may still come.
+    drop(requests);
+    assert_eq!(stage.report(&token, "clicked", "open").await, 204);
+    assert_eq!(told_by(&mut call, 1).await, ["asked RECEIPT_KIND_CLICKED"]);
+    drop(call);
+
+    // Who repeats the request is told what has been, and what comes.
+    let (requests, received) = mpsc::channel(4);
+    let mut call = client.send_stream(ReceiverStream::new(received)).await.unwrap().into_inner();
+    requests.send(send("asked", true)).await.unwrap();
+    let before = ["asked", "asked RECEIPT_KIND_DISPLAYED", "asked RECEIPT_KIND_CLICKED"];
+    assert_eq!(told_by(&mut call, 3).await, before);
+    assert_eq!(stage.report(&token, "closed", "").await, 204);
+    assert_eq!(told_by(&mut call, 1).await, ["asked RECEIPT_KIND_CLOSED"]);
+    drop(call);
+
+    // Where none were requested none can come, and nobody waits.
+    let mut request = send("plain", true);
+    request.send.as_mut().unwrap().message.as_mut().unwrap().request_receipts = false;
+    let mut call = client.send_stream(futures_util::stream::iter([request])).await.unwrap().into_inner();
+    assert_eq!(told_by(&mut call, 1).await, ["plain"]);
+    while call.message().await.unwrap().is_some() {}
+    stage.end().await;
+}
+
 #[tokio::test]
 async fn broadcasts_give_each_delivery_its_own_token() {
     let stage = Stage::set().await;
@@ -240,7 +307,7 @@ async fn a_browser_that_changed_hands_reports_for_nobody() {
         .server
         .client
         .clone()
-        .watch_deliveries(crate::harness::read::<v1::WatchDeliveriesRequest>("WatchDeliveries", watch))
+        .watch_deliveries(read::<v1::WatchDeliveriesRequest>("WatchDeliveries", watch))
         .await
         .unwrap()
         .into_inner();

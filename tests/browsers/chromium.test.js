@@ -1,33 +1,29 @@
-// A real Chromium subscribes to the sandbox's stand-in for its push back end. Its endpoints have the host that is compiled
-// into it; Fanfare is told where that host is, and posts to them as they are.
+// A real Chromium subscribes to the sandbox's stand-in for its push back end, through the browser library of clients/web.
+// Its endpoints have the host that is compiled into it; Fanfare is told where that host is, and posts to them as they are.
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createECDH, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Chromium } from './lib/chromium.js';
-import { Fanfare, Sandbox } from './lib/fanfare.js';
-import { Site } from './lib/site.js';
+import { Stage, assertAccepted, assertFailed } from './lib/stage.js';
 
 const directory = process.env.FANFARE_WORK;
 const profile = join(directory, 'chromium-profile');
-let sandbox, fanfare, site, chromium;
+let stage, sandbox, fanfare, site, chromium;
 // Where the events of this start of Chromium begin.
 let started;
 
 before(async () => {
-  sandbox = await Sandbox.start(directory, ['--fcm']);
-  fanfare = await Fanfare.start(join(directory, 'chromium-fanfare'), sandbox.exceptions);
-  site = await Site.start();
+  stage = await Stage.start(directory, 'Chromium', ['--fcm']);
+  ({ sandbox, fanfare, site } = stage);
   await start();
 });
 
 after(async () => {
   await chromium?.stop();
-  await site?.stop();
-  await fanfare?.stop();
-  await sandbox?.stop();
+  await stage?.stop();
 });
 
 async function start() {
@@ -36,41 +32,34 @@ async function start() {
   await chromium.grant(site.origin);
 }
 
-// Subscribes in the page, anew; gives what the browser's JSON.stringify gives, and the name under which Fanfare has it.
-async function subscribe(more = {}) {
-  await chromium.open(`${site.origin}/`);
-  const after = sandbox.events.now;
-  const subscription = await chromium.evaluate(`subscribe(${JSON.stringify(fanfare.key)})`);
-  const { channel, user_agent: userAgent } = await sandbox.events.find(
-    'Chromium subscribes', (event) => event.event === 'registered', { after });
+async function subscribe(options) {
+  const channel = await stage.subscribe(chromium, options);
   // It connects only once somebody has subscribed.
   await sandbox.events.find('Chromium connects', (event) => event.event === 'connected', { after: started });
-  return { subscription, channel, userAgent, name: await fanfare.subscribe({ ...subscription, ...more }) };
+  return channel;
 }
 
 // Octets that nobody else sends. Chromium loses a payload that is not UTF-8: the event's data is null.
 const text = (octets) => Buffer.from(`«é» ${randomBytes(octets).toString('hex')}`).subarray(0, octets);
 
-const event = (what, { channel }) =>
-  sandbox.events.find(`${what} on ${channel}`, (event) => event.event === what && event.channel === channel);
-
-function assertAccepted(sent) {
-  assert.equal(sent.state, 'DELIVERY_STATE_ACCEPTED', JSON.stringify(sent));
-  assert.equal(sent.httpStatus, 201);
+// Waits until worker and Chromium say that a message has arrived, with exactly these octets.
+async function arrived(channel, bytes, options) {
+  await site.pushed('worker', bytes, options);
+  await stage.event('acknowledged', channel);
 }
 
 for (const encoding of ['aes128gcm', 'aesgcm']) {
   test(`page and worker get exactly the octets that were sent, in ${encoding}`, async () => {
-    const channel = await subscribe({ supportedContentEncodings: [encoding] });
+    const told = (subscription) => ({ ...subscription, supportedContentEncodings: [encoding] });
+    const channel = await subscribe({ told });
     const host = new URL(channel.subscription.endpoint).hostname;
     assert.ok(host in sandbox.chromium.hosts, host);
     const bytes = text(1000);
     const sent = await fanfare.send(channel.name, bytes);
     assertAccepted(sent);
     assert.equal(sent.endpointOrigin, `https://${host}`);
-    await site.pushed('worker', bytes);
+    await arrived(channel, bytes);
     await site.pushed('page', bytes);
-    await event('acknowledged', channel);
   });
 }
 
@@ -78,14 +67,14 @@ test('the largest payload arrives: 3,993 octets', async () => {
   const channel = await subscribe();
   const bytes = text(3993);
   assertAccepted(await fanfare.send(channel.name, bytes));
-  await site.pushed('worker', bytes);
+  await arrived(channel, bytes);
 });
 
 test('an empty push arrives', async () => {
   const channel = await subscribe();
   const after = site.events.now;
   assertAccepted(await fanfare.send(channel.name, null));
-  await site.pushed('worker', null, { after });
+  await arrived(channel, null, { after });
 });
 
 test('a push arrives with no page open', async () => {
@@ -93,41 +82,83 @@ test('a push arrives with no page open', async () => {
   await chromium.open('about:blank');
   const bytes = text(100);
   assertAccepted(await fanfare.send(channel.name, bytes));
-  await site.pushed('worker', bytes);
+  await arrived(channel, bytes);
 });
 
-test('what was sent while the browser was closed arrives after its restart, the newest of a collapse key', async () => {
+test('what was sent while the connection was lost is delivered by the next one, once', async () => {
+  const channel = await subscribe();
+  const bytes = text(100);
+  await stage.whileAway(channel, async () => assertAccepted(await fanfare.send(channel.name, bytes)));
+  await arrived(channel, bytes);
+  const [{ waiting }] = await sandbox.call('GET', `/user-agents/${channel.userAgent}`);
+  assert.deepEqual([waiting, stage.sent(channel)], [0, 1]);
+});
+
+test('what was sent while the browser was closed arrives after its restart, of a collapse key the newest, of what ran out nothing', async () => {
   const channel = await subscribe();
   const after = sandbox.events.now;
   await chromium.stop();
   await sandbox.events.find('Chromium is gone', (event) => event.event === 'disconnected', { after });
-  const [older, newer] = [text(100), text(100)];
+  const [older, newer, brief, lasting] = [text(100), text(100), text(100), text(100)];
   assertAccepted(await fanfare.send(channel.name, older, ['--collapse-key', 'score']));
   assertAccepted(await fanfare.send(channel.name, newer, ['--collapse-key', 'score']));
+  await stage.event('replaced', channel);
+  await stage.sendUntilOver(channel, brief, 2);
+  assertAccepted(await fanfare.send(channel.name, lasting));
   await start();
-  await site.pushed('worker', newer);
-  await event('acknowledged', channel);
-  assert.equal(sandbox.events.all((event) => event.event === 'sent' && event.channel === channel.channel).length, 1);
+  await arrived(channel, newer);
+  await stage.event('expired', channel);
+  await arrived(channel, lasting);
+  assert.equal(stage.sent(channel), 2);
 });
 
 test('a message for other keys fires no event', async () => {
-  const { subscription, ...channel } = await subscribe();
-  const keys = { ...subscription.keys, auth: randomBytes(16).toString('base64url') };
+  const auth = randomBytes(16).toString('base64url');
+  const told = (subscription) => ({ ...subscription, keys: { ...subscription.keys, auth } });
+  const channel = await subscribe({ told });
   const [wrong, right] = [text(100), text(100)];
-  assertAccepted(await fanfare.send(await fanfare.subscribe({ ...subscription, keys }), wrong));
-  await event('acknowledged', channel);
+  assertAccepted(await fanfare.send(channel.name, wrong));
+  await stage.event('acknowledged', channel);
   // The next one comes after it.
-  assertAccepted(await fanfare.send(await fanfare.subscribe(subscription), right));
+  assertAccepted(await fanfare.send(await fanfare.subscribe(channel.subscription), right));
   await site.pushed('worker', right);
   assert.equal(site.events.all((event) => event.data === wrong.toString('base64')).length, 0);
 });
 
-test('who unsubscribes is gone (410), and Fanfare removes the subscription', async () => {
+test('who unsubscribes is gone (410), and Fanfare removes the subscription and says so', async () => {
   const channel = await subscribe();
   assert.equal(await chromium.evaluate('unsubscribe()'), true);
-  await event('unregistered', channel);
-  const sent = await fanfare.send(channel.name, text(10));
-  assert.deepEqual(
-    [sent.state, sent.outcome, sent.httpStatus], ['DELIVERY_STATE_FAILED', 'OUTCOME_GONE', 410], JSON.stringify(sent));
+  await stage.event('unregistered', channel);
+  assertFailed(await fanfare.send(channel.name, text(10)), 'OUTCOME_GONE', 410);
+  const { evidence } = await stage.changed(channel, 'CHANGE_KIND_REMOVED_GONE');
+  assert.deepEqual([evidence.outcome, evidence.httpStatus], ['OUTCOME_GONE', 410]);
   await assert.rejects(fanfare.call(['subscriptions', 'get'], [channel.name]), /not.found/i);
+});
+
+test('a subscription that was made with another key is told as that, and the library replaces it', async () => {
+  const key = createECDH('prime256v1').generateKeys('base64url');
+  // A site whose backend does not pass on which key it was, as before a rotation.
+  const told = ({ applicationServerKey, ...subscription }) => subscription;
+  const channel = await subscribe({ key, told });
+  // FCM's own answer, as the stand-in gives it.
+  assertFailed(await fanfare.send(channel.name, text(10)), 'OUTCOME_KEY_MISMATCH', 403);
+  const { evidence } = await stage.changed(channel, 'CHANGE_KIND_DISABLED');
+  assert.deepEqual([evidence.outcome, evidence.httpStatus], ['OUTCOME_KEY_MISMATCH', 403]);
+
+  const renewed = await subscribe({ anew: false });
+  assert.deepEqual([renewed.name, renewed.replaces], [channel.name, channel.subscription.endpoint]);
+  const bytes = text(100);
+  assertAccepted(await fanfare.send(renewed.name, bytes));
+  await arrived(renewed, bytes);
+});
+
+test('a receipt tells that it was displayed', async () => {
+  const channel = await subscribe();
+  const stream = fanfare.follow(['send'], ['--subscription', channel.name, '--title', 'Dinner is ready', '--receipts']);
+  try {
+    const displayed = ({ receipts }) => receipts?.events.some(({ kind }) => kind === 'RECEIPT_KIND_DISPLAYED');
+    await stream.events.find('it is displayed', displayed);
+  } finally {
+    await stream.stop();
+  }
 });

@@ -1,11 +1,14 @@
-// `fanfare sandbox` starts an installed browser by itself.
+// `fanfare sandbox` and `fanfare demo` start an installed browser by themselves.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 
-import { Sandbox } from './lib/fanfare.js';
+import { Display } from './lib/display.js';
+import { Demo, Fanfare, Sandbox } from './lib/fanfare.js';
+import { Firefox, whereListening } from './lib/firefox.js';
 import { output } from './lib/process.js';
 import { Site } from './lib/site.js';
 
@@ -47,17 +50,67 @@ for (const browser of ['firefox', 'chromium']) {
   });
 }
 
-test('the page that is shown without another one can subscribe', async () => {
-  const sandbox = await Sandbox.start(directory);
+test('the page of the sandbox works with the server that is named, once that runs', async () => {
+  const server = await Fanfare.start(join(directory, 'launch-fanfare'), []);
+  const sandbox = await Sandbox.start(directory, ['--server', server.server]);
   try {
     const origin = new URL(sandbox.browser.replace('ws:', 'http:')).origin;
-    const page = await fetch(`${origin}/`);
-    assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
-    assert.match(await page.text(), /pushManager\.subscribe/);
-    const worker = await fetch(`${origin}/worker.js`);
-    assert.deepEqual([worker.status, worker.headers.get('content-type')], [200, 'text/javascript; charset=utf-8']);
+    const get = async (path, type) => {
+      const answer = await fetch(`${origin}${path}`);
+      assert.equal(answer.headers.get('content-type'), type, path);
+      return { status: answer.status, text: await answer.text() };
+    };
+    assert.match((await get('/', 'text/html; charset=utf-8')).text, /id="subscribe"/);
+    for (const path of ['/sw.js', '/demo.js', '/fanfare/page.js', '/fanfare/worker.js']) {
+      assert.equal((await get(path, 'text/javascript; charset=utf-8')).status, 200);
+    }
+    const { text } = await get('/settings.json', 'application/json');
+    assert.deepEqual(JSON.parse(text), { key: server.key, receipts: null });
     assert.equal((await fetch(`${origin}/nothing`)).status, 404);
+    await server.stop();
+    const { status, text: why } = await get('/settings.json', 'application/json');
+    assert.deepEqual([status, JSON.parse(why).error], [502, 'Fanfare does not answer: is `fanfare serve` running?']);
   } finally {
     await sandbox.stop();
+  }
+});
+
+test('the demo opens its page in a browser, which subscribes, sends to itself and sees what becomes of it', async () => {
+  // The program's own Firefox, with its own profile; all that is added is that it can be driven.
+  const folder = join(directory, 'driven');
+  const told = join(folder, 'told');
+  const firefox = await output('bash', ['-c', 'command -v firefox-esr']);
+  mkdirSync(folder);
+  await output('mkfifo', [told]);
+  const lines = createInterface({ input: createReadStream(told) });
+  const listening = new Promise((resolve) => lines.on('line', (line) => whereListening(line) && resolve(whereListening(line))));
+  writeFileSync(
+    join(folder, 'firefox'), `#!/bin/sh\nexec ${firefox.trim()} --remote-debugging-port 0 "$@" 2>${told}\n`, { mode: 0o755 });
+  const display = await Display.start(directory);
+  const demo = await Demo.start(directory, { DISPLAY: display.name, PATH: `${folder}:${process.env.PATH}` });
+  try {
+    const browser = await Firefox.attach(await listening);
+    const origin = new URL(demo.page).origin;
+    await browser.grant(origin);
+    const shows = (expression) => browser.evaluate(`new Promise((resolve) => {
+      const look = () => (${expression}) && resolve(observer.disconnect());
+      const observer = new MutationObserver(look);
+      observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+      look();
+    })`);
+    const chip = (name) => `[...document.querySelectorAll('.chip')].some((chip) => chip.textContent === '${name}')`;
+    await shows('document.getElementById("live")?.textContent === "live"');
+    await browser.click('#subscribe');
+    await shows('document.getElementById("state").className === "good"');
+    const empty = await display.look();
+    await browser.click('#send');
+    await shows(`${chip('accepted')} && ${chip('displayed')}`);
+    const window = await display.newWindow(empty);
+    await display.capture('demo-firefox.png', window, empty);
+    await display.click(window);
+    await shows(chip('clicked'));
+  } finally {
+    assert.equal(await demo.stop(), 0);
+    await display.stop();
   }
 });

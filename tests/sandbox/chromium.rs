@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, Sender};
 
 const VERSION: u8 = 41;
 const HEARTBEAT_PING: u8 = 0;
@@ -267,6 +267,37 @@ async fn endpoints_are_at_the_hosts_that_are_compiled_into_chromium() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn at_those_hosts_refusals_are_those_of_fcm() {
+    let harness = harness().await;
+    let token = register(&harness, "").await.strip_prefix("token=").unwrap().to_owned();
+    let trusted = Certificate::from_pem(harness.sandbox.authority_pem().unwrap().as_bytes()).unwrap();
+    let origin = &harness.sandbox.addresses().chromium.as_ref().unwrap().origins[0];
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]);
+    let client = client.resolve(origin.host, origin.address).build().unwrap();
+    let audience = Origin::parse(&format!("https://{}", origin.host)).unwrap();
+    let post = async |sender: &Sender, token: &str, octets: usize| {
+        let url = format!("https://{}:{}/fcm/send/{token}", origin.host, origin.address.port());
+        let request = client.post(url).header("ttl", "60").header("content-encoding", "aes128gcm");
+        let request = request.header("authorization", sender.token(&audience, harness.clock.now()));
+        let answer = request.body(vec![0; octets]).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let own = &harness.sender;
+    for (answer, status, text) in [
+        (post(&Sender::new(), &token, 10).await, 403, "do not correspond to the credentials"),
+        (post(own, &token, 4_097).await, 400, "must be less than 4096 bytes"),
+        (post(own, "x", 10).await, 404, "A valid push subscription endpoint"),
+    ] {
+        assert!(answer.0 == status && answer.1.contains(text), "{answer:?}");
+    }
+    register(&harness, "&delete=true").await;
+    assert_eq!(
+        post(own, &token, 10).await,
+        (410, "push subscription has unsubscribed or expired.\n".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -14,9 +14,11 @@ const REASONS = {
 };
 /** Messages shown at most; older ones go. */
 const SHOWN_MAX = 50;
+/** How long it waits after the server could not be reached. */
+const RETRY_MILLIS = 3_000;
 
 async function call(path, content, method = "POST") {
-  const body = JSON.stringify(content);
+  const body = content && JSON.stringify(content);
   const answer = await fetch(path, { method, headers: { "Content-Type": "application/json" }, body });
   const told = await answer.json();
   if (!answer.ok) throw new Error(told.error);
@@ -27,6 +29,7 @@ async function call(path, content, method = "POST") {
 
 const topics = () => [...document.querySelectorAll("[name=topic]:checked")].map((box) => box.value);
 let name = null;
+let requestReceipts = false;
 
 const backend = {
   async save(subscription, replaces) {
@@ -57,8 +60,9 @@ async function start() {
     $("subscribe").disabled = true;
     return show("bad", REASONS[reason]);
   }
-  const { key, receipts } = await (await fetch("settings.json")).json();
-  const registration = await register(`sw.js?receipts=${encodeURIComponent(receipts)}`);
+  const { key, receipts } = await call("settings.json", undefined, "GET");
+  requestReceipts = Boolean(receipts);
+  const registration = await register(`sw.js?receipts=${encodeURIComponent(receipts ?? "")}`);
   const options = { key, backend, registration };
   $("subscribe-form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -103,7 +107,7 @@ $("send-form").addEventListener("submit", async (event) => {
   try {
     const sent = await call("messages", {
       ...(topic ? { topic } : { subscription: name }),
-      message: { notification, urgency: form.get("urgency"), ttl: "3600s", requestReceipts: true },
+      message: { notification, urgency: form.get("urgency"), ttl: "3600s", requestReceipts },
     });
     titles.set(sent.name, [notification.title, topic ? `topic ${topic}` : "this browser"]);
     if (messages.has(sent.name)) draw(sent.name);
@@ -181,7 +185,7 @@ function take(frame) {
     const status = event.httpStatus ? ` (HTTP ${event.httpStatus})` : "";
     const took = event.latency ? `, ${Math.round(parseFloat(event.latency) * 1_000)} ms` : "";
     const how = { accepted: "accepted by", retrying: `${word(event.outcome ?? "")}: tried again later at` };
-    const where = event.endpointOrigin || "no push service";
+    const where = event.endpointOrigin ? new URL(event.endpointOrigin).host : "no push service";
     happened(event.message, state, event.eventTime, `${how[state] ?? `${state}, ${word(event.outcome ?? "")}:`} ${where}${status}${took}`);
   }
   if (frame.summary && !frame.summary.counts?.targets) {
@@ -201,7 +205,11 @@ function watch() {
     $("live").textContent = on ? "live" : "connecting…";
   };
   stream.onopen = () => live(true);
-  stream.onerror = () => live(false);
+  stream.onerror = () => {
+    live(false);
+    // The browser itself tries again only what was open before.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(watch, RETRY_MILLIS);
+  };
   stream.onmessage = ({ data }) => take(JSON.parse(data).frame);
 }
 

@@ -32,6 +32,9 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 /** How long a hook may hold a notification back. */
 const HOOK_TIMEOUT = 10_000;
 
+/** Tokens of notifications that were clicked: Firefox then tells that they close, which is nothing that the user did. */
+const clickedTokens = new Set();
+
 /**
  * Handles all events of Web Push. Call it once, while the worker's script runs.
  * @param {WorkerOptions} [options]
@@ -91,6 +94,7 @@ async function clicked(event, options) {
   const mark = markOf(notification.data);
   // One that the app showed by itself.
   if (!mark) return;
+  if (mark.token) clickedTokens.add(mark.token);
   notification.close();
   const own = await guarded(() => options.onClick?.(event));
   // Before anything is reported: a click does not allow opening for long.
@@ -113,7 +117,7 @@ async function closed(event, options) {
   const mark = markOf(event.notification.data);
   if (!mark) return;
   await guarded(() => options.onClose?.(event));
-  await told(mark.token, "closed", "", options);
+  if (!clickedTokens.has(mark.token)) await told(mark.token, "closed", "", options);
 }
 
 /**

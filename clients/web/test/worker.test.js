@@ -178,15 +178,17 @@ test("notifications that the app showed by itself are left alone", async () => {
 test("reports displayed, clicked and closed, without cookies", async () => {
   listen({ receipts: RECEIPTS });
   const before = Date.now();
-  await worker.push(JSON.stringify(everything));
+  await worker.push(JSON.stringify({ ...everything, fanfare: "token-2" }));
+  await worker.act("notificationclose");
   await worker.act("notificationclick", "open");
+  // As Firefox tells it after a click.
   await worker.act("notificationclose");
   assert.deepEqual(
     receipts.got.map(({ url, token, kind, action }) => [url, token, kind, action]),
     [
-      [RECEIPTS, "token-1", "displayed", ""],
-      [RECEIPTS, "token-1", "clicked", "open"],
-      [RECEIPTS, "token-1", "closed", ""],
+      [RECEIPTS, "token-2", "displayed", ""],
+      [RECEIPTS, "token-2", "closed", ""],
+      [RECEIPTS, "token-2", "clicked", "open"],
     ],
   );
   const [{ init, time }] = receipts.got;

@@ -17,7 +17,7 @@ pub(crate) fn status(application: &str, status: &MessageStatus) -> v1::MessageSt
         outcomes: outcomes
             .map(|(what, number)| v1::OutcomeCount { outcome: outcome(*what).into(), count: count(*number) })
             .collect(),
-        receipts: Some(receipt::counts(status.receipts)),
+        receipts: status.requests_receipts.then(|| receipt::counts(status.receipts)),
         labels: status.labels.clone(),
         note: status.note.clone(),
         request_id: status.request_id.clone(),

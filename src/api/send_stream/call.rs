@@ -10,17 +10,19 @@ use prost::Message as _;
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::RECEIVING_MAX;
 use super::row::Row;
 use crate::api::Api;
-use crate::api::convert::{delivery, message};
+use crate::api::convert::{delivery, message, receipt};
 use crate::api::leash::{CallEnd, Leash};
 use crate::api::sending::{Submitted, submit_send};
 use crate::api::status::ApiError;
 use crate::api::validate::sending::{self, Recipient, Sending};
 use crate::domain::limits::FRAME_EVENTS_MAX;
-use crate::domain::{Application, DeliveryCounts, MessageId, ReportLevel, Violations};
+use crate::domain::{Application, DeliveryCounts, MessageId, ReportLevel, Timestamp, Violations};
 use crate::engine::feed::{
-    FeedError, Frame, FrameKind, HEARTBEAT_INTERVAL, PROGRESS_INTERVAL, PlacedEvent, Position, Scope,
+    FeedError, Frame, FrameKind, HEARTBEAT_INTERVAL, PROGRESS_INTERVAL, PlacedEvent, PlacedReceipt, Position,
+    Scope,
 };
 use crate::proto::v1;
 use crate::store::MessageRecord;
@@ -35,7 +37,14 @@ pub(super) struct Answer {
     request_id: String,
     /// Whether it waited under its `request_id`.
     waited: bool,
-    result: Result<(Submitted, ReportLevel), ApiError>,
+    result: Result<(Submitted, Wanted), ApiError>,
+}
+
+/// What a request wants to be told of its message.
+#[derive(Clone, Copy)]
+struct Wanted {
+    level: ReportLevel,
+    receipts: bool,
 }
 
 impl Answer {
@@ -49,7 +58,7 @@ impl Answer {
 pub(super) struct Joined {
     message: MessageId,
     request_id: Arc<str>,
-    level: ReportLevel,
+    wanted: Wanted,
     /// The commit to read from.
     pub(super) from: u64,
 }
@@ -85,10 +94,14 @@ pub(super) struct Call {
     row: Row,
     /// A frame about a request that waits for its answer, which goes first.
     held: Option<Frame>,
-    batch: Vec<v1::DeliveryEvent>,
+    /// What will be told next: events or receipts, never both, so that the position tells what was told.
+    events: Vec<v1::DeliveryEvent>,
+    receipts: Vec<v1::ReceiptEvent>,
     waiting: HashSet<String>,
     open: HashMap<MessageId, Open>,
     open_ids: HashSet<String>,
+    /// Messages whose receipts are told, open or ended, and until when they may come.
+    receiving: HashMap<MessageId, Timestamp>,
     /// The sum over messages that have ended.
     ended: DeliveryCounts,
     /// Counts changed since they were told.
@@ -113,10 +126,12 @@ impl Call {
             position,
             row: Row::default(),
             held: None,
-            batch: Vec::new(),
+            events: Vec::new(),
+            receipts: Vec::new(),
             waiting: HashSet::new(),
             open: HashMap::new(),
             open_ids: HashSet::new(),
+            receiving: HashMap::new(),
             ended: DeliveryCounts::default(),
             stale: false,
             told: Instant::now(),
@@ -138,9 +153,9 @@ impl Call {
         self.open.len()
     }
 
-    /// Whether all messages have ended and everything of them was told.
+    /// Whether all messages have ended, nothing more can come of them, and everything was told.
     pub(super) fn has_ended(&self) -> bool {
-        self.open.is_empty() && self.held.is_none()
+        self.open.is_empty() && self.receiving.is_empty() && self.held.is_none()
     }
 
     /// The log must not be read on before an answer has gone.
@@ -157,10 +172,11 @@ impl Call {
         };
         self.waiting.insert(request_id.clone());
         let (api, application) = (self.api.clone(), Arc::clone(&self.application));
-        let (level, end) = (sending.level, self.end.clone());
+        let wanted = Wanted { level: sending.level, receipts: sending.include_receipts };
+        let end = self.end.clone();
         async move {
             let result = submit_send(&api, &application, sending, end).await;
-            Answer { request_id, waited: true, result: result.map(|submitted| (submitted, level)) }
+            Answer { request_id, waited: true, result: result.map(|submitted| (submitted, wanted)) }
         }
         .boxed()
     }
@@ -171,10 +187,11 @@ impl Call {
         if application.id != self.application.id {
             violations.add("application", "must be the same in all requests of a call");
         }
-        if send.include_receipts {
-            return Err(ApiError::NotImplemented(
-                "include_receipts in SendStream (watch messages/- with it)",
-            ));
+        if send.include_receipts && self.receiving.len() >= RECEIVING_MAX {
+            let description = format!(
+                "receipts of {RECEIVING_MAX} messages are told by this call; for more of them watch messages/-"
+            );
+            return Err(ApiError::QuotaExceeded { subject: "include_receipts", description });
         }
         if send.request_id.is_empty() {
             violations.add("request_id", "is required");
@@ -213,13 +230,17 @@ impl Call {
                 let message = Some(message::dry_run(name, targets, estimated));
                 Content::Accepted(v1::MessageAccepted { message, replayed: false })
             }
-            Ok((Submitted::Message { record, replayed, leash }, level)) => {
+            Ok((Submitted::Message { record, replayed, leash }, wanted)) => {
                 let message = Some(message::status(name, &record.status));
-                let followed = Open::new(&request_id, level, record.status.counts, leash);
-                if level == ReportLevel::Accepted {
+                let followed = Open::new(&request_id, wanted.level, record.status.counts, leash);
+                if wanted.level == ReportLevel::Accepted {
                     followed.close();
                 } else {
-                    self.follow(followed, &record, replayed, joined);
+                    if replayed && record.accepted_seq <= self.position.seq {
+                        let (message, from) = (record.status.id, record.accepted_seq);
+                        joined.push(Joined { message, request_id: request_id.as_str().into(), wanted, from });
+                    }
+                    self.follow(followed, &record, wanted.receipts);
                 }
                 Content::Accepted(v1::MessageAccepted { message, replayed })
             }
@@ -227,12 +248,11 @@ impl Call {
         Some(v1::SendStreamAnswer { request_id, answer: Some(content) })
     }
 
-    fn follow(&mut self, open: Open, record: &MessageRecord, replayed: bool, joined: &mut Vec<Joined>) {
+    fn follow(&mut self, open: Open, record: &MessageRecord, receipts: bool) {
         self.stale = true;
         let message = record.status.id;
-        if replayed && record.accepted_seq <= self.position.seq {
-            let (request_id, level) = (open.request_id.as_str().into(), open.level);
-            joined.push(Joined { message, request_id, level, from: record.accepted_seq });
+        if receipts && let Some(until) = self.api.engine.receipts_until(&record.status) {
+            self.receiving.insert(message, until);
         }
         if self.row.has_passed_end(self.position, record) {
             add(&mut self.ended, &open.counts);
@@ -243,30 +263,40 @@ impl Call {
         }
     }
 
-    /// Events of a joined message from commit `from` on that the log's reader had passed before, and the commit to go on
-    /// from.
+    /// Events and receipts of a joined message from commit `from` on that the log's reader had passed before, and the
+    /// commit to go on from.
     pub(super) async fn replay(
         &self,
         joined: &Joined,
         from: u64,
     ) -> Result<(Vec<v1::DeliveryFrame>, Option<u64>), ApiError> {
-        let Joined { message, request_id, level, .. } = joined;
+        let Joined { message, request_id, wanted, .. } = joined;
+        let tokens = &self.api.tokens;
         let segments = self.api.store.segments(self.application.id, *message, from, SEGMENTS_AT_ONCE).await?;
         let next = segments.last().map(|last| last.seq + 1).filter(|next| *next <= self.position.seq);
-        let mut events = Vec::new();
+        let (mut events, mut receipts) = (Vec::new(), Vec::new());
         for segment in segments {
             let seq = segment.seq;
-            for (index, event) in (1..).zip(segment.events) {
-                let passed = self.row.has_passed(self.position, *message, seq, index);
-                if passed && level.tells(event.state) {
+            let passed = |index| self.row.has_passed(self.position, *message, seq, index);
+            let mut indexes = 1..;
+            for (event, index) in segment.events.into_iter().zip(&mut indexes) {
+                if passed(index) && wanted.level.tells(event.state) {
                     let request_id = Arc::clone(request_id);
                     let placed = PlacedEvent { seq, index, request_id, event: event.into() };
-                    events.push(delivery::placed(&self.api.tokens, &placed));
+                    events.push(delivery::placed(tokens, &placed));
+                }
+            }
+            for (receipt, index) in segment.receipts.into_iter().zip(&mut indexes) {
+                if passed(index) && wanted.receipts {
+                    let request_id = Arc::clone(request_id);
+                    let placed = PlacedReceipt { seq, index, request_id, receipt: receipt.into() };
+                    receipts.push(receipt::placed(tokens, &placed));
                 }
             }
         }
-        let frames = events.chunks(FRAME_EVENTS_MAX).map(|events| self.events(events.to_vec()));
-        Ok((frames.collect(), next))
+        let events = events.chunks(FRAME_EVENTS_MAX).map(|events| self.of_events(events.to_vec()));
+        let receipts = receipts.chunks(FRAME_EVENTS_MAX).map(|receipts| self.of_receipts(receipts.to_vec()));
+        Ok((events.chain(receipts).collect(), next))
     }
 
     /// Takes the next frame of the log; what comes back is a full frame of what was there before it.
@@ -277,14 +307,22 @@ impl Call {
         }
         let mut full = None;
         match frame.kind {
-            // Receipts are not asked for.
-            FrameKind::Accepted(_) | FrameKind::Progress(_) | FrameKind::Receipts(_) => {}
+            FrameKind::Accepted(_) | FrameKind::Progress(_) => {}
             FrameKind::Events(events) => {
                 let ours: Vec<_> = events.iter().filter_map(|placed| self.take_event(placed)).collect();
-                if self.batch.len() + ours.len() > FRAME_EVENTS_MAX {
+                let fits = self.receipts.is_empty() && self.events.len() + ours.len() <= FRAME_EVENTS_MAX;
+                if !ours.is_empty() && !fits {
                     full = self.take_batch();
                 }
-                self.batch.extend(ours);
+                self.events.extend(ours);
+            }
+            FrameKind::Receipts(receipts) => {
+                let ours: Vec<_> = receipts.iter().filter_map(|placed| self.take_receipt(placed)).collect();
+                let fits = self.events.is_empty() && self.receipts.len() + ours.len() <= FRAME_EVENTS_MAX;
+                if !ours.is_empty() && !fits {
+                    full = self.take_batch();
+                }
+                self.receipts.extend(ours);
             }
             FrameKind::Summary(status) => {
                 self.row.pass_end(status.id, frame.position.seq);
@@ -306,7 +344,8 @@ impl Call {
         match kind {
             FrameKind::Accepted(status) | FrameKind::Summary(status) => waits(&status.request_id),
             FrameKind::Events(events) => events.iter().any(|placed| waits(&placed.request_id)),
-            FrameKind::Progress(_) | FrameKind::Receipts(_) => false,
+            FrameKind::Receipts(receipts) => receipts.iter().any(|placed| waits(&placed.request_id)),
+            FrameKind::Progress(_) => false,
         }
     }
 
@@ -318,6 +357,12 @@ impl Call {
         open.level.tells(event.state).then(|| delivery::placed(&self.api.tokens, placed))
     }
 
+    fn take_receipt(&mut self, placed: &PlacedReceipt) -> Option<v1::ReceiptEvent> {
+        let PlacedReceipt { seq, index, receipt, .. } = placed;
+        self.row.pass(receipt.message, *seq, *index);
+        self.receiving.contains_key(&receipt.message).then(|| receipt::placed(&self.api.tokens, placed))
+    }
+
     /// After an answer has gone: the frame that was held for it.
     pub(super) fn let_go(&mut self) -> Vec<v1::DeliveryFrame> {
         let held = self.held.take();
@@ -325,16 +370,24 @@ impl Call {
         full.into_iter().chain(self.take_batch()).collect()
     }
 
-    /// The events that have been gathered.
+    /// The events or receipts that have been gathered.
     pub(super) fn take_batch(&mut self) -> Option<v1::DeliveryFrame> {
-        (!self.batch.is_empty()).then(|| {
-            let events = std::mem::take(&mut self.batch);
-            self.events(events)
+        if !self.receipts.is_empty() {
+            let receipts = std::mem::take(&mut self.receipts);
+            return Some(self.of_receipts(receipts));
+        }
+        (!self.events.is_empty()).then(|| {
+            let events = std::mem::take(&mut self.events);
+            self.of_events(events)
         })
     }
 
-    fn events(&self, events: Vec<v1::DeliveryEvent>) -> v1::DeliveryFrame {
+    fn of_events(&self, events: Vec<v1::DeliveryEvent>) -> v1::DeliveryFrame {
         self.frame(Kind::Events(v1::DeliveryEvents { events }))
+    }
+
+    fn of_receipts(&self, events: Vec<v1::ReceiptEvent>) -> v1::DeliveryFrame {
+        self.frame(Kind::Receipts(v1::ReceiptEvents { events }))
     }
 
     fn frame(&self, kind: Kind) -> v1::DeliveryFrame {
@@ -360,6 +413,8 @@ impl Call {
             add(&mut counts, &open.counts);
         }
         (self.stale, self.told) = (false, Instant::now());
+        let now = self.api.clock.now();
+        self.receiving.retain(|_, until| now <= *until);
         Ok(self.frame(Kind::Progress(message::total(&self.application.name, &counts))))
     }
 }

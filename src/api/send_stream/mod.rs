@@ -25,6 +25,8 @@ use v1::send_stream_response::Content;
 const IN_FLIGHT_MAX: usize = 256;
 /// Messages of one call that have not ended: no request is read beyond it.
 const OPEN_MAX: usize = 4_096;
+/// Messages of one call whose receipts are told, ended ones included: more are refused.
+const RECEIVING_MAX: usize = 65_536;
 /// Frames of the log that are looked at in a row before the other side of the call has its turn.
 const FRAMES_AT_ONCE: usize = 64;
 
@@ -41,8 +43,8 @@ enum Step {
     TimeOver(Ended),
 }
 
-/// Serves one call until the caller has half-closed and all its messages have ended, this server stops, or the stream is
-/// too old.
+/// Serves one call until the caller has half-closed and all its messages have ended, with their receipts where they are
+/// included; or this server stops, or the stream is too old.
 pub(super) fn send_stream<R>(api: &Api, mut requests: R, lifetime: Lifetime) -> Result<Responses, ApiError>
 where
     R: Stream<Item = Result<v1::SendStreamRequest, Status>> + Unpin + Send + 'static,
@@ -149,7 +151,7 @@ where
     }))
 }
 
-/// The log from now on, with every event: which of them are told, each request says.
+/// The log from now on, with every event and receipt: which of them are told, each request says.
 fn watch(api: &Api, application: &Application) -> FrameStream {
     let level = ReportLevel::Attempts;
     api.engine.watch(Watch {
@@ -157,7 +159,7 @@ fn watch(api: &Api, application: &Application) -> FrameStream {
         scope: Scope::All,
         start: Start::Now,
         level,
-        receipts: false,
+        receipts: true,
     })
 }
 

@@ -1,39 +1,89 @@
 //! `fanfare demo --browser`: server, sandbox, and a site with the browser library, for a real browser.
 
 use anyhow::Context as _;
+use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::DemoArgs;
-use super::site::Site;
 use super::stage::Stage;
+use crate::cli::browser::{Browser, RunningBrowser, is_installed};
 use crate::cli::failure::Failure;
+use crate::cli::site::Site;
 
 /// Where the demo's page is unless that is set: always the same, so that the browser's permission stays.
 pub(super) const PAGE_ADDRESS: &str = "127.0.0.1:8036";
 
+/// Which browser is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Choice {
+    /// Firefox if it is installed, else Chromium, else none
+    Any,
+    /// Firefox
+    Firefox,
+    /// Chromium or Chrome
+    Chromium,
+    /// None
+    None,
+}
+
+impl Choice {
+    /// With what is installed.
+    fn resolved(self) -> Self {
+        match self {
+            Self::Any if is_installed(&Browser::FIREFOX) => Self::Firefox,
+            Self::Any if is_installed(&Browser::CHROMIUM) => Self::Chromium,
+            Self::Any => Self::None,
+            Self::Firefox | Self::Chromium | Self::None => self,
+        }
+    }
+
+    fn start(self, stage: &Stage, url: &str) -> Result<Option<RunningBrowser>, Failure> {
+        let sandbox = stage.sandbox();
+        let browser = match (self, &sandbox.chromium) {
+            (Self::Firefox, _) => Browser::Firefox(sandbox.browser.clone()),
+            (Self::Chromium, Some(chromium)) => Browser::Chromium(chromium.arguments.clone()),
+            (Self::Chromium | Self::Any | Self::None, _) => return Ok(None),
+        };
+        browser.start(url).map(Some)
+    }
+}
+
 /// Serves until it is asked to stop.
-pub(super) async fn run(demo: &DemoArgs) -> Result<(), Failure> {
-    let DemoArgs { page, json, keep, stop, push_service, .. } = demo;
+pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> {
+    let DemoArgs { page, json, keep, stop, .. } = demo;
+    let choice = choice.resolved();
     let listener = TcpListener::bind(page).await.with_context(|| format!("cannot listen on {page}"))?;
     let address = listener.local_addr().context("cannot tell the page's address")?;
-    let stage = Stage::set(*keep, push_service.as_deref()).await?;
-    let site = Site::new(stage.client.clone(), stage.application_server_key()?, stage.receipts_url()?)?;
+    // Only for a Chromium that is started here: any other has its endpoints at the real hosts.
+    let sandbox_arguments: &[&str] = if choice == Choice::Chromium { &["--fcm"] } else { &[] };
+    let stage = Stage::set(*keep, sandbox_arguments).await?;
+    let site = Site::new(stage.client.clone(), Some(stage.receipts_url()?))?;
     // Not 127.0.0.1: browsers have push on localhost.
     let url = format!("http://localhost:{}/", address.port());
-    if *json {
-        println!("{}", serde_json::json!({ "page": url, "server": stage.server_url() }));
-    } else {
-        println!("page        {url}");
-        println!("gRPC        {}", stage.server_url());
-        println!("Open the page in a browser. Ctrl-C ends the demo.");
-    }
     let stopped = CancellationToken::new();
     // Open streams of the page would keep a graceful end waiting.
     let serving = tokio::spawn(
         stopped.clone().run_until_cancelled_owned(async move { axum::serve(listener, site.router()).await }),
     );
+    let running = choice.start(&stage, &url)?;
+    if *json {
+        println!("{}", serde_json::json!({ "page": url, "server": stage.server_url() }));
+    } else {
+        println!("page        {url}");
+        println!("gRPC        {}", stage.server_url());
+        println!(
+            "{} Ctrl-C ends the demo.",
+            match &running {
+                Some(browser) =>
+                    format!("{} opens the page; its push service is the sandbox.", browser.name()),
+                None =>
+                    "Open the page in a browser; its push service is its own, on the internet.".to_owned(),
+            }
+        );
+    }
     stop.asked().await.context("cannot listen for signals")?;
+    drop(running);
     stopped.cancel();
     serving.await.context("the site failed")?;
     if let Some(directory) = stage.clear().await? {

@@ -14,7 +14,6 @@ mod enlist;
 mod faults;
 mod recording;
 mod report;
-mod site;
 mod stage;
 
 use std::net::SocketAddr;
@@ -58,9 +57,9 @@ Examples:
   fanfare demo
   fanfare demo --subscribers 1000 --faults
   fanfare demo --json | jq .broadcast.deliveries_per_second
-  fanfare demo --browser"
+  fanfare demo --browser
+  fanfare demo --browser=chromium"
 )]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct DemoArgs {
     /// How many subscribers get the broadcast
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -68,15 +67,15 @@ pub(super) struct DemoArgs {
     /// Let some of them be gone, throttled or failing, and check what becomes of each
     #[arg(long)]
     faults: bool,
-    /// Serve a page on which a real browser subscribes, sends to itself and sees what becomes of it, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["subscribers", "faults"])]
-    browser: bool,
+    /// Show a page on which a real browser subscribes, sends to itself and sees what becomes of it, until Ctrl-C. An
+    /// installed Firefox or else Chromium is started for it, on a fresh profile, with the sandbox as its push service; or
+    /// the one that is named here; or none, and the page waits for a browser of yours with its own push service
+    #[arg(long, value_name = "BROWSER", num_args = 0..=1, require_equals = true, default_missing_value = "any",
+        conflicts_with_all = ["subscribers", "faults"])]
+    browser: Option<browser::Choice>,
     /// Address and port of that page; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = browser::PAGE_ADDRESS, requires = "browser")]
     page: SocketAddr,
-    /// A push service of your own on this machine, by plain HTTP, that the server may post to as well
-    #[arg(long, value_name = "URL", requires = "browser")]
-    push_service: Option<String>,
     /// Print nothing but the JSON object with the figures, or with the page's address
     #[arg(long)]
     json: bool,
@@ -89,8 +88,8 @@ pub(super) struct DemoArgs {
 
 impl DemoArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        if self.browser {
-            return browser::run(&self).await;
+        if let Some(choice) = self.browser {
+            return browser::run(&self, choice).await;
         }
         let report = tokio::select! {
             report = self.play() => report?,
@@ -114,7 +113,7 @@ impl DemoArgs {
     }
 
     async fn play(&self) -> anyhow::Result<Report> {
-        let mut stage = Stage::set(self.keep, None).await?;
+        let mut stage = Stage::set(self.keep, &[]).await?;
         let report = self.perform(&mut stage).await.with_context(|| stage.log_tail())?;
         if let Some(directory) = stage.clear().await? {
             self.say(&format!("data and logs are in {}", directory.display()));

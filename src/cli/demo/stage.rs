@@ -1,6 +1,7 @@
 //! The stage: a temporary directory, and in it a sandbox and a server that was told of the sandbox like of any
 //! self-hosted push service.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -30,8 +31,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything and waits until it is ready. The server may post to the sandbox, and to `push_service`.
-    pub(super) async fn set(keep: bool, push_service: Option<&str>) -> anyhow::Result<Self> {
+    /// Starts everything and waits until it is ready. The sandbox gets these arguments too.
+    pub(super) async fn set(keep: bool, sandbox_arguments: &[&str]) -> anyhow::Result<Self> {
         let mut directory = tempfile::Builder::new().prefix("fanfare-demo-").tempdir()?;
         directory.disable_cleanup(keep);
         let path = |name: &str| directory.path().join(name);
@@ -49,16 +50,13 @@ impl Stage {
             "--ca-out",
             &certificate,
         ];
+        let arguments = [&arguments[..], sandbox_arguments].concat();
         let (sandbox, sandbox_ready) =
             Process::start::<SandboxReady>(&program, &arguments, &path("sandbox.log")).await?;
         let control = Control::new(sandbox_ready.control)?;
 
         let config = text(path("fanfare.toml"))?;
-        let mut content = config_toml(&sandbox_ready.push_origin, &certificate)?;
-        if let Some(url) = push_service {
-            content.push_str(&plain_push_service_toml(url)?);
-        }
-        fs::write(&config, content)?;
+        fs::write(&config, config_toml(&sandbox_ready, &certificate)?)?;
         let data = text(path("data"))?;
         let arguments = ["serve", "--json", "--exit-with-stdin", "--config", &config, "--data-dir", &data];
         let (server, server_ready) =
@@ -75,6 +73,11 @@ impl Stage {
 
     pub(super) fn push_origin(&self) -> &str {
         &self.sandbox_ready.push_origin
+    }
+
+    /// What browsers are to be told of the sandbox.
+    pub(super) fn sandbox(&self) -> &SandboxReady {
+        &self.sandbox_ready
     }
 
     /// The server's process id; `None` when it has ended.
@@ -119,26 +122,24 @@ fn text(path: PathBuf) -> anyhow::Result<String> {
 }
 
 /// The configuration of a server that may post to the sandbox.
-fn config_toml(push_origin: &str, certificate: &str) -> anyhow::Result<String> {
-    let origin = Origin::parse(push_origin).context("the sandbox's origin does not read")?;
+fn config_toml(sandbox: &SandboxReady, certificate: &str) -> anyhow::Result<String> {
+    let origin = Origin::parse(&sandbox.push_origin).context("the sandbox's origin does not read")?;
     let certificate = toml::Value::String(certificate.to_owned());
-    Ok(format!(
+    let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [receipts]\nlisten = \"127.0.0.1:0\"\n\
          [[push_services.exceptions]]\nname = \"sandbox\"\nhost = \"{}\"\nport = {}\n\
          cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = {certificate}\n",
         origin.host(),
         origin.port(),
-    ))
-}
-
-/// The part of a configuration that lets a server post to a push service on this machine, by plain HTTP.
-fn plain_push_service_toml(url: &str) -> anyhow::Result<String> {
-    let origin = Origin::parse(url).with_context(|| format!("--push-service: {url} is no origin"))?;
-    Ok(format!(
-        "[[push_services.exceptions]]\nname = \"own\"\nhost = \"{}\"\nport = {}\n\
-         cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nallow_http = true\n",
-        origin.host(),
-        origin.port(),
-    ))
+    );
+    for (host, address) in sandbox.chromium.iter().flat_map(|chromium| &chromium.hosts) {
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "[[push_services.exceptions]]\nname = \"{host}\"\nhost = \"{host}\"\nport = 443\n\
+             connect_to = \"{address}\"\nroot_certificate = {certificate}\n",
+        );
+    }
+    Ok(text)
 }

@@ -91,23 +91,23 @@ async fn next_frame(
                 Entry::Events(_, None) => continue,
                 Entry::Events(message, Some(of_commit)) => {
                     let request_id = request_id_of(&found(log, log.any_record(*message).await).await?.status);
-                    for (index, event) in (1..).zip(&*of_commit.events) {
-                        here.index += 1;
+                    let mut place = Position { seq: row.seq, index: 0 };
+                    for event in &*of_commit.events {
+                        (here.index, place.index) = (here.index + 1, place.index + 1);
                         if here <= from || !level.tells(event.state) {
                             continue;
                         }
-                        let place = Position { seq: row.seq, index };
                         if !batch.takes_event(place, &request_id, event) {
                             return Ok((batch.into_frame(), false));
                         }
                         *position = here;
                     }
                     for receipt in &*of_commit.receipts {
-                        here.index += 1;
+                        (here.index, place.index) = (here.index + 1, place.index + 1);
                         if here <= from || !receipts {
                             continue;
                         }
-                        if !batch.takes_receipt(&request_id, receipt) {
+                        if !batch.takes_receipt(place, &request_id, receipt) {
                             return Ok((batch.into_frame(), false));
                         }
                         *position = here;

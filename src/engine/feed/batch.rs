@@ -34,11 +34,16 @@ impl Batch {
     }
 
     /// As [`Self::takes_event`], of a receipt.
-    pub(super) fn takes_receipt(&mut self, request_id: &Arc<str>, receipt: &Arc<Receipt>) -> bool {
+    pub(super) fn takes_receipt(
+        &mut self,
+        place: Position,
+        request_id: &Arc<str>,
+        receipt: &Arc<Receipt>,
+    ) -> bool {
         let takes = self.events.is_empty() && self.receipts.len() < FRAME_EVENTS_MAX;
         if takes {
             let (request_id, receipt) = (Arc::clone(request_id), Arc::clone(receipt));
-            self.receipts.push(PlacedReceipt { request_id, receipt });
+            self.receipts.push(PlacedReceipt { seq: place.seq, index: place.index, request_id, receipt });
         }
         takes
     }

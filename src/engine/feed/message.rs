@@ -75,7 +75,7 @@ pub(super) fn watch(
             if look {
                 let record = log.record(message, position.seq).await?;
                 if record.status.ended.is_some() && record.last_seq <= position.seq {
-                    if !receipts || record.trimmed || !receipt_time.may_come(&record.status) {
+                    if !receipts || record.trimmed || receipt_time.until(&record.status).is_none() {
                         yield Frame { kind: FrameKind::Summary(record.status), position };
                         return;
                     }
@@ -123,7 +123,7 @@ fn take(
         for receipt in &*of_commit.receipts {
             here.index += 1;
             if here > from && receipts {
-                if !batch.takes_receipt(request_id, receipt) {
+                if !batch.takes_receipt(here, request_id, receipt) {
                     return (batch.into_frame(), false);
                 }
                 *position = here;

@@ -108,9 +108,13 @@ pub struct PlacedEvent {
     pub event: Arc<DeliveryEvent>,
 }
 
-/// A receipt of a stream.
+/// A receipt and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedReceipt {
+    /// The commit it was recorded in.
+    pub seq: u64,
+    /// Its index in its message's segment of that commit, where receipts come behind the events.
+    pub index: u32,
     /// The `request_id` of its message, if that was a Send.
     pub request_id: Arc<str>,
     /// The receipt, shared by all who read it.
@@ -172,9 +176,10 @@ struct ReceiptTime {
 }
 
 impl ReceiptTime {
-    /// Whether a receipt of this message may still come.
-    fn may_come(&self, message: &MessageStatus) -> bool {
-        message.requests_receipts && self.clock.now() <= message.expires.plus(self.window)
+    /// Until when receipts of this message may come; `None` when none can.
+    fn until(&self, message: &MessageStatus) -> Option<Timestamp> {
+        let until = message.expires.plus(self.window);
+        (message.requests_receipts && self.clock.now() <= until).then_some(until)
     }
 }
 
@@ -209,12 +214,19 @@ impl Feeds {
         let stop = self.parts.stop.clone();
         match watch.scope {
             Scope::Message(message) => {
-                let receipts =
-                    ReceiptTime { clock: Arc::clone(&self.parts.clock), window: self.parts.receipt_window };
-                Box::pin(message::watch(log, watch, message, receipts, stop))
+                Box::pin(message::watch(log, watch, message, self.receipt_time(), stop))
             }
             Scope::All => Box::pin(all::watch(log, watch, stop)),
         }
+    }
+
+    /// Until when receipts of this message may come; `None` when none can.
+    pub(super) fn receipts_until(&self, message: &MessageStatus) -> Option<Timestamp> {
+        self.receipt_time().until(message)
+    }
+
+    fn receipt_time(&self) -> ReceiptTime {
+        ReceiptTime { clock: Arc::clone(&self.parts.clock), window: self.parts.receipt_window }
     }
 
     fn log(&self, application: ApplicationId) -> Arc<Log> {

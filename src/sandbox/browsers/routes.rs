@@ -1,4 +1,4 @@
-//! What browsers find at their port: the WebSocket, Chromium's check-in and registration, and a page. All by plain HTTP,
+//! What browsers find at their port: the WebSocket, Chromium's check-in and registration, and a site. All by plain HTTP,
 //! which browsers take on loopback.
 
 use std::sync::Arc;
@@ -19,7 +19,6 @@ use tokio_util::task::TaskTracker;
 
 use super::autopush::{self, SUBPROTOCOL};
 use super::fcm_routes;
-use super::pages::{self, PageFile};
 use super::registry::Browsers;
 use crate::domain::Origin;
 
@@ -40,11 +39,11 @@ pub(crate) struct BrowserRoutes {
     pub(crate) room: Arc<Semaphore>,
 }
 
-/// All routes.
-pub(crate) fn router(routes: BrowserRoutes, files: &[PageFile], chromium: bool) -> Router {
-    let router = pages::routes(files).route(AUTOPUSH_PATH, get(connect));
+/// All routes, and those of a site.
+pub(crate) fn router(routes: BrowserRoutes, site: Router, chromium: bool) -> Router {
+    let router = Router::new().route(AUTOPUSH_PATH, get(connect));
     let router = if chromium { router.merge(fcm_routes::routes()) } else { router };
-    router.with_state(routes)
+    router.with_state(routes).merge(site)
 }
 
 /// The WebSocket's handshake (RFC 6455 section 4.2).

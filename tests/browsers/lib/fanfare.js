@@ -79,6 +79,23 @@ export class Sandbox {
   }
 }
 
+// `fanfare demo --browser`.
+export class Demo {
+  static async start(directory, more) {
+    const demo = new Demo();
+    demo.program = new Program(
+      program, ['demo', '--browser', '--json', '--exit-with-stdin', '--page', ANY],
+      { log: join(directory, 'demo.log'), env: { ...env, ...more } },
+    );
+    Object.assign(demo, await demo.program.line(demo.program.stdout, firstLine));
+    return demo;
+  }
+
+  stop() {
+    return this.program.stop();
+  }
+}
+
 export class Fanfare {
   #files = 0;
 
@@ -91,7 +108,8 @@ export class Fanfare {
       const lines = Object.entries(exception).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
       return ['[[push_services.exceptions]]', ...lines].join('\n');
     });
-    writeFileSync(config, `${tables.join('\n')}\n`);
+    const receipts = `[receipts]\nlisten = ${JSON.stringify(ANY)}`;
+    writeFileSync(config, `${[receipts, ...tables].join('\n')}\n`);
     fanfare.program = new Program(
       program,
       [
@@ -102,6 +120,7 @@ export class Fanfare {
     );
     const ready = await fanfare.program.line(fanfare.program.stdout, firstLine);
     fanfare.server = `http://${ready.server}`;
+    fanfare.receipts = `http://${ready.receipts}/receipts`;
     fanfare.key = ready.applications[0].application_server_key;
     return fanfare;
   }
@@ -112,9 +131,20 @@ export class Fanfare {
     return text.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
   }
 
+  // A command that goes on: what it answers, as it comes.
+  follow(command, args = []) {
+    const events = new Events();
+    const log = join(this.directory, `${command.join('-')}-${this.#files++}.log`);
+    const following = new Program(program, [...command, '--server', this.server, '--json', ...args], { log, env });
+    following.stdout.on('line', (line) => events.push(JSON.parse(line)));
+    following.exited.then((how) => events.end(`${command.join(' ')} ended: ${how}`));
+    return { events, stop: () => following.stop({ signal: 'SIGTERM' }) };
+  }
+
   // Stores a browser's subscription; gives its name.
-  async subscribe(subscription) {
-    const [answer] = await this.call(['subscribe'], [], JSON.stringify(subscription));
+  async subscribe(subscription, replaces) {
+    const args = replaces ? ['--replaces', replaces] : [];
+    const [answer] = await this.call(['subscribe'], args, JSON.stringify(subscription));
     return answer.subscription.name;
   }
 

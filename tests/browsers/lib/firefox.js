@@ -31,6 +31,9 @@ const preferences = (push) => ({
   'services.settings.server': 'data:,none',
 });
 
+// Where Firefox says that it listens for WebDriver BiDi.
+export const whereListening = (line) => /WebDriver BiDi listening on (ws:\S+)/.exec(line)?.[1];
+
 export class Firefox {
   // With a profile's folder, made if there is none; `push` is the WebSocket's URL.
   static async start({ directory, profile, push, display }) {
@@ -46,16 +49,21 @@ export class Firefox {
       [...headless, '--no-remote', '--profile', profile, '--remote-debugging-port', '0', 'about:blank'],
       { log: join(directory, 'firefox.log'), stdin: 'ignore', env: { HOME: profile, DISPLAY: display, MOZ_CRASHREPORTER_DISABLE: '1' } },
     );
-    const url = await firefox.program.line(
-      firefox.program.stderr,
-      (line) => /WebDriver BiDi listening on (ws:\S+)/.exec(line)?.[1],
-    );
-    firefox.connection = await Connection.open(`${url}/session`);
-    const { capabilities } = await firefox.call('session.new', { capabilities: {} });
-    firefox.version = capabilities.browserVersion;
-    const { contexts } = await firefox.call('browsingContext.getTree', {});
-    firefox.context = contexts[0].context;
-    return firefox;
+    return firefox.#attach(await firefox.program.line(firefox.program.stderr, whereListening));
+  }
+
+  // One that somebody else has started and ends; `url` is where it listens.
+  static attach(url) {
+    return new Firefox().#attach(url);
+  }
+
+  async #attach(url) {
+    this.connection = await Connection.open(`${url}/session`);
+    const { capabilities } = await this.call('session.new', { capabilities: {} });
+    this.version = capabilities.browserVersion;
+    const { contexts } = await this.call('browsingContext.getTree', {});
+    this.context = contexts[0].context;
+    return this;
   }
 
   call(method, params) {
@@ -76,6 +84,27 @@ export class Firefox {
     });
     if (answer.type !== 'success') throw new Error(`${expression}: ${answer.exceptionDetails.text}`);
     return answer.result.value === undefined ? undefined : JSON.parse(answer.result.value);
+  }
+
+  // Lets a site show notifications, as a click on "Allow" does.
+  grant(origin) {
+    const descriptor = { name: 'notifications' };
+    return this.call('permissions.setPermission', { descriptor, state: 'granted', origin });
+  }
+
+  // A real click into the middle of an element.
+  async click(selector) {
+    const { nodes } = await this.call('browsingContext.locateNodes', {
+      context: this.context, locator: { type: 'css', value: selector },
+    });
+    const origin = { type: 'element', element: { sharedId: nodes[0].sharedId } };
+    await this.call('input.performActions', {
+      context: this.context,
+      actions: [{
+        type: 'pointer', id: 'mouse',
+        actions: [{ type: 'pointerMove', x: 0, y: 0, origin }, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }],
+      }],
+    });
   }
 
   async stop() {

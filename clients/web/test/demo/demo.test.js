@@ -1,12 +1,11 @@
-// The demo's page in a real Chromium, with a real server. Chromium's own push service is on the internet: a stand-in here
-// takes what Fanfare posts, decrypts it as a browser does, and hands it to the real worker through the DevTools protocol.
-// Everything else is real: the page's server, gRPC, encryption, the status stream, the worker, its receipts. Clicks on
-// notifications are synthetic events, since headless Chromium shows them to nobody.
+// The demo's page in the real Chromium that `fanfare demo --browser=chromium` starts, with the sandbox for its push service.
+// Everything is real but the clicks on notifications: those are synthetic events, since headless Chromium shows them to
+// nobody.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createDecipheriv, createECDH, hkdfSync, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
-import { createServer } from "node:http";
+import { execFileSync, spawn } from "node:child_process";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -24,94 +23,53 @@ const { default: puppeteer } = await import("puppeteer-core");
 import { FanfareError, fanfare } from "../../src/grpc-web.js";
 const PICTURES = here("../../../../target/pictures/");
 
-/** A push service with one subscription; `taken` is told what was decrypted. */
-async function startPushService() {
-  const ecdh = createECDH("prime256v1");
-  const point = ecdh.generateKeys();
-  const auth = randomBytes(16);
-  const service = { taken: async () => {} };
-  // RFC 8291 and RFC 8188: one record.
-  const decrypt = (body) => {
-    const salt = body.subarray(0, 16);
-    const sender = body.subarray(21, 86);
-    const info = Buffer.concat([Buffer.from("WebPush: info\0"), point, sender]);
-    const ikm = Buffer.from(hkdfSync("sha256", ecdh.computeSecret(sender), auth, info, 32));
-    const key = Buffer.from(hkdfSync("sha256", ikm, salt, "Content-Encoding: aes128gcm\0", 16));
-    const nonce = Buffer.from(hkdfSync("sha256", ikm, salt, "Content-Encoding: nonce\0", 12));
-    const decipher = createDecipheriv("aes-128-gcm", key, nonce).setAuthTag(body.subarray(-16));
-    const record = Buffer.concat([decipher.update(body.subarray(86, -16)), decipher.final()]);
-    return record.subarray(0, record.lastIndexOf(2)).toString();
-  };
-  const server = createServer(async (request, response) => {
-    const pieces = [];
-    for await (const piece of request) pieces.push(piece);
-    response.writeHead(201, { Location: "/message/1", TTL: request.headers.ttl }).end();
-    await service.taken(decrypt(Buffer.concat(pieces)));
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  service.port = server.address().port;
-  service.json = {
-    endpoint: `http://127.0.0.1:${service.port}/push/1`,
-    expirationTime: null,
-    keys: { p256dh: point.toString("base64url"), auth: auth.toString("base64url") },
-  };
-  service.stop = () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)));
-  return service;
-}
-
-let service, demo, origin, fanfareUrl, browser, page, worker, protocol, registrationId;
+let folder, demo, origin, fanfareUrl, browser, page, worker, protocol;
 
 before(async () => {
   mkdirSync(PICTURES, { recursive: true });
-  service = await startPushService();
+  folder = mkdtempSync(join(tmpdir(), "fanfare-demo-test-"));
+  // The Chromium that the demo finds: headless, to be driven, and told by whom.
+  const told = join(folder, "told");
+  execFileSync("mkfifo", [told]);
+  const arguments_ = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb",
+    "--remote-debugging-port=0",
+  ];
+  writeFileSync(
+    join(folder, "chromium"), `#!/bin/sh\nexec ${CHROMIUM} ${arguments_.join(" ")} "$@" 2>${told}\n`, { mode: 0o755 });
+  const lines = createInterface({ input: createReadStream(told) });
+  const listening = new Promise((resolve) =>
+    lines.on("line", (line) => {
+      const [, url] = /DevTools listening on (ws:\S+)/.exec(line) ?? [];
+      if (url) resolve(url);
+    }),
+  );
   demo = spawn(
     FANFARE,
-    ["demo", "--browser", "--json", "--exit-with-stdin", "--page", "127.0.0.1:0", "--push-service", `http://127.0.0.1:${service.port}`],
-    { stdio: ["pipe", "pipe", "inherit"] },
+    ["demo", "--browser=chromium", "--json", "--exit-with-stdin", "--page", "127.0.0.1:0"],
+    { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, PATH: `${folder}:${process.env.PATH}` } },
   );
   for await (const line of createInterface(demo.stdout)) {
     ({ page: origin, server: fanfareUrl } = JSON.parse(line));
     break;
   }
-  browser = await puppeteer.launch({
-    executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"],
-  });
+  browser = await puppeteer.connect({ browserWSEndpoint: await listening, defaultViewport: { width: 1080, height: 900 } });
   await browser.defaultBrowserContext().overridePermissions(origin, ["notifications"]);
-  page = await browser.newPage();
-  await page.setViewport({ width: 1080, height: 900 });
+  const opened = await browser.waitForTarget((target) => target.type() === "page" && target.url() === origin);
+  page = await opened.page();
   protocol = await page.createCDPSession();
-  const registered = new Promise((resolve) =>
-    protocol.on("ServiceWorker.workerRegistrationUpdated", ({ registrations: [registration] }) => {
-      if (registration) resolve(registration.registrationId);
-    }),
-  );
-  await protocol.send("ServiceWorker.enable");
-  // The only thing that is not the browser's own: where its subscription comes from.
-  await page.evaluateOnNewDocument((json) => {
-    let subscription = null;
-    PushManager.prototype.getSubscription = async () => subscription;
-    PushManager.prototype.subscribe = async ({ applicationServerKey }) => {
-      const unsubscribe = async () => ((subscription = null), true);
-      return (subscription = { ...json, options: { applicationServerKey }, toJSON: () => json, unsubscribe });
-    };
-  }, service.json);
-  await page.goto(origin);
-  registrationId = await registered;
-  service.taken = (data) =>
-    protocol.send("ServiceWorker.deliverPushMessage", { origin: origin.replace(/\/$/, ""), registrationId, data });
   const target = await browser.waitForTarget((target) => target.type() === "service_worker");
   worker = await target.worker();
 });
 
 after(async () => {
-  await browser?.close();
+  await browser?.disconnect();
   if (demo) {
     const ended = new Promise((resolve) => demo.once("exit", resolve));
     demo.stdin.end();
     await ended;
   }
-  await service?.stop();
+  if (folder) rmSync(folder, { recursive: true });
 });
 
 const chips = () => page.$$eval("#messages > li:first-child .chip", (all) => all.map((chip) => chip.textContent));
@@ -188,21 +146,25 @@ test("the gRPC-Web module hands subscriptions to the same server", async () => {
   const { key } = await (await fetch(`${origin}settings.json`)).json();
   const backend = fanfare({ url: fanfareUrl, topics: ["straight"], labels: { from: "grpc-web" } });
   assert.equal(await backend.key(), key);
-  const told = { ...service.json, endpoint: `${service.json.endpoint}1`, supportedContentEncodings: ["aes128gcm"], applicationServerKey: key };
-  await backend.save({ ...told, expirationTime: Date.now() + 3_600_000 });
-  await backend.save({ ...told, endpoint: `${told.endpoint}2` }, told.endpoint);
+  const json = await page.evaluate(async () => {
+    const { pushManager } = await navigator.serviceWorker.ready;
+    return (await pushManager.getSubscription()).toJSON();
+  });
+  const told = { ...json, supportedContentEncodings: ["aes128gcm"], applicationServerKey: key };
+  const old = `${told.endpoint}1`;
+  await backend.save({ ...told, endpoint: old, expirationTime: Date.now() + 3_600_000 });
+  await backend.save(told, old);
   // It is there: what is sent to its topic comes.
-  const { taken } = service;
-  const arrived = new Promise((resolve) => (service.taken = resolve));
+  const arrived = worker.evaluate(
+    () => new Promise((resolve) => self.addEventListener("push", (event) => resolve(event.data.json()), { once: true })));
   await fetch(`${origin}messages`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ topic: "straight", message: { json: { straight: true } } }),
   });
-  assert.deepEqual(JSON.parse(await arrived), { straight: true });
-  service.taken = taken;
-  await backend.remove(`${told.endpoint}2`);
-  await backend.remove(`${told.endpoint}2`);
+  assert.deepEqual(await arrived, { straight: true });
+  await backend.remove(told.endpoint);
+  await backend.remove(told.endpoint);
   const bad = backend.save({ ...told, keys: { p256dh: "x", auth: "y" } });
   await assert.rejects(bad, (error) => error instanceof FanfareError && error.code === 3 && /push_subscription/.test(error.message));
 });

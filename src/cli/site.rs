@@ -1,9 +1,9 @@
-//! The demo's site: its page, and the small backend that every app with push has. It passes what the page says on to
-//! Fanfare by gRPC, and what Fanfare streams on to the page as server-sent events.
+//! The site that demo and sandbox show to browsers: a page, and the small backend that every app with push has. It passes
+//! what the page says on to Fanfare by gRPC, and what Fanfare streams on to the page as server-sent events.
 //!
 //! | call | |
 //! |---|---|
-//! | `GET /settings.json` | the VAPID public key, and where receipts go |
+//! | `GET /settings.json` | `{key, receipts}`: the VAPID public key, and where receipts go, if they go anywhere |
 //! | `POST /subscriptions` | `{subscription, replaces?, topics}`: Subscribe; answers `{name}` |
 //! | `DELETE /subscriptions` | `{endpoint}`: Unsubscribe |
 //! | `POST /messages` | `{message, subscription}` or `{message, topic}`: Send or Broadcast; answers `{name}` |
@@ -33,14 +33,12 @@ const BODY_OCTETS_MAX: usize = 64 * 1024;
 /// Whose the subscriptions are.
 const USER: &str = "demo";
 
-/// What the site works with.
+/// What it works with.
 #[derive(Clone, Debug)]
 pub(super) struct Site {
     client: Client,
-    /// The VAPID public key.
-    key: String,
-    /// Where the worker reports.
-    receipts: String,
+    /// Where the worker reports; nowhere without.
+    receipts: Option<String>,
     formats: Arc<Formats>,
 }
 
@@ -63,7 +61,12 @@ impl From<anyhow::Error> for Wrong {
 
 impl From<Status> for Wrong {
     fn from(status: Status) -> Self {
-        Self(StatusCode::BAD_GATEWAY, status.message().to_owned())
+        // Made here: there is nobody who could say more.
+        let message = match std::error::Error::source(&status) {
+            Some(_) => "Fanfare does not answer: is `fanfare serve` running?",
+            None => status.message(),
+        };
+        Self(StatusCode::BAD_GATEWAY, message.to_owned())
     }
 }
 
@@ -74,14 +77,14 @@ impl IntoResponse for Wrong {
 }
 
 impl Site {
-    pub(super) fn new(client: Client, key: String, receipts: String) -> anyhow::Result<Self> {
+    pub(super) fn new(client: Client, receipts: Option<String>) -> anyhow::Result<Self> {
         let formats = Formats {
             subscribe: ProtoJson::of("fanfare.v1.SubscribeRequest")?,
             send: ProtoJson::of("fanfare.v1.SendRequest")?,
             broadcast: ProtoJson::of("fanfare.v1.BroadcastRequest")?,
             frame: ProtoJson::of("fanfare.v1.WatchDeliveriesResponse")?,
         };
-        Ok(Self { client, key, receipts, formats: Arc::new(formats) })
+        Ok(Self { client, receipts, formats: Arc::new(formats) })
     }
 
     /// Everything that it serves.
@@ -102,8 +105,10 @@ impl Site {
     }
 }
 
-async fn settings(State(site): State<Site>) -> Json<Value> {
-    Json(json!({ "key": site.key, "receipts": site.receipts }))
+async fn settings(State(mut site): State<Site>) -> Result<Json<Value>, Wrong> {
+    let answer = site.client.get_vapid_public_key(v1::GetVapidPublicKeyRequest::default()).await?;
+    let key = answer.into_inner().application_server_key;
+    Ok(Json(json!({ "key": key, "receipts": site.receipts })))
 }
 
 /// What the page's `backend.save` says.
