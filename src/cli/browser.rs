@@ -23,7 +23,7 @@ pub(super) enum Browser {
 #[derive(Debug)]
 pub(super) struct RunningBrowser {
     name: &'static str,
-    _child: Child,
+    child: Child,
     _profile: TempDir,
 }
 
@@ -31,6 +31,12 @@ impl RunningBrowser {
     /// What it is called.
     pub(super) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Waits until it has ended by itself, as one does that has no screen.
+    pub(super) async fn ended(&mut self) {
+        // What cannot be waited for is not there.
+        let _ = self.child.wait().await;
     }
 }
 
@@ -82,7 +88,7 @@ impl Browser {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(RunningBrowser { name, _child: child, _profile: profile })
+        Ok(RunningBrowser { name, child, _profile: profile })
     }
 }
 

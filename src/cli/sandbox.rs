@@ -187,8 +187,7 @@ impl SandboxArgs {
             (None, Some(_) | None, _) => None,
         };
         let page = format!("http://localhost:{}/", addresses.browser.port());
-        // Ends with this command.
-        let _running = match browser {
+        let running = match browser {
             Some((browser, given)) => Some(browser.start(if given.is_empty() { &page } else { &given })?),
             None => None,
         };
@@ -198,6 +197,8 @@ impl SandboxArgs {
             tell(&ready);
         }
         self.stop.asked().await.context("cannot listen for signals")?;
+        // First: its open page would keep the sandbox waiting.
+        drop(running);
         sandbox.shutdown().await;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `fanfare demo --browser`: server, sandbox, and a site with the browser library, for a real browser.
 
+use std::pin::pin;
+
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tokio::net::TcpListener;
@@ -66,7 +68,7 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
     let serving = tokio::spawn(
         stopped.clone().run_until_cancelled_owned(async move { axum::serve(listener, site.router()).await }),
     );
-    let running = choice.start(&stage, &url)?;
+    let mut running = choice.start(&stage, &url)?;
     if *json {
         println!("{}", serde_json::json!({ "page": url, "server": stage.server_url() }));
     } else {
@@ -82,7 +84,15 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
             }
         );
     }
-    stop.asked().await.context("cannot listen for signals")?;
+    let mut asked = pin!(stop.asked());
+    let asked = tokio::select! {
+        asked = &mut asked => asked,
+        Some(name) = ended(running.as_mut()) => {
+            eprintln!("fanfare: {name} has ended (does it have a screen?); the page is still at {url}");
+            asked.await
+        }
+    };
+    asked.context("cannot listen for signals")?;
     drop(running);
     stopped.cancel();
     serving.await.context("the site failed")?;
@@ -90,4 +100,11 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
         println!("data and logs are in {}", directory.display());
     }
     Ok(())
+}
+
+/// Waits until a browser has ended; gives its name.
+async fn ended(browser: Option<&mut RunningBrowser>) -> Option<&'static str> {
+    let browser = browser?;
+    browser.ended().await;
+    Some(browser.name())
 }
