@@ -154,33 +154,53 @@ test('a message for other keys is acknowledged as not decrypted, and no event is
   assert.equal(site.events.all((event) => event.data === bytes.toString('base64')).length, 0);
 });
 
-test('the stream tells that a message was accepted, displayed and clicked, and the click opens the page that it names', async () => {
+// Shows a notification to nobody else, does something to its window once it is drawn, and gives what the stream told up to a
+// receipt of that kind.
+async function told(kind, { args = [], picture, act }) {
   const channel = await subscribe();
   // Those of other tests are taken away first.
   await firefox.evaluate('closeNotifications()');
   await firefox.open('about:blank');
   const empty = await display.look();
-  const stream = fanfare.follow(['send'], [
-    '--subscription', channel.name, '--title', 'Dinner is ready', '--body', 'A click opens the page',
-    '--navigate', `${site.origin}/opened?by=click`, '--receipts',
-  ]);
+  const stream = fanfare.follow(
+    ['send'], ['--subscription', channel.name, '--title', 'Dinner is ready', '--receipts', ...args]);
   try {
-    const told = ({ events, receipts }) => [...(events?.events ?? []), ...(receipts?.events ?? [])];
-    const find = (what, matches) => stream.events.find(what, (frame) => told(frame).some(matches));
-    await find('it is accepted', ({ state }) => state === 'DELIVERY_STATE_ACCEPTED');
-    await find('it is displayed', ({ kind }) => kind === 'RECEIPT_KIND_DISPLAYED');
+    const events = ({ events, receipts }) => [...(events?.events ?? []), ...(receipts?.events ?? [])];
+    const find = (what) => stream.events.find(
+      what, (frame) => events(frame).some(({ state, kind }) => [state, kind].includes(what)));
+    await find('DELIVERY_STATE_ACCEPTED');
+    await find('RECEIPT_KIND_DISPLAYED');
     const window = await display.newWindow(empty);
-    await display.capture('firefox-notification.png', window, empty);
-    await display.click(window);
-    await site.events.find('the page opens', (event) => event.from === 'opened' && event.what === '?by=click');
-    await find('it is clicked', ({ kind }) => kind === 'RECEIPT_KIND_CLICKED');
-    const all = stream.events.all().flatMap(told);
-    assert.deepEqual(
-      all.map(({ state, kind }) => state ?? kind),
-      ['DELIVERY_STATE_ACCEPTED', 'RECEIPT_KIND_DISPLAYED', 'RECEIPT_KIND_CLICKED'],
-    );
+    await display.capture(picture, window, empty);
+    await act(window);
+    await find(kind);
+    const all = stream.events.all().flatMap(events);
     assert.ok(all.every(({ subscription }) => subscription === channel.name), JSON.stringify(all));
+    return all.map(({ state, kind }) => state ?? kind);
   } finally {
     await stream.stop();
   }
+}
+
+test('a real click: the stream tells ACCEPTED, DISPLAYED, CLICKED, and the page that the notification names opens', async () => {
+  const all = await told('RECEIPT_KIND_CLICKED', {
+    args: ['--body', 'A click opens the page', '--navigate', `${site.origin}/opened?by=click`],
+    picture: 'firefox-notification.png',
+    async act(window) {
+      await display.click(window);
+      await site.events.find('the page opens', (event) => event.from === 'opened' && event.what === '?by=click');
+    },
+  });
+  assert.deepEqual(all, ['DELIVERY_STATE_ACCEPTED', 'RECEIPT_KIND_DISPLAYED', 'RECEIPT_KIND_CLICKED']);
+});
+
+test('a real click on its cross: the stream tells CLOSED, and nothing opens', async () => {
+  const after = site.events.now;
+  const all = await told('RECEIPT_KIND_CLOSED', {
+    args: ['--navigate', `${site.origin}/opened?by=cross`],
+    picture: 'firefox-notification-to-close.png',
+    act: (window) => display.close(window),
+  });
+  assert.deepEqual(all, ['DELIVERY_STATE_ACCEPTED', 'RECEIPT_KIND_DISPLAYED', 'RECEIPT_KIND_CLOSED']);
+  assert.equal(site.events.all((event) => event.from === 'opened', after).length, 0);
 });

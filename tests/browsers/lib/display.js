@@ -14,6 +14,8 @@ const WINDOW_SECONDS = 60;
 const PAUSE_MILLIS = 100;
 // Of a window's area.
 const DRAWN_SHARE = 0.2;
+// How far the cross of Firefox's notifications is from the upper and right edges.
+const CROSS = 12;
 
 export class Display {
   static async start(directory) {
@@ -72,7 +74,17 @@ export class Display {
   // Clicks into the middle of a window.
   async click(window) {
     const { x, y, width, height } = await this.#geometry(window);
-    await this.#xdotool('mousemove', `${x + Math.floor(width / 2)}`, `${y + Math.floor(height / 2)}`, 'click', '1');
+    await this.#clickAt(x + Math.floor(width / 2), y + Math.floor(height / 2));
+  }
+
+  // Clicks on the cross in the corner of a notification.
+  async close(window) {
+    const { x, y, width } = await this.#geometry(window);
+    await this.#clickAt(x + width - CROSS, y + CROSS);
+  }
+
+  #clickAt(x, y) {
+    return this.#xdotool('mousemove', `${x}`, `${y}`, 'click', '1');
   }
 
   // Keeps what is on the screen as a picture among the artefacts, once a window that was not there before is drawn: much of
