@@ -33,7 +33,7 @@ before(async () => {
   execFileSync("mkfifo", [told]);
   const arguments_ = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb",
-    "--remote-debugging-port=0",
+    "--hide-scrollbars", "--remote-debugging-port=0",
   ];
   writeFileSync(
     join(folder, "chromium"), `#!/bin/sh\nexec ${CHROMIUM} ${arguments_.join(" ")} "$@" 2>${told}\n`, { mode: 0o755 });
