@@ -23,8 +23,8 @@ pub mod server;
 mod service;
 pub mod status;
 mod subscriptions;
-mod tokens;
-mod validate;
+pub(crate) mod tokens;
+pub(crate) mod validate;
 mod watching;
 
 use std::future::Future;
