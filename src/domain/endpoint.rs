@@ -51,8 +51,8 @@ impl Endpoint {
         // A URL parser repairs more than a browser ever gives. What other readers of the URL could see otherwise is refused:
         // space that is passed over, `\` that becomes `/`, slashes that are missing or too many.
         let strange = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
-        let authority =
-            url.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        let rest = url.get(parsed.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
         let Some(authority) = authority.filter(|it| !it.is_empty() && !url.contains(strange)) else {
             return Err(EndpointError::NotAUrl);
         };
@@ -206,6 +206,7 @@ mod tests {
             ("https://", EndpointError::NotAUrl),
             ("https://push.example.net/a b", EndpointError::NotAUrl),
             ("https:push.example.net/p", EndpointError::NotAUrl),
+            ("https:me@push.example.net/://push.example.net/p", EndpointError::NotAUrl),
             ("https:///push.example.net/p", EndpointError::NotAUrl),
             ("https:\\\\push.example.net/p", EndpointError::NotAUrl),
             ("https://push.example.net\\@127.0.0.1/p", EndpointError::NotAUrl),

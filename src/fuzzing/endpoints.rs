@@ -30,6 +30,7 @@ pub fn endpoints(data: &[u8]) {
     assert_eq!(Origin::parse(origin.as_str()).as_ref(), Some(origin), "an origin is its own origin");
     // What is dialled is what was judged: the client reads the URL with the same parser.
     let authority = text.split(['/', '?', '#']).nth(2).unwrap_or_default();
+    assert!(text.to_ascii_lowercase().starts_with(if origin.is_https() { "https://" } else { "http://" }));
     assert!(!authority.contains(['@', '\\']), "who reads the authority otherwise finds another host");
     let _ = PushService::of(&endpoint);
     let allowed = |policy: &Option<HostPolicy>| policy.as_ref().is_some_and(|it| it.check(&endpoint).is_ok());
