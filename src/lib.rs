@@ -7,6 +7,9 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 mod failpoint;
+#[doc(hidden)]
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod observe;
 pub mod proto;
 pub mod sandbox;

@@ -1,4 +1,4 @@
-//! Accepting connections: no more than so many at once, and none that says nothing.
+//! Accepting connections: no more than so many at once, and none that does not begin.
 
 use std::io;
 use std::pin::Pin;
@@ -16,11 +16,15 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 /// How long accepting rests when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections as they come: at most `connections_max` at once, each with `first_octet_timeout` to say something.
+/// What a connection must have said to stay: as much as the preface of HTTP/2 (RFC 9113 section 3.4). From there on there
+/// are other timeouts: PING for HTTP/2, hyper's for the header of HTTP/1.1.
+const PREFACE_OCTETS: usize = 24;
+
+/// Connections as they come: at most `connections_max` at once, each with `preface_timeout` to begin.
 pub(super) fn incoming(
     listener: TcpListener,
     connections_max: usize,
-    first_octet_timeout: Duration,
+    preface_timeout: Duration,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     async_stream::stream! {
@@ -29,8 +33,8 @@ pub(super) fn incoming(
                 Ok((stream, _)) => {
                     // A connection without it is slower, not wrong.
                     let _ = stream.set_nodelay(true);
-                    let silence = Some(Box::pin(sleep(first_octet_timeout)));
-                    yield Ok(Connection { stream, silence, _place: place });
+                    let preface = Some(Preface { timeout: Box::pin(sleep(preface_timeout)), octets: 0 });
+                    yield Ok(Connection { stream, preface, _place: place });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -45,9 +49,18 @@ pub(super) fn incoming(
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
-    /// Ends the connection unless something was read before.
-    silence: Option<Pin<Box<Sleep>>>,
+    /// Until enough was read.
+    preface: Option<Preface>,
     _place: OwnedSemaphorePermit,
+}
+
+/// The beginning of a connection.
+#[derive(Debug)]
+struct Preface {
+    /// Ends the connection.
+    timeout: Pin<Box<Sleep>>,
+    /// What was read so far.
+    octets: usize,
 }
 
 impl Connected for Connection {
@@ -66,10 +79,11 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(silence) = &mut self.silence {
-            if buffer.filled().len() > before {
-                self.silence = None;
-            } else if read.is_pending() && silence.as_mut().poll(cx).is_ready() {
+        if let Some(preface) = &mut self.preface {
+            preface.octets += buffer.filled().len() - before;
+            if preface.octets >= PREFACE_OCTETS {
+                self.preface = None;
+            } else if read.is_pending() && preface.timeout.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
@@ -116,22 +130,36 @@ mod tests {
         (listener, address)
     }
 
-    #[tokio::test]
-    async fn a_silent_connection_ends_and_a_talking_one_goes_on() {
-        let (listener, address) = listen().await;
-        let mut incoming = Box::pin(incoming(listener, 2, Duration::from_millis(50)));
-        let mut silent = TcpStream::connect(address).await.unwrap();
-        let mut accepted = incoming.next().await.unwrap().unwrap();
-        let ended = accepted.read(&mut [0; 8]).await.unwrap_err();
-        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+    /// Reads until the connection ends or has begun; says whether it has.
+    async fn begins(connection: &mut Connection) -> bool {
+        let mut octets = [0; 64];
+        while connection.preface.is_some() {
+            match connection.read(&mut octets).await {
+                Ok(read) => assert!(read > 0, "the client has left"),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return false;
+                }
+            }
+        }
+        true
+    }
 
-        silent.write_all(b"late").await.unwrap();
-        let mut talking = TcpStream::connect(address).await.unwrap();
-        let mut accepted = incoming.next().await.unwrap().unwrap();
-        talking.write_all(b"hello").await.unwrap();
-        let mut buffer = [0; 5];
-        accepted.read_exact(&mut buffer).await.unwrap();
-        assert_eq!((&buffer, accepted.silence.is_none()), (b"hello", true));
+    #[tokio::test]
+    async fn a_connection_that_does_not_begin_ends() {
+        let (listener, address) = listen().await;
+        let mut incoming = Box::pin(incoming(listener, 4, Duration::from_millis(50)));
+        for (said, stays) in [
+            (&b""[..], false),
+            (b"P", false),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", false),
+            (&[b'x'; 24], true),
+        ] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let mut accepted = incoming.next().await.unwrap().unwrap();
+            client.write_all(said).await.unwrap();
+            assert_eq!(begins(&mut accepted).await, stays, "{} octets", said.len());
+        }
     }
 
     #[tokio::test]

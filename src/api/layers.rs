@@ -65,7 +65,8 @@ impl CallObserver for () {
 /// How many of [`METHODS`] are the push service's: the first.
 const PUSH_METHODS: usize = 17;
 
-fn method(path: &str) -> &'static str {
+/// The name that a call is observed by.
+pub(super) fn method(path: &str) -> &'static str {
     let (push, admin) = METHODS.split_at(PUSH_METHODS);
     let of = |service: &str, methods: &[&'static str]| {
         let name = path.strip_prefix(service)?.strip_prefix('/')?;
@@ -203,7 +204,7 @@ where
         Err(error) => error,
     };
     let status = if error.is::<tower::load_shed::error::Overloaded>() {
-        ApiError::Overloaded.into()
+        ApiError::TooManyCalls.into()
     } else if error.is::<tower::timeout::error::Elapsed>() {
         Status::deadline_exceeded("the server did not answer in the time that it allows itself")
     } else {

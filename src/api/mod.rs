@@ -4,6 +4,7 @@
 
 mod admin_service;
 mod applications;
+mod arrival;
 mod changes;
 mod connections;
 mod convert;
@@ -15,6 +16,7 @@ mod leash;
 mod lifetime;
 mod messages;
 mod origins;
+pub mod rate;
 pub mod receipts;
 mod recipients;
 mod send_stream;
@@ -23,8 +25,8 @@ pub mod server;
 mod service;
 pub mod status;
 mod subscriptions;
-mod tokens;
-mod validate;
+pub(crate) mod tokens;
+pub(crate) mod validate;
 mod watching;
 
 use std::future::Future;

@@ -18,9 +18,11 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
 
 use super::Api;
+use super::arrival::ArrivalLayer;
 use super::connections::incoming;
 pub use super::health::Health;
 use super::layers::{CallObserver, ObserveLayer, SizedService, admin_service, answer_errors, answer_panic};
+use super::rate::RateLayer;
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
 
 /// Limits and choices of the server. Sizes are in octets.
@@ -29,9 +31,15 @@ use crate::proto::REFLECTION_DESCRIPTOR_SET;
 pub struct ServerSettings {
     /// Connections at once; more wait in the listener's queue. Default 10,000.
     pub connections_max: usize,
-    /// How long a new connection may be silent. Default 10 s.
+    /// How long a new connection may take to begin: to send as much as the preface of HTTP/2. Default 10 s.
     #[serde(with = "humantime_serde")]
-    pub first_octet_timeout: Duration,
+    pub preface_timeout: Duration,
+    /// How old a connection gets before its caller is asked to open another one. Default 1 hour.
+    #[serde(with = "humantime_serde")]
+    pub connection_age_max: Duration,
+    /// How long its calls may go on then: status streams for their greatest age. Default 35 minutes.
+    #[serde(with = "humantime_serde")]
+    pub connection_age_grace: Duration,
     /// Streams at once on a connection, which is what HTTP/2 calls calls. Default 200.
     pub concurrent_streams_max: u32,
     /// Headers of a call. Default 16 KiB.
@@ -54,6 +62,13 @@ pub struct ServerSettings {
     pub answer_octets_max: usize,
     /// Calls at once that have not begun to answer, over all connections; more are shed. Default 1,024.
     pub calls_max: usize,
+    /// Calls at once whose request has not arrived; beyond it the oldest is refused. Default 16,384.
+    pub arriving_calls_max: usize,
+    /// How long a request may take to arrive. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub arrival_timeout: Duration,
+    /// Calls that one caller may begin in a second; as many at once. Default 20,000.
+    pub calls_per_second_max: u32,
     /// How long a call may take to begin its answer. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub call_timeout: Duration,
@@ -70,7 +85,9 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
-            first_octet_timeout: Duration::from_secs(10),
+            preface_timeout: Duration::from_secs(10),
+            connection_age_max: Duration::from_secs(3_600),
+            connection_age_grace: Duration::from_secs(35 * 60),
             concurrent_streams_max: 200,
             header_list_octets_max: 16 * 1024,
             keepalive_interval: Duration::from_secs(30),
@@ -81,6 +98,9 @@ impl Default for ServerSettings {
             connection_window_octets: 1024 * 1024,
             answer_octets_max: 4 * 1024 * 1024,
             calls_max: 1_024,
+            arriving_calls_max: 16_384,
+            arrival_timeout: Duration::from_secs(10),
+            calls_per_second_max: 20_000,
             call_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(20),
             reflection: true,
@@ -129,6 +149,10 @@ pub async fn serve(
         .layer(ObserveLayer(observer))
         // A bug in a handler is INTERNAL, and ends one call only.
         .layer(CatchPanicLayer::custom(answer_panic))
+        // One caller cannot take what all have; before anything that costs.
+        .layer(RateLayer::new(settings.calls_per_second_max))
+        // What has not arrived takes no place among the calls.
+        .layer(ArrivalLayer::new(settings.arriving_calls_max, settings.arrival_timeout))
         // What the next three refuse becomes a status with its reason.
         .layer(MapResultLayer::new(answer_errors))
         // Shedding costs less than anything behind it. It counts calls until they begin to answer; status streams have
@@ -146,6 +170,8 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(settings.keepalive_timeout))
         .http2_max_pending_accept_reset_streams(Some(settings.pending_reset_streams_max))
         .http2_max_local_error_reset_streams(Some(settings.local_reset_streams_max))
+        .max_connection_age(settings.connection_age_max)
+        .max_connection_age_grace(settings.connection_age_grace)
         .initial_stream_window_size(settings.stream_window_octets)
         .initial_connection_window_size(settings.connection_window_octets)
         .layer(layers);
@@ -156,7 +182,7 @@ pub async fn serve(
     if settings.reflection {
         router = router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     }
-    let connections = incoming(listener, settings.connections_max, settings.first_octet_timeout);
+    let connections = incoming(listener, settings.connections_max, settings.preface_timeout);
     let stopping = async {
         stop.cancelled().await;
         health.stopped().await;

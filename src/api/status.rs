@@ -47,6 +47,10 @@ pub(crate) enum ApiError {
     QuotaExceeded { subject: &'static str, description: String },
     /// Too many status streams are open.
     TooManyStreams,
+    /// Too many calls have not begun to answer.
+    TooManyCalls,
+    /// The caller has made more calls a second than it may: when it may make the next.
+    TooManyCallsOfCaller(Duration),
     /// Shed before anything was done.
     Overloaded,
     /// This server stops.
@@ -108,7 +112,10 @@ impl ApiError {
             Self::EndpointNotAllowed(_) => Code::PermissionDenied,
             Self::NotFound(_) => Code::NotFound,
             Self::EtagMismatch => Code::Aborted,
-            Self::QuotaExceeded { .. } | Self::TooManyStreams => Code::ResourceExhausted,
+            Self::QuotaExceeded { .. }
+            | Self::TooManyStreams
+            | Self::TooManyCalls
+            | Self::TooManyCallsOfCaller(_) => Code::ResourceExhausted,
             Self::Overloaded | Self::Draining | Self::StreamTooOld | Self::StoreUnavailable => {
                 Code::Unavailable
             }
@@ -134,7 +141,9 @@ impl ApiError {
             Self::NotFound(Resource::Origin(_)) => ErrorReason::OriginNotFound,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
-            Self::TooManyStreams => ErrorReason::RateLimited,
+            Self::TooManyStreams | Self::TooManyCalls | Self::TooManyCallsOfCaller(_) => {
+                ErrorReason::RateLimited
+            }
             Self::Overloaded => ErrorReason::Overloaded,
             Self::Draining => ErrorReason::ServerDraining,
             Self::StreamTooOld => ErrorReason::StreamTooOld,
@@ -159,6 +168,10 @@ impl ApiError {
             Self::EtagMismatch => "the subscription was changed in between: read it again".into(),
             Self::QuotaExceeded { description, .. } => description.clone(),
             Self::TooManyStreams => "too many status streams are open".into(),
+            Self::TooManyCalls => "too many calls at once: nothing was done".into(),
+            Self::TooManyCallsOfCaller(_) => {
+                "the caller makes too many calls a second: nothing was done".into()
+            }
             Self::Overloaded => "the server is overloaded: nothing was done".into(),
             Self::Draining => "the server is stopping: connect again".into(),
             Self::StreamTooOld => "the stream has reached its greatest age: connect again".into(),
@@ -181,6 +194,8 @@ impl ApiError {
             | Self::EtagMismatch
             | Self::QuotaExceeded { .. }
             | Self::TooManyStreams
+            | Self::TooManyCalls
+            | Self::TooManyCallsOfCaller(_)
             | Self::Overloaded
             | Self::Draining
             | Self::StreamTooOld
@@ -207,7 +222,11 @@ impl From<ApiError> for Status {
             ApiError::QuotaExceeded { subject, description } => {
                 details.set_quota_failure(vec![QuotaViolation::new(*subject, description.as_str())]);
             }
+            ApiError::TooManyCallsOfCaller(wait) => {
+                details.set_retry_info(Some(*wait));
+            }
             ApiError::TooManyStreams
+            | ApiError::TooManyCalls
             | ApiError::Overloaded
             | ApiError::Draining
             | ApiError::StoreUnavailable => {
@@ -370,6 +389,8 @@ mod tests {
             ApiError::EtagMismatch,
             ApiError::QuotaExceeded { subject: "user_targets", description: "too many".into() },
             ApiError::TooManyStreams,
+            ApiError::TooManyCalls,
+            ApiError::TooManyCallsOfCaller(RETRY_DELAY),
             ApiError::Overloaded,
             ApiError::Draining,
             ApiError::StreamTooOld,

@@ -51,11 +51,12 @@ pub(crate) enum List {
 impl Tokens {
     /// With the secrets of this store.
     pub(crate) async fn of(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self {
-            resume: keyed(store.secret("resume").await?)?,
-            page: keyed(store.secret("page").await?)?,
-            event: keyed(store.secret("event").await?)?,
-        })
+        Self::new(store.secret("resume").await?, store.secret("page").await?, store.secret("event").await?)
+    }
+
+    /// With these secrets.
+    pub(crate) fn new(resume: [u8; 32], page: [u8; 32], event: [u8; 32]) -> Result<Self, StoreError> {
+        Ok(Self { resume: keyed(resume)?, page: keyed(page)?, event: keyed(event)? })
     }
 
     /// The token of a stream's position.
@@ -150,6 +151,16 @@ impl Tokens {
         mac.update(&seq.to_be_bytes());
         mac.update(&index.to_be_bytes());
         URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..EVENT_ID_OCTETS])
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Tokens {
+    /// A resume token and a page token (of an application's list without a filter) with this content, as only somebody with
+    /// the secrets could make them: what reads them must bear any content all the same.
+    pub(crate) fn forge(&self, application: ApplicationId, list: List, content: &[u8]) -> [String; 2] {
+        let page = page_context(application, list, &[]);
+        [seal(&self.resume, &[], content.to_vec()), seal(&self.page, &page, content.to_vec())]
     }
 }
 

@@ -104,6 +104,8 @@ fn bounds(config: &Config, problems: &mut Problems) {
         ("server.http.connections_max", http.connections_max, 1),
         ("server.http.calls_max", http.calls_max, 1),
         ("server.http.answer_octets_max", http.answer_octets_max, limits::REQUEST_OCTETS_MAX),
+        ("server.http.arriving_calls_max", http.arriving_calls_max, 1),
+        ("server.http.calls_per_second_max", http.calls_per_second_max as usize, 1),
         ("server.calls.streams_max", calls.streams_max, 1),
         ("server.calls.user_targets_max", calls.user_targets_max, 1),
     ];
@@ -115,6 +117,11 @@ fn bounds(config: &Config, problems: &mut Problems) {
     for (key, value, least) in at_least {
         problems.unless(value >= least, key, &format!("must be at least {least}"));
     }
+    problems.unless(
+        http.connection_age_grace >= calls.stream_age_max,
+        "server.http.connection_age_grace",
+        "must be at least server.calls.stream_age_max",
+    );
     let retention = &config.retention;
     problems.unless(
         retention.events <= retention.messages,

@@ -48,15 +48,21 @@ impl Endpoint {
             return Err(EndpointError::TooLong);
         }
         let parsed = url::Url::parse(url).map_err(|_| EndpointError::NotAUrl)?;
-        if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        // A URL parser repairs more than a browser ever gives. What other readers of the URL could see otherwise is refused:
+        // space that is passed over, `\` that becomes `/`, slashes that are missing or too many.
+        let strange = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+        let rest = url.get(parsed.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        let Some(authority) = authority.filter(|it| !it.is_empty() && !url.contains(strange)) else {
             return Err(EndpointError::NotAUrl);
-        }
+        };
         match parsed.scheme() {
             "https" => {}
             "http" if allow_http => {}
             _ => return Err(EndpointError::NotHttps),
         }
-        if !parsed.username().is_empty() || parsed.password().is_some() {
+        // Also an empty one, of which the parser does not tell.
+        if authority.contains('@') {
             return Err(EndpointError::UserInfo);
         }
         if parsed.fragment().is_some() {
@@ -199,9 +205,18 @@ mod tests {
             ("push.example.net/p", EndpointError::NotAUrl),
             ("https://", EndpointError::NotAUrl),
             ("https://push.example.net/a b", EndpointError::NotAUrl),
+            ("https:push.example.net/p", EndpointError::NotAUrl),
+            ("https:me@push.example.net/://push.example.net/p", EndpointError::NotAUrl),
+            ("https:///push.example.net/p", EndpointError::NotAUrl),
+            ("https:\\\\push.example.net/p", EndpointError::NotAUrl),
+            ("https://push.example.net\\@127.0.0.1/p", EndpointError::NotAUrl),
+            ("https://push.example.net\t/p", EndpointError::NotAUrl),
             ("http://push.example.net/p", EndpointError::NotHttps),
             ("ftp://push.example.net/p", EndpointError::NotHttps),
             ("https://me@push.example.net/p", EndpointError::UserInfo),
+            ("https://me:secret@push.example.net/p", EndpointError::UserInfo),
+            ("https://@push.example.net/p", EndpointError::UserInfo),
+            ("https://push.example.net%40@127.0.0.1/p", EndpointError::UserInfo),
             ("https://push.example.net/p#f", EndpointError::Fragment),
         ] {
             assert_eq!(Endpoint::parse(url, false), Err(error), "{url}");

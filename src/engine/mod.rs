@@ -17,7 +17,7 @@ mod health;
 mod learn;
 mod plan;
 mod reap;
-mod receipt_token;
+pub(crate) mod receipt_token;
 mod receipts;
 mod recover;
 mod retry;

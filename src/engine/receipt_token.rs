@@ -69,7 +69,8 @@ impl ReceiptTokens {
         Self::new(store.secret("receipt").await?, store.secret("receipt-nonce").await?)
     }
 
-    fn new(key: [u8; 32], nonce: [u8; 32]) -> Result<Self, StoreError> {
+    /// With these secrets.
+    pub(crate) fn new(key: [u8; 32], nonce: [u8; 32]) -> Result<Self, StoreError> {
         let nonce = Hmac::new_from_slice(&nonce).map_err(|_| StoreError::Corrupt("secret"))?;
         Ok(Self { cipher: Aes256Gcm::new(&key.into()), nonce })
     }

@@ -13,8 +13,8 @@
 //! The control API is described, with examples, in `docs/sandbox.md`; [`control_json`] has its types.
 
 mod answer_body;
-mod authorization;
-mod browsers;
+pub(crate) mod authorization;
+pub(crate) mod browsers;
 mod certificates;
 mod chance;
 mod connection;
@@ -31,7 +31,7 @@ mod listener;
 mod origin_settings;
 mod origins;
 mod port;
-mod push_headers;
+pub(crate) mod push_headers;
 mod push_resource;
 mod received;
 mod records;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::address;
 use super::settings::{ExceptionSettings, Profile, PushServicesSettings};
+use super::tls::Identity;
 use crate::domain::{Endpoint, EndpointPolicy, Origin, Refusal};
 use crate::webpush::push_service::{is_denied_host, is_known_host};
 
@@ -82,6 +83,8 @@ pub(crate) struct Exception {
     reach: Reach,
     /// The only roots that it is trusted by, in DER; `None` for those of the system.
     roots: Option<Vec<Vec<u8>>>,
+    /// What this server shows it.
+    identity: Option<Identity>,
 }
 
 impl Exception {
@@ -93,6 +96,11 @@ impl Exception {
     /// The only roots that it is trusted by, in DER; `None` for those of the system.
     pub(crate) fn roots(&self) -> Option<&[Vec<u8>]> {
         self.roots.as_deref()
+    }
+
+    /// What this server shows it.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 }
 
@@ -237,7 +245,15 @@ fn read_exception(settings: &ExceptionSettings) -> Result<(Box<str>, Exception),
             Some(roots)
         }
     };
-    let exception = Exception { port: settings.port, allow_http: settings.allow_http, reach, roots };
+    let identity = match (&settings.client_certificate, &settings.client_key) {
+        (Some(certificate), Some(key)) => Some(Identity::read(certificate, key).map_err(fail)?),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(fail("client_certificate and client_key need each other".into()));
+        }
+    };
+    let exception =
+        Exception { port: settings.port, allow_http: settings.allow_http, reach, roots, identity };
     Ok((host.into(), exception))
 }
 

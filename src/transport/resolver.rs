@@ -1,15 +1,18 @@
 //! Names to addresses, for the connector: what it gets from here is what it dials, so the address that was judged is
-//! the address that is used, on every connection. Nothing is cached: connections live long, and a cache would be one
-//! more place where an old judgement stands. Hosts that are addresses never come here; `HostPolicy::check` judges them.
+//! the address that is used, on every connection. Answers are remembered for seconds, judgements never. Hosts that are
+//! addresses never come here; `HostPolicy::check` judges them.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
 
 use super::policy::Reach;
 use crate::domain::Refusal;
@@ -51,6 +54,61 @@ impl Lookup for SystemLookup {
         })
         .await
         .map_err(io::Error::other)?
+    }
+}
+
+/// Remembers what another [`Lookup`] answered, for a short time: the connections to one origin are opened together, and then
+/// ask once. Failures are not remembered.
+#[derive(Debug)]
+pub(crate) struct Remembering {
+    lookup: Arc<dyn Lookup>,
+    age_max: Duration,
+    names_max: usize,
+    answers: Mutex<HashMap<Box<str>, Arc<Answer>>>,
+}
+
+/// What is known of a name.
+#[derive(Debug)]
+struct Answer {
+    /// When it was asked for.
+    asked: Instant,
+    /// Once there is one.
+    addresses: OnceCell<Vec<IpAddr>>,
+}
+
+impl Remembering {
+    /// Of at most `names_max` names, each for `age_max`; zero: nothing.
+    pub(crate) fn new(lookup: Arc<dyn Lookup>, age_max: Duration, names_max: usize) -> Self {
+        Self { lookup, age_max, names_max, answers: Mutex::default() }
+    }
+
+    /// What is known of the name, or nothing yet.
+    fn answer(&self, host: &str) -> Arc<Answer> {
+        let now = Instant::now();
+        let is_fresh = |answer: &Answer| now.duration_since(answer.asked) < self.age_max;
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = answers.get(host).filter(|answer| is_fresh(answer)) {
+            return Arc::clone(answer);
+        }
+        let answer = Arc::new(Answer { asked: now, addresses: OnceCell::new() });
+        if !self.age_max.is_zero() {
+            if answers.len() >= self.names_max {
+                answers.retain(|_, answer| is_fresh(answer));
+            }
+            // Still full: whoever is asking for so many names is not to be remembered.
+            if answers.len() < self.names_max || answers.contains_key(host) {
+                answers.insert(host.into(), Arc::clone(&answer));
+            }
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl Lookup for Remembering {
+    async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let answer = self.answer(host);
+        answer.addresses.get_or_try_init(|| self.lookup.lookup(host)).await.cloned()
     }
 }
 
@@ -104,9 +162,89 @@ impl Resolve for GuardedResolver {
     }
 }
 
+/// The resolver of connections that go through a proxy: the proxy's own name, and no other.
+#[derive(Clone, Debug)]
+pub(crate) struct ProxyResolver {
+    proxy: Box<str>,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl ProxyResolver {
+    pub(crate) fn new(proxy: &str, lookup: Arc<dyn Lookup>) -> Self {
+        Self { proxy: proxy.into(), lookup }
+    }
+}
+
+impl Resolve for ProxyResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            if name.as_str() != &*resolver.proxy {
+                return Err(ResolveError::Refused(Refusal::HostNotAllowed).into());
+            }
+            let addresses = resolver.lookup.lookup(name.as_str()).await.map_err(ResolveError::Failed)?;
+            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    /// Answers with the number of the lookup, and fails on `bad`.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicUsize);
+
+    #[async_trait]
+    impl Lookup for Counting {
+        async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+            let times = self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            if host == "bad" {
+                Err(io::ErrorKind::NotFound.into())
+            } else {
+                Ok(vec![[10, 0, 0, times as u8].into()])
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_remembered_for_their_time_and_in_bounded_number() {
+        let counting = Arc::new(Counting::default());
+        let remembering = Remembering::new(Arc::clone(&counting) as _, Duration::from_secs(10), 2);
+        let times = || counting.0.load(Ordering::SeqCst);
+        // Asked for at the same time, looked up once.
+        let (one, other) = tokio::join!(remembering.lookup("a"), remembering.lookup("a"));
+        assert_eq!((one.unwrap(), times()), (other.unwrap(), 1));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        remembering.lookup("a").await.unwrap();
+        assert_eq!(times(), 1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        remembering.lookup("a").await.unwrap();
+        assert_eq!(times(), 2, "too old");
+        for _ in 0..2 {
+            assert!(remembering.lookup("bad").await.is_err());
+        }
+        assert_eq!(times(), 4, "failures are looked up again");
+        for _ in 0..2 {
+            remembering.lookup("c").await.unwrap();
+        }
+        assert_eq!(times(), 6, "no place");
+        assert_eq!(remembering.answers.lock().unwrap().len(), 2);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        for _ in 0..2 {
+            remembering.lookup("c").await.unwrap();
+        }
+        assert_eq!(times(), 7, "the places of those that are too old");
+        let forgetful = Remembering::new(Arc::clone(&counting) as _, Duration::ZERO, 2);
+        for _ in 0..2 {
+            forgetful.lookup("a").await.unwrap();
+        }
+        assert_eq!((times(), forgetful.answers.lock().unwrap().len()), (9, 0));
+    }
 
     #[derive(Debug)]
     struct Answers(Vec<&'static str>);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 /// `[push_services]`: where the server may post to.
@@ -49,6 +50,13 @@ pub struct ExceptionSettings {
     /// A PEM file with the only certificates that it is trusted by. Absent: those of the system.
     #[serde(default)]
     pub root_certificate: Option<PathBuf>,
+    /// A PEM file with the certificate that this server shows it (mTLS), and those that lead to its root. Needs
+    /// `client_key`.
+    #[serde(default)]
+    pub client_certificate: Option<PathBuf>,
+    /// A PEM file with that certificate's private key.
+    #[serde(default)]
+    pub client_key: Option<PathBuf>,
     /// Where it is dialled, whatever its name resolves to. Excludes `cidrs`. The port must be the exception's own,
     /// unless that is 443.
     #[serde(default)]
@@ -83,6 +91,14 @@ pub struct HttpSettings {
     /// long.
     #[serde(with = "humantime_serde")]
     pub surplus_timeout: Duration,
+    /// A proxy (`http://[user:password@]host:port`) that all push services but the exceptions are reached through, by
+    /// CONNECT. It looks names up and dials, so it must refuse what is not public.
+    pub egress_proxy: Option<SecretString>,
+    /// How long the addresses of a name are remembered; zero: not at all. They are judged each time.
+    #[serde(with = "humantime_serde")]
+    pub dns_cache_age_max: Duration,
+    /// Names whose addresses are remembered. 1 to 1,000,000.
+    pub dns_cache_names_max: usize,
     /// Bounds name lookup, TCP and TLS together.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
@@ -111,6 +127,9 @@ impl Default for HttpSettings {
             origins_max: 4_096,
             idle_timeout: Duration::from_secs(90),
             surplus_timeout: Duration::from_secs(15),
+            egress_proxy: None,
+            dns_cache_age_max: Duration::from_secs(10),
+            dns_cache_names_max: 4_096,
             connect_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),
@@ -138,6 +157,7 @@ impl HttpSettings {
             ("requests_per_connection_max", self.requests_per_connection_max, 1, 10_000),
             ("http1_connections_per_origin_max", self.http1_connections_per_origin_max, 1, 1_024),
             ("origins_max", self.origins_max, 1, 1_000_000),
+            ("dns_cache_names_max", self.dns_cache_names_max, 1, 1_000_000),
             ("response_body_octets_max", self.response_body_octets_max, 0, 1024 * 1024),
             ("response_header_octets_max", self.response_header_octets_max as usize, 1_024, 1024 * 1024),
         ];
@@ -159,6 +179,19 @@ impl HttpSettings {
                 return Err(format!("transport.{name} must be above zero and at most an hour"));
             }
         }
+        if self.dns_cache_age_max > Duration::from_secs(3_600) {
+            return Err("transport.dns_cache_age_max must be at most an hour".into());
+        }
+        if self.egress_proxy.is_some() && self.proxy_url().is_none() {
+            return Err("transport.egress_proxy must be http://[user:password@]host:port".into());
+        }
         Ok(())
+    }
+
+    /// The egress proxy, if there is one and it can be one.
+    pub(crate) fn proxy_url(&self) -> Option<url::Url> {
+        let url = url::Url::parse(self.egress_proxy.as_ref()?.expose_secret()).ok()?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        (url.scheme() == "http" && url.has_host() && bare).then_some(url)
     }
 }

@@ -195,8 +195,7 @@ async fn a_stopping_server_ends_streams_with_a_reason() {
 
 #[tokio::test]
 async fn a_silent_connection_is_closed() {
-    let settings =
-        ServerSettings { first_octet_timeout: Duration::from_millis(50), ..ServerSettings::default() };
+    let settings = ServerSettings { preface_timeout: Duration::from_millis(50), ..ServerSettings::default() };
     let server = Server::start_with(ScriptedTransport::always(201), ApiSettings::default(), settings).await;
     let mut silent = TcpStream::connect(server.address).await.unwrap();
     let read = tokio::time::timeout(Duration::from_secs(10), silent.read(&mut [0; 64])).await;
@@ -234,9 +233,9 @@ async fn too_many_calls_are_shed_with_a_reason() {
     let server = Server::start_with(ScriptedTransport::always(201), ApiSettings::default(), settings).await;
     let status = server.call("GetVapidPublicKey", json!({})).await.unwrap_err();
     let refused = Refused::of(&status);
-    assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "OVERLOADED"));
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
     assert!(status.get_error_details().retry_info().is_some_and(|retry| retry.retry_delay.is_some()));
-    server.calls.wait_for("GetVapidPublicKey", Code::Unavailable).await;
+    server.calls.wait_for("GetVapidPublicKey", Code::ResourceExhausted).await;
     server.stop().await;
 }
 

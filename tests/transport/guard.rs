@@ -186,3 +186,113 @@ async fn proxies_from_the_environment_are_ignored() {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
     assert_eq!(proxy.connections(), 0);
 }
+
+/// A client certificate by its own authority, and its key, as PEM files.
+fn client_certificate() -> (tempfile::NamedTempFile, tempfile::NamedTempFile) {
+    use std::io::Write as _;
+    let made = rcgen::generate_simple_self_signed(["client.test".to_owned()]).unwrap();
+    let file = |text: String| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    };
+    (file(made.cert.pem()), file(made.signing_key.serialize_pem()))
+}
+
+#[tokio::test]
+async fn an_exception_is_shown_its_client_certificate() {
+    let (certificate, key) = client_certificate();
+    let server = Server::demanding_client(certificate.path()).await;
+    let own = format!(
+        "client_certificate = '{}'\nclient_key = '{}'\n",
+        certificate.path().display(),
+        key.path().display()
+    );
+    let shown = transport(settings(), &format!("{}{own}", server.exception()));
+    assert_eq!(shown.post(request(&server.endpoint())).await.unwrap().status, 201);
+    let without = transport(settings(), &server.exception());
+    assert!(matches!(
+        without.post(request(&server.endpoint())).await.unwrap_err(),
+        TransportError::Unreachable { .. }
+    ));
+    let (_, foreign) = client_certificate();
+    let mismatched = own.replace(&key.path().display().to_string(), &foreign.path().display().to_string());
+    let settings: fanfare::transport::PushServicesSettings = config::Config::builder()
+        .add_source(config::File::from_str(
+            &format!("{}{mismatched}", server.exception()),
+            config::FileFormat::Toml,
+        ))
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .unwrap();
+    let error = fanfare::transport::HostPolicy::new(&settings).unwrap_err().to_string();
+    assert!(error.contains("client_key"), "{error}");
+}
+
+/// A proxy that takes CONNECT to anything and leads to this address; tells what was asked for.
+async fn proxy(to: std::net::SocketAddr) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://user:secret@localhost:{}", listener.local_addr().unwrap().port());
+    let (asked, told) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let asked = asked.clone();
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(stream);
+                let mut head = String::new();
+                while stream.read_line(&mut head).await.is_ok_and(|octets| octets > 2) {}
+                asked.send(head).unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let mut server = tokio::net::TcpStream::connect(to).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            });
+        }
+    });
+    (url, told)
+}
+
+/// Run by the next test, in a process whose system trusts the certificate of this server.
+#[tokio::test]
+async fn posts_through_the_egress_proxy() {
+    let Ok(directory) = std::env::var("GUARD_TEST_ROOTS") else { return };
+    let server = Server::answering(201).await;
+    std::fs::copy(server.certificate(), std::path::Path::new(&directory).join("roots.pem")).unwrap();
+    let (url, mut asked) = proxy(server.address).await;
+    let listed = format!("hosts = ['{HOST}:{}']", server.address.port());
+    let settings = fanfare::transport::HttpSettings { egress_proxy: Some(url.into()), ..settings() };
+    assert!(!format!("{settings:?}").contains("secret"));
+    // The name itself resolves to where it must not go: only the proxy may be dialled.
+    let transport = transport(settings, &listed);
+    assert_eq!(transport.post(request(&server.endpoint())).await.unwrap().status, 201);
+    let head = asked.recv().await.unwrap();
+    let connect = format!("CONNECT {HOST}:{} HTTP/1.1\r\n", server.address.port());
+    assert!(head.starts_with(&connect), "{head}");
+    assert!(head.to_lowercase().contains("proxy-authorization: basic dxnlcjpzzwnyzxq="), "{head}");
+    // What can be judged here still is.
+    for hostile in ["https://127.0.0.1/x", "https://push.example.net/x", "https://fcm.googleapis.com:22/x"] {
+        let error = transport.post(request(hostile)).await.unwrap_err();
+        assert!(matches!(error, TransportError::Blocked(_)), "{hostile}: {error}");
+    }
+    assert!(asked.try_recv().is_err());
+    println!("through the proxy");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_egress_proxy_is_used_for_all_but_exceptions() {
+    // The system's certificates are read when the transport is made: where to is said in the environment.
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "guard::posts_through_the_egress_proxy", "--nocapture"]);
+    child.env("GUARD_TEST_ROOTS", directory.path()).env("SSL_CERT_FILE", directory.path().join("roots.pem"));
+    let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("through the proxy"), "{text}");
+
+    let server = Server::answering(201).await;
+    let (url, mut asked) = proxy(server.address).await;
+    let settings = fanfare::transport::HttpSettings { egress_proxy: Some(url.into()), ..settings() };
+    let direct = transport(settings, &server.exception());
+    assert_eq!(direct.post(request(&server.endpoint())).await.unwrap().status, 201);
+    assert!(asked.try_recv().is_err(), "an exception is dialled directly");
+}

@@ -5,6 +5,7 @@
 mod answers;
 mod connections;
 mod guard;
+mod hostile;
 mod lifetime;
 mod server;
 mod streams;
@@ -37,11 +38,12 @@ impl Lookup for Scripted {
     }
 }
 
-/// Long enough never to pass in a test that does not mean it to.
+/// Long enough never to pass in a test that does not mean it to. No name is remembered.
 pub(crate) fn settings() -> HttpSettings {
     HttpSettings {
         deadline: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(60),
+        dns_cache_age_max: Duration::ZERO,
         ..HttpSettings::default()
     }
 }

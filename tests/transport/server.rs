@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use http::{Request, Response};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -51,9 +53,18 @@ impl Server {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        Self::start_with(acceptor(alpn, None), serve).await
+    }
+
+    async fn start_with<F>(
+        (acceptor, pem): (TlsAcceptor, String),
+        serve: impl Fn(TcpStream, TlsAcceptor) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (acceptor, pem) = acceptor(alpn);
         let mut root = tempfile::NamedTempFile::new().unwrap();
         root.write_all(pem.as_bytes()).unwrap();
         let seen = watch::Sender::<Seen>::default();
@@ -121,6 +132,19 @@ impl Server {
             }
         });
         server
+    }
+
+    /// Answers 201 over HTTP/2 to whoever shows this certificate.
+    pub(crate) async fn demanding_client(certificate: &std::path::Path) -> Self {
+        Self::start_with(acceptor(&["h2"], Some(certificate)), |stream, acceptor| async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let answer = Response::builder().status(201).body(()).unwrap();
+                respond.send_response(answer, true).unwrap();
+            }
+        })
+        .await
     }
 
     /// Answers every request with a status, over HTTP/2.
@@ -234,17 +258,24 @@ pub(crate) async fn accept(stream: TcpStream, acceptor: TlsAcceptor) -> TlsStrea
     acceptor.accept(stream).await.unwrap()
 }
 
-fn acceptor(alpn: &[&str]) -> (TlsAcceptor, String) {
+fn acceptor(alpn: &[&str], client: Option<&std::path::Path>) -> (TlsAcceptor, String) {
     let names = [HOST.to_owned(), format!("*.{HOST}"), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
+    let builder = match client {
+        None => builder.with_no_client_auth(),
+        Some(certificate) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let mut config = builder.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }

@@ -56,7 +56,7 @@ struct Mcs<S> {
 }
 
 /// Serves a connection to its end, or until `stop`.
-pub(super) async fn serve<S>(stream: S, browsers: Arc<Browsers>, stop: CancellationToken) -> io::Result<()>
+pub(crate) async fn serve<S>(stream: S, browsers: Arc<Browsers>, stop: CancellationToken) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

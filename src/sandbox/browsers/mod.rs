@@ -6,15 +6,15 @@
 //!                     └─► events (what happened, for the control API)     ◄─ fcm_routes, mcs (TLS) ◄─ Chromium
 //! ```
 
-mod autopush;
+pub(crate) mod autopush;
 mod autopush_frames;
 mod events;
 mod fcm_messages;
 mod fcm_names;
 mod fcm_routes;
-mod mcs;
+pub(crate) mod mcs;
 mod mcs_listener;
-mod registry;
+pub(crate) mod registry;
 mod routes;
 mod token;
 mod user_agent;

@@ -26,7 +26,7 @@ mod queue;
 mod reap;
 mod receipts;
 mod recording;
-mod records;
+pub(crate) mod records;
 mod sequences;
 pub mod sled;
 mod stopping;

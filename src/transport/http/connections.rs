@@ -220,6 +220,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::transport::HttpSettings;
+    use crate::transport::http::slot::Way;
     use crate::transport::policy::Reach;
     use crate::transport::resolver::SystemLookup;
     use crate::transport::tls::Tls;
@@ -232,7 +233,7 @@ pub(super) mod tests {
             settings: Arc::new(HttpSettings::default()),
             tls: TLS.of_origin(None).unwrap(),
             lookup: Arc::new(SystemLookup::default()),
-            reach: Reach::Public,
+            way: Way::Direct(Reach::Public),
             https,
         }
     }

@@ -22,9 +22,9 @@ use tokio::time::{Instant, sleep_until};
 use self::body::Departure;
 use self::connections::{Bounds, Lease};
 use self::origins::Origins;
-use self::slot::{SlotError, SlotFactory};
+use self::slot::{EgressProxy, SlotError, SlotFactory, Way};
 use super::policy::{HostPolicy, Reach};
-use super::resolver::{Lookup, SystemLookup};
+use super::resolver::{Lookup, Remembering, SystemLookup};
 use super::settings::HttpSettings;
 use super::tls::Tls;
 use super::{Transport, TransportError};
@@ -52,6 +52,9 @@ pub enum StartError {
     /// The TLS library does not work.
     #[error("TLS can't be set up")]
     Tls,
+    /// The client does not take the egress proxy.
+    #[error("transport.egress_proxy can't be used")]
+    Proxy,
 }
 
 /// The transport over the network.
@@ -61,6 +64,7 @@ pub struct HttpTransport {
     policy: Arc<HostPolicy>,
     lookup: Arc<dyn Lookup>,
     tls: Tls,
+    proxy: Option<EgressProxy>,
     origins: Arc<Origins>,
 }
 
@@ -92,17 +96,25 @@ impl HttpTransport {
             surplus: settings.surplus_timeout,
         }));
         let tls = Tls::new().map_err(|_| StartError::Tls)?;
-        Ok(Self { settings: Arc::new(settings), policy, lookup, tls, origins })
+        let proxy = match settings.proxy_url() {
+            Some(url) => Some(EgressProxy::new(url).map_err(|_| StartError::Proxy)?),
+            None => None,
+        };
+        let lookup = Remembering::new(lookup, settings.dns_cache_age_max, settings.dns_cache_names_max);
+        Ok(Self { settings: Arc::new(settings), policy, lookup: Arc::new(lookup), tls, proxy, origins })
     }
 
     fn slot_factory(&self, origin: &Origin) -> Result<SlotFactory, TransportError> {
         let exception = self.policy.exception(origin);
-        let roots = exception.and_then(|exception| exception.roots());
         Ok(SlotFactory {
             settings: Arc::clone(&self.settings),
-            tls: self.tls.of_origin(roots).map_err(|_| unsent("TLS can't be set up"))?,
+            tls: self.tls.of_origin(exception).map_err(|_| unsent("TLS can't be set up"))?,
             lookup: Arc::clone(&self.lookup),
-            reach: exception.map_or(Reach::Public, |exception| exception.reach().clone()),
+            way: match (exception, &self.proxy) {
+                (Some(exception), _) => Way::Direct(exception.reach().clone()),
+                (None, Some(proxy)) => Way::Proxy(proxy.clone()),
+                (None, None) => Way::Direct(Reach::Public),
+            },
             https: origin.is_https(),
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reqwest::{Client, Method, Request, Url, redirect, retry};
+use reqwest::{Client, Method, Proxy, Request, Url, redirect, retry};
 use rustls::ClientConfig;
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use super::dial::{DialError, DialLayer, Line, dial_error};
 use super::unsent;
 use crate::transport::TransportError;
 use crate::transport::policy::Reach;
-use crate::transport::resolver::{GuardedResolver, Lookup};
+use crate::transport::resolver::{GuardedResolver, Lookup, ProxyResolver};
 use crate::transport::settings::HttpSettings;
 use crate::transport::tls::{Protocol, offer};
 use crate::webpush::request::PushRequest;
@@ -33,8 +33,38 @@ pub(super) struct SlotFactory {
     pub(super) settings: Arc<HttpSettings>,
     pub(super) tls: ClientConfig,
     pub(super) lookup: Arc<dyn Lookup>,
-    pub(super) reach: Reach,
+    pub(super) way: Way,
     pub(super) https: bool,
+}
+
+/// How an origin is reached.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// Its addresses are dialled, as far as they may be.
+    Direct(Reach),
+    /// The proxy is asked to dial.
+    Proxy(EgressProxy),
+}
+
+/// The operator's proxy.
+#[derive(Clone)]
+pub(super) struct EgressProxy {
+    host: Box<str>,
+    proxy: Arc<Proxy>,
+}
+
+impl EgressProxy {
+    pub(super) fn new(url: Url) -> Result<Self, reqwest::Error> {
+        let host = url.host_str().unwrap_or_default().into();
+        Ok(Self { host, proxy: Arc::new(Proxy::all(url)?) })
+    }
+}
+
+// The proxy's password stays out of it.
+impl std::fmt::Debug for EgressProxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EgressProxy({})", self.host)
+    }
 }
 
 impl SlotFactory {
@@ -51,12 +81,11 @@ impl SlotFactory {
         let dial = DialLayer { timeout: settings.connect_timeout, protocol, line: Arc::clone(&line) };
         let builder = Client::builder()
             .user_agent(USER_AGENT)
-            // Where a request goes is decided here alone.
+            // Where a request goes is decided here alone: without proxies of the environment, redirects, referers.
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
             .https_only(self.https)
-            .dns_resolver(GuardedResolver::new(self.reach.clone(), Arc::clone(&self.lookup)))
             .tls_backend_preconfigured(offer(&self.tls, protocol))
             // How often it is sent is decided by the engine alone.
             .retry(retry::never())
@@ -68,6 +97,13 @@ impl SlotFactory {
             .http2_initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
             .http2_keep_alive_interval(settings.ping_interval)
             .http2_keep_alive_timeout(settings.ping_timeout);
+        let lookup = Arc::clone(&self.lookup);
+        let builder = match &self.way {
+            Way::Direct(reach) => builder.dns_resolver(GuardedResolver::new(reach.clone(), lookup)),
+            Way::Proxy(EgressProxy { host, proxy }) => {
+                builder.proxy(Proxy::clone(proxy)).dns_resolver(ProxyResolver::new(host, lookup))
+            }
+        };
         // Only so does hyper dial once for all requests that come together; `DialLayer` sees to it that HTTP/2 was
         // agreed on.
         let builder = match protocol {

@@ -168,6 +168,13 @@ fn refuses_settings_that_are_unsafe_or_could_never_work() {
         (exception("host = 'a.internal'\nport = 8443\nconnect_to = '10.0.0.1:9443'"), "port"),
         (exception("host = 'a.internal'\nroot_certificate = '/nowhere/root.pem'"), "/nowhere/root.pem"),
         (exception("host = 'a.internal'\nroot_certificate = 'Cargo.toml'"), "certificate"),
+        (exception("host = 'a.internal'\nclient_key = 'Cargo.toml'"), "need each other"),
+        (
+            exception(
+                "host = 'a.internal'\nclient_certificate = 'Cargo.toml'\nclient_key = '/nowhere/key.pem'",
+            ),
+            "/nowhere/key.pem",
+        ),
         (exception("host = 'a.internal'\nroots = 'x'"), "roots"),
     ] {
         let error = policy(&settings).expect_err(&settings);
