@@ -103,6 +103,9 @@ func Connect(target string, options Options) (*Client, error) {
 	}, nil
 }
 
+// Connection is what the stubs call over: for other services of the server, such as grpc.health.v1.
+func (c *Client) Connection() grpc.ClientConnInterface { return c.connection }
+
 // Close ends all calls and closes the connection. Messages that were accepted go on without their caller.
 func (c *Client) Close() error {
 	return c.connection.Close()
