@@ -1,12 +1,13 @@
 """Where a status stream stands, and by which call it goes on. Without input or output: for both kinds of clients."""
 
+import json
 import time
 import uuid
 from typing import Any
 
-from google.protobuf import json_format
-from google.rpc import error_details_pb2
 import grpc
+from google.protobuf import any_pb2, json_format
+from google.rpc import error_details_pb2
 
 from ._errors import Error, Pause
 from .v1 import delivery_pb2, message_pb2, push_pb2, subscription_pb2
@@ -66,13 +67,11 @@ def subscribe_request(subscription: Any, fields: dict[str, Any]) -> push_pb2.Sub
     """A request from what ``PushSubscription.toJSON()`` gave, as text or as it was parsed."""
     browser = subscription_pb2.PushSubscription()
     try:
-        # Members that browsers will add are none of ours.
-        if isinstance(subscription, (str, bytes)):
-            json_format.Parse(subscription, browser, ignore_unknown_fields=True)
-        elif isinstance(subscription, dict):
-            json_format.ParseDict(subscription, browser, ignore_unknown_fields=True)
-        else:
+        given = json.loads(subscription) if isinstance(subscription, (str, bytes)) else subscription
+        if not isinstance(given, dict):
             raise TypeError
+        # Members that browsers will add are none of ours.
+        json_format.ParseDict(given, browser, ignore_unknown_fields=True)
     except (json_format.ParseError, TypeError, ValueError, AttributeError):
         # Their own words would repeat the endpoint, which is a secret.
         raise _not_a_subscription() from None
@@ -82,8 +81,6 @@ def subscribe_request(subscription: Any, fields: dict[str, Any]) -> push_pb2.Sub
 def _not_a_subscription() -> Error:
     words = "must be the JSON of a browser's PushSubscription"
     error = Error(grpc.StatusCode.INVALID_ARGUMENT, f"push_subscription {words}")
-    from google.protobuf import any_pb2
-
     for detail in (
         error_details_pb2.ErrorInfo(reason="INVALID_FIELDS", domain="fanfare.v1"),
         error_details_pb2.BadRequest(

@@ -47,7 +47,7 @@ class Client:
     def __init__(self, channel: grpc.Channel, metadata: Any, accept_for: float, reconnect_for: float) -> None:
         self._channel = channel
         self._accept_for, self._reconnect_for = accept_for, reconnect_for
-        channel = grpc.intercept_channel(channel, _Token(metadata), _Typed())
+        channel = grpc.intercept_channel(channel, _Typed(), _Token(metadata))
         #: The generated stubs.
         self.push = push_pb2_grpc.PushServiceStub(channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(channel)
