@@ -63,7 +63,11 @@ class Driver:
             [*arguments, self.target, f"fanfare.v1.{method}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        process.stdin.write(json.dumps(step.get("request", {})))
+        request = dict(step.get("request", {}))
+        if "updateMask" in request:
+            # It does not know the short form of a FieldMask.
+            request["updateMask"] = {"paths": request["updateMask"].split(",")}
+        process.stdin.write(json.dumps(request))
         process.stdin.close()
         return process
 

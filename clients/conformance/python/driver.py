@@ -130,7 +130,7 @@ class Driver:
 
 def described(error):
     told = {
-        "code": error.code.name,
+        "code": error.code().name,
         "reason": error.reason,
         "violations": [violation.field for violation in error.violations],
         "metadata": error.metadata,

@@ -1,4 +1,4 @@
-import { fromJson, type JsonValue, type MessageInitShape } from "@bufbuild/protobuf";
+import { fromJson, type DescService, type JsonValue, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Client as Stub, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -67,8 +67,8 @@ export class Client {
   /** Use {@link connect}. */
   constructor(target: string, { token, tls, acceptForMs = 30_000, reconnectForMs = 300_000 }: Options) {
     const transport = makeTransport(target, token, tls);
-    this.push = createClient(PushService, transport);
-    this.admin = createClient(AdminService, transport);
+    this.push = typed(PushService, createClient(PushService, transport));
+    this.admin = typed(AdminService, createClient(AdminService, transport));
     this.#acceptForMs = acceptForMs;
     this.#reconnectForMs = reconnectForMs;
   }
@@ -151,6 +151,20 @@ function follower({ application, reportLevel, includeReceipts }: Opening) {
   };
 }
 
+/** Makes the unary calls of a generated client throw a {@link FanfareError}. */
+function typed<S extends DescService>(service: S, stub: Stub<S>): Stub<S> {
+  const calls: Record<string, unknown> = { ...stub };
+  for (const { localName, methodKind } of service.methods) {
+    const call = calls[localName] as (...given: unknown[]) => Promise<unknown>;
+    if (methodKind !== "unary") continue;
+    calls[localName] = (...given: unknown[]) =>
+      call(...given).catch((error: unknown) => {
+        throw FanfareError.from(error);
+      });
+  }
+  return calls as Stub<S>;
+}
+
 /** What `JSON.stringify` makes of it: `PushSubscription` itself has a `toJSON`. */
 function structuredJson(value: object): unknown {
   return JSON.parse(JSON.stringify(value));
@@ -193,7 +207,7 @@ const retry: Interceptor = (next) => async (request) => {
       return await next({ ...request, signal: late });
     } catch (thrown) {
       const expired = late.aborted && !request.signal.aborted;
-      const error = FanfareError.from(expired ? new ConnectError("the call took too long", Code.DeadlineExceeded) : thrown);
+      const error = ConnectError.from(expired ? new ConnectError("the call took too long", Code.DeadlineExceeded) : thrown);
       if (!idempotent || attempt === ATTEMPTS_MAX || late.aborted || error.code !== Code.Unavailable) throw error;
       const delayMs = Math.random() * Math.min(FIRST_BACKOFF_MS * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);
       await sleep(delayMs, undefined, { signal: late }).catch(() => {});

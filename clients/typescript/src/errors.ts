@@ -107,8 +107,8 @@ export class FanfareError extends Error {
    * reset has no reason of ours.
    */
   get isLost(): boolean {
-    // Connect says Aborted of a session that was closed under a stream.
-    const broken = [Code.Unknown, Code.Internal, Code.Aborted];
+    // Connect says Canceled or Aborted of a stream whose connection was lost.
+    const broken = [Code.Unknown, Code.Internal, Code.Canceled, Code.Aborted];
     return (
       this.code === Code.Unavailable ||
       this.retryAfterMs !== undefined ||

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from grpc_status import rpc_status  # type: ignore[import-untyped]
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -34,8 +34,6 @@ class Resource:
 class Error(grpc.RpcError):
     """Error of a call. All calls of this package, and unary ones of its stubs, end with one."""
 
-    #: gRPC's.
-    code: grpc.StatusCode
     #: For people.
     message: str
     #: Stable: a value of ``ErrorReason`` without its prefix, for example ``INVALID_FIELDS``. Empty: the error is gRPC's
@@ -51,7 +49,7 @@ class Error(grpc.RpcError):
     retry_after: float | None
 
     def __init__(self, code: grpc.StatusCode, message: str, details: Any = ()) -> None:
-        self.code, self.message = code, message
+        self._code, self.message = code, message
         self.reason, self.metadata, self.violations = "", {}, []
         self.resource, self.retry_after = None, None
         for detail in details:
@@ -59,6 +57,14 @@ class Error(grpc.RpcError):
         lines = [f"{code.name} {self.reason}".strip() + f": {message}"]
         lines += [f"  {violation.field}: {violation.description}" for violation in self.violations]
         super().__init__("\n".join(lines))
+
+    def code(self) -> grpc.StatusCode:
+        """gRPC's."""
+        return self._code
+
+    def details(self) -> str:
+        """The message, as other errors of gRPC have it."""
+        return self.message
 
     def _take(self, detail: Any) -> None:
         info = error_details_pb2.ErrorInfo()
@@ -100,9 +106,9 @@ class Error(grpc.RpcError):
         that was reset has no reason of ours."""
         broken = (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
         return (
-            self.code is grpc.StatusCode.UNAVAILABLE
+            self.code() is grpc.StatusCode.UNAVAILABLE
             or self.retry_after is not None
-            or (not self.reason and self.code in broken)
+            or (not self.reason and self.code() in broken)
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, json_format
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 
 from ._errors import Error, Pause
 from .v1 import delivery_pb2, message_pb2, push_pb2, subscription_pb2

@@ -220,13 +220,13 @@ class Results(Iterator[push_pb2.SendStreamResponse]):
                 if present != self._present:
                     return
                 try:
-                    request = self._input.get(timeout=0.1)
+                    taken = self._input.get(timeout=0.1)
                 except queue.Empty:
                     continue
-                if request is None:
+                if taken is None:
                     self._ledger.exhausted = True
                     return
-                noted = self._ledger.add(request)
+                noted = self._ledger.add(taken)
             # If this call is over by now, the next one repeats it.
             yield push_pb2.SendStreamRequest(send=noted)
 
@@ -296,7 +296,9 @@ class _Token(
     def _with(self, continuation: Any, details: grpc.ClientCallDetails, request: Any) -> Any:
         return continuation(_Details(details, [*(details.metadata or ()), *self._metadata]), request)
 
-    intercept_unary_unary = intercept_unary_stream = intercept_stream_stream = _with
+    intercept_unary_unary: Any = _with
+    intercept_unary_stream: Any = _with
+    intercept_stream_stream: Any = _with
 
 
 class _Typed(grpc.UnaryUnaryClientInterceptor):

@@ -26,7 +26,7 @@ def connect(
 ) -> "Client":
     """As :func:`fanfare.connect`. Needs a running event loop."""
     made = settings(target, token, tls)
-    interceptors = [_Unary(made.metadata), _UnaryStream(made.metadata), _StreamStream(made.metadata)]
+    interceptors: list[Any] = [_Unary(made.metadata), _UnaryStream(made.metadata), _StreamStream(made.metadata)]
     channel = (
         grpc.aio.secure_channel(made.address, made.credentials, made.options, interceptors=interceptors)
         if made.credentials
@@ -186,7 +186,8 @@ class Results(AsyncIterator[push_pb2.SendStreamResponse]):
             while not self._ledger.exhausted:
                 # Not cut off by the end of the call, or what it was about to give would be lost.
                 self._coming = self._coming or asyncio.ensure_future(anext(self._input, None))
-                request = await asyncio.shield(self._coming)
+                coming: Any = self._coming
+                request = await asyncio.shield(coming)
                 self._coming = None
                 if request is None:
                     self._ledger.exhausted = True
@@ -275,7 +276,7 @@ class _WithToken:
         return of._replace(metadata=metadata)
 
 
-class _Unary(_WithToken, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class _Unary(_WithToken, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         call = await continuation(self._details(client_call_details), request)
         try:
@@ -284,11 +285,11 @@ class _Unary(_WithToken, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[
             raise Error.of(error) from error
 
 
-class _UnaryStream(_WithToken, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc]
+class _UnaryStream(_WithToken, grpc.aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._details(client_call_details), request)
 
 
-class _StreamStream(_WithToken, grpc.aio.StreamStreamClientInterceptor):  # type: ignore[misc]
+class _StreamStream(_WithToken, grpc.aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._details(client_call_details), request)

@@ -16,7 +16,6 @@ import io.github.fanfarepush.v1.SendRequest;
 import io.github.fanfarepush.v1.SendStreamResponse;
 import io.github.fanfarepush.v1.SubscribeRequest;
 import io.github.fanfarepush.v1.WatchDeliveriesRequest;
-import io.grpc.StatusRuntimeException;
 import io.grpc.stub.AbstractStub;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -122,7 +121,7 @@ public final class Driver {
     try {
       return response((Message) method.invoke(stub, request.build()));
     } catch (InvocationTargetException error) {
-      throw (Exception) error.getCause();
+      throw FanfareException.of(error.getCause());
     }
   }
 
@@ -253,7 +252,7 @@ public final class Driver {
   private JsonElement described(Exception error) {
     JsonObject told = new JsonObject();
     if (!(error instanceof FanfareException typed)) {
-      told.addProperty("code", error instanceof StatusRuntimeException ? "UNTYPED" : "LOCAL");
+      told.addProperty("code", "LOCAL");
       told.addProperty("message", String.valueOf(error));
       return told;
     }

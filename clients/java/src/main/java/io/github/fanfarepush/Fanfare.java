@@ -15,6 +15,7 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
@@ -133,17 +134,17 @@ public final class Fanfare implements AutoCloseable {
       metadata.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + options.token());
     }
     var token = MetadataUtils.newAttachHeadersInterceptor(metadata);
-    this.push = PushServiceGrpc.newBlockingStub(channel).withInterceptors(new TypedErrors(), token);
-    this.admin = AdminServiceGrpc.newBlockingStub(channel).withInterceptors(new TypedErrors(), token);
+    this.push = PushServiceGrpc.newBlockingStub(channel).withInterceptors(token);
+    this.admin = AdminServiceGrpc.newBlockingStub(channel).withInterceptors(token);
     this.asyncPush = PushServiceGrpc.newStub(channel).withInterceptors(token);
   }
 
-  /** The generated stub. Its calls throw {@link FanfareException} too. */
+  /** The generated stub. {@link FanfareException#of} reads what its calls throw. */
   public PushServiceGrpc.PushServiceBlockingStub push() {
     return push;
   }
 
-  /** The generated stub. Its calls throw {@link FanfareException} too. */
+  /** The generated stub. {@link FanfareException#of} reads what its calls throw. */
   public AdminServiceGrpc.AdminServiceBlockingStub admin() {
     return admin;
   }
@@ -171,7 +172,11 @@ public final class Fanfare implements AutoCloseable {
     } catch (InvalidProtocolBufferException | RuntimeException error) {
       throw FanfareException.notASubscription();
     }
-    return push.subscribe(with.toBuilder().setPushSubscription(browser).build());
+    try {
+      return push.subscribe(with.toBuilder().setPushSubscription(browser).build());
+    } catch (StatusRuntimeException error) {
+      throw FanfareException.of(error);
+    }
   }
 
   /**

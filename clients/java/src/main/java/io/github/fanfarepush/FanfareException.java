@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Error of a call. All calls of this package, and of its blocking stubs, end with one. */
+/** Error of a call. All calls of this package end with one; {@link #of(Throwable)} reads those of the generated stubs. */
 public final class FanfareException extends StatusRuntimeException {
   private static final long serialVersionUID = 1;
 
