@@ -1,0 +1,557 @@
+package io.github.fanfarepush.v1;
+
+import static io.grpc.MethodDescriptor.generateFullMethodName;
+
+/**
+ * <pre>
+ * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+ * </pre>
+ */
+@io.grpc.stub.annotations.GrpcGenerated
+public final class AdminServiceGrpc {
+
+  private AdminServiceGrpc() {}
+
+  public static final java.lang.String SERVICE_NAME = "fanfare.v1.AdminService";
+
+  // Static method descriptors that strictly reflect the proto.
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListOriginsRequest,
+      io.github.fanfarepush.v1.ListOriginsResponse> getListOriginsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListOrigins",
+      requestType = io.github.fanfarepush.v1.ListOriginsRequest.class,
+      responseType = io.github.fanfarepush.v1.ListOriginsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListOriginsRequest,
+      io.github.fanfarepush.v1.ListOriginsResponse> getListOriginsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListOriginsRequest, io.github.fanfarepush.v1.ListOriginsResponse> getListOriginsMethod;
+    if ((getListOriginsMethod = AdminServiceGrpc.getListOriginsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getListOriginsMethod = AdminServiceGrpc.getListOriginsMethod) == null) {
+          AdminServiceGrpc.getListOriginsMethod = getListOriginsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ListOriginsRequest, io.github.fanfarepush.v1.ListOriginsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListOrigins"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListOriginsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListOriginsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ListOrigins"))
+              .build();
+        }
+      }
+    }
+    return getListOriginsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.WatchOriginsRequest,
+      io.github.fanfarepush.v1.WatchOriginsResponse> getWatchOriginsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "WatchOrigins",
+      requestType = io.github.fanfarepush.v1.WatchOriginsRequest.class,
+      responseType = io.github.fanfarepush.v1.WatchOriginsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.SERVER_STREAMING)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.WatchOriginsRequest,
+      io.github.fanfarepush.v1.WatchOriginsResponse> getWatchOriginsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.WatchOriginsRequest, io.github.fanfarepush.v1.WatchOriginsResponse> getWatchOriginsMethod;
+    if ((getWatchOriginsMethod = AdminServiceGrpc.getWatchOriginsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getWatchOriginsMethod = AdminServiceGrpc.getWatchOriginsMethod) == null) {
+          AdminServiceGrpc.getWatchOriginsMethod = getWatchOriginsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.WatchOriginsRequest, io.github.fanfarepush.v1.WatchOriginsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.SERVER_STREAMING)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "WatchOrigins"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.WatchOriginsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.WatchOriginsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("WatchOrigins"))
+              .build();
+        }
+      }
+    }
+    return getWatchOriginsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ResumeOriginRequest,
+      io.github.fanfarepush.v1.ResumeOriginResponse> getResumeOriginMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ResumeOrigin",
+      requestType = io.github.fanfarepush.v1.ResumeOriginRequest.class,
+      responseType = io.github.fanfarepush.v1.ResumeOriginResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ResumeOriginRequest,
+      io.github.fanfarepush.v1.ResumeOriginResponse> getResumeOriginMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ResumeOriginRequest, io.github.fanfarepush.v1.ResumeOriginResponse> getResumeOriginMethod;
+    if ((getResumeOriginMethod = AdminServiceGrpc.getResumeOriginMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getResumeOriginMethod = AdminServiceGrpc.getResumeOriginMethod) == null) {
+          AdminServiceGrpc.getResumeOriginMethod = getResumeOriginMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ResumeOriginRequest, io.github.fanfarepush.v1.ResumeOriginResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ResumeOrigin"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ResumeOriginRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ResumeOriginResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ResumeOrigin"))
+              .build();
+        }
+      }
+    }
+    return getResumeOriginMethod;
+  }
+
+  /**
+   * Creates a new async stub that supports all call types for the service
+   */
+  public static AdminServiceStub newStub(io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<AdminServiceStub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<AdminServiceStub>() {
+        @java.lang.Override
+        public AdminServiceStub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new AdminServiceStub(channel, callOptions);
+        }
+      };
+    return AdminServiceStub.newStub(factory, channel);
+  }
+
+  /**
+   * Creates a new blocking-style stub that supports all types of calls on the service
+   */
+  public static AdminServiceBlockingV2Stub newBlockingV2Stub(
+      io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<AdminServiceBlockingV2Stub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<AdminServiceBlockingV2Stub>() {
+        @java.lang.Override
+        public AdminServiceBlockingV2Stub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new AdminServiceBlockingV2Stub(channel, callOptions);
+        }
+      };
+    return AdminServiceBlockingV2Stub.newStub(factory, channel);
+  }
+
+  /**
+   * Creates a new blocking-style stub that supports unary and streaming output calls on the service
+   */
+  public static AdminServiceBlockingStub newBlockingStub(
+      io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<AdminServiceBlockingStub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<AdminServiceBlockingStub>() {
+        @java.lang.Override
+        public AdminServiceBlockingStub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new AdminServiceBlockingStub(channel, callOptions);
+        }
+      };
+    return AdminServiceBlockingStub.newStub(factory, channel);
+  }
+
+  /**
+   * Creates a new ListenableFuture-style stub that supports unary calls on the service
+   */
+  public static AdminServiceFutureStub newFutureStub(
+      io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<AdminServiceFutureStub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<AdminServiceFutureStub>() {
+        @java.lang.Override
+        public AdminServiceFutureStub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new AdminServiceFutureStub(channel, callOptions);
+        }
+      };
+    return AdminServiceFutureStub.newStub(factory, channel);
+  }
+
+  /**
+   * <pre>
+   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * </pre>
+   */
+  public interface AsyncService {
+
+    /**
+     * <pre>
+     * Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
+     * origin whose place changes while the list is read may come twice or not at all.
+     * </pre>
+     */
+    default void listOrigins(io.github.fanfarepush.v1.ListOriginsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListOriginsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListOriginsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * All origins at once, then each second those that changed. Server-wide.
+     * </pre>
+     */
+    default void watchOrigins(io.github.fanfarepush.v1.WatchOriginsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.WatchOriginsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getWatchOriginsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
+     * </pre>
+     */
+    default void resumeOrigin(io.github.fanfarepush.v1.ResumeOriginRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ResumeOriginResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getResumeOriginMethod(), responseObserver);
+    }
+  }
+
+  /**
+   * Base class for the server implementation of the service AdminService.
+   * <pre>
+   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * </pre>
+   */
+  public static abstract class AdminServiceImplBase
+      implements io.grpc.BindableService, AsyncService {
+
+    @java.lang.Override public final io.grpc.ServerServiceDefinition bindService() {
+      return AdminServiceGrpc.bindService(this);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do asynchronous rpc calls to service AdminService.
+   * <pre>
+   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * </pre>
+   */
+  public static final class AdminServiceStub
+      extends io.grpc.stub.AbstractAsyncStub<AdminServiceStub> {
+    private AdminServiceStub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected AdminServiceStub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new AdminServiceStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
+     * origin whose place changes while the list is read may come twice or not at all.
+     * </pre>
+     */
+    public void listOrigins(io.github.fanfarepush.v1.ListOriginsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListOriginsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListOriginsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * All origins at once, then each second those that changed. Server-wide.
+     * </pre>
+     */
+    public void watchOrigins(io.github.fanfarepush.v1.WatchOriginsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.WatchOriginsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncServerStreamingCall(
+          getChannel().newCall(getWatchOriginsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
+     * </pre>
+     */
+    public void resumeOrigin(io.github.fanfarepush.v1.ResumeOriginRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ResumeOriginResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getResumeOriginMethod(), getCallOptions()), request, responseObserver);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do synchronous rpc calls to service AdminService.
+   * <pre>
+   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * </pre>
+   */
+  public static final class AdminServiceBlockingV2Stub
+      extends io.grpc.stub.AbstractBlockingStub<AdminServiceBlockingV2Stub> {
+    private AdminServiceBlockingV2Stub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected AdminServiceBlockingV2Stub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new AdminServiceBlockingV2Stub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
+     * origin whose place changes while the list is read may come twice or not at all.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListOriginsResponse listOrigins(io.github.fanfarepush.v1.ListOriginsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListOriginsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * All origins at once, then each second those that changed. Server-wide.
+     * </pre>
+     */
+    @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")
+    public io.grpc.stub.BlockingClientCall<?, io.github.fanfarepush.v1.WatchOriginsResponse>
+        watchOrigins(io.github.fanfarepush.v1.WatchOriginsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingV2ServerStreamingCall(
+          getChannel(), getWatchOriginsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ResumeOriginResponse resumeOrigin(io.github.fanfarepush.v1.ResumeOriginRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getResumeOriginMethod(), getCallOptions(), request);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do limited synchronous rpc calls to service AdminService.
+   * <pre>
+   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * </pre>
+   */
+  public static final class AdminServiceBlockingStub
+      extends io.grpc.stub.AbstractBlockingStub<AdminServiceBlockingStub> {
+    private AdminServiceBlockingStub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected AdminServiceBlockingStub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new AdminServiceBlockingStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
+     * origin whose place changes while the list is read may come twice or not at all.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListOriginsResponse listOrigins(io.github.fanfarepush.v1.ListOriginsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListOriginsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * All origins at once, then each second those that changed. Server-wide.
+     * </pre>
+     */
+    public java.util.Iterator<io.github.fanfarepush.v1.WatchOriginsResponse> watchOrigins(
+        io.github.fanfarepush.v1.WatchOriginsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingServerStreamingCall(
+          getChannel(), getWatchOriginsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ResumeOriginResponse resumeOrigin(io.github.fanfarepush.v1.ResumeOriginRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getResumeOriginMethod(), getCallOptions(), request);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do ListenableFuture-style rpc calls to service AdminService.
+   * <pre>
+   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * </pre>
+   */
+  public static final class AdminServiceFutureStub
+      extends io.grpc.stub.AbstractFutureStub<AdminServiceFutureStub> {
+    private AdminServiceFutureStub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected AdminServiceFutureStub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new AdminServiceFutureStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
+     * origin whose place changes while the list is read may come twice or not at all.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ListOriginsResponse> listOrigins(
+        io.github.fanfarepush.v1.ListOriginsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListOriginsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ResumeOriginResponse> resumeOrigin(
+        io.github.fanfarepush.v1.ResumeOriginRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getResumeOriginMethod(), getCallOptions()), request);
+    }
+  }
+
+  private static final int METHODID_LIST_ORIGINS = 0;
+  private static final int METHODID_WATCH_ORIGINS = 1;
+  private static final int METHODID_RESUME_ORIGIN = 2;
+
+  private static final class MethodHandlers<Req, Resp> implements
+      io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
+      io.grpc.stub.ServerCalls.ServerStreamingMethod<Req, Resp>,
+      io.grpc.stub.ServerCalls.ClientStreamingMethod<Req, Resp>,
+      io.grpc.stub.ServerCalls.BidiStreamingMethod<Req, Resp> {
+    private final AsyncService serviceImpl;
+    private final int methodId;
+
+    MethodHandlers(AsyncService serviceImpl, int methodId) {
+      this.serviceImpl = serviceImpl;
+      this.methodId = methodId;
+    }
+
+    @java.lang.Override
+    @java.lang.SuppressWarnings("unchecked")
+    public void invoke(Req request, io.grpc.stub.StreamObserver<Resp> responseObserver) {
+      switch (methodId) {
+        case METHODID_LIST_ORIGINS:
+          serviceImpl.listOrigins((io.github.fanfarepush.v1.ListOriginsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListOriginsResponse>) responseObserver);
+          break;
+        case METHODID_WATCH_ORIGINS:
+          serviceImpl.watchOrigins((io.github.fanfarepush.v1.WatchOriginsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.WatchOriginsResponse>) responseObserver);
+          break;
+        case METHODID_RESUME_ORIGIN:
+          serviceImpl.resumeOrigin((io.github.fanfarepush.v1.ResumeOriginRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ResumeOriginResponse>) responseObserver);
+          break;
+        default:
+          throw new AssertionError();
+      }
+    }
+
+    @java.lang.Override
+    @java.lang.SuppressWarnings("unchecked")
+    public io.grpc.stub.StreamObserver<Req> invoke(
+        io.grpc.stub.StreamObserver<Resp> responseObserver) {
+      switch (methodId) {
+        default:
+          throw new AssertionError();
+      }
+    }
+  }
+
+  public static final io.grpc.ServerServiceDefinition bindService(AsyncService service) {
+    return io.grpc.ServerServiceDefinition.builder(getServiceDescriptor())
+        .addMethod(
+          getListOriginsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ListOriginsRequest,
+              io.github.fanfarepush.v1.ListOriginsResponse>(
+                service, METHODID_LIST_ORIGINS)))
+        .addMethod(
+          getWatchOriginsMethod(),
+          io.grpc.stub.ServerCalls.asyncServerStreamingCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.WatchOriginsRequest,
+              io.github.fanfarepush.v1.WatchOriginsResponse>(
+                service, METHODID_WATCH_ORIGINS)))
+        .addMethod(
+          getResumeOriginMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ResumeOriginRequest,
+              io.github.fanfarepush.v1.ResumeOriginResponse>(
+                service, METHODID_RESUME_ORIGIN)))
+        .build();
+  }
+
+  private static abstract class AdminServiceBaseDescriptorSupplier
+      implements io.grpc.protobuf.ProtoFileDescriptorSupplier, io.grpc.protobuf.ProtoServiceDescriptorSupplier {
+    AdminServiceBaseDescriptorSupplier() {}
+
+    @java.lang.Override
+    public com.google.protobuf.Descriptors.FileDescriptor getFileDescriptor() {
+      return io.github.fanfarepush.v1.Admin.getDescriptor();
+    }
+
+    @java.lang.Override
+    public com.google.protobuf.Descriptors.ServiceDescriptor getServiceDescriptor() {
+      return getFileDescriptor().findServiceByName("AdminService");
+    }
+  }
+
+  private static final class AdminServiceFileDescriptorSupplier
+      extends AdminServiceBaseDescriptorSupplier {
+    AdminServiceFileDescriptorSupplier() {}
+  }
+
+  private static final class AdminServiceMethodDescriptorSupplier
+      extends AdminServiceBaseDescriptorSupplier
+      implements io.grpc.protobuf.ProtoMethodDescriptorSupplier {
+    private final java.lang.String methodName;
+
+    AdminServiceMethodDescriptorSupplier(java.lang.String methodName) {
+      this.methodName = methodName;
+    }
+
+    @java.lang.Override
+    public com.google.protobuf.Descriptors.MethodDescriptor getMethodDescriptor() {
+      return getServiceDescriptor().findMethodByName(methodName);
+    }
+  }
+
+  private static volatile io.grpc.ServiceDescriptor serviceDescriptor;
+
+  public static io.grpc.ServiceDescriptor getServiceDescriptor() {
+    io.grpc.ServiceDescriptor result = serviceDescriptor;
+    if (result == null) {
+      synchronized (AdminServiceGrpc.class) {
+        result = serviceDescriptor;
+        if (result == null) {
+          serviceDescriptor = result = io.grpc.ServiceDescriptor.newBuilder(SERVICE_NAME)
+              .setSchemaDescriptor(new AdminServiceFileDescriptorSupplier())
+              .addMethod(getListOriginsMethod())
+              .addMethod(getWatchOriginsMethod())
+              .addMethod(getResumeOriginMethod())
+              .build();
+        }
+      }
+    }
+    return result;
+  }
+}
