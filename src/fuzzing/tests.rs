@@ -3,7 +3,9 @@
 
 use super::*;
 
-const TARGETS: [(&str, fn(&[u8]), &str); 7] = [
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target, &str); 7] = [
     ("answers", answers, include_str!("../../fuzz/seeds/answers.txt")),
     ("endpoints", endpoints, include_str!("../../fuzz/seeds/endpoints.txt")),
     ("records", records, include_str!("../../fuzz/seeds/records.txt")),

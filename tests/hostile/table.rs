@@ -81,9 +81,8 @@ fn notations(address: IpAddr) -> Vec<String> {
     let v4 = match address {
         IpAddr::V4(v4) => v4,
         IpAddr::V6(v6) => {
-            let [a, b, c, d, e, f, g, h] = v6.segments();
-            let long = format!("[{a:04X}:{b:04X}:{c:04X}:{d:04X}:{e:04X}:{f:04X}:{g:04X}:{h:04X}]");
-            return vec![format!("[{v6}]"), long];
+            let long = v6.segments().map(|segment| format!("{segment:04X}")).join(":");
+            return vec![format!("[{v6}]"), format!("[{long}]")];
         }
     };
     let [a, b, c, d] = v4.octets().map(u32::from);
