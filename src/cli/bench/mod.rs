@@ -3,7 +3,7 @@
 //! the machine does meanwhile is in both.
 //!
 //! ```text
-//! stage (processes) ─► enlist (import) ─► rounds of floor and broadcast ─► sends ─► report
+//! stage (processes) ─► enlist (Subscribe) ─► rounds of floor and broadcast ─► sends ─► report
 //! ```
 
 mod broadcast;
@@ -77,6 +77,9 @@ pub(super) struct BenchArgs {
     /// The certificate that it is trusted by, if not one of the system's
     #[arg(long, value_name = "FILE", requires = "sink")]
     sink_ca: Option<PathBuf>,
+    /// Another build of this program to measure, beside the same floor
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
     /// One small round, to see that everything works
     #[arg(long)]
     short: bool,
@@ -148,7 +151,7 @@ impl BenchArgs {
         let plan = self.plan();
         let largest = plan.sizes.last().copied().unwrap_or(0);
         let bar = self.bar("subscriptions", largest);
-        enlist::import(&stage.client, &stage.sink.origin, &plan.sizes, &bar).await?;
+        enlist::subscribe_all(&stage.client, &stage.sink.origin, &plan.sizes, &bar).await?;
         let (in_flight, runtime) = best_post(stage, plan.try_count).await?;
 
         // Connections are opened, and caches filled, that any broadcast needs.

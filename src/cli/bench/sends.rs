@@ -14,8 +14,7 @@ use crate::cli::connection::Client;
 use crate::domain::{Clock as _, SystemClock};
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::send_request::Recipient;
-use crate::proto::v1::{PushSubscription, PushSubscriptionKeys, ReportLevel, SendRequest};
-use crate::webpush::keys::encode_base64url;
+use crate::proto::v1::{ReportLevel, SendRequest};
 
 /// A pause between Sends, so that none waits for the one before.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -75,10 +74,7 @@ pub(super) async fn measure(
 /// Sends one, and tells how long its POST took to start. The event's time is that of the answer or a little later, so this
 /// is rather too much than too little.
 async fn send(client: &mut Client, origin: &str) -> anyhow::Result<u32> {
-    let Synthetic { endpoint, keys } = Synthetic::new(origin)?;
-    let keys =
-        PushSubscriptionKeys { p256dh: encode_base64url(&keys.p256dh), auth: encode_base64url(&keys.auth) };
-    let subscription = PushSubscription { endpoint, keys: Some(keys), ..PushSubscription::default() };
+    let subscription = Synthetic::new(origin)?.into_proto();
     let request = SendRequest {
         recipient: Some(Recipient::PushSubscription(subscription)),
         message: Some(message()),

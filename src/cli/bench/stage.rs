@@ -52,7 +52,8 @@ impl Stage {
         fs::write(&config, config_toml(&sink)?)?;
         let data = text(&at("data"))?;
         let arguments = ["serve", "--json", "--exit-with-stdin", "--config", &config, "--data-dir", &data];
-        let (server, ready) = Process::start::<ServeReady>(&program, &arguments, &at("server.log")).await?;
+        let measured = bench.server.as_ref().unwrap_or(&program);
+        let (server, ready) = Process::start::<ServeReady>(measured, &arguments, &at("server.log")).await?;
         let client = connection::open(&format!("http://{}", ready.server))
             .await
             .map_err(crate::cli::failure::Failure::into_error)?;

@@ -1,10 +1,10 @@
 //! Synthetic subscriptions: real keys that nobody has the private half of, and endpoints as long as FCM's.
 
 use aws_lc_rs::rand::fill;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::SubscriptionKeys;
+use crate::proto::v1::{PushSubscription, PushSubscriptionKeys};
+use crate::webpush::keys::encode_base64url;
 use crate::webpush::{AgreementKey as _, AwsLcKey};
 
 /// Random octets in an endpoint's path: with their 190 characters it is as long as FCM's.
@@ -25,7 +25,16 @@ impl Synthetic {
         fill(&mut path).map_err(|_| library())?;
         fill(&mut auth).map_err(|_| library())?;
         let p256dh = *AwsLcKey::generate()?.public();
-        let endpoint = format!("{origin}/push/{}", URL_SAFE_NO_PAD.encode(path));
+        let endpoint = format!("{origin}/push/{}", encode_base64url(&path));
         Ok(Self { endpoint, keys: SubscriptionKeys { p256dh, auth } })
+    }
+
+    /// As callers give it.
+    pub(super) fn into_proto(self) -> PushSubscription {
+        let keys = PushSubscriptionKeys {
+            p256dh: encode_base64url(&self.keys.p256dh),
+            auth: encode_base64url(&self.keys.auth),
+        };
+        PushSubscription { endpoint: self.endpoint, keys: Some(keys), ..PushSubscription::default() }
     }
 }
