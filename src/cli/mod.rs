@@ -1,6 +1,7 @@
 //! The command line: what people type, and what they see. Everything that prints is here.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
+mod bench;
 mod browser;
 mod cancel;
 mod changes;
@@ -48,6 +49,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Demo(demo::DemoArgs),
+    Bench(bench::BenchArgs),
     Sandbox(sandbox::SandboxArgs),
     Config(config::ConfigArgs),
     Vapid(vapid::VapidArgs),
@@ -85,6 +87,7 @@ impl Command {
         match self {
             Self::Serve(args) => args.run().await,
             Self::Demo(args) => args.run().await,
+            Self::Bench(args) => args.run().await,
             Self::Sandbox(args) => args.run().await,
             Self::Config(args) => args.run(),
             Self::Vapid(args) => args.run().await,

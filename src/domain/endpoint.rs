@@ -2,13 +2,14 @@
 //! itself in no `Debug` and has no `Display`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::limits;
 
 /// A push resource's URL, kept exactly as the browser gave it: some services sign it octet by octet.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    url: Box<str>,
+    url: Arc<str>,
     origin: Origin,
 }
 
@@ -96,8 +97,8 @@ impl fmt::Debug for Endpoint {
 /// Scheme, host and port of a push service (RFC 6454); the port is written only where it is not the scheme's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin {
-    text: Box<str>,
-    host: Box<str>,
+    text: Arc<str>,
+    host: Arc<str>,
     port: u16,
     https: bool,
 }

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
@@ -113,7 +112,7 @@ impl AttemptReport {
 
 /// Why no POST was made.
 #[derive(Debug, thiserror::Error)]
-enum Unprepared {
+pub(super) enum Unprepared {
     #[error("the payload does not fit")]
     TooLarge,
     #[error("the origin is not known")]
@@ -133,7 +132,7 @@ enum Unprepared {
 }
 
 impl Unprepared {
-    fn report(&self) -> AttemptReport {
+    pub(super) fn report(&self) -> AttemptReport {
         let outcome = match self {
             // The core ends it: there is no time for a retry, or it is stopped.
             Self::TooLate => {
@@ -173,67 +172,99 @@ pub(crate) struct Attempter {
     pub(super) receipt_window: Duration,
     pub(super) settings: AttemptSettings,
     pub(super) metrics: Arc<Metrics>,
-    /// Broadcasts' attempts that may stand in the runtime's queue to be encrypted: a Send waits behind these few instead of
-    /// all that were started at once.
-    pub(super) broadcasts_preparing: Semaphore,
 }
 
-/// Attempts of broadcasts, for each core, that may wait to be encrypted at once.
-pub(super) const PREPARING_EACH_CORE: usize = 4;
+/// A request that is ready to be posted.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    request: PushRequest,
+    service: PushService,
+    /// None for a service that takes none.
+    token: Option<Arc<VapidToken>>,
+}
 
 impl Attempter {
     /// Makes one attempt.
-    pub(crate) async fn attempt(&self, attempt: &Attempt) -> AttemptReport {
-        match self.try_attempt(attempt).await {
-            Ok(report) => report,
+    pub(super) async fn attempt(&self, attempt: &Attempt) -> AttemptReport {
+        let prepared = match self.token(attempt).await {
+            Ok(token) => self.prepare(attempt, token),
+            Err(unprepared) => Err(unprepared),
+        };
+        match prepared {
+            Ok(prepared) => self.deliver(attempt, prepared).await,
             Err(unprepared) => unprepared.report(),
         }
     }
 
-    async fn try_attempt(&self, attempt: &Attempt) -> Result<AttemptReport, Unprepared> {
-        let (message, target) = (&*attempt.message, &*attempt.target);
+    /// The token that an attempt takes, `None` if it takes none.
+    pub(super) async fn token(&self, attempt: &Attempt) -> Result<Option<Arc<VapidToken>>, Unprepared> {
+        let target = &*attempt.target;
+        if PushService::of(&target.endpoint) == PushService::Gcm {
+            return Ok(None);
+        }
         let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
-        let service = PushService::of(&target.endpoint);
-        if service == PushService::Gcm {
-            let key = self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?;
-            let request = self.prepare(message, target, service, Authorization::Gcm(key)).await?;
-            return Ok(self.post(request, service, attempt).await.0);
-        }
         let at = (origin.id, &origin.origin);
-        let token = self.tokens.get(&message.application, target.vapid_key, at).await?;
-        let request = self.prepare(message, target, service, Authorization::Vapid(&token)).await?;
-        let (report, refused) = self.post(request, service, attempt).await;
-        if !refused {
-            return Ok(report);
+        Ok(Some(self.tokens.get(&attempt.message.application, target.vapid_key, at).await?))
+    }
+
+    /// The same without waiting; `None` if it would have to be signed first.
+    pub(super) fn token_at_hand(&self, attempt: &Attempt) -> Option<Option<Arc<VapidToken>>> {
+        let target = &*attempt.target;
+        if PushService::of(&target.endpoint) == PushService::Gcm {
+            return Some(None);
         }
-        match self.sign_again(message, target, &origin, &token).await? {
-            Some(token) if self.may_post(message) => {
-                let request = self.request(message, target, service, Authorization::Vapid(&token))?;
-                Ok(self.post(request, service, attempt).await.0)
-            }
-            Some(_) | None => Ok(report),
+        let key = (attempt.message.application.id, target.vapid_key, target.origin);
+        self.tokens.at_hand(key).map(Some)
+    }
+
+    /// Makes the request of a message that is still to be posted.
+    pub(super) fn prepare(
+        &self,
+        attempt: &Attempt,
+        token: Option<Arc<VapidToken>>,
+    ) -> Result<Prepared, Unprepared> {
+        if !self.may_post(&attempt.message) {
+            return Err(Unprepared::TooLate);
+        }
+        let service = PushService::of(&attempt.target.endpoint);
+        let authorization = match &token {
+            Some(token) => Authorization::Vapid(token),
+            None => Authorization::Gcm(self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?),
+        };
+        let request = self.request(&attempt.message, &attempt.target, service, authorization)?;
+        Ok(Prepared { request, service, token })
+    }
+
+    /// Posts what was prepared, unless it has become too late for it.
+    pub(super) async fn deliver(&self, attempt: &Attempt, prepared: Prepared) -> AttemptReport {
+        if !self.may_post(&attempt.message) {
+            return Unprepared::TooLate.report();
+        }
+        let Prepared { request, service, token } = prepared;
+        let (report, refused) = self.post(request, service, attempt).await;
+        let Some(token) = token.filter(|_| refused) else { return report };
+        match self.deliver_again(attempt, service, &token).await {
+            Ok(Some(again)) => again,
+            Ok(None) => report,
+            Err(unprepared) => unprepared.report(),
         }
     }
 
-    /// Makes the request, in turn, of a message that is still to be posted then.
-    async fn prepare(
+    /// Once more with another token, if there is one and still time.
+    async fn deliver_again(
         &self,
-        message: &ActiveMessage,
-        target: &Target,
+        attempt: &Attempt,
         service: PushService,
-        authorization: Authorization<'_>,
-    ) -> Result<PushRequest, Unprepared> {
-        let mut _permit = None;
-        if message.kind == MessageKind::Broadcast {
-            // It is never closed.
-            _permit = self.broadcasts_preparing.acquire().await.ok();
-            // To the end of the runtime's queue, where no more of its kind stand than there are permits.
-            tokio::task::yield_now().await;
-        }
-        if self.may_post(message) {
-            self.request(message, target, service, authorization)
-        } else {
-            Err(Unprepared::TooLate)
+        refused: &VapidToken,
+    ) -> Result<Option<AttemptReport>, Unprepared> {
+        let (message, target) = (&*attempt.message, &*attempt.target);
+        let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
+        match self.sign_again(message, target, &origin, refused).await? {
+            Some(token) if self.may_post(message) => {
+                let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+                Ok(Some(self.post(request, service, attempt).await.0))
+            }
+            Some(_) | None => Ok(None),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Runs the core: takes inputs in, carries effects out, and sleeps until the next thing is due.
 
 use std::collections::{BTreeMap, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,14 +11,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{ApplicationId, Clock, MessageKind, Outcome};
+use crate::domain::{ApplicationId, Clock, MessageKind};
 use crate::failpoint::failpoint;
-use crate::store::{Commit, Lesson, PageKey, Store, StoreError};
+use crate::store::{Commit, PageKey, Store, StoreError};
 
-use super::attempt::{AttemptReport, Attempter};
+use super::batches::Batches;
 use super::clock::{Jump, JumpWatch};
 use super::core::{Core, Effect, Input, Now};
-use super::{learn, reap};
+use super::reap;
 use crate::observe::{EngineLoad, Metrics};
 
 /// Inputs that are taken in before effects are carried out.
@@ -33,7 +32,7 @@ pub(super) struct Driver {
     pub(super) core: Core,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) attempter: Arc<Attempter>,
+    pub(super) batches: Arc<Batches>,
     pub(super) inputs: mpsc::Receiver<Input>,
     /// Pages of broadcasts: a channel of their own, because each holds hundreds of targets.
     pub(super) pages: mpsc::Receiver<Input>,
@@ -42,7 +41,6 @@ pub(super) struct Driver {
     pub(super) reported: mpsc::Receiver<Input>,
     pub(super) changes: Arc<AtomicU64>,
     pub(super) evidence: BTreeMap<ApplicationId, Arc<Notify>>,
-    pub(super) lessons: mpsc::Sender<(ApplicationId, Lesson)>,
     pub(super) load: watch::Sender<EngineLoad>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tasks: TaskTracker,
@@ -113,28 +111,16 @@ impl Driver {
         let reports = self.reports.clone();
         match effect {
             Effect::Start(attempt) => {
-                let attempter = Arc::clone(&self.attempter);
-                let lessons = self.lessons.clone();
-                let (store, page) = (Arc::clone(&self.store), attempt.entry.page);
-                let first_start = self.recovered.get(&page).cloned();
+                let batches = Arc::clone(&self.batches);
+                let page = attempt.entry.page;
+                let Some(noted) = self.recovered.get(&page).cloned() else { return batches.make(attempt) };
+                let store = Arc::clone(&self.store);
                 self.spawn(async move {
-                    if let Some(noted) = first_start {
-                        // Whatever this attempt does to the process, the next start knows that it was begun.
-                        let note = || store.page_taken_up(vec![page]);
-                        let note = async || _ = persist("noting that a page starts", note).await;
-                        noted.get_or_init(note).await;
-                    }
-                    let report = AssertUnwindSafe(attempter.attempt(&attempt)).catch_unwind().await;
-                    let report = report.unwrap_or_else(|_| {
-                        tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
-                        AttemptReport::failed(Outcome::Internal, "", None)
-                    });
-                    failpoint("answered");
-                    if let Some(lesson) = learn::lesson(&attempt.target, attempt.message.id, &report) {
-                        // Dropped when too many wait: it will be learned again.
-                        let _ = lessons.try_send((attempt.message.application.id, lesson));
-                    }
-                    let _ = reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
+                    // Whatever this attempt does to the process, the next start knows that it was begun.
+                    let note = || store.page_taken_up(vec![page]);
+                    let note = async || _ = persist("noting that a page starts", note).await;
+                    noted.get_or_init(note).await;
+                    batches.make(attempt);
                 });
             }
             Effect::Lookup { entry, application, subscription } => {

@@ -3,11 +3,12 @@
 //!
 //! * [`Engine::submit`] makes a message durable and hands it on.
 //! * `plan` turns an audience into pages; `core` decides what is attempted when; `driver` runs it; `attempt` encrypts,
-//!   signs, posts and classifies; `tokens` keeps VAPID tokens; `retry` is the policy of retries.
+//!   signs, posts and classifies, for broadcasts in `batches`; `tokens` keeps VAPID tokens; `retry` is the policy of retries.
 //! * `reap` removes subscriptions that push services declared gone.
 //! * [`feed`] reads the log for those who watch.
 
 mod attempt;
+mod batches;
 pub mod changes;
 mod clock;
 mod core;
@@ -32,7 +33,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,7 +49,8 @@ use crate::transport::Transport;
 
 pub use crate::store::Recipients;
 pub use attempt::AttemptSettings;
-use attempt::{Attempter, PREPARING_EACH_CORE};
+use attempt::Attempter;
+use batches::{Batches, PREPARERS_EACH_CORE};
 use changes::{ChangeStream, ChangesStart};
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
@@ -266,20 +268,27 @@ impl Engine {
             receipt_window: receipts.window,
             settings: attempts,
             metrics: Arc::clone(&metrics),
-            broadcasts_preparing: Semaphore::new(PREPARING_EACH_CORE * cores),
+        };
+        let batches = Batches {
+            attempter: Arc::new(attempter),
+            lessons,
+            reports: reports.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            preparers_max: PREPARERS_EACH_CORE * cores,
+            waiting: std::sync::Mutex::default(),
         };
         let driver = Driver {
             core,
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            attempter: Arc::new(attempter),
+            batches: Arc::new(batches),
             inputs: inputs_received,
             pages: pages_received,
             reports,
             reported,
             changes: Arc::clone(&changes),
             evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
-            lessons,
             load: load_sender,
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),

@@ -13,7 +13,7 @@ use crate::webpush::vapid::{self, AfterRefusal, SignError, TokenTimes, VapidToke
 /// Tokens that are kept in memory; beyond it those that are due go first, then all.
 const TOKENS_MAX: usize = 16_384;
 
-type Key = (ApplicationId, VapidKeyId, OriginId);
+pub(crate) type Key = (ApplicationId, VapidKeyId, OriginId);
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +64,20 @@ impl Tokens {
         key: VapidKeyId,
         origin: (OriginId, &Origin),
     ) -> Result<Arc<VapidToken>, TokenError> {
-        let cached = || self.cached((application.id, key, origin.0));
-        let fresh = |token: &Arc<VapidToken>| !token.times().is_due(self.clock.now());
-        if let Some(token) = cached().filter(fresh) {
+        let at_hand = || self.at_hand((application.id, key, origin.0));
+        if let Some(token) = at_hand() {
             return Ok(token);
         }
         let _signing = self.signing.lock().await;
-        if let Some(token) = cached().filter(fresh) {
+        if let Some(token) = at_hand() {
             return Ok(token);
         }
         self.sign(application, key, origin, TokenTimes::signed(self.clock.now())).await
+    }
+
+    /// The token to use now, if there is one that need not be renewed.
+    pub(crate) fn at_hand(&self, key: Key) -> Option<Arc<VapidToken>> {
+        self.cached(key).filter(|token| !token.times().is_due(self.clock.now()))
     }
 
     /// What to try after `refused` was refused; `None`: the credentials are refused for good.

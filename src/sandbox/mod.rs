@@ -59,6 +59,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use browsers::AUTOPUSH_PATH;
+pub(crate) use certificates::Certificates;
 pub use fault::Fault;
 pub use fault_shares::{FaultError, FaultShares};
 pub use fault_terms::{Delay, RetryAfter, Truncation, When};
@@ -67,7 +68,6 @@ pub use settings::{Profile, SandboxLimits, SandboxSettings};
 
 use crate::domain::{Clock, Origin};
 use browsers::{BrowserRoutes, CHECKIN_PATH, FCM_HOSTS, REGISTER_PATH};
-use certificates::Certificates;
 use control::Control;
 use listener::{Connections, Counted};
 use origin_settings::Manner;

@@ -1,0 +1,127 @@
+//! What a process has used, as Linux's `/proc` tells.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// Linux's USER_HZ, the unit of `/proc/PID/stat`, on every architecture that Rust runs on.
+const TICKS_PER_SECOND: u64 = 100;
+/// Starts the names of the threads that write the store: its own and sled's.
+const STORE_THREADS: [&str; 3] = ["store-writer", "sled", "log flusher"];
+
+/// What a process has used since its start.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Usage {
+    /// User and system time of all threads, those that have ended included.
+    pub(super) cpu: Duration,
+    /// The part of `cpu` that the kernel spent for it.
+    pub(super) system: Duration,
+    /// The part of the threads that write the store, of those that live.
+    pub(super) store: Duration,
+    /// Octets that it made the disk write.
+    pub(super) written: u64,
+}
+
+impl Usage {
+    /// Of a process by its id.
+    pub(super) fn of(process: u32) -> anyhow::Result<Self> {
+        let (user, system) = times(&read(process, "stat")?).context("/proc/PID/stat does not read")?;
+        Ok(Self { cpu: user + system, system, store: store_time(process)?, written: written(process)? })
+    }
+
+    /// What was used in between.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(before.cpu),
+            system: self.system.saturating_sub(before.system),
+            store: self.store.saturating_sub(before.store),
+            written: self.written.saturating_sub(before.written),
+        }
+    }
+}
+
+/// A count, to reckon with. None is so large that it would lose precision.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+pub(super) fn number(count: impl TryInto<u64>) -> f64 {
+    count.try_into().map_or(0.0, |count: u64| count as f64)
+}
+
+/// The most that a process's resident set has been since [`forget_resident_peak`], in octets.
+pub(super) fn resident_peak(process: u32) -> anyhow::Result<u64> {
+    let status = read(process, "status")?;
+    let kilobytes =
+        fields(&status).get("VmHWM").and_then(|value| value.split(' ').next()?.parse::<u64>().ok());
+    Ok(kilobytes.context("/proc/PID/status has no VmHWM")? * 1_024)
+}
+
+/// Lets [`resident_peak`] begin anew.
+pub(super) fn forget_resident_peak(process: u32) -> anyhow::Result<()> {
+    Ok(fs::write(format!("/proc/{process}/clear_refs"), "5")?)
+}
+
+fn read(process: u32, file: &str) -> anyhow::Result<String> {
+    let path = format!("/proc/{process}/{file}");
+    fs::read_to_string(&path).with_context(|| format!("cannot read {path}: this needs Linux"))
+}
+
+/// proc(5): `pid (name) state …`, where the name may hold anything. utime and stime are fields 14 and 15.
+fn times(stat: &str) -> Option<(Duration, Duration)> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let mut next = || Some(Duration::from_millis(ticks.next()?.ok()? * 1_000 / TICKS_PER_SECOND));
+    Some((next()?, next()?))
+}
+
+/// To the nanosecond: `/proc/PID/task/TID/schedstat` begins with the time on a processor.
+fn store_time(process: u32) -> anyhow::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let path = task?.path();
+        // A thread may end meanwhile.
+        let (Ok(name), Ok(time)) =
+            (fs::read_to_string(path.join("comm")), fs::read_to_string(path.join("schedstat")))
+        else {
+            continue;
+        };
+        if STORE_THREADS.iter().any(|one| name.starts_with(one)) {
+            nanos += time.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0);
+        }
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+fn written(process: u32) -> anyhow::Result<u64> {
+    let io = read(process, "io")?;
+    fields(&io)
+        .get("write_bytes")
+        .and_then(|value| value.parse().ok())
+        .context("/proc/PID/io has no write_bytes")
+}
+
+/// Lines of `name: value`.
+fn fields(text: &str) -> BTreeMap<&str, &str> {
+    text.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_are_found_behind_any_name() {
+        let stat = "42 (a) b) R 1 42 42 0 -1 4194304 100 0 0 0 250 50 7 7 20 0 4 0 12345 1000 200";
+        assert_eq!(times(stat), Some((Duration::from_millis(2_500), Duration::from_millis(500))));
+        assert_eq!(times("42 (a) R 1"), None);
+        assert_eq!(times(""), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_has_used_some() {
+        let used = Usage::of(std::process::id()).unwrap();
+        assert!(used.cpu >= used.system);
+        assert!(resident_peak(std::process::id()).unwrap() > 0);
+    }
+}
