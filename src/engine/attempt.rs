@@ -174,6 +174,10 @@ pub(crate) struct Attempter {
     pub(super) metrics: Arc<Metrics>,
 }
 
+/// The token must be signed first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unsigned;
+
 /// A request that is ready to be posted.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -207,14 +211,14 @@ impl Attempter {
         Ok(Some(self.tokens.get(&attempt.message.application, target.vapid_key, at).await?))
     }
 
-    /// The same without waiting; `None` if it would have to be signed first.
-    pub(super) fn token_at_hand(&self, attempt: &Attempt) -> Option<Option<Arc<VapidToken>>> {
+    /// The same without waiting.
+    pub(super) fn token_at_hand(&self, attempt: &Attempt) -> Result<Option<Arc<VapidToken>>, Unsigned> {
         let target = &*attempt.target;
         if PushService::of(&target.endpoint) == PushService::Gcm {
-            return Some(None);
+            return Ok(None);
         }
         let key = (attempt.message.application.id, target.vapid_key, target.origin);
-        self.tokens.at_hand(key).map(Some)
+        self.tokens.at_hand(key).map(Some).ok_or(Unsigned)
     }
 
     /// Makes the request of a message that is still to be posted.

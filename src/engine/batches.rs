@@ -91,7 +91,7 @@ impl Batches {
                 if number > 0 && number % ENCRYPTIONS_IN_A_ROW == 0 {
                     tokio::task::yield_now().await;
                 }
-                if let Some(token) = self.attempter.token_at_hand(&attempt) {
+                if let Ok(token) = self.attempter.token_at_hand(&attempt) {
                     let prepare = || self.attempter.prepare(&attempt, token);
                     let prepared = catch_unwind(AssertUnwindSafe(prepare));
                     ready.push((attempt, prepared.ok()));

@@ -182,8 +182,8 @@ test("a synthetic click focuses the tab that shows the page", async () => {
   assert.deepEqual(await worker.evaluate(() => self.opened), [`focused ${site.origin}/`]);
 });
 
-test("a synthetic close reports", async () => {
-  await push(JSON.stringify(everything(site.origin)));
+test("a synthetic close reports, of one that was not clicked", async () => {
+  await push(JSON.stringify({ ...everything(site.origin), fanfare: "token-2" }));
   await act("notificationclose");
   const receipts = await site.received(2);
   assert.deepEqual(receipts.map(({ kind }) => kind), ["displayed", "closed"]);
