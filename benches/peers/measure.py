@@ -74,19 +74,16 @@ class Figures:
 
     cpu_us: list[float] = field(default_factory=list)
     per_second: list[float] = field(default_factory=list)
-    rss_mib: list[float] = field(default_factory=list)
 
-    def add(self, cpu_us: float, per_second: float, rss_mib: float) -> None:
+    def add(self, cpu_us: float, per_second: float) -> None:
         self.cpu_us.append(cpu_us)
         self.per_second.append(per_second)
-        self.rss_mib.append(rss_mib)
 
     def medians(self) -> dict:
         return {
             "cpu_us_per_push": round(statistics.median(self.cpu_us), 1),
             "cpu_us_each": [round(value, 1) for value in self.cpu_us],
             "pushes_per_second": round(statistics.median(self.per_second)),
-            "rss_mib": round(max(self.rss_mib)),
         }
 
 
@@ -105,8 +102,8 @@ class Peer:
     def name(self) -> str:
         return f"{self.library}, {self.way}"
 
-    def run(self, job: Path, environment: dict, count: int) -> tuple[float, float, float]:
-        """CPU seconds of the whole process, its own seconds of sending, and its largest resident set in MiB."""
+    def run(self, job: Path, environment: dict, count: int) -> tuple[float, float]:
+        """CPU seconds of the whole process, and its own seconds of sending."""
         command = [*self.command, str(job), str(count), str(self.in_flight), *self.arguments]
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(command, stdout=output, env=environment)
@@ -119,12 +116,12 @@ class Peer:
         told = json.loads(said)
         if told["accepted"] != count:
             raise RuntimeError(f"{self.name}: {told['accepted']} of {count} were accepted")
-        return used.ru_utime + used.ru_stime, told["seconds"], used.ru_maxrss / 1_024
+        return used.ru_utime + used.ru_stime, told["seconds"]
 
     def measure(self, job: Path, environment: dict, figures: Figures) -> None:
-        start, _, _ = self.run(job, environment, 0)
-        cpu, seconds, rss = self.run(job, environment, self.count)
-        figures.add((cpu - start) / self.count * 1e6, self.count / seconds, rss)
+        start, _ = self.run(job, environment, 0)
+        cpu, seconds = self.run(job, environment, self.count)
+        figures.add((cpu - start) / self.count * 1e6, self.count / seconds)
 
 
 def peers(target: Path, here: Path) -> list[Peer]:
@@ -135,8 +132,8 @@ def peers(target: Path, here: Path) -> list[Peer]:
     return [
         Peer("webpush-go", "HTTP/1.1", go, 8_000, 64, ["http1"]),
         Peer("webpush-go", "HTTP/2", go, 8_000, 128, ["http2"]),
-        Peer("npm web-push", "its own requests, HTTP/1.1", node, 5_000, 128, ["agent"]),
-        Peer("npm web-push", "its requests by node:http2", node, 5_000, 128, ["http2"]),
+        Peer("npm web-push", "sendNotification, HTTP/1.1", node, 5_000, 128, ["agent"]),
+        Peer("npm web-push", "node:http2, signed once", node, 5_000, 128, ["http2"]),
         Peer("pywebpush", "webpush_async, HTTP/1.1", python, 4_000, 64, ["webpush_async"]),
         Peer("pywebpush", "send_async, signed once, HTTP/1.1", python, 4_000, 64, ["send_async"]),
         Peer("Rust web-push", "hyper, signed once, HTTP/1.1", rust, 5_000, 64, []),
@@ -210,16 +207,12 @@ class Fanfare:
         fields = Path(f"/proc/{self.server.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
-    def rss_mib(self) -> float:
-        status = Path(f"/proc/{self.server.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1_024
-
     def measure(self, figures: Figures) -> None:
         before, start = self.cpu_seconds(), time.monotonic()
         for _ in range(BROADCASTS):
             self.broadcast()
         pushes, seconds = BROADCASTS * SUBSCRIPTIONS, time.monotonic() - start
-        figures.add((self.cpu_seconds() - before) / pushes * 1e6, pushes / seconds, self.rss_mib())
+        figures.add((self.cpu_seconds() - before) / pushes * 1e6, pushes / seconds)
 
     def stop(self) -> None:
         stop(self.server)
@@ -246,18 +239,16 @@ def start_sink(here: Path, environment: dict) -> tuple[subprocess.Popen, dict]:
     return sink, ready
 
 
-def table(rows: list[tuple[str, dict]]) -> str:
+def table(rows: list[tuple[str, dict]], floor: float) -> str:
     fanfare = rows[0][1]["cpu_us_per_push"]
     lines = [
-        "| sender | CPU for each push, µs (rounds) | in terms of Fanfare's | pushes a second | largest RSS, MiB |",
+        "| sender | CPU for each push, µs (rounds) | in terms of Fanfare's | in floors | pushes a second |",
         "|---|---|---|---|---|",
     ]
     for name, of in rows:
         each = " / ".join(f"{value:.0f}" for value in of["cpu_us_each"])
-        ratio = of["cpu_us_per_push"] / fanfare
-        rss = of.get("rss_mib", "")
-        rate = of.get("pushes_per_second", "")
-        lines.append(f"| {name} | {of['cpu_us_per_push']:.0f} ({each}) | {ratio:.2f} | {rate} | {rss} |")
+        cpu, rate = of["cpu_us_per_push"], of.get("pushes_per_second", "")
+        lines.append(f"| {name} | {cpu:.0f} ({each}) | {cpu / fanfare:.2f} | {cpu / floor:.2f} | {rate} |")
     return "\n".join(lines)
 
 
@@ -283,6 +274,9 @@ def main() -> int:
     arguments = parser.parse_args()
     here = Path(__file__).resolve().parent
 
+    # These are meant for servers of the caller's.
+    for variable in [variable for variable in os.environ if variable.startswith("FANFARE_")]:
+        del os.environ[variable]
     environment = dict(os.environ)
     sink, ready = start_sink(here, environment)
     fanfare = None
@@ -311,7 +305,7 @@ def main() -> int:
     ours, floor = own.medians(), best_floor(floors)
     theirs = {name: of.medians() for name, of in figures.items()}
     by_cost = sorted(theirs.items(), key=lambda row: row[1]["cpu_us_per_push"])
-    print(table([("**Fanfare, everything**", ours), ("floor: encryption and POST alone", floor), *by_cost]))
+    print(table([("**Fanfare, everything**", ours), ("floor: encryption and POST alone", floor), *by_cost], floor["cpu_us_per_push"]))
     problems, shares = [], {}
     for library in dict.fromkeys(peer.library for peer in senders):
         best = min(theirs[peer.name]["cpu_us_per_push"] for peer in senders if peer.library == library)
