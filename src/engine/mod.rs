@@ -50,6 +50,8 @@ pub use crate::store::Recipients;
 pub use attempt::AttemptSettings;
 use attempt::{Attempter, PREPARING_EACH_CORE};
 use changes::{ChangeStream, ChangesStart};
+#[doc(hidden)]
+pub use core::measured;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{FeedParts, Feeds, FrameStream, Watch};
