@@ -13,6 +13,7 @@ mod isolation;
 mod memory;
 mod metrics;
 mod restart;
+mod scale;
 mod semantics;
 mod send_stream;
 mod soak;
@@ -40,6 +41,9 @@ struct Arguments {
     /// Fewer targets: for the gate
     #[arg(long)]
     short: bool,
+    /// Five times as many: for scale
+    #[arg(long, conflicts_with = "short")]
+    full: bool,
     /// Repeats the choices of an earlier run, which prints its seed; new ones without
     #[arg(long)]
     seed: Option<u64>,
@@ -56,6 +60,8 @@ enum Drill {
     Adaptation,
     /// A broadcast to very many takes no more memory than one to few
     Memory,
+    /// What a million subscriptions cost to store, to start with and to plan for, and how that grows
+    Scale,
     /// Everything at once for ten minutes, and trimming
     Soak,
     /// What callers may do in the middle of things, and a disk that is full
@@ -84,6 +90,7 @@ async fn main() -> ExitCode {
         Drill::Crash => crash::drill(arguments.short, seed).await,
         Drill::Adaptation => adaptation::drill(arguments.short).await,
         Drill::Memory => memory::drill(arguments.short).await,
+        Drill::Scale => scale::drill(arguments.short, arguments.full).await,
         Drill::Soak => soak::drill(arguments.short, seed).await,
         Drill::Semantics => semantics::drill(arguments.short).await,
         Drill::SendStream => send_stream::drill(arguments.short).await,
