@@ -5,6 +5,7 @@ COPY Cargo.toml Cargo.lock build.rs ./
 COPY proto proto
 COPY third_party third_party
 COPY src src
+COPY benches benches
 COPY clients/web/src clients/web/src
 COPY clients/web/demo clients/web/demo
 RUN cargo build --release --locked --bin fanfare

@@ -52,6 +52,8 @@ pub use attempt::AttemptSettings;
 use attempt::Attempter;
 use batches::{Batches, PREPARERS_EACH_CORE};
 use changes::{ChangeStream, ChangesStart};
+#[doc(hidden)]
+pub use core::measured;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{FeedParts, Feeds, FrameStream, Watch};

@@ -15,6 +15,7 @@ mod flight;
 mod gate;
 mod lane;
 mod limiter;
+pub mod measured;
 mod memory;
 mod pacing;
 mod page;

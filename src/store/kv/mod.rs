@@ -17,6 +17,8 @@ mod feed;
 mod gathered;
 mod index;
 pub mod keys;
+#[doc(hidden)]
+pub mod measured;
 pub mod memory;
 mod messages;
 mod origins;
