@@ -4,7 +4,9 @@ import json
 import os
 import queue
 import re
+import select
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -101,6 +103,54 @@ class Proxy:
         self.open = []
 
 
+class TLSProxy:
+    """Ends TLS before the server, which has none yet, and remembers what clients said."""
+
+    def __init__(self, port, directory):
+        self.to, self.heard = port, bytearray()
+        self.certificate = f"{directory}/tls.pem"
+        key = f"{directory}/tls-key.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out",
+             self.certificate], check=True, capture_output=True)  # fmt: skip
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.certificate, key)
+        self.context.set_alpn_protocols(["h2"])
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, plain):
+        try:
+            with self.context.wrap_socket(plain, server_side=True) as client:
+                with socket.create_connection(("127.0.0.1", self.to)) as server:
+                    while True:
+                        ready = [client] if client.pending() else select.select([client, server], [], [])[0]
+                        for source in ready:
+                            octets = source.recv(65536)
+                            if not octets:
+                                return
+                            if source is client:
+                                self.heard += octets
+                            (server if source is client else client).sendall(octets)
+        except OSError:
+            pass
+
+    def heard_token(self, token):
+        """Whether the header was there: as it is, or in HPACK's Huffman code (RFC 7541, appendix B)."""
+        text = f"Bearer {token}"
+        codes = {"B": "1011101", "e": "00101", "a": "00011", "r": "101100", "b": "100011", " ": "010100"}
+        bits = "".join(codes[letter] for letter in text)
+        bits += "1" * (-len(bits) % 8)
+        return text.encode() in self.heard or int(bits, 2).to_bytes(len(bits) // 8) in self.heard
+
+
 def frame_types(octets):
     """The types of the HTTP/2 frames that begin in these octets."""
     at = 0
@@ -126,6 +176,7 @@ class World:
         self.server = None
         self.start()
         self.proxy = Proxy(self.port)
+        self.tls = TLSProxy(self.port, directory)
 
     @property
     def target(self):
@@ -225,6 +276,8 @@ class Scenario:
             "long": "x" * 257,
             "server": world.target,
             "proxy": f"http://127.0.0.1:{world.proxy.port}",
+            "tls": f"https://localhost:{world.tls.port}",
+            "certificate": Path(world.tls.certificate).read_text(),
             "absent": ABSENT,
         }
 
@@ -253,7 +306,7 @@ class Scenario:
             case "group":
                 self.group, browsers = self.world.browsers(step["count"], step.get("faults"))
                 arguments = ["subscribe", "--topic", self.known["topic"]]
-                if step["count"] == 1:
+                if step["count"] == 1 or step.get("one_user"):
                     arguments += ["--user", self.known["user"]]
                 self.world.command(arguments, "\n".join(map(json.dumps, browsers)))
             case "kill" | "stop" as how:
@@ -266,6 +319,10 @@ class Scenario:
                 self.check(step, self.driver.end())
             case "posts":
                 self.check(step, self.world.control(f"/groups/{self.group}")[0])
+            case "heard":
+                if not self.world.tls.heard_token(step["token"]):
+                    raise Failure("the token did not come")
+                self.world.tls.heard.clear()
             case "await_posts":
                 until = time.monotonic() + 60
                 while self.world.control(f"/groups/{self.group}")[0]["posts"] < step["count"]:

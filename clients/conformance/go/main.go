@@ -4,6 +4,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +31,7 @@ type step struct {
 	Do           string          `json:"do"`
 	Target       string          `json:"target"`
 	Token        string          `json:"token"`
+	Certificate  string          `json:"certificate"`
 	ReconnectFor float64         `json:"reconnect_for"`
 	AcceptFor    float64         `json:"accept_for"`
 	RPC          string          `json:"rpc"`
@@ -96,8 +99,13 @@ func run(s step) (answer, error) {
 		if client != nil {
 			client.Close()
 		}
+		trusted := &tls.Config{}
+		if s.Certificate != "" {
+			trusted.RootCAs = x509.NewCertPool()
+			trusted.RootCAs.AppendCertsFromPEM([]byte(s.Certificate))
+		}
 		client, err = fanfare.Connect(s.Target, fanfare.Options{
-			Token: s.Token, ReconnectFor: seconds(s.ReconnectFor), AcceptFor: seconds(s.AcceptFor),
+			Token: s.Token, TLS: trusted, ReconnectFor: seconds(s.ReconnectFor), AcceptFor: seconds(s.AcceptFor),
 		})
 		return answer{}, err
 	case "call":

@@ -57,7 +57,8 @@ class Driver:
         limits = {name: step[name] for name in ("accept_for", "reconnect_for") if name in step}
         if self.client:
             await result(self.client.close())
-        self.client = (fanfare.aio if AIO else fanfare).connect(step["target"], step.get("token"), **limits)
+        tls = fanfare.TLS(root_certificates=step["certificate"].encode()) if "certificate" in step else None
+        self.client = (fanfare.aio if AIO else fanfare).connect(step["target"], step.get("token"), tls, **limits)
         return {}
 
     async def call(self, step):

@@ -46,9 +46,10 @@ async function* repeated({ request, count }) {
 }
 
 const steps = {
-  async connect({ target, token, accept_for, reconnect_for }) {
+  async connect({ target, token, certificate, accept_for, reconnect_for }) {
     client?.close();
-    const options = { token, acceptForMs: accept_for && accept_for * 1000, reconnectForMs: reconnect_for && reconnect_for * 1000 };
+    const limits = { acceptForMs: accept_for && accept_for * 1000, reconnectForMs: reconnect_for && reconnect_for * 1000 };
+    const options = { token, tls: certificate && { rootCertificates: certificate }, ...limits };
     client = connect(target, options);
     return {};
   },

@@ -16,11 +16,15 @@ import io.github.fanfarepush.v1.SendRequest;
 import io.github.fanfarepush.v1.SendStreamResponse;
 import io.github.fanfarepush.v1.SubscribeRequest;
 import io.github.fanfarepush.v1.WatchDeliveriesRequest;
+import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.AbstractStub;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -97,12 +101,19 @@ public final class Driver {
     };
   }
 
-  private JsonObject connect(JsonObject step) {
+  private JsonObject connect(JsonObject step) throws IOException {
     if (client != null) {
       client.close();
     }
     Fanfare.Options options = Fanfare.Options.defaults();
     Duration acceptFor = step.has("accept_for") ? seconds(step, "accept_for") : options.acceptFor();
+    if (step.has("certificate")) {
+      var trusted = new ByteArrayInputStream(step.get("certificate").getAsString().getBytes(StandardCharsets.UTF_8));
+      options = options.withTls(TlsChannelCredentials.newBuilder().trustManager(trusted));
+    }
+    if (step.has("token")) {
+      options = options.withToken(step.get("token").getAsString());
+    }
     client = Fanfare.connect(step.get("target").getAsString(), options.withLimits(acceptFor, options.reconnectFor()));
     return new JsonObject();
   }
