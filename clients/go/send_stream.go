@@ -16,7 +16,8 @@ import (
 // SendStream sends many messages over one call, flow-controlled both ways, and tells what becomes of them: requests are
 // taken from the sequence as the server takes them. One that is refused is an answer with `rejected`, and the stream goes
 // on. A lost call is taken up again: what had not ended is sent once more, with its request_id, and what had been told is
-// not told again.
+// not told again. If receipts were asked for, a lost call ends with an error instead: watch "messages/-" from the last
+// token.
 func (c *Client) SendStream(ctx context.Context, requests iter.Seq[*pb.SendRequest]) *Results {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Results{
@@ -54,6 +55,8 @@ type Results struct {
 	// Guards what follows, which the sender adds to.
 	mutex     sync.Mutex
 	exhausted bool
+	// Whether receipts were asked for: they come after a message has ended, of which nothing is kept here.
+	receipts bool
 	// What has not ended, in the order of the requests.
 	order     []*sending
 	byID      map[string]*sending
@@ -89,6 +92,10 @@ func (r *Results) Next() (*pb.SendStreamResponse, error) {
 			continue
 		}
 		r.leaveCall()
+		if !errors.Is(err, io.EOF) && r.receipts {
+			r.Close()
+			return nil, err
+		}
 		if errors.Is(err, io.EOF) || r.complete() {
 			r.Close()
 			return nil, io.EOF
@@ -186,6 +193,7 @@ func (r *Results) add(request *pb.SendRequest) *sending {
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	r.receipts = r.receipts || request.IncludeReceipts
 	// A request_id that is under way already is refused by the server: the answer is all there is of it.
 	if r.byID[request.RequestId] == nil {
 		r.byID[request.RequestId] = s

@@ -753,7 +753,8 @@ type MessageStatus struct {
 	State       MessageState    `protobuf:"varint,3,opt,name=state,proto3,enum=fanfare.v1.MessageState" json:"state,omitempty"`
 	Counts      *DeliveryCounts `protobuf:"bytes,4,opt,name=counts,proto3" json:"counts,omitempty"`
 	// Terminal deliveries by outcome.
-	Outcomes   []*OutcomeCount        `protobuf:"bytes,5,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	Outcomes []*OutcomeCount `protobuf:"bytes,5,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Unset where none were requested.
 	Receipts   *ReceiptCounts         `protobuf:"bytes,6,opt,name=receipts,proto3" json:"receipts,omitempty"`
 	Labels     map[string]string      `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Note       string                 `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`

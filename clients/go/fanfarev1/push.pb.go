@@ -1955,7 +1955,8 @@ type SendStreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
 	// ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-	// does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+	// does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+	// any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
 	Send          *SendRequest `protobuf:"bytes,1,opt,name=send,proto3" json:"send,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2073,7 +2074,7 @@ type SendStreamResponse_Answers struct {
 }
 
 type SendStreamResponse_Frame struct {
-	// `events` and `progress`. Its token is one of "messages/-".
+	// `events`, `receipts` and `progress`. Its token is one of "messages/-".
 	Frame *DeliveryFrame `protobuf:"bytes,2,opt,name=frame,proto3,oneof"`
 }
 

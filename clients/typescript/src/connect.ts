@@ -120,7 +120,8 @@ export class Client {
   /**
    * Sends many messages over one call, flow-controlled both ways, and tells what becomes of them: requests are taken as
    * the server takes them. One that is refused is an answer with `rejected`, and the stream goes on. A lost call is taken
-   * up again: what had not ended is sent once more, with its `requestId`, and what had been told is not told again.
+   * up again: what had not ended is sent once more, with its `requestId`, and what had been told is not told again. If
+   * receipts were asked for, a lost call ends with an error instead: watch `messages/-` from the last token.
    */
   sendStream(
     requests: AsyncIterable<MessageInitShape<typeof SendRequestSchema>> | Iterable<MessageInitShape<typeof SendRequestSchema>>,

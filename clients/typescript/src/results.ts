@@ -36,6 +36,8 @@ export class Results implements AsyncIterableIterator<SendStreamResponse> {
   readonly #signal: AbortSignal;
   #coming: Promise<IteratorResult<Given>> | undefined;
   #exhausted = false;
+  // Whether receipts were asked for: they come after a message has ended, of which nothing is kept here.
+  #receipts = false;
   #call: AsyncIterator<SendStreamResponse> | undefined;
   #present = 0;
   #pause: Pause;
@@ -68,6 +70,10 @@ export class Results implements AsyncIterableIterator<SendStreamResponse> {
         response = result.value;
       } catch (error) {
         this.#call = undefined;
+        if (this.#receipts) {
+          this.close();
+          throw FanfareError.from(error);
+        }
         if (this.#exhausted && this.#byId.size === 0) break;
         try {
           await this.#pause.wait(error, this.#signal);
@@ -125,6 +131,7 @@ export class Results implements AsyncIterableIterator<SendStreamResponse> {
   #add(given: Given): SendRequest {
     const request = create(SendRequestSchema, { ...given, requestId: given.requestId || crypto.randomUUID() } as Given);
     const level = request.reportLevel;
+    this.#receipts ||= request.includeReceipts;
     // Only at these levels can the end of a message be seen.
     if (level === ReportLevel.PROGRESS || level === ReportLevel.FAILURES) request.reportLevel = ReportLevel.TERMINAL;
     // A request_id that is under way already is refused by the server: the answer is all there is of it.

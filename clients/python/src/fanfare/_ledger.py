@@ -35,6 +35,8 @@ class Ledger:
         self._token = ""
         self._carried: set[Sending] = set()
         self.exhausted = False
+        #: Whether receipts were asked for: they come after a message has ended, of which nothing is kept here.
+        self.receipts = False
 
     def add(self, request: push_pb2.SendRequest) -> push_pb2.SendRequest:
         """Notes a request; gives what is to be sent."""
@@ -45,6 +47,7 @@ class Ledger:
         if sending.level in (delivery_pb2.REPORT_LEVEL_PROGRESS, delivery_pb2.REPORT_LEVEL_FAILURES):
             request.report_level = delivery_pb2.REPORT_LEVEL_TERMINAL
         with self._lock:
+            self.receipts = self.receipts or request.include_receipts
             # A request_id that is under way already is refused by the server: the answer is all there is of it.
             self._by_id.setdefault(request.request_id, sending)
         return request

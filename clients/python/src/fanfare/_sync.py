@@ -79,7 +79,8 @@ class Client:
         """Sends many messages over one call, flow-controlled both ways, and tells what becomes of them: requests are
         taken as the server takes them. One that is refused is an answer with ``rejected``, and the stream goes on. A
         lost call is taken up again: what had not ended is sent once more, with its ``request_id``, and what had been
-        told is not told again."""
+        told is not told again. If receipts were asked for, a lost call ends with an error instead: watch ``messages/-``
+        from the last token."""
         return Results(self, requests)
 
     def close(self) -> None:
@@ -249,6 +250,9 @@ class Results(Iterator[push_pb2.SendStreamResponse]):
                 raise
             except grpc.RpcError as error:
                 self._call = None
+                if self._ledger.receipts:
+                    self.close()
+                    raise Error.of(error) from error
                 if self._ledger.complete():
                     break
                 try:

@@ -216,6 +216,9 @@ class Results(AsyncIterator[push_pb2.SendStreamResponse]):
                 raise
             except grpc.RpcError as error:
                 await self._leave()
+                if self._ledger.receipts:
+                    self.close()
+                    raise Error.of(error) from error
                 if self._ledger.complete():
                     break
                 try:

@@ -332,6 +332,8 @@ export type MessageStatus = Message$1<"fanfare.v1.MessageStatus"> & {
   outcomes: OutcomeCount[];
 
   /**
+   * Unset where none were requested.
+   *
    * @generated from field: fanfare.v1.ReceiptCounts receipts = 6;
    */
   receipts?: ReceiptCounts | undefined;

@@ -913,7 +913,8 @@ export type SendStreamRequest = Message<"fanfare.v1.SendStreamRequest"> & {
   /**
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    *
    * @generated from field: fanfare.v1.SendRequest send = 1;
    */
@@ -942,7 +943,7 @@ export type SendStreamResponse = Message<"fanfare.v1.SendStreamResponse"> & {
     case: "answers";
   } | {
     /**
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      *
      * @generated from field: fanfare.v1.DeliveryFrame frame = 2;
      */

@@ -234,6 +234,7 @@ public final class Fanfare implements AutoCloseable {
    * Sends many messages over one call, flow-controlled both ways, and tells what becomes of them: requests are taken as
    * the server takes them. One that is refused is an answer with {@code rejected}, and the stream goes on. A lost call is
    * taken up again: what had not ended is sent once more, with its request_id, and what had been told is not told again.
+   * If receipts were asked for, a lost call ends with an error instead: watch "messages/-" from the last token.
    */
   public Results sendStream(Iterator<SendRequest> requests) {
     return new Results(this, requests);

@@ -45,6 +45,8 @@ final class Ledger {
   // call was lost, so the server tells of them again, after its newest position.
   private String token = "";
   private final Set<Sending> carried = new HashSet<>();
+  // Whether receipts were asked for: they come after a message has ended, of which nothing is kept here.
+  private boolean receipts;
 
   /** Notes a request; gives what is to be sent. */
   synchronized SendRequest add(SendRequest given) {
@@ -58,6 +60,7 @@ final class Ledger {
       request.setReportLevel(ReportLevel.REPORT_LEVEL_TERMINAL);
     }
     SendRequest made = request.build();
+    receipts |= made.getIncludeReceipts();
     // A request_id that is under way already is refused by the server: the answer is all there is of it.
     byId.putIfAbsent(made.getRequestId(), new Sending(made, level));
     return made;
@@ -69,6 +72,10 @@ final class Ledger {
     carried.addAll(byId.values());
     carried.forEach(sending -> sending.answeredHere = false);
     return byId.values().stream().map(sending -> sending.request).toList();
+  }
+
+  synchronized boolean asksForReceipts() {
+    return receipts;
   }
 
   synchronized boolean isEmpty() {

@@ -71,6 +71,10 @@ public final class Results implements Iterator<SendStreamResponse>, AutoCloseabl
         }
       } else {
         leave();
+        if (ledger.asksForReceipts()) {
+          close();
+          throw FanfareException.of(happened.error);
+        }
         if (exhausted && ledger.isEmpty()) {
           close();
           break;

@@ -257,6 +257,10 @@ private static final long serialVersionUID = 0L;
   public static final int RECEIPTS_FIELD_NUMBER = 6;
   private io.github.fanfarepush.v1.ReceiptCounts receipts_;
   /**
+   * <pre>
+   * Unset where none were requested.
+   * </pre>
+   *
    * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
    * @return Whether the receipts field is set.
    */
@@ -265,6 +269,10 @@ private static final long serialVersionUID = 0L;
     return ((bitField0_ & 0x00000002) != 0);
   }
   /**
+   * <pre>
+   * Unset where none were requested.
+   * </pre>
+   *
    * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
    * @return The receipts.
    */
@@ -273,6 +281,10 @@ private static final long serialVersionUID = 0L;
     return receipts_ == null ? io.github.fanfarepush.v1.ReceiptCounts.getDefaultInstance() : receipts_;
   }
   /**
+   * <pre>
+   * Unset where none were requested.
+   * </pre>
+   *
    * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
    */
   @java.lang.Override
@@ -2001,6 +2013,10 @@ java.lang.String defaultValue) {
     private com.google.protobuf.SingleFieldBuilderV3<
         io.github.fanfarepush.v1.ReceiptCounts, io.github.fanfarepush.v1.ReceiptCounts.Builder, io.github.fanfarepush.v1.ReceiptCountsOrBuilder> receiptsBuilder_;
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      * @return Whether the receipts field is set.
      */
@@ -2008,6 +2024,10 @@ java.lang.String defaultValue) {
       return ((bitField0_ & 0x00000020) != 0);
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      * @return The receipts.
      */
@@ -2019,6 +2039,10 @@ java.lang.String defaultValue) {
       }
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     public Builder setReceipts(io.github.fanfarepush.v1.ReceiptCounts value) {
@@ -2035,6 +2059,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     public Builder setReceipts(
@@ -2049,6 +2077,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     public Builder mergeReceipts(io.github.fanfarepush.v1.ReceiptCounts value) {
@@ -2070,6 +2102,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     public Builder clearReceipts() {
@@ -2083,6 +2119,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     public io.github.fanfarepush.v1.ReceiptCounts.Builder getReceiptsBuilder() {
@@ -2091,6 +2131,10 @@ java.lang.String defaultValue) {
       return getReceiptsFieldBuilder().getBuilder();
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     public io.github.fanfarepush.v1.ReceiptCountsOrBuilder getReceiptsOrBuilder() {
@@ -2102,6 +2146,10 @@ java.lang.String defaultValue) {
       }
     }
     /**
+     * <pre>
+     * Unset where none were requested.
+     * </pre>
+     *
      * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
      */
     private com.google.protobuf.SingleFieldBuilderV3<

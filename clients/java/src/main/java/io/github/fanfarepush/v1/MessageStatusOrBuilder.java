@@ -111,16 +111,28 @@ public interface MessageStatusOrBuilder extends
       int index);
 
   /**
+   * <pre>
+   * Unset where none were requested.
+   * </pre>
+   *
    * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
    * @return Whether the receipts field is set.
    */
   boolean hasReceipts();
   /**
+   * <pre>
+   * Unset where none were requested.
+   * </pre>
+   *
    * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
    * @return The receipts.
    */
   io.github.fanfarepush.v1.ReceiptCounts getReceipts();
   /**
+   * <pre>
+   * Unset where none were requested.
+   * </pre>
+   *
    * <code>.fanfare.v1.ReceiptCounts receipts = 6 [json_name = "receipts"];</code>
    */
   io.github.fanfarepush.v1.ReceiptCountsOrBuilder getReceiptsOrBuilder();

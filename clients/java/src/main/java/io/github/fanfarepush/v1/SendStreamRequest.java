@@ -46,7 +46,8 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    * </pre>
    *
    * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -60,7 +61,8 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    * </pre>
    *
    * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -74,7 +76,8 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    * </pre>
    *
    * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -438,7 +441,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -451,7 +455,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -468,7 +473,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -490,7 +496,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -510,7 +517,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -537,7 +545,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -556,7 +565,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -570,7 +580,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -587,7 +598,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
      * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-     * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+     * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+     * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
      * </pre>
      *
      * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>

@@ -12,7 +12,8 @@ public interface SendStreamRequestOrBuilder extends
    * <pre>
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    * </pre>
    *
    * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -23,7 +24,8 @@ public interface SendStreamRequestOrBuilder extends
    * <pre>
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    * </pre>
    *
    * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>
@@ -34,7 +36,8 @@ public interface SendStreamRequestOrBuilder extends
    * <pre>
    * Its request_id is required, names it in the answer, and must not be that of a message of the call that has not
    * ended. All of a call must have the same application. At REPORT_LEVEL_ACCEPTED its message is not followed: the call
-   * does not wait for its end, and does not count it. Not with include_receipts: watch "messages/-" for them.
+   * does not wait for its end, and does not count it. With include_receipts the call lasts until none of them can come
+   * any more: set a deadline. It tells those of 65,536 messages; further requests for receipts are RESOURCE_EXHAUSTED.
    * </pre>
    *
    * <code>.fanfare.v1.SendRequest send = 1 [json_name = "send", (.google.api.field_behavior) = REQUIRED];</code>

@@ -115,7 +115,7 @@ private static final long serialVersionUID = 0L;
   public static final int FRAME_FIELD_NUMBER = 2;
   /**
    * <pre>
-   * `events` and `progress`. Its token is one of "messages/-".
+   * `events`, `receipts` and `progress`. Its token is one of "messages/-".
    * </pre>
    *
    * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -127,7 +127,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * `events` and `progress`. Its token is one of "messages/-".
+   * `events`, `receipts` and `progress`. Its token is one of "messages/-".
    * </pre>
    *
    * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -142,7 +142,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * `events` and `progress`. Its token is one of "messages/-".
+   * `events`, `receipts` and `progress`. Its token is one of "messages/-".
    * </pre>
    *
    * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -706,7 +706,7 @@ private static final long serialVersionUID = 0L;
         io.github.fanfarepush.v1.DeliveryFrame, io.github.fanfarepush.v1.DeliveryFrame.Builder, io.github.fanfarepush.v1.DeliveryFrameOrBuilder> frameBuilder_;
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -718,7 +718,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -740,7 +740,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -760,7 +760,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -778,7 +778,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -805,7 +805,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -828,7 +828,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -838,7 +838,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -856,7 +856,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * `events` and `progress`. Its token is one of "messages/-".
+     * `events`, `receipts` and `progress`. Its token is one of "messages/-".
      * </pre>
      *
      * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>

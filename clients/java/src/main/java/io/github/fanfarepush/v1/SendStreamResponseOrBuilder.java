@@ -25,7 +25,7 @@ public interface SendStreamResponseOrBuilder extends
 
   /**
    * <pre>
-   * `events` and `progress`. Its token is one of "messages/-".
+   * `events`, `receipts` and `progress`. Its token is one of "messages/-".
    * </pre>
    *
    * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -34,7 +34,7 @@ public interface SendStreamResponseOrBuilder extends
   boolean hasFrame();
   /**
    * <pre>
-   * `events` and `progress`. Its token is one of "messages/-".
+   * `events`, `receipts` and `progress`. Its token is one of "messages/-".
    * </pre>
    *
    * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
@@ -43,7 +43,7 @@ public interface SendStreamResponseOrBuilder extends
   io.github.fanfarepush.v1.DeliveryFrame getFrame();
   /**
    * <pre>
-   * `events` and `progress`. Its token is one of "messages/-".
+   * `events`, `receipts` and `progress`. Its token is one of "messages/-".
    * </pre>
    *
    * <code>.fanfare.v1.DeliveryFrame frame = 2 [json_name = "frame"];</code>
