@@ -369,8 +369,8 @@ async fn misbehaviour(
     };
     tokio::time::timeout(END_TIMEOUT, at_work).await.context("not all of the bad ones were posted to")?;
     figures.good_beside_seconds = play(&mut server, "beside").await?;
-    // Twice as long, and what the machine itself varies.
-    let allowed = figures.good_alone_seconds * 2.0 + 1.0;
+    // Twice as long, and what one request to a bad one may hold: whoever waited for them would wait until the ttl's end.
+    let allowed = figures.good_alone_seconds * 2.0 + DEADLINE.as_secs_f64();
     checks.check(figures.good_beside_seconds <= allowed, || {
         format!("the good one takes {} s beside the bad ones", figures.good_beside_seconds)
     });
