@@ -331,7 +331,7 @@ impl Player<'_> {
         request.message = Some(crate::calls::message(&text.repeat(3_000)));
         let frames = call_send(&mut self.client, request.clone()).await;
         self.follow(frames).await;
-        request.application = "nobodys".to_owned();
+        "nobodys".clone_into(&mut request.application);
         let frames = call_send(&mut self.client, request).await;
         self.follow(frames).await;
         let get = v1::GetMessageRequest {
