@@ -9,7 +9,10 @@ mod adaptation;
 mod calls;
 mod checks;
 mod crash;
+mod flood;
+mod hostile;
 mod isolation;
+mod leaks;
 mod memory;
 mod metrics;
 mod restart;
@@ -47,6 +50,9 @@ struct Arguments {
     /// Repeats the choices of an earlier run, which prints its seed; new ones without
     #[arg(long)]
     seed: Option<u64>,
+    /// The attacker of the drill `flood`: what it is to do
+    #[arg(long, hide = true)]
+    attack: Option<String>,
 }
 
 /// All drills.
@@ -68,6 +74,12 @@ enum Drill {
     Semantics,
     /// Personalised messages by SendStream, and by one Send after the other
     SendStream,
+    /// Endpoints that lead where they must not, and push services that never come to an end
+    Hostile,
+    /// Callers who mean harm, from a process of their own
+    Flood,
+    /// Nothing secret is in logs, metrics, errors or answers
+    Leaks,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
 }
@@ -94,6 +106,12 @@ async fn main() -> ExitCode {
         Drill::Soak => soak::drill(arguments.short, seed).await,
         Drill::Semantics => semantics::drill(arguments.short).await,
         Drill::SendStream => send_stream::drill(arguments.short).await,
+        Drill::Hostile => hostile::drill(arguments.short).await,
+        Drill::Flood => match &arguments.attack {
+            Some(plan) => flood::attack(plan).await.map(|()| Vec::new()),
+            None => flood::drill(arguments.short).await,
+        },
+        Drill::Leaks => leaks::drill().await,
         Drill::Isolation => isolation::drill(arguments.short).await,
     };
     match drilled {

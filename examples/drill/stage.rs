@@ -189,6 +189,11 @@ impl Stage {
         &self.program
     }
 
+    /// Where everything of the stage is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Where the server keeps everything.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
@@ -321,6 +326,11 @@ impl Stage {
 }
 
 impl Server {
+    /// Where it is called.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Another connection, for who would be in the way of others on the same.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         connect(self.address).await

@@ -62,7 +62,8 @@ pub(crate) fn topics(violations: &mut Violations, field: &str, topics: &[String]
     }
 }
 
-/// The caller's own labels. A value's path names its key, once the key is right.
+/// The caller's own labels. A value's path names its key where the key looks like a name: whatever else is there is not
+/// repeated.
 pub(crate) fn labels(violations: &mut Violations, field: &str, labels: &BTreeMap<String, String>) {
     if labels.len() > LABELS_MAX {
         violations.add(field, format!("must have at most {LABELS_MAX} entries"));
@@ -79,7 +80,9 @@ pub(crate) fn labels(violations: &mut Violations, field: &str, labels: &BTreeMap
             violations.add(field, "must not have control characters in a key");
         }
         if violations.len() == before {
-            plain(violations, &format!("{field}[{key}]"), value, LABEL_VALUE_OCTETS_MAX);
+            let is_name = key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+            let path = if is_name { format!("{field}[{key}]") } else { field.to_owned() };
+            plain(violations, &path, value, LABEL_VALUE_OCTETS_MAX);
         }
     }
 }
