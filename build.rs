@@ -15,7 +15,7 @@ const FILES: [&str; 6] = [
     "fanfare/v1/admin.proto",
 ];
 /// Messages that hold what must not be logged: their `Debug` is written by hand in `src/proto.rs`.
-const SECRET: [&str; 8] = [
+const SECRET: [&str; 9] = [
     ".fanfare.v1.PushSubscription",
     ".fanfare.v1.PushSubscriptionKeys",
     ".fanfare.v1.SubscribeRequest",
@@ -24,6 +24,7 @@ const SECRET: [&str; 8] = [
     ".fanfare.v1.UpdateSubscriptionRequest",
     ".fanfare.v1.Message",
     ".fanfare.v1.CreateSubscriberTokenResponse",
+    ".fanfare.v1.CreateApiTokenResponse",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

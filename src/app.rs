@@ -74,6 +74,7 @@ pub enum AppError {
 /// A running server.
 pub struct App {
     address: SocketAddr,
+    tls: bool,
     admin_address: SocketAddr,
     receipts_address: Option<SocketAddr>,
     applications: Vec<Arc<Application>>,
@@ -127,6 +128,7 @@ impl App {
         let mut api_settings = config.server.calls.clone();
         api_settings.gcm_key = gcm_key.is_some();
         api_settings.receipts = receipts.is_some();
+        api_settings.credentials_required = config.server.asks_who_calls();
         let engine = Engine::start(EngineParts {
             store: Arc::clone(&store),
             transport,
@@ -158,7 +160,8 @@ impl App {
         let stop = CancellationToken::new();
         let server = tokio::spawn({
             let (health, stop) = (health.clone(), stop.clone());
-            let settings = config.server.http.clone();
+            let mut settings = config.server.http.clone();
+            settings.tls = config.server.tls.clone();
             let observer = Arc::new(Calls(metrics));
             async move { serve(listener.0, api, &health, settings, observer, stop).await }
         });
@@ -179,6 +182,7 @@ impl App {
         }));
         Ok(Self {
             address: listener.1,
+            tls: config.server.tls.certificate.is_some(),
             admin_address: admin.1,
             receipts_address,
             applications,
@@ -198,6 +202,12 @@ impl App {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether callers are served by TLS.
+    #[must_use]
+    pub fn tls(&self) -> bool {
+        self.tls
     }
 
     /// Where metrics and health are served.
@@ -292,9 +302,17 @@ fn warn_of_risks(config: &Config) {
             "application_defaults.contact is still the built-in one: set your own before sending to real push services"
         );
     }
-    for (key, address) in [("server.listen", config.server.listen), ("admin.listen", config.admin.listen)] {
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "{key} is not a loopback address: whoever reaches it may do everything");
+    let server = &config.server;
+    let address = server.listen;
+    if !address.ip().is_loopback() {
+        if !server.asks_who_calls() {
+            tracing::warn!(
+                %address,
+                "server.listen is not a loopback address: while there is no API token, whoever reaches it may do everything"
+            );
+        }
+        if server.tls.certificate.is_none() {
+            tracing::warn!(%address, "callers are served without TLS: their tokens and messages can be read on the way");
         }
     }
 }

@@ -32,5 +32,6 @@ redacted_debug!(
     GetSubscriptionRequest,
     UpdateSubscriptionRequest,
     Message,
-    CreateSubscriberTokenResponse
+    CreateSubscriberTokenResponse,
+    CreateApiTokenResponse
 );

@@ -131,15 +131,20 @@ fn wrong_arguments_end_with_64_and_say_what_is_right() {
         (&["broadcast", "--all", "--topic", "x", "--title", "x"], "cannot be used with"),
         (&["broadcast", "--all", "--title", "x", "--ttl", "soon"], "expected number"),
         (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "there is no PushSubscription"),
-        (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// URL"),
+        (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// or https:// URL"),
         (&["watch", "--since", "yesterday"], "--since"),
         (&["send", "--user", "a", "--title", "x", "--at", "tomorrow"], "--at"),
         (&["cancel"], "<MESSAGE>"),
         (&["origins", "--watch", "--resume", "x"], "cannot be used with"),
+        (&["watch", "--ca", "ca.pem"], "need --tls or an https:// URL"),
+        (&["watch", "--tls", "--cert", "cert.pem"], "--key <FILE>"),
+        (&["tokens", "create"], "--role <ROLE>"),
+        (&["tokens", "create", "--role", "king"], "possible values: admin, publisher, subscriber, reader"),
+        (&["tokens", "create", "--role", "admin", "--data-dir", "there/is/none"], "is no directory"),
         (&["vapid", "show"], "<FILE>"),
         (&["store", "stats", "--data-dir", "there/is/none"], "is no directory"),
         (&["config", "check", "--config", "there/is/no/such.toml"], "not found"),
-        (&["serve", "--listen", "0.0.0.0:0"], "--insecure"),
+        (&["serve", "--listen", "0.0.0.0:0"], "--credentials-required"),
         (&["serve", "--listen", "here"], "--listen: server.listen"),
     ] {
         let (code, complaint) = failed(&run(arguments));
@@ -169,6 +174,73 @@ fn key_pairs_go_through_every_form() {
     }
     let (code, complaint) = failed(&run_with_input(&["vapid", "show", "-"], "no key at all"));
     assert_eq!(code, 64, "{complaint}");
+}
+
+/// The first token is made beside a server that is stopped, the others by it; all commands bring theirs, over TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_bring_tokens_over_tls() {
+    let place = Place::new().await;
+    let (data, ca) = (place.text("data"), place.text("server.pem"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let offline = ["tokens", "create", "--data-dir", &data, "--role", "admin", "--all-applications"];
+    let admin = printed(&run(&offline)).trim().to_owned();
+    assert!(admin.starts_with("fft_"), "{}", &admin[..4]);
+
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&ca, made.cert.pem()).unwrap();
+    std::fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let config = std::fs::read_to_string(place.path("fanfare.toml")).unwrap();
+    let tls =
+        format!("[server.tls]\ncertificate = {ca:?}\nprivate_key = {:?}\n{config}", place.text("key.pem"));
+    std::fs::write(place.path("fanfare.toml"), tls).unwrap();
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    assert!(ready.tls);
+    let url = format!("https://localhost:{}", ready.server.port());
+    let call = |token: &str, arguments: &[&str]| {
+        run(&[arguments, &["--server", &url, "--ca", &ca, "--token", token]].concat())
+    };
+
+    let created = [
+        "tokens",
+        "create",
+        "--role",
+        "reader",
+        "--role",
+        "publisher",
+        "--name",
+        "orders",
+        "--expires",
+        "90days",
+    ];
+    let orders = printed(&call(&admin, &created)).trim().to_owned();
+    let listed = printed(&call(&admin, &["tokens", "list", "--all-applications"]));
+    let lines: Vec<_> = listed.lines().collect();
+    assert_eq!(lines.len(), 2, "{listed}");
+    assert!(lines[0].contains("default publisher,reader \"orders\", expires 20"), "{listed}");
+    assert!(lines[1].contains("all applications admin, last used 20"), "{listed}");
+    assert!(!listed.contains(&orders) && !listed.contains(&admin));
+    assert_eq!(printed(&call(&orders, &["subscriptions", "list"])), "");
+    let (code, complaint) = failed(&call(&orders, &["tokens", "create", "--role", "reader"]));
+    assert_eq!(code, 1);
+    assert!(complaint.contains("the role admin is needed"), "{complaint}");
+    for token in ["", "fft_nonsense"] {
+        let (code, complaint) = failed(&call(token, &["subscriptions", "list"]));
+        assert_eq!(code, 1);
+        assert!(
+            complaint.contains("credentials are needed") && !complaint.contains("nonsense"),
+            "{complaint}"
+        );
+    }
+    let name = lines[0].split(' ').next().unwrap();
+    assert_eq!(printed(&call(&admin, &["tokens", "revoke", name])), format!("{name} revoked\n"));
+    assert_eq!(failed(&call(&orders, &["subscriptions", "list"])).0, 1);
+    drop(server);
+    let log = std::fs::read_to_string(place.path("server.log")).unwrap();
+    for line in ["CreateApiToken", "RevokeApiToken"] {
+        assert!(log.contains(&format!("action=\"{line}\"")), "{log}");
+    }
+    assert!(log.contains("fanfare::audit") && !log.contains(&admin[4..]) && !log.contains(&orders[4..]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,7 +184,10 @@ fn bounds_that_would_stop_everything_are_refused() {
 #[test]
 fn other_than_loopback_addresses_need_to_be_meant() {
     let toml = "[server]\nlisten = \"0.0.0.0:8030\"";
-    assert!(Given::nothing().file(toml).error().contains("--insecure"));
+    let refused = Given::nothing().file(toml).error();
+    assert!(refused.contains("--insecure") && refused.contains("--credentials-required"), "{refused}");
+    let asked = format!("{toml}\ncredentials_required = true");
+    assert!(Given::nothing().file(&asked).config().server.asks_who_calls());
     let meant = Given::nothing().file(toml).flag("--insecure", "server.insecure", "true");
     assert!(meant.config().server.insecure);
 }

@@ -2,12 +2,35 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, origins};
+use super::{Api, api_tokens, origins};
 use crate::proto::v1;
 use v1::admin_service_server::AdminService;
 
 #[tonic::async_trait]
 impl AdminService for Api {
+    async fn create_api_token(
+        &self,
+        request: Request<v1::CreateApiTokenRequest>,
+    ) -> Result<Response<v1::CreateApiTokenResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(api_tokens::create_api_token(&api, request.into_inner()).await?))
+    }
+
+    async fn list_api_tokens(
+        &self,
+        request: Request<v1::ListApiTokensRequest>,
+    ) -> Result<Response<v1::ListApiTokensResponse>, Status> {
+        Ok(Response::new(api_tokens::list_api_tokens(&self.caller(&request)?, request.get_ref())?))
+    }
+
+    async fn revoke_api_token(
+        &self,
+        request: Request<v1::RevokeApiTokenRequest>,
+    ) -> Result<Response<v1::RevokeApiTokenResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(api_tokens::revoke_api_token(&api, request.into_inner()).await?))
+    }
+
     async fn list_origins(
         &self,
         request: Request<v1::ListOriginsRequest>,
@@ -21,7 +44,7 @@ impl AdminService for Api {
         &self,
         request: Request<v1::WatchOriginsRequest>,
     ) -> Result<Response<Self::WatchOriginsStream>, Status> {
-        let lifetime = self.lifetime(request.metadata());
+        let lifetime = self.caller(&request)?.lifetime(request.metadata());
         Ok(Response::new(origins::watch_origins(self, lifetime)?))
     }
 
@@ -29,6 +52,6 @@ impl AdminService for Api {
         &self,
         request: Request<v1::ResumeOriginRequest>,
     ) -> Result<Response<v1::ResumeOriginResponse>, Status> {
-        Ok(Response::new(origins::resume_origin(self, request.into_inner()).await?))
+        Ok(Response::new(origins::resume_origin(&self.caller(&request)?, request.into_inner()).await?))
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
-use super::Api;
+use super::ApiFor;
 use super::convert::change::change;
 use super::lifetime::Lifetime;
 use super::status::ApiError;
@@ -18,7 +18,7 @@ pub(super) type Responses =
     Pin<Box<dyn Stream<Item = Result<v1::WatchSubscriptionsResponse, Status>> + Send>>;
 
 pub(super) fn watch_subscriptions(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: &v1::WatchSubscriptionsRequest,
     lifetime: Lifetime,
 ) -> Result<Responses, ApiError> {

@@ -6,12 +6,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::Stream;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt as _};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::tls::names;
 
 /// How long accepting rests when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -20,26 +27,60 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// are other timeouts: PING for HTTP/2, hyper's for the header of HTTP/1.1.
 const PREFACE_OCTETS: usize = 24;
 
-/// Connections as they come: at most `connections_max` at once, each with `preface_timeout` to begin.
+/// Connections as they come: at most `connections_max` at once, each with `preface_timeout` to begin; with TLS, as long
+/// for the handshake before. Handshakes do not wait for each other.
 pub(super) fn incoming(
     listener: TcpListener,
     connections_max: usize,
     preface_timeout: Duration,
+    tls: Option<watch::Receiver<Arc<ServerConfig>>>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     async_stream::stream! {
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    // A connection without it is slower, not wrong.
-                    let _ = stream.set_nodelay(true);
-                    let preface = Some(Preface { timeout: Box::pin(sleep(preface_timeout)), octets: 0 });
-                    yield Ok(Connection { stream, preface, _place: place });
+        let mut handshakes = FuturesUnordered::new();
+        loop {
+            let (stream, place) = tokio::select! {
+                Some(shaken) = handshakes.next() => {
+                    // How a stranger's handshake fails is nobody's concern.
+                    if let Ok(Some(connection)) = shaken {
+                        yield Ok(connection);
+                    }
+                    continue;
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
+                accepted = accept(&listener, &places) => accepted,
+            };
+            match &tls {
+                None => yield Ok(Connection::new(Either::Left(stream), place, preface_timeout)),
+                Some(tls) => {
+                    let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
+                    handshakes.push(tokio::spawn(async move {
+                        let shaken = timeout(preface_timeout, acceptor.accept(stream)).await;
+                        let stream = Either::Right(Box::new(shaken.ok()?.ok()?));
+                        Some(Connection::new(stream, place, preface_timeout))
+                    }));
                 }
+            }
+        }
+    }
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A connection without it is slower, not wrong.
+                let _ = stream.set_nodelay(true);
+                return (stream, place);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -48,10 +89,30 @@ pub(super) fn incoming(
 /// A connection and its place among the others.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
     /// Until enough was read.
     preface: Option<Preface>,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    fn new(
+        stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+        place: Option<OwnedSemaphorePermit>,
+        preface_timeout: Duration,
+    ) -> Self {
+        let preface = Some(Preface { timeout: Box::pin(sleep(preface_timeout)), octets: 0 });
+        Self { stream, preface, _place: place }
+    }
+}
+
+/// The other side of a connection, as every request of it knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    /// Its address.
+    pub(super) tcp: TcpConnectInfo,
+    /// The names of the certificate that it has shown.
+    pub(super) names: Arc<[String]>,
 }
 
 /// The beginning of a connection.
@@ -64,10 +125,17 @@ struct Preface {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+        let (tcp, certificate) = match &self.stream {
+            Either::Left(stream) => (stream.connect_info(), None),
+            Either::Right(stream) => {
+                let (tcp, tls) = stream.get_ref();
+                (tcp.connect_info(), tls.peer_certificates().and_then(<[_]>::first))
+            }
+        };
+        Peer { tcp, names: certificate.map(names).unwrap_or_default().into() }
     }
 }
 
@@ -119,7 +187,6 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -148,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_does_not_begin_ends() {
         let (listener, address) = listen().await;
-        let mut incoming = Box::pin(incoming(listener, 4, Duration::from_millis(50)));
+        let mut incoming = Box::pin(incoming(listener, 4, Duration::from_millis(50), None));
         for (said, stays) in [
             (&b""[..], false),
             (b"P", false),
@@ -165,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_than_the_limit_are_accepted() {
         let (listener, address) = listen().await;
-        let mut incoming = Box::pin(incoming(listener, 1, Duration::from_secs(60)));
+        let mut incoming = Box::pin(incoming(listener, 1, Duration::from_secs(60), None));
         let _clients =
             (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
         let first = incoming.next().await.unwrap().unwrap();

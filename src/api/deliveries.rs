@@ -2,11 +2,11 @@
 //! ended meanwhile. A delivery that ends while its list is read may come twice, as it stood and as it ended, but none is
 //! left out. Targets that are not planned yet are in no page and on no list.
 
-use super::Api;
 use super::convert::{delivery, receipt};
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::lists::{self, Deliveries};
+use super::{Api, ApiFor};
 use crate::domain::{Application, DeliveryState, MessageKind, Outcome, SubscriptionId};
 use crate::proto::v1;
 use crate::store::{EntryState, PageKey, StoredEntry, StoredPage};
@@ -66,7 +66,7 @@ impl Cursor {
 }
 
 pub(super) async fn list_deliveries(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::ListDeliveriesRequest,
 ) -> Result<v1::ListDeliveriesResponse, ApiError> {
     let application = api.application(&request.application)?;

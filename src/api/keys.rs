@@ -1,13 +1,13 @@
 //! GetVapidPublicKey.
 
-use super::Api;
+use super::ApiFor;
 use super::convert::time::timestamp;
 use super::status::{ApiError, Resource};
 use crate::proto::v1;
 use crate::webpush::keys::encode_base64url;
 
 pub(super) fn get_vapid_public_key(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: &v1::GetVapidPublicKeyRequest,
 ) -> Result<v1::GetVapidPublicKeyResponse, ApiError> {
     let application = api.application(&request.application)?;

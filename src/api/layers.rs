@@ -17,40 +17,18 @@ use tonic::{Code, Status};
 use tower::{BoxError, Layer, Service};
 
 use super::Api;
+use super::access::rpc_at;
 use super::status::ApiError;
 use crate::domain::limits::{LIST_REQUEST_OCTETS_MAX, REQUEST_OCTETS_MAX};
 use crate::proto::v1::admin_service_server::AdminServiceServer;
 use crate::proto::v1::push_service_server::PushServiceServer;
 
-/// The RPCs of all services, by the names under which they are observed.
-pub const METHODS: [&str; 20] = [
-    "Subscribe",
-    "Unsubscribe",
-    "GetSubscription",
-    "UpdateSubscription",
-    "ListSubscriptions",
-    "WatchSubscriptions",
-    "ImportSubscriptions",
-    "Send",
-    "Broadcast",
-    "SendStream",
-    "WatchDeliveries",
-    "GetMessage",
-    "ListMessages",
-    "ListDeliveries",
-    "CancelMessage",
-    "GetVapidPublicKey",
-    "CreateSubscriberToken",
-    "ListOrigins",
-    "WatchOrigins",
-    "ResumeOrigin",
-];
 /// Health, reflection, and what does not exist.
 pub const OTHER_METHOD: &str = "other";
 
 /// Told of every call: for metrics.
 pub trait CallObserver: fmt::Debug + Send + Sync + 'static {
-    /// A call begins. `method` is one of [`METHODS`] or [`OTHER_METHOD`].
+    /// A call begins. `method` is the name of one of [`super::access::RPCS`], or [`OTHER_METHOD`].
     fn started(&self, method: &'static str);
     /// It has ended: a stream with its last frame; one that the caller left, as CANCELLED.
     fn finished(&self, method: &'static str, code: Code, elapsed: Duration);
@@ -62,18 +40,9 @@ impl CallObserver for () {
     fn finished(&self, _: &'static str, _: Code, _: Duration) {}
 }
 
-/// How many of [`METHODS`] are the push service's: the first.
-const PUSH_METHODS: usize = 17;
-
 /// The name that a call is observed by.
 pub(super) fn method(path: &str) -> &'static str {
-    let (push, admin) = METHODS.split_at(PUSH_METHODS);
-    let of = |service: &str, methods: &[&'static str]| {
-        let name = path.strip_prefix(service)?.strip_prefix('/')?;
-        methods.iter().copied().find(|known| *known == name)
-    };
-    let push = of("/fanfare.v1.PushService", push);
-    push.or_else(|| of("/fanfare.v1.AdminService", admin)).unwrap_or(OTHER_METHOD)
+    rpc_at(path).map_or(OTHER_METHOD, |rpc| rpc.name)
 }
 
 /// One call under observation. Dropped before it is finished, it counts as cancelled.
@@ -268,26 +237,7 @@ impl Service<Request<Body>> for SizedService {
 mod tests {
     use std::sync::Mutex;
 
-    use prost::Message as _;
-
     use super::*;
-
-    #[test]
-    fn every_rpc_of_the_contract_is_observed_by_its_name() {
-        let files = prost_types::FileDescriptorSet::decode(crate::proto::OWN_DESCRIPTOR_SET).unwrap();
-        let services = files.file.iter().flat_map(|file| &file.service);
-        let names: Vec<&str> = services
-            .flat_map(|service| &service.method)
-            .map(prost_types::MethodDescriptorProto::name)
-            .collect();
-        assert_eq!(names, METHODS);
-        assert_eq!(method("/fanfare.v1.PushService/Send"), "Send");
-        assert_eq!(method("/fanfare.v1.AdminService/ResumeOrigin"), "ResumeOrigin");
-        assert_eq!(method("/fanfare.v1.AdminService/Send"), OTHER_METHOD);
-        for other in ["/fanfare.v1.PushService/Sendx", "/grpc.health.v1.Health/Check", "", "/"] {
-            assert_eq!(method(other), OTHER_METHOD);
-        }
-    }
 
     #[derive(Debug, Default)]
     struct Log(Mutex<Vec<(&'static str, Option<Code>)>>);

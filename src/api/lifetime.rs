@@ -1,8 +1,10 @@
-//! How long a stream may last: as long as its caller's deadline says, and no longer than `stream_age_max`.
+//! How long a stream may last: as long as its caller's deadline says, no longer than `stream_age_max`, and not beyond its
+//! caller's credentials.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -13,43 +15,61 @@ const TIMEOUT_HEADER: &str = "grpc-timeout";
 /// Digits that it may have.
 const TIMEOUT_DIGITS_MAX: usize = 8;
 
-/// When a stream ends by the clock. tonic keeps the caller's deadline only until a call begins to answer.
-#[derive(Clone, Copy, Debug)]
+/// When a stream ends from this side. tonic keeps the caller's deadline only until a call begins to answer.
+#[derive(Clone, Debug)]
 pub(super) struct Lifetime {
     deadline: Option<Instant>,
     too_old: Instant,
+    expires: Option<Instant>,
+    revoked: CancellationToken,
 }
 
-/// Why a stream ended by the clock.
+/// How long a caller's credentials are good.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Credentials {
+    /// Until they expire.
+    pub(super) remaining: Option<Duration>,
+    /// Cancelled when they are revoked.
+    pub(super) revoked: CancellationToken,
+}
+
+/// Why a stream ended from this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The caller's deadline has passed.
     Deadline,
     /// It has reached its greatest age.
     TooOld,
+    /// The caller's credentials have expired.
+    Expired,
+    /// The caller's credentials were revoked.
+    Revoked,
 }
 
 impl Lifetime {
     /// Of a stream that begins now. It gets up to a tenth less old than `age_max`, so that streams that began together do
     /// not end together.
-    pub(super) fn new(metadata: &MetadataMap, age_max: Duration) -> Self {
+    pub(super) fn new(metadata: &MetadataMap, age_max: Duration, credentials: Credentials) -> Self {
         let now = Instant::now();
         let timeout = metadata.get(TIMEOUT_HEADER).and_then(|value| timeout(value.as_bytes()));
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        Self { deadline, too_old: now + age(age_max, rand::random()) }
+        let Credentials { remaining, revoked } = credentials;
+        let expires = remaining.and_then(|remaining| now.checked_add(remaining));
+        Self { deadline, too_old: now + age(age_max, rand::random()), expires, revoked }
     }
 
     /// Waits for the end.
     pub(super) async fn ended(self) -> Ended {
-        match self.deadline {
-            Some(deadline) if deadline <= self.too_old => {
-                sleep_until(deadline).await;
-                Ended::Deadline
+        let Self { deadline, too_old, expires, revoked } = self;
+        let (mut end, mut why) = (too_old, Ended::TooOld);
+        for (other, reason) in [(expires, Ended::Expired), (deadline, Ended::Deadline)] {
+            if let Some(other) = other.filter(|other| *other <= end) {
+                (end, why) = (other, reason);
             }
-            Some(_) | None => {
-                sleep_until(self.too_old).await;
-                Ended::TooOld
-            }
+        }
+        tokio::select! {
+            () = sleep_until(end) => why,
+            () = revoked.cancelled() => Ended::Revoked,
         }
     }
 }
@@ -59,6 +79,8 @@ impl From<Ended> for Status {
         match ended {
             Ended::Deadline => Self::deadline_exceeded("the deadline of the call has passed"),
             Ended::TooOld => ApiError::StreamTooOld.into(),
+            Ended::Expired => ApiError::CredentialsExpired.into(),
+            Ended::Revoked => ApiError::CredentialsInvalid.into(),
         }
     }
 }
@@ -112,11 +134,19 @@ mod tests {
     async fn the_first_of_both_ends_a_stream() {
         let mut metadata = MetadataMap::new();
         let hour = Duration::from_secs(3_600);
-        assert_eq!(Lifetime::new(&metadata, hour).ended().await, Ended::TooOld);
+        let begun = |metadata: &MetadataMap, age_max, credentials: &Credentials| {
+            Lifetime::new(metadata, age_max, credentials.clone()).ended()
+        };
+        let endless = Credentials::default();
+        assert_eq!(begun(&metadata, hour, &endless).await, Ended::TooOld);
         metadata.insert(TIMEOUT_HEADER, "30M".parse().unwrap());
         let began = Instant::now();
-        assert_eq!(Lifetime::new(&metadata, hour).ended().await, Ended::Deadline);
+        assert_eq!(begun(&metadata, hour, &endless).await, Ended::Deadline);
         assert_eq!(began.elapsed(), hour / 2);
-        assert_eq!(Lifetime::new(&metadata, hour / 4).ended().await, Ended::TooOld);
+        assert_eq!(begun(&metadata, hour / 4, &endless).await, Ended::TooOld);
+        let expiring = Credentials { remaining: Some(hour / 8), ..Credentials::default() };
+        assert_eq!(begun(&metadata, hour / 4, &expiring).await, Ended::Expired);
+        expiring.revoked.cancel();
+        assert_eq!(begun(&metadata, hour, &expiring).await, Ended::Revoked);
     }
 }

@@ -1,6 +1,6 @@
 //! GetMessage, ListMessages and CancelMessage.
 
-use super::Api;
+use super::ApiFor;
 use super::convert::message::status;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
@@ -9,7 +9,7 @@ use crate::domain::MessageId;
 use crate::proto::v1;
 
 pub(super) async fn get_message(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::GetMessageRequest,
 ) -> Result<v1::GetMessageResponse, ApiError> {
     let application = api.application(&request.application)?;
@@ -20,7 +20,7 @@ pub(super) async fn get_message(
 }
 
 pub(super) async fn cancel_message(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::CancelMessageRequest,
 ) -> Result<v1::CancelMessageResponse, ApiError> {
     let application = api.application(&request.application)?;
@@ -32,7 +32,7 @@ pub(super) async fn cancel_message(
 }
 
 pub(super) async fn list_messages(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::ListMessagesRequest,
 ) -> Result<v1::ListMessagesResponse, ApiError> {
     let application = api.application(&request.application)?;

@@ -2,9 +2,14 @@
 //! `validate`, which gives values of the domain; what comes back is written by `convert`; whatever goes wrong is one of
 //! `status`'s errors. `server` listens, and has every limit of connections and calls.
 
+pub mod access;
 mod admin_service;
+mod api_tokens;
 mod applications;
 mod arrival;
+mod audit;
+mod authenticate;
+pub mod callers;
 mod changes;
 mod connections;
 mod convert;
@@ -24,12 +29,15 @@ mod sending;
 pub mod server;
 mod service;
 pub mod status;
+mod subscriber_tokens;
 mod subscriptions;
+pub mod tls;
 pub(crate) mod tokens;
 pub(crate) mod validate;
 mod watching;
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +47,11 @@ use tokio_util::task::TaskTracker;
 use crate::domain::{Application, Clock, EndpointPolicy};
 use crate::engine::Engine;
 use crate::store::{Store, StoreError};
+use access::{Principal, Scope};
 pub use applications::Applications;
-use lifetime::Lifetime;
+use callers::Callers;
+pub use convert::api_token::role;
+use lifetime::{Credentials, Lifetime};
 use status::{ApiError, Resource};
 use tokens::Tokens;
 use validate::Rules;
@@ -55,6 +66,9 @@ pub struct ApiSettings {
     /// Whether there is a listener for receipts; without one, asking for them is refused.
     #[serde(skip)]
     pub receipts: bool,
+    /// Whether callers need credentials also while there is no API token.
+    #[serde(skip)]
+    pub credentials_required: bool,
     /// Status streams that are open at once, over all connections. Default 10,000.
     pub streams_max: usize,
     /// How old a status stream gets before its caller is asked to connect again with its token; up to a tenth of it less,
@@ -70,6 +84,7 @@ impl Default for ApiSettings {
         Self {
             gcm_key: false,
             receipts: false,
+            credentials_required: false,
             streams_max: 10_000,
             stream_age_max: Duration::from_secs(30 * 60),
             user_targets_max: 1_000,
@@ -104,6 +119,7 @@ pub struct Api {
     clock: Arc<dyn Clock>,
     settings: ApiSettings,
     tokens: Tokens,
+    callers: Callers,
     streams: Arc<Semaphore>,
     writes: TaskTracker,
 }
@@ -116,9 +132,11 @@ impl Api {
     pub async fn new(parts: ApiParts) -> Result<Self, StoreError> {
         let ApiParts { engine, store, applications, policy, clock, settings } = parts;
         let tokens = Tokens::of(&*store).await?;
+        let required = settings.credentials_required;
+        let callers = Callers::load(Arc::clone(&store), Arc::clone(&clock), tokens.clone(), required).await?;
         let streams = Arc::new(Semaphore::new(settings.streams_max.min(Semaphore::MAX_PERMITS)));
         let writes = TaskTracker::new();
-        Ok(Self { engine, store, applications, policy, clock, settings, tokens, streams, writes })
+        Ok(Self { engine, store, applications, policy, clock, settings, tokens, callers, streams, writes })
     }
 
     /// Waits for writes whose callers went away. Called once the server has stopped, before the store closes.
@@ -127,20 +145,28 @@ impl Api {
         self.writes.wait().await;
     }
 
-    /// The application that a request names; empty is `default`.
-    fn application(&self, name: &str) -> Result<Arc<Application>, ApiError> {
-        let found = self.applications.get(name);
+    /// The service for the caller of a request.
+    fn caller<T>(&self, request: &tonic::Request<T>) -> Result<ApiFor<'_>, ApiError> {
+        let principal = request.extensions().get::<Arc<Principal>>().cloned();
+        let principal =
+            principal.ok_or_else(|| ApiError::Internal("nobody was asked who calls".to_owned()))?;
+        Ok(ApiFor { api: self, principal })
+    }
+
+    /// The application that a caller's request names; empty is the caller's own, or else `default`. One that the caller
+    /// does not reach is as unknown as one that does not exist.
+    fn application_of(&self, principal: &Principal, name: &str) -> Result<Arc<Application>, ApiError> {
+        let found = match &principal.scope {
+            Scope::All => self.applications.get(name),
+            Scope::Application(own) if name.is_empty() || name == own => self.applications.get(own),
+            Scope::Application(_) => None,
+        };
         found.ok_or_else(|| ApiError::NotFound(Resource::Application(name.to_owned())))
     }
 
     fn rules<'a>(&'a self, application: &'a Application) -> Rules<'a> {
         let ApiSettings { gcm_key, receipts, .. } = self.settings;
         Rules { application, policy: &*self.policy, gcm_key, receipts, now: self.clock.now() }
-    }
-
-    /// How long a stream that was called with these headers may last.
-    fn lifetime(&self, metadata: &tonic::metadata::MetadataMap) -> Lifetime {
-        Lifetime::new(metadata, self.settings.stream_age_max)
     }
 
     /// Leave to open one more status stream; it is given back when the permit is dropped.
@@ -156,5 +182,34 @@ impl Api {
     {
         let written = self.writes.spawn(write).await;
         written.unwrap_or_else(|error| Err(ApiError::Internal(error.to_string())))
+    }
+}
+
+/// The service for one caller.
+#[derive(Debug)]
+struct ApiFor<'a> {
+    api: &'a Api,
+    principal: Arc<Principal>,
+}
+
+impl Deref for ApiFor<'_> {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        self.api
+    }
+}
+
+impl ApiFor<'_> {
+    /// See [`Api::application_of`].
+    fn application(&self, name: &str) -> Result<Arc<Application>, ApiError> {
+        self.api.application_of(&self.principal, name)
+    }
+
+    /// How long a stream that was called with these headers may last.
+    fn lifetime(&self, metadata: &tonic::metadata::MetadataMap) -> Lifetime {
+        let remaining = self.principal.remaining(self.clock.now());
+        let credentials = Credentials { remaining, revoked: self.principal.revoked.clone() };
+        Lifetime::new(metadata, self.settings.stream_age_max, credentials)
     }
 }

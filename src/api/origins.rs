@@ -8,12 +8,12 @@ use futures_util::Stream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
-use super::Api;
 use super::convert::origin::origin;
 use super::lifetime::Lifetime;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{lists, selector};
+use super::{Api, ApiFor, audit};
 use crate::domain::ApplicationId;
 use crate::engine::feed::HEARTBEAT_INTERVAL;
 use crate::proto::v1;
@@ -98,12 +98,13 @@ pub(super) fn watch_origins(api: &Api, lifetime: Lifetime) -> Result<Responses, 
 }
 
 pub(super) async fn resume_origin(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::ResumeOriginRequest,
 ) -> Result<v1::ResumeOriginResponse, ApiError> {
     let application = api.application(&request.application)?;
     let origin = selector::origin("origin", &request.origin)?;
     if api.engine.resume_origin(application.id, origin.as_str()).await {
+        audit::done(&api.principal, "ResumeOrigin", &application.name, origin.as_str());
         Ok(v1::ResumeOriginResponse {})
     } else {
         Err(ApiError::NotFound(Resource::Origin(origin.as_str().to_owned())))

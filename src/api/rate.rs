@@ -27,7 +27,7 @@ const EXEMPT_SERVICE: &str = "/grpc.health.v1.Health/";
 /// Who calls, as limits know it. Whatever finds out who a caller is puts this among the request's extensions; else it is the
 /// address that the call comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Principal {
+pub enum Caller {
     /// Somebody with a name of its own.
     Named(Arc<str>),
     /// Whoever is at this address.
@@ -36,7 +36,7 @@ pub enum Principal {
     Unknown,
 }
 
-impl Principal {
+impl Caller {
     /// Of a request.
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Self {
@@ -56,7 +56,7 @@ impl Principal {
 struct Rates {
     /// What a call costs.
     interval: Duration,
-    paid: Mutex<HashMap<Principal, Instant>>,
+    paid: Mutex<HashMap<Caller, Instant>>,
 }
 
 impl Rates {
@@ -65,7 +65,7 @@ impl Rates {
     }
 
     /// Begins a call, or says how long to wait.
-    fn begin(&self, caller: Principal, now: Instant) -> Result<(), Duration> {
+    fn begin(&self, caller: Caller, now: Instant) -> Result<(), Duration> {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         if paid.len() >= CALLERS_MAX && !paid.contains_key(&caller) {
             paid.retain(|_, paid| *paid > now);
@@ -124,7 +124,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exempt = request.uri().path().starts_with(EXEMPT_SERVICE);
-        match self.rates.begin(Principal::of(&request), Instant::now()) {
+        match self.rates.begin(Caller::of(&request), Instant::now()) {
             Err(wait) if !exempt => {
                 let status = Status::from(ApiError::TooManyCallsOfCaller(wait));
                 Either::Right(ready(Ok(status.into_http())))
@@ -138,8 +138,8 @@ where
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> Principal {
-        Principal::Named(name.into())
+    fn named(name: &str) -> Caller {
+        Caller::Named(name.into())
     }
 
     #[test]
@@ -174,12 +174,12 @@ mod tests {
     #[test]
     fn who_a_caller_is_says_the_extension_before_the_address() {
         let mut request = Request::new(());
-        assert_eq!(Principal::of(&request), Principal::Unknown);
+        assert_eq!(Caller::of(&request), Caller::Unknown);
         let address = "192.0.2.7:4000".parse().unwrap();
         request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(address) });
-        assert_eq!(Principal::of(&request), Principal::At(address.ip()));
+        assert_eq!(Caller::of(&request), Caller::At(address.ip()));
         request.extensions_mut().insert(named("a"));
-        assert_eq!(Principal::of(&request), named("a"));
+        assert_eq!(Caller::of(&request), named("a"));
     }
 
     /// By the answer: RESOURCE_EXHAUSTED with its reason and the time to wait.

@@ -75,7 +75,7 @@ pub async fn serve(listener: TcpListener, engine: Engine, stop: CancellationToke
         .max_age(PREFLIGHT_AGE);
     let service =
         TowerToHyperService::new(Router::new().route(PATH, post(take)).layer(cors).with_state(engine));
-    let mut connections = pin!(incoming(listener, CONNECTIONS_MAX, TIMEOUT));
+    let mut connections = pin!(incoming(listener, CONNECTIONS_MAX, TIMEOUT, None));
     while let Some(Some(Ok(connection))) = stop.run_until_cancelled(connections.next()).await {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

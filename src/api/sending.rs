@@ -10,7 +10,7 @@ use super::lifetime::Lifetime;
 use super::status::ApiError;
 use super::validate::sending::{self, Recipient, Sending};
 use super::watching::{Ends, Frames, frames};
-use super::{Api, recipients};
+use super::{Api, ApiFor, recipients};
 use crate::domain::{Application, Audience, MessageKind, ReportLevel};
 use crate::engine::Submission;
 use crate::engine::feed::{Scope, Start, Watch};
@@ -32,7 +32,7 @@ pub(super) enum Submitted {
 }
 
 pub(super) async fn send(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::SendRequest,
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
@@ -46,7 +46,7 @@ pub(super) async fn send(
 }
 
 pub(super) async fn broadcast(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::BroadcastRequest,
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {

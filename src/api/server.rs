@@ -19,10 +19,12 @@ use tower_http::trace::TraceLayer;
 
 use super::Api;
 use super::arrival::ArrivalLayer;
+use super::authenticate::AuthenticateLayer;
 use super::connections::incoming;
 pub use super::health::Health;
 use super::layers::{CallObserver, ObserveLayer, SizedService, admin_service, answer_errors, answer_panic};
 use super::rate::RateLayer;
+use super::tls::{ServerTls, TlsError, TlsSettings};
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
 
 /// Limits and choices of the server. Sizes are in octets.
@@ -77,6 +79,11 @@ pub struct ServerSettings {
     pub drain_timeout: Duration,
     /// Whether the contract can be read by server reflection. Default true.
     pub reflection: bool,
+    /// Whether that needs no credentials. Default false.
+    pub public_reflection: bool,
+    /// TLS.
+    #[serde(skip)]
+    pub tls: TlsSettings,
     /// Origins of web pages that may call by gRPC-Web, for example `https://app.example.com`. Default none.
     pub cors_origins: Vec<String>,
 }
@@ -104,6 +111,8 @@ impl Default for ServerSettings {
             call_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(20),
             reflection: true,
+            public_reflection: false,
+            tls: TlsSettings::default(),
             cors_origins: Vec::new(),
         }
     }
@@ -118,6 +127,9 @@ pub enum ServeError {
     /// The descriptor does not read: a bug of the build.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// Certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listener or the protocol.
     #[error(transparent)]
     Transport(#[from] tonic::transport::Error),
@@ -137,6 +149,12 @@ pub async fn serve(
     observer: Arc<dyn CallObserver>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let tls = ServerTls::open(&settings.tls)?;
+    let authenticate = AuthenticateLayer {
+        callers: api.callers.clone(),
+        certificates: settings.tls.callers.clone().into(),
+        public_reflection: settings.public_reflection,
+    };
     let layers = ServiceBuilder::new()
         // First of all: nothing behind it may show a token.
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
@@ -149,6 +167,8 @@ pub async fn serve(
         .layer(ObserveLayer(observer))
         // A bug in a handler is INTERNAL, and ends one call only.
         .layer(CatchPanicLayer::custom(answer_panic))
+        // Strangers get no further. It costs less than what is behind it, and tells it who calls.
+        .layer(authenticate)
         // One caller cannot take what all have; before anything that costs.
         .layer(RateLayer::new(settings.calls_per_second_max))
         // What has not arrived takes no place among the calls.
@@ -182,7 +202,11 @@ pub async fn serve(
     if settings.reflection {
         router = router.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     }
-    let connections = incoming(listener, settings.connections_max, settings.preface_timeout);
+    let certificates = tls.as_ref().map(ServerTls::current);
+    if let Some(tls) = tls {
+        tokio::spawn(tls.follow(stop.clone()));
+    }
+    let connections = incoming(listener, settings.connections_max, settings.preface_timeout, certificates);
     let stopping = async {
         stop.cancelled().await;
         health.stopped().await;

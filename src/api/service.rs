@@ -6,7 +6,10 @@ use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::status::ApiError;
-use super::{Api, changes, deliveries, keys, messages, send_stream, sending, subscriptions, watching};
+use super::{
+    Api, changes, deliveries, keys, messages, send_stream, sending, subscriber_tokens, subscriptions,
+    watching,
+};
 use crate::proto::v1;
 use v1::push_service_server::PushService;
 
@@ -24,32 +27,32 @@ fn not_implemented<T>(rpc: &'static str) -> Answer<T> {
 #[tonic::async_trait]
 impl PushService for Api {
     async fn subscribe(&self, request: Request<v1::SubscribeRequest>) -> Answer<v1::SubscribeResponse> {
-        answer(subscriptions::subscribe(self, request.into_inner()).await)
+        answer(subscriptions::subscribe(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn unsubscribe(&self, request: Request<v1::UnsubscribeRequest>) -> Answer<v1::UnsubscribeResponse> {
-        answer(subscriptions::unsubscribe(self, request.into_inner()).await)
+        answer(subscriptions::unsubscribe(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn get_subscription(
         &self,
         request: Request<v1::GetSubscriptionRequest>,
     ) -> Answer<v1::GetSubscriptionResponse> {
-        answer(subscriptions::get_subscription(self, request.into_inner()).await)
+        answer(subscriptions::get_subscription(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn update_subscription(
         &self,
         request: Request<v1::UpdateSubscriptionRequest>,
     ) -> Answer<v1::UpdateSubscriptionResponse> {
-        answer(subscriptions::update_subscription(self, request.into_inner()).await)
+        answer(subscriptions::update_subscription(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn list_subscriptions(
         &self,
         request: Request<v1::ListSubscriptionsRequest>,
     ) -> Answer<v1::ListSubscriptionsResponse> {
-        answer(subscriptions::list_subscriptions(self, request.into_inner()).await)
+        answer(subscriptions::list_subscriptions(&self.caller(&request)?, request.into_inner()).await)
     }
 
     type WatchSubscriptionsStream = Answers<v1::WatchSubscriptionsResponse>;
@@ -58,8 +61,9 @@ impl PushService for Api {
         &self,
         request: Request<v1::WatchSubscriptionsRequest>,
     ) -> Answer<Self::WatchSubscriptionsStream> {
-        let lifetime = self.lifetime(request.metadata());
-        answer(changes::watch_subscriptions(self, &request.into_inner(), lifetime))
+        let api = self.caller(&request)?;
+        let lifetime = api.lifetime(request.metadata());
+        answer(changes::watch_subscriptions(&api, &request.into_inner(), lifetime))
     }
 
     type ImportSubscriptionsStream = Answers<v1::ImportSubscriptionsResponse>;
@@ -74,16 +78,18 @@ impl PushService for Api {
     type SendStream = Answers<v1::SendResponse>;
 
     async fn send(&self, request: Request<v1::SendRequest>) -> Answer<Self::SendStream> {
-        let lifetime = self.lifetime(request.metadata());
-        let frames = sending::send(self, request.into_inner(), lifetime).await?;
+        let api = self.caller(&request)?;
+        let lifetime = api.lifetime(request.metadata());
+        let frames = sending::send(&api, request.into_inner(), lifetime).await?;
         answer(Ok(frames.map(|frame| frame.map(|frame| v1::SendResponse { frame: Some(frame) })).boxed()))
     }
 
     type BroadcastStream = Answers<v1::BroadcastResponse>;
 
     async fn broadcast(&self, request: Request<v1::BroadcastRequest>) -> Answer<Self::BroadcastStream> {
-        let lifetime = self.lifetime(request.metadata());
-        let frames = sending::broadcast(self, request.into_inner(), lifetime).await?;
+        let api = self.caller(&request)?;
+        let lifetime = api.lifetime(request.metadata());
+        let frames = sending::broadcast(&api, request.into_inner(), lifetime).await?;
         answer(Ok(frames
             .map(|frame| frame.map(|frame| v1::BroadcastResponse { frame: Some(frame) }))
             .boxed()))
@@ -95,8 +101,9 @@ impl PushService for Api {
         &self,
         request: Request<Streaming<v1::SendStreamRequest>>,
     ) -> Answer<Self::SendStreamStream> {
-        let lifetime = self.lifetime(request.metadata());
-        answer(send_stream::send_stream(self, request.into_inner(), lifetime))
+        let api = self.caller(&request)?;
+        let lifetime = api.lifetime(request.metadata());
+        answer(send_stream::send_stream(&api, request.into_inner(), lifetime))
     }
 
     type WatchDeliveriesStream = Answers<v1::WatchDeliveriesResponse>;
@@ -105,49 +112,50 @@ impl PushService for Api {
         &self,
         request: Request<v1::WatchDeliveriesRequest>,
     ) -> Answer<Self::WatchDeliveriesStream> {
-        let lifetime = self.lifetime(request.metadata());
-        let frames = watching::watch_deliveries(self, request.into_inner(), lifetime).await?;
+        let api = self.caller(&request)?;
+        let lifetime = api.lifetime(request.metadata());
+        let frames = watching::watch_deliveries(&api, request.into_inner(), lifetime).await?;
         let responses =
             frames.map(|frame| frame.map(|frame| v1::WatchDeliveriesResponse { frame: Some(frame) }));
         answer(Ok(responses.boxed()))
     }
 
     async fn get_message(&self, request: Request<v1::GetMessageRequest>) -> Answer<v1::GetMessageResponse> {
-        answer(messages::get_message(self, request.into_inner()).await)
+        answer(messages::get_message(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn list_messages(
         &self,
         request: Request<v1::ListMessagesRequest>,
     ) -> Answer<v1::ListMessagesResponse> {
-        answer(messages::list_messages(self, request.into_inner()).await)
+        answer(messages::list_messages(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn list_deliveries(
         &self,
         request: Request<v1::ListDeliveriesRequest>,
     ) -> Answer<v1::ListDeliveriesResponse> {
-        answer(deliveries::list_deliveries(self, request.into_inner()).await)
+        answer(deliveries::list_deliveries(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn cancel_message(
         &self,
         request: Request<v1::CancelMessageRequest>,
     ) -> Answer<v1::CancelMessageResponse> {
-        answer(messages::cancel_message(self, request.into_inner()).await)
+        answer(messages::cancel_message(&self.caller(&request)?, request.into_inner()).await)
     }
 
     async fn get_vapid_public_key(
         &self,
         request: Request<v1::GetVapidPublicKeyRequest>,
     ) -> Answer<v1::GetVapidPublicKeyResponse> {
-        answer(keys::get_vapid_public_key(self, &request.into_inner()))
+        answer(keys::get_vapid_public_key(&self.caller(&request)?, &request.into_inner()))
     }
 
     async fn create_subscriber_token(
         &self,
-        _: Request<v1::CreateSubscriberTokenRequest>,
+        request: Request<v1::CreateSubscriberTokenRequest>,
     ) -> Answer<v1::CreateSubscriberTokenResponse> {
-        not_implemented("CreateSubscriberToken")
+        answer(subscriber_tokens::create_subscriber_token(&self.caller(&request)?, request.into_inner()))
     }
 }

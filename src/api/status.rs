@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
 
 use crate::domain::limits::{self, VIOLATIONS_LISTED_MAX};
-use crate::domain::{MessageId, Timestamp, Violations};
+use crate::domain::{MessageId, Role, Timestamp, Violations};
 use crate::engine::SubmitError;
 use crate::engine::changes::ChangesError;
 use crate::engine::feed::FeedError;
@@ -37,6 +37,12 @@ pub(crate) enum ApiError {
     HistoryTrimmed,
     /// The `request_id` was used for this message, with another body.
     RequestIdReused(MessageId),
+    /// No credentials, or none that this server knows.
+    CredentialsInvalid,
+    /// The credentials have ended.
+    CredentialsExpired,
+    /// The caller's role does not reach so far: one that would, and whether it must be for all applications.
+    RoleMissing { role: Role, server_wide: bool },
     /// Why the endpoint may not be posted to, in words without secrets.
     EndpointNotAllowed(String),
     /// It is not there, or belongs to another application.
@@ -73,6 +79,7 @@ pub(crate) enum Resource {
     User(String),
     Message(String),
     VapidKey(String),
+    ApiToken(String),
     Origin(String),
 }
 
@@ -84,6 +91,7 @@ impl Resource {
             | Self::User(name)
             | Self::Message(name)
             | Self::VapidKey(name)
+            | Self::ApiToken(name)
             | Self::Origin(name) => name,
         }
     }
@@ -96,6 +104,7 @@ impl Resource {
             Self::User(_) => ("user", "the user has no subscription"),
             Self::Message(_) => ("message", "there is no such message"),
             Self::VapidKey(_) => ("vapid_key", "the application has no VAPID key"),
+            Self::ApiToken(_) => ("api_token", "there is no such API token"),
             Self::Origin(_) => ("origin", "the application is not stopped at this origin"),
         }
     }
@@ -109,7 +118,8 @@ impl ApiError {
             }
             Self::ResumeTokenExpired(_) | Self::HistoryTrimmed => Code::OutOfRange,
             Self::RequestIdReused(_) => Code::AlreadyExists,
-            Self::EndpointNotAllowed(_) => Code::PermissionDenied,
+            Self::CredentialsInvalid | Self::CredentialsExpired => Code::Unauthenticated,
+            Self::RoleMissing { .. } | Self::EndpointNotAllowed(_) => Code::PermissionDenied,
             Self::NotFound(_) => Code::NotFound,
             Self::EtagMismatch => Code::Aborted,
             Self::QuotaExceeded { .. }
@@ -132,12 +142,16 @@ impl ApiError {
             Self::ResumeTokenExpired(_) => ErrorReason::ResumeTokenExpired,
             Self::HistoryTrimmed => ErrorReason::HistoryTrimmed,
             Self::RequestIdReused(_) => ErrorReason::RequestIdReused,
+            Self::CredentialsInvalid => ErrorReason::CredentialsInvalid,
+            Self::CredentialsExpired => ErrorReason::CredentialsExpired,
+            Self::RoleMissing { .. } => ErrorReason::RoleMissing,
             Self::EndpointNotAllowed(_) => ErrorReason::EndpointNotAllowed,
             Self::NotFound(Resource::Application(_)) => ErrorReason::ApplicationNotFound,
             Self::NotFound(Resource::Subscription(_)) => ErrorReason::SubscriptionNotFound,
             Self::NotFound(Resource::User(_)) => ErrorReason::UserNotFound,
             Self::NotFound(Resource::Message(_)) => ErrorReason::MessageNotFound,
             Self::NotFound(Resource::VapidKey(_)) => ErrorReason::VapidKeyNotFound,
+            Self::NotFound(Resource::ApiToken(_)) => ErrorReason::ApiTokenNotFound,
             Self::NotFound(Resource::Origin(_)) => ErrorReason::OriginNotFound,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
@@ -163,6 +177,14 @@ impl ApiError {
                 "the deliveries of the message were trimmed: only its counts are left".into()
             }
             Self::RequestIdReused(_) => "the request_id was used for another request".into(),
+            Self::CredentialsInvalid => {
+                "credentials are needed: `authorization: Bearer <token>`, or a client certificate".into()
+            }
+            Self::CredentialsExpired => "the credentials have expired".into(),
+            Self::RoleMissing { role, server_wide: false } => format!("the role {role} is needed"),
+            Self::RoleMissing { role, server_wide: true } => {
+                format!("the role {role} for all applications is needed")
+            }
             Self::EndpointNotAllowed(why) => why.clone(),
             Self::NotFound(resource) => resource.words().1.into(),
             Self::EtagMismatch => "the subscription was changed in between: read it again".into(),
@@ -182,6 +204,13 @@ impl ApiError {
     }
 
     fn metadata(&self) -> HashMap<String, String> {
+        if let Self::RoleMissing { role, server_wide } = self {
+            let mut metadata = HashMap::from([("role".to_owned(), role.name().to_owned())]);
+            if *server_wide {
+                metadata.insert("scope".to_owned(), "all_applications".to_owned());
+            }
+            return metadata;
+        }
         let pair = match self {
             Self::InvalidFields(violations) => Some(("violations", violations.len().to_string())),
             Self::RequestIdReused(message) => Some(("message", message.name())),
@@ -189,6 +218,9 @@ impl ApiError {
             Self::PageTokenInvalid
             | Self::ResumeTokenInvalid
             | Self::HistoryTrimmed
+            | Self::CredentialsInvalid
+            | Self::CredentialsExpired
+            | Self::RoleMissing { .. }
             | Self::EndpointNotAllowed(_)
             | Self::NotFound(_)
             | Self::EtagMismatch
@@ -245,6 +277,9 @@ impl From<ApiError> for Status {
             | ApiError::ResumeTokenExpired(_)
             | ApiError::HistoryTrimmed
             | ApiError::RequestIdReused(_)
+            | ApiError::CredentialsInvalid
+            | ApiError::CredentialsExpired
+            | ApiError::RoleMissing { .. }
             | ApiError::EndpointNotAllowed(_)
             | ApiError::EtagMismatch
             | ApiError::NotImplemented(_) => {}

@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 
-use super::Api;
 use super::convert::subscription::subscription;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{self, lists, selector};
+use super::{Api, ApiFor, subscriber_tokens};
 use crate::domain::{Application, SubscriptionId};
 use crate::observe::SubscriptionChange;
 use crate::proto::v1;
 use crate::store::{ListFilter, Selector, Subscribe};
 
 pub(super) async fn subscribe(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::SubscribeRequest,
 ) -> Result<v1::SubscribeResponse, ApiError> {
     let application = api.application(&request.application)?;
     let validate_only = request.validate_only;
-    let subscribe = validate::subscribe::subscribe(request, api.rules(&application))?;
+    let mut subscribe = validate::subscribe::subscribe(request, api.rules(&application))?;
+    subscriber_tokens::narrow_subscribe(api, &application, &mut subscribe).await?;
     if validate_only {
         return preview(api, &application, subscribe).await;
     }
@@ -61,12 +62,19 @@ async fn preview(
 }
 
 pub(super) async fn unsubscribe(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::UnsubscribeRequest,
 ) -> Result<v1::UnsubscribeResponse, ApiError> {
     let application = api.application(&request.application)?;
     let selector = selector::unsubscribe(&request, api.rules(&application))?;
     let missing = not_found(&selector);
+    if !subscriber_tokens::may_unsubscribe(api, &application, &selector).await? {
+        return if request.allow_missing {
+            Ok(v1::UnsubscribeResponse { removed_count: 0 })
+        } else {
+            Err(ApiError::NotFound(missing))
+        };
+    }
     let (store, engine) = (Arc::clone(&api.store), api.engine.clone());
     let removed = api
         .finish(async move {
@@ -85,7 +93,7 @@ pub(super) async fn unsubscribe(
 }
 
 pub(super) async fn get_subscription(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::GetSubscriptionRequest,
 ) -> Result<v1::GetSubscriptionResponse, ApiError> {
     let application = api.application(&request.application)?;
@@ -96,7 +104,7 @@ pub(super) async fn get_subscription(
 }
 
 pub(super) async fn update_subscription(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::UpdateSubscriptionRequest,
 ) -> Result<v1::UpdateSubscriptionResponse, ApiError> {
     let application = api.application(&request.application)?;
@@ -115,7 +123,7 @@ pub(super) async fn update_subscription(
 }
 
 pub(super) async fn list_subscriptions(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::ListSubscriptionsRequest,
 ) -> Result<v1::ListSubscriptionsResponse, ApiError> {
     let application = api.application(&request.application)?;

@@ -4,10 +4,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use prost::Message as _;
 use sha2::Sha256;
 
+use super::access::{Grant, Principal, Scope as CallerScope};
+use super::callers::{CREDENTIALS_OCTETS_MAX, SUBSCRIBER_TOKEN_PREFIX};
 use super::status::ApiError;
-use crate::domain::{ApplicationId, MessageId, ReceiptKind, SubscriptionId};
+use crate::domain::{ApplicationId, MessageId, ReceiptKind, Roles, SubscriptionId, Timestamp};
 use crate::engine::feed::{Position, Scope};
 use crate::store::{Store, StoreError};
 
@@ -30,6 +33,21 @@ pub(crate) struct Tokens {
     resume: HmacSha256,
     page: HmacSha256,
     event: HmacSha256,
+    subscriber: HmacSha256,
+}
+
+/// What a subscriber token says.
+#[derive(Clone, PartialEq, prost::Message)]
+struct SubscriberClaims {
+    #[prost(string, tag = "1")]
+    application: String,
+    #[prost(string, tag = "2")]
+    user_id: String,
+    #[prost(string, repeated, tag = "3")]
+    topics: Vec<String>,
+    /// In microseconds since 1970.
+    #[prost(uint64, tag = "4")]
+    expires: u64,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -46,17 +64,33 @@ pub(crate) enum List {
     Messages = 2,
     Deliveries = 3,
     Origins = 4,
+    ApiTokens = 5,
 }
 
 impl Tokens {
     /// With the secrets of this store.
     pub(crate) async fn of(store: &dyn Store) -> Result<Self, StoreError> {
-        Self::new(store.secret("resume").await?, store.secret("page").await?, store.secret("event").await?)
+        Self::new(
+            store.secret("resume").await?,
+            store.secret("page").await?,
+            store.secret("event").await?,
+            store.secret("subscriber").await?,
+        )
     }
 
     /// With these secrets.
-    pub(crate) fn new(resume: [u8; 32], page: [u8; 32], event: [u8; 32]) -> Result<Self, StoreError> {
-        Ok(Self { resume: keyed(resume)?, page: keyed(page)?, event: keyed(event)? })
+    pub(crate) fn new(
+        resume: [u8; 32],
+        page: [u8; 32],
+        event: [u8; 32],
+        subscriber: [u8; 32],
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            resume: keyed(resume)?,
+            page: keyed(page)?,
+            event: keyed(event)?,
+            subscriber: keyed(subscriber)?,
+        })
     }
 
     /// The token of a stream's position.
@@ -126,6 +160,40 @@ impl Tokens {
             Some([VERSION, position @ ..]) => Ok(Some(position.to_vec())),
             Some(_) | None => Err(ApiError::PageTokenInvalid),
         }
+    }
+
+    /// The token of a page that may act for this user until `expires`.
+    pub(crate) fn subscriber(&self, application: &str, grant: Grant, expires: Timestamp) -> String {
+        let claims = SubscriberClaims {
+            application: application.to_owned(),
+            user_id: grant.user_id,
+            topics: grant.topics.into_iter().collect(),
+            expires: expires.as_micros(),
+        };
+        let mut content = vec![VERSION];
+        content.extend(claims.encode_to_vec());
+        format!("{SUBSCRIBER_TOKEN_PREFIX}{}", seal(&self.subscriber, &[], content))
+    }
+
+    /// Who holds a subscriber token.
+    pub(crate) fn read_subscriber(&self, text: &str, now: Timestamp) -> Result<Principal, ApiError> {
+        let token = text.strip_prefix(SUBSCRIBER_TOKEN_PREFIX).ok_or(ApiError::CredentialsInvalid)?;
+        let content = open_up_to(CREDENTIALS_OCTETS_MAX, &self.subscriber, &[], token);
+        let claims = match content.as_deref() {
+            Some([VERSION, claims @ ..]) => SubscriberClaims::decode(claims).ok(),
+            Some(_) | None => None,
+        };
+        let SubscriberClaims { application, user_id, topics, expires } =
+            claims.ok_or(ApiError::CredentialsInvalid)?;
+        let expires = Timestamp::from_micros(expires);
+        if expires <= now {
+            return Err(ApiError::CredentialsExpired);
+        }
+        Ok(Principal {
+            grant: Some(Grant { user_id, topics: topics.into_iter().collect() }),
+            expires: Some(expires),
+            ..Principal::new("subscriber token", CallerScope::Application(application), Roles::default())
+        })
     }
 
     /// The name of a delivery's receipt of this kind, of which there is one at most. Inline deliveries have no name that
@@ -204,7 +272,11 @@ fn seal(key: &HmacSha256, bound_to: &[u8], mut content: Vec<u8>) -> String {
 
 /// The content of a token whose MAC is right.
 fn open(key: &HmacSha256, bound_to: &[u8], token: &str) -> Option<Vec<u8>> {
-    if token.len() > TOKEN_OCTETS_MAX {
+    open_up_to(TOKEN_OCTETS_MAX, key, bound_to, token)
+}
+
+fn open_up_to(octets_max: usize, key: &HmacSha256, bound_to: &[u8], token: &str) -> Option<Vec<u8>> {
+    if token.len() > octets_max {
         return None;
     }
     let mut content = URL_SAFE_NO_PAD.decode(token).ok()?;
@@ -235,6 +307,7 @@ mod tests {
             resume: keyed([secret; 32]).unwrap(),
             page: keyed([secret ^ 0xff; 32]).unwrap(),
             event: keyed([secret ^ 0x0f; 32]).unwrap(),
+            subscriber: keyed([secret ^ 0xf0; 32]).unwrap(),
         }
     }
 
@@ -297,6 +370,26 @@ mod tests {
         assert!(read(SHOP, List::Deliveries, b"user anna").is_err());
         assert!(read(ApplicationId(1), List::Subscriptions, b"user anna").is_err());
         assert_eq!(tokens.read_page(SHOP, List::Messages, b"", "").unwrap(), None);
+    }
+
+    #[test]
+    fn a_subscriber_token_says_what_its_page_may_do_until_it_ends() {
+        let now = Timestamp::from_secs(1_800_000_000);
+        let end = now.plus(std::time::Duration::from_secs(60));
+        let grant = Grant { user_id: "anna".to_owned(), topics: ["news".to_owned()].into() };
+        let token = tokens(1).subscriber("shop", grant.clone(), end);
+        let read = tokens(1).read_subscriber(&token, now).unwrap();
+        assert_eq!((read.grant, read.expires), (Some(grant), Some(end)));
+        assert_eq!(read.scope, CallerScope::Application("shop".to_owned()));
+        assert_eq!(read.roles, Roles::default());
+        assert!(matches!(tokens(1).read_subscriber(&token, end), Err(ApiError::CredentialsExpired)));
+        assert!(matches!(tokens(2).read_subscriber(&token, now), Err(ApiError::CredentialsInvalid)));
+        for place in SUBSCRIBER_TOKEN_PREFIX.len()..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(tokens(1).read_subscriber(&changed, now).is_err(), "{place}");
+        }
     }
 
     #[test]

@@ -7,12 +7,12 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 
-use super::Api;
 use super::convert::frame;
 use super::leash::{CallEnd, Leash};
 use super::lifetime::{Ended, Lifetime};
 use super::status::ApiError;
 use super::validate::lists;
+use super::{Api, ApiFor};
 use crate::domain::{Application, MessageId};
 use crate::engine::feed::{Scope, Start, Watch};
 use crate::proto::v1;
@@ -21,7 +21,7 @@ use crate::proto::v1;
 pub(super) type Frames = Pin<Box<dyn Stream<Item = Result<v1::DeliveryFrame, Status>> + Send>>;
 
 pub(super) async fn watch_deliveries(
-    api: &Api,
+    api: &ApiFor<'_>,
     request: v1::WatchDeliveriesRequest,
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
@@ -71,7 +71,7 @@ pub(super) fn frames(
             let next = tokio::select! {
                 biased;
                 ended = &mut ended => {
-                    if ended == Ended::TooOld {
+                    if ended != Ended::Deadline {
                         call.by_server();
                     }
                     yield Err(ended.into());

@@ -24,6 +24,7 @@ mod stop;
 mod store;
 mod subscribe;
 mod subscriptions;
+mod tokens;
 mod vapid;
 mod view;
 mod watch;
@@ -60,6 +61,7 @@ enum Command {
     Watch(watch::WatchArgs),
     Cancel(cancel::CancelArgs),
     Origins(origins::OriginsArgs),
+    Tokens(tokens::TokensArgs),
     Store(store::StoreArgs),
 }
 
@@ -98,6 +100,7 @@ impl Command {
             Self::Watch(args) => args.run().await,
             Self::Cancel(args) => args.run().await,
             Self::Origins(args) => args.run().await,
+            Self::Tokens(args) => args.run().await,
             Self::Store(args) => args.run().await,
         }
     }

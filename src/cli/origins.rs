@@ -4,14 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
-use tonic::transport::Channel;
 
-use super::connection::{self, Connection};
+use super::connection::{AdminClient, Connection};
 use super::failure::Failure;
 use super::json::ProtoJson;
 use super::output;
 use super::view::outcome_name;
-use crate::proto::v1::admin_service_client::AdminServiceClient;
 use crate::proto::v1::{ListOriginsRequest, Origin, Outcome, ResumeOriginRequest, WatchOriginsRequest};
 
 /// Shows the health of the push services that the server talks to
@@ -37,7 +35,7 @@ pub(super) struct OriginsArgs {
 
 impl OriginsArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut client = AdminServiceClient::new(connection::channel(&self.connection.server).await?);
+        let mut client = self.connection.open_admin().await?;
         if let Some(origin) = self.resume {
             let application = self.connection.application.clone();
             let request = ResumeOriginRequest { application, origin: origin.clone() };
@@ -67,7 +65,7 @@ impl OriginsArgs {
 }
 
 async fn list(
-    mut client: AdminServiceClient<Channel>,
+    mut client: AdminClient,
     show: impl Fn(&[Origin]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut request = ListOriginsRequest::default();

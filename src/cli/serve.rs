@@ -29,7 +29,7 @@ Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the c
 Examples:
   fanfare serve
   fanfare serve --config fanfare.toml --data-dir /var/lib/fanfare
-  FANFARE_SERVER__LISTEN=0.0.0.0:8030 fanfare serve --insecure"
+  FANFARE_SERVER__LISTEN=0.0.0.0:8030 fanfare serve --credentials-required"
 )]
 pub(super) struct ServeArgs {
     #[command(flatten)]
@@ -43,6 +43,9 @@ pub(super) struct ServeArgs {
     /// Address and port of metrics and health (admin.listen)
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<String>,
+    /// Let callers need credentials also while there is no API token (server.credentials_required)
+    #[arg(long)]
+    credentials_required: bool,
     /// Take other than loopback addresses, although nobody is asked who they are (server.insecure)
     #[arg(long)]
     insecure: bool,
@@ -61,6 +64,9 @@ pub(super) struct ServeArgs {
 pub struct ServeReady {
     /// Where callers are served.
     pub server: SocketAddr,
+    /// Whether they are served by TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls: bool,
     /// Where metrics and health are served.
     pub admin: SocketAddr,
     /// Where browsers report, if `receipts.listen` is set.
@@ -88,6 +94,11 @@ impl ServeArgs {
             .with_flag("--listen", "server.listen", self.listen.as_ref())
             .with_flag("--admin-listen", "admin.listen", self.admin_listen.as_ref())
             .with_flag("--log", "log.filter", self.log.as_ref())
+            .with_flag(
+                "--credentials-required",
+                "server.credentials_required",
+                self.credentials_required.then_some(true),
+            )
             .with_flag("--insecure", "server.insecure", self.insecure.then_some(true));
         let config = config::load(&sources)?.config;
         logs::start(&config.log).map_err(anyhow::Error::from)?;
@@ -108,7 +119,7 @@ impl ServeArgs {
             println!("{}", serde_json::to_string(ready)?);
             return Ok(());
         }
-        println!("gRPC        http://{}", ready.server);
+        println!("gRPC        {}://{}", if ready.tls { "https" } else { "http" }, ready.server);
         println!("admin       http://{}", ready.admin);
         if let Some(receipts) = ready.receipts {
             println!("receipts    http://{receipts}{}", receipts::PATH);
@@ -130,6 +141,7 @@ fn ready(app: &App) -> ServeReady {
     });
     ServeReady {
         server: app.address(),
+        tls: app.tls(),
         admin: app.admin_address(),
         receipts: app.receipts_address(),
         applications: applications.collect(),

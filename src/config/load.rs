@@ -12,7 +12,7 @@ use super::{Config, ConfigError, DEFAULT_TOML, show, validate};
 /// What begins the names of environment variables that are ours.
 const PREFIX: &str = "FANFARE_";
 /// Variables of ours that are no settings: the command line reads them.
-const NOT_SETTINGS: [&str; 3] = ["FANFARE_CONFIG", "FANFARE_SERVER", "FANFARE_APPLICATION"];
+const NOT_SETTINGS: [&str; 4] = ["FANFARE_CONFIG", "FANFARE_SERVER", "FANFARE_APPLICATION", "FANFARE_TOKEN"];
 
 /// One value from the environment or from a flag.
 #[derive(Clone, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::api::ApiSettings;
 use crate::api::server::ServerSettings;
+use crate::api::tls::TlsSettings;
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{MessageDefaults, Padding, Urgency};
 use crate::engine::{EngineSettings, ReceiptSettings, RetentionSettings};
@@ -70,13 +71,25 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Other than loopback addresses may be listened on although nobody is asked who they are.
     pub insecure: bool,
+    /// Callers need credentials also while there is no API token.
+    pub credentials_required: bool,
     /// Time for an orderly shutdown as a whole.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
+    /// TLS for callers.
+    pub tls: TlsSettings,
     /// Connections and calls.
     pub http: ServerSettings,
     /// The service itself.
     pub calls: ApiSettings,
+}
+
+impl ServerConfig {
+    /// Whether callers need credentials from the start.
+    #[must_use]
+    pub fn asks_who_calls(&self) -> bool {
+        self.credentials_required || self.tls.client_ca.is_some()
+    }
 }
 
 /// `[admin]`

@@ -13,6 +13,14 @@ use crate::webpush::vapid::check_contact;
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let mut problems = Problems::default();
     listeners(config, &mut problems);
+    for (key, why) in config.server.tls.problems() {
+        problems.add(format!("server.tls.{key}"), why);
+    }
+    for (index, caller) in config.server.tls.callers.iter().enumerate() {
+        let known = |name: &String| config.applications.iter().any(|application| application.name == *name);
+        let key = format!("server.tls.callers[{index}].application");
+        problems.unless(caller.application.as_ref().is_none_or(known), &key, "there is no such application");
+    }
     shutdown(config, &mut problems);
     push_services(config, &mut problems);
     bounds(config, &mut problems);
@@ -46,14 +54,19 @@ impl Problems {
 
 fn listeners(config: &Config, problems: &mut Problems) {
     let addresses = [("server.listen", config.server.listen), ("admin.listen", config.admin.listen)];
-    for (key, address) in addresses {
-        problems.unless(
-            config.server.insecure || address.ip().is_loopback(),
-            key,
-            "is not a loopback address: whoever reaches it may do everything. If that is meant, say --insecure or \
-             server.insecure = true",
-        );
-    }
+    let asked = config.server.asks_who_calls();
+    problems.unless(
+        asked || config.server.insecure || config.server.listen.ip().is_loopback(),
+        "server.listen",
+        "is not a loopback address, and whoever reaches it may do everything: let callers need credentials \
+         (--credentials-required, server.credentials_required = true, or server.tls.client_ca), or say --insecure",
+    );
+    problems.unless(
+        asked || config.server.insecure || config.admin.listen.ip().is_loopback(),
+        "admin.listen",
+        "is not a loopback address, and nobody is asked who reads metrics. If that is meant, say --insecure or \
+         server.insecure = true",
+    );
     let [(_, server), (_, admin)] = addresses;
     problems.unless(!collide(server, admin), "admin.listen", "must differ from server.listen");
     if let Some(receipts) = config.receipts.listen {

@@ -97,6 +97,33 @@ impl MessageId {
     }
 }
 
+/// An API token. Ordered by the time of creation; not a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiTokenId(pub [u8; 16]);
+
+impl ApiTokenId {
+    /// What stands before the digits in a name.
+    pub const COLLECTION: &'static str = "apiTokens/";
+
+    /// A new identifier from the time and ten octets of randomness.
+    #[must_use]
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        Self(MessageId::new(now, random).0)
+    }
+
+    /// `apiTokens/{id}`.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{}{self}", Self::COLLECTION)
+    }
+
+    /// Reads `apiTokens/{id}`; `None` when it is not of that form.
+    #[must_use]
+    pub fn parse_name(name: &str) -> Option<Self> {
+        parse_hex(name.strip_prefix(Self::COLLECTION)?).map(Self)
+    }
+}
+
 macro_rules! hex_display {
     ($name:ident) => {
         impl fmt::Display for $name {
@@ -113,6 +140,7 @@ macro_rules! hex_display {
 }
 hex_display!(SubscriptionId);
 hex_display!(MessageId);
+hex_display!(ApiTokenId);
 
 fn parse_hex(digits: &str) -> Option<[u8; 16]> {
     let digits = digits.as_bytes();

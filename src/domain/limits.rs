@@ -57,6 +57,12 @@ pub const REFUSED_DAYS_MAX: u32 = 7;
 pub const DETAIL_CHARS_MAX: usize = 200;
 /// Field violations that one error lists; their number is always told.
 pub const VIOLATIONS_LISTED_MAX: usize = 50;
+/// Longest display name of an API token, in octets.
+pub const DISPLAY_NAME_OCTETS_MAX: usize = 128;
+/// How long a subscriber token is good unless its caller says otherwise.
+pub const SUBSCRIBER_TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(5 * 60);
+/// How long it may be good.
+pub const SUBSCRIBER_TOKEN_TTL_MAX: Duration = Duration::from_secs(3_600);
 /// Entries of a list page when the caller asks for none, and at most.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
 /// See [`PAGE_SIZE_DEFAULT`].

@@ -1,6 +1,7 @@
 //! The words of Fanfare as types: plain data and the rules that hold for it, without gRPC, storage or HTTP.
 
 pub mod application;
+pub mod caller;
 pub mod clock;
 pub mod delivery;
 pub mod endpoint;
@@ -12,10 +13,11 @@ pub mod subscription;
 pub mod violation;
 
 pub use application::{Application, MessageDefaults, VapidKey};
+pub use caller::{ApiToken, Role, Roles};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};
 pub use endpoint::{Endpoint, EndpointPolicy, Origin, Refusal};
-pub use ids::{ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
+pub use ids::{ApiTokenId, ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
 pub use message::{
     Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Stop, Urgency,
 };

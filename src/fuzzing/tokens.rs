@@ -9,7 +9,8 @@ use crate::engine::feed::Scope;
 use crate::engine::receipt_token::ReceiptTokens;
 use crate::webpush::vapid;
 
-static TOKENS: LazyLock<Option<Tokens>> = LazyLock::new(|| Tokens::new([1; 32], [2; 32], [3; 32]).ok());
+static TOKENS: LazyLock<Option<Tokens>> =
+    LazyLock::new(|| Tokens::new([1; 32], [2; 32], [3; 32], [6; 32]).ok());
 static RECEIPTS: LazyLock<Option<ReceiptTokens>> =
     LazyLock::new(|| ReceiptTokens::new([4; 32], [5; 32]).ok());
 

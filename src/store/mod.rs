@@ -26,8 +26,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt, Report, Stop,
-    Subscription, SubscriptionId, Target, VapidKey,
+    ApiToken, ApiTokenId, ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt,
+    Report, Stop, Subscription, SubscriptionId, Target, VapidKey,
 };
 
 pub use types::{
@@ -90,6 +90,20 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// 32 octets of this store's own, made at random when first asked for under this name and the same ever after.
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
+
+    // ---------------------------------------------------------------- API tokens
+
+    /// Keeps a token, in place of an earlier one with the same identifier.
+    async fn put_api_token(&self, token: ApiToken) -> Result<(), StoreError>;
+
+    /// All tokens, expired ones too, in the order of their identifiers.
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
+
+    /// Notes when a token was last used; of one that is not there, nothing.
+    async fn api_token_used(&self, id: ApiTokenId, time: crate::domain::Timestamp) -> Result<(), StoreError>;
+
+    /// Removes a token; says whether it was there.
+    async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError>;
 
     // ---------------------------------------------------------------- subscriptions
 

@@ -89,6 +89,11 @@ pub(crate) struct Server {
     serving: JoinHandle<Result<(), ServeError>>,
 }
 
+/// An empty store.
+pub(crate) fn memory() -> Arc<dyn Store> {
+    Arc::new(kv::memory(Arc::new(SystemClock)).unwrap())
+}
+
 async fn application(store: &dyn Store, clock: &dyn Clock, name: &str) -> Arc<Application> {
     let record = store.application(name).await.unwrap();
     let key = VapidKeyPair::generate().unwrap().into_vapid_key(fanfare::domain::VapidKeyId(1), clock.now());
@@ -119,8 +124,18 @@ impl Server {
         settings: ApiSettings,
         server_settings: ServerSettings,
     ) -> Self {
+        Self::start_over(memory(), transport, settings, server_settings).await
+    }
+
+    /// Over a store that may have something in it.
+    pub(crate) async fn start_over(
+        store: Arc<dyn Store>,
+        transport: ScriptedTransport,
+        settings: ApiSettings,
+        server_settings: ServerSettings,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::clone(&clock)).unwrap());
+        let tls = server_settings.tls.certificate.is_some();
         let default = application(&*store, &*clock, "default").await;
         let other = application(&*store, &*clock, "shop").await;
         let vapid_key = encode_base64url(&default.current_key().unwrap().public);
@@ -162,7 +177,9 @@ impl Server {
                 (health.clone(), stop.clone(), Arc::clone(&calls) as Arc<dyn CallObserver>);
             async move { serve(listener, api, &health, server_settings, calls, stop).await }
         });
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+        // With TLS the test connects by itself.
+        let channel = if tls { endpoint.connect_lazy() } else { endpoint.connect().await.unwrap() };
         let client = PushServiceClient::new(channel.clone());
         Self { client, channel, address, transport, health, calls, vapid_key, store, engine, stop, serving }
     }
@@ -206,7 +223,24 @@ impl Server {
 
     /// Calls an RPC with a request in JSON: its answers in JSON.
     pub(crate) async fn call(&self, method: &str, request: Value) -> Result<Vec<Value>, Status> {
-        let mut client = self.client.clone();
+        self.call_as("", method, request).await
+    }
+
+    /// As [`Self::call`], with a token.
+    pub(crate) async fn call_as(
+        &self,
+        token: &str,
+        method: &str,
+        request: Value,
+    ) -> Result<Vec<Value>, Status> {
+        let bearer = (!token.is_empty()).then(|| format!("Bearer {token}").parse().unwrap());
+        let bearer = move |mut request: Request<()>| {
+            if let Some(bearer) = &bearer {
+                request.metadata_mut().insert("authorization", Clone::clone(bearer));
+            }
+            Ok(request)
+        };
+        let mut client = PushServiceClient::with_interceptor(self.channel.clone(), bearer.clone());
         macro_rules! unary {
             ($rpc:ident) => {
                 client
@@ -227,7 +261,7 @@ impl Server {
         }
         macro_rules! admin {
             ($rpc:ident) => {
-                AdminServiceClient::new(self.channel.clone())
+                AdminServiceClient::with_interceptor(self.channel.clone(), bearer)
                     .$rpc(read(method, request))
                     .await
                     .map(|answer| vec![show(&answer.into_inner(), method)])
@@ -255,6 +289,9 @@ impl Server {
             "CancelMessage" => unary!(cancel_message),
             "GetVapidPublicKey" => unary!(get_vapid_public_key),
             "CreateSubscriberToken" => unary!(create_subscriber_token),
+            "CreateApiToken" => admin!(create_api_token),
+            "ListApiTokens" => admin!(list_api_tokens),
+            "RevokeApiToken" => admin!(revoke_api_token),
             "ListOrigins" => admin!(list_origins),
             "ResumeOrigin" => admin!(resume_origin),
             other => panic!("there is no {other}"),

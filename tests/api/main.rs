@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod bad_input;
+mod callers;
+mod certificates;
 mod changes;
 mod contract;
 mod control;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanfare::domain::{
-    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt, Report, Stop,
-    Subscription, SubscriptionId, Target, Timestamp, VapidKey,
+    ApiToken, ApiTokenId, ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId,
+    Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey,
 };
 use fanfare::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
@@ -128,6 +128,10 @@ store! {
     async fn vapid_tokens(&self) -> Result<Vec<StoredToken>, StoreError>;
     async fn put_vapid_token(&self, token: StoredToken) -> Result<(), StoreError>;
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
+    async fn put_api_token(&self, token: ApiToken) -> Result<(), StoreError>;
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
+    async fn api_token_used(&self, id: ApiTokenId, time: Timestamp) -> Result<(), StoreError>;
+    async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError>;
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError>;
     async fn subscription(&self, application: ApplicationId, selector: &Selector) -> Result<Option<Subscription>, StoreError>;
     async fn update_subscription(&self, application: ApplicationId, selector: &Selector, patch: SubscriptionPatch) -> Result<Subscription, StoreError>;

@@ -13,6 +13,7 @@ use tonic::Status;
 use super::RECEIVING_MAX;
 use super::row::Row;
 use crate::api::Api;
+use crate::api::access::Principal;
 use crate::api::convert::{delivery, message, receipt};
 use crate::api::leash::{CallEnd, Leash};
 use crate::api::sending::{Submitted, submit_send};
@@ -88,6 +89,7 @@ impl Open {
 
 pub(super) struct Call {
     api: Api,
+    principal: Arc<Principal>,
     application: Arc<Application>,
     /// Everything up to here has been told, or was not of this call.
     position: Position,
@@ -114,6 +116,7 @@ impl Call {
     /// A call of this application; `first` is its reader's first frame, which says where the reader stands.
     pub(super) fn new(
         api: &Api,
+        principal: &Arc<Principal>,
         application: Arc<Application>,
         first: Option<Result<Frame, FeedError>>,
     ) -> Result<Self, ApiError> {
@@ -122,6 +125,7 @@ impl Call {
         Ok(Self {
             end: CallEnd::new(api, application.id),
             api: api.clone(),
+            principal: Arc::clone(principal),
             application,
             position,
             row: Row::default(),
@@ -138,9 +142,14 @@ impl Call {
         })
     }
 
-    /// This server ends the call, for this reason: nobody has disconnected.
-    pub(super) fn fail(&self, error: ApiError) -> ApiError {
+    /// This server ends the call: nobody has disconnected.
+    pub(super) fn end_by_server(&self) {
         self.end.by_server();
+    }
+
+    /// This server ends the call, for this reason.
+    pub(super) fn fail(&self, error: ApiError) -> ApiError {
+        self.end_by_server();
         error
     }
 
@@ -182,7 +191,7 @@ impl Call {
     }
 
     fn read(&self, send: v1::SendRequest) -> Result<Sending<Recipient>, ApiError> {
-        let application = self.api.application(&send.application)?;
+        let application = self.api.application_of(&self.principal, &send.application)?;
         let mut violations = Violations::new();
         if application.id != self.application.id {
             violations.add("application", "must be the same in all requests of a call");

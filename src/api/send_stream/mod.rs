@@ -6,15 +6,16 @@ mod call;
 mod row;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::sleep_until;
 use tonic::Status;
 
-use super::Api;
 use super::lifetime::{Ended, Lifetime};
 use super::status::ApiError;
+use super::{Api, ApiFor};
 use crate::domain::{Application, ReportLevel};
 use crate::engine::feed::{FeedError, Frame, FrameStream, Scope, Start, Watch};
 use crate::proto::v1;
@@ -45,20 +46,24 @@ enum Step {
 
 /// Serves one call until the caller has half-closed and all its messages have ended, with their receipts where they are
 /// included; or this server stops, or the stream is too old.
-pub(super) fn send_stream<R>(api: &Api, mut requests: R, lifetime: Lifetime) -> Result<Responses, ApiError>
+pub(super) fn send_stream<R>(
+    api: &ApiFor<'_>,
+    mut requests: R,
+    lifetime: Lifetime,
+) -> Result<Responses, ApiError>
 where
     R: Stream<Item = Result<v1::SendStreamRequest, Status>> + Unpin + Send + 'static,
 {
     let permit = api.stream_permit()?;
-    // Whose the call is, its first request says. Until then it counts as the default application's.
+    // Whose the call is, its first request says. Until then it counts as that of the caller's own application.
     let application = api.application("")?;
-    let api = api.clone();
+    let (api, principal) = (Api::clone(api), Arc::clone(&api.principal));
     Ok(Box::pin(async_stream::try_stream! {
         let _permit = permit;
         let ended = lifetime.ended();
         tokio::pin!(ended);
         let mut feed = watch(&api, &application);
-        let mut call = Call::new(&api, application, feed.next().await)?;
+        let mut call = Call::new(&api, &principal, application, feed.next().await)?;
         let mut named = false;
         yield response(call.progress().await?);
 
@@ -78,11 +83,11 @@ where
                 Step::Request(None) => closed = true,
                 Step::Request(Some(request)) => {
                     let send = request?.send.unwrap_or_default();
-                    if !named && let Ok(application) = api.application(&send.application) {
+                    if !named && let Ok(application) = api.application_of(&principal, &send.application) {
                         named = true;
                         if application.id != call.application().id {
                             feed = watch(&api, &application);
-                            call = Call::new(&api, application, feed.next().await)?;
+                            call = Call::new(&api, &principal, application, feed.next().await)?;
                             yield response(call.progress().await?);
                         }
                     }
@@ -144,7 +149,10 @@ where
                 }
                 Step::ProgressDue => yield response(call.progress().await?),
                 Step::TimeOver(Ended::Deadline) => Err(Ended::Deadline)?,
-                Step::TimeOver(Ended::TooOld) => Err(call.fail(ApiError::StreamTooOld))?,
+                Step::TimeOver(ended) => {
+                    call.end_by_server();
+                    Err(ended)?;
+                }
             }
         }
         yield response(call.progress().await?);

@@ -134,6 +134,16 @@ pub(crate) fn watch_subscriptions(
     Ok(violations.or(Some(start_time))?)
 }
 
+/// Reads ListApiTokens: how many.
+pub(crate) fn api_tokens(request: &v1::ListApiTokensRequest) -> Result<usize, ApiError> {
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    if request.all_applications && !request.application.is_empty() {
+        violations.add("application", "must be empty with all_applications");
+    }
+    Ok(violations.or(size)?)
+}
+
 /// Reads ListOrigins: how many.
 pub(crate) fn origins(request: &v1::ListOriginsRequest) -> Result<usize, ApiError> {
     let mut violations = Violations::new();

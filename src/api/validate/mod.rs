@@ -3,6 +3,7 @@
 //! fields are right does it refuse those that are still to come, and then what the operator's policy forbids: errors of
 //! state stand alone.
 
+pub(crate) mod api_token;
 pub(crate) mod audience;
 pub(crate) mod collapse;
 pub(crate) mod lists;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use zeroize::Zeroizing;
 
 use super::{Harness, START, application};
-use crate::domain::{ApplicationId, Origin, OriginId, VapidKey, VapidKeyId};
+use crate::domain::{ApiToken, ApiTokenId, ApplicationId, Origin, OriginId, Role, VapidKey, VapidKeyId};
 use crate::store::{StoreError, StoredToken};
 
 pub(crate) async fn are_made_once(harness: &dyn Harness) {
@@ -120,4 +120,35 @@ pub(crate) async fn origins_have_groups(harness: &dyn Harness) {
         assert_eq!(store.origin(info.id).as_ref(), Some(&info));
         assert_eq!(store.intern_origin(&info.origin).await.unwrap(), info);
     }
+}
+
+pub(crate) async fn api_tokens_are_kept_used_and_removed(harness: &dyn Harness) {
+    let store = harness.open();
+    let default = application(&*store).await;
+    let token = |number: u8| ApiToken {
+        id: ApiTokenId([number; 16]),
+        application: (number > 1).then_some(default),
+        roles: Role::ALL.into_iter().skip(usize::from(number)).collect(),
+        display_name: format!("token {number}"),
+        secret_hash: [number ^ 0xff; 32],
+        expires: (number > 2).then_some(START),
+        created: START,
+        last_used: None,
+    };
+    for number in [3, 1, 2] {
+        store.put_api_token(token(number)).await.unwrap();
+    }
+    store.api_token_used(ApiTokenId([2; 16]), START).await.unwrap();
+    store.api_token_used(ApiTokenId([9; 16]), START).await.unwrap();
+    let store = harness.reopen(store);
+    let used = ApiToken { last_used: Some(START), ..token(2) };
+    assert_eq!(store.api_tokens().await.unwrap(), [token(1), used.clone(), token(3)]);
+    assert!(store.remove_api_token(ApiTokenId([1; 16])).await.unwrap());
+    assert!(!store.remove_api_token(ApiTokenId([1; 16])).await.unwrap());
+    // A note that comes late does not bring it back.
+    store.api_token_used(ApiTokenId([1; 16]), START).await.unwrap();
+    store.put_api_token(ApiToken { display_name: "other".to_owned(), ..token(3) }).await.unwrap();
+    let store = harness.reopen(store);
+    let changed = ApiToken { display_name: "other".to_owned(), ..token(3) };
+    assert_eq!(store.api_tokens().await.unwrap(), [used, changed]);
 }

@@ -45,7 +45,8 @@ pub(crate) trait Harness: Send + Sync {
 macro_rules! conformance {
     ($harness:expr) => {
         $crate::store::conformance::conformance!($harness;
-            applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_have_groups;
+            applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_have_groups,
+                api_tokens_are_kept_used_and_removed;
             subscribing: the_endpoint_decides, empty_fields_stay, another_user_gets_nothing,
                 topics_keep_their_time, replaces_keeps_the_name, replaces_a_stored_endpoint,
                 replaces_of_another_user, unknown_replaces_is_passed_over;

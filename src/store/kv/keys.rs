@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{ApplicationId, MessageId, OriginId, SubscriptionId, Timestamp, VapidKeyId};
+use crate::domain::{ApiTokenId, ApplicationId, MessageId, OriginId, SubscriptionId, Timestamp, VapidKeyId};
 use crate::store::PageKey;
 
 /// The kinds of records. 0x00 and 0xff are not to be used: bounds need room on both sides. 0x35 was used before there was
@@ -28,6 +28,7 @@ mod kind {
         REAPER = 0x07, "reaper";
         CHANGE_SEQUENCE = 0x08, "change sequence";
         KEPT = 0x09, "low marks";
+        API_TOKEN = 0x0a, "API token";
         SUBSCRIPTION = 0x10, "subscription";
         TOPIC = 0x11, "topic";
         USER = 0x12, "user";
@@ -179,6 +180,18 @@ pub(crate) fn vapid_token(application: ApplicationId, id: VapidKeyId, origin: &s
 
 pub(crate) fn vapid_tokens() -> KeyRange {
     KeyRange::prefix(&[kind::VAPID_TOKEN])
+}
+
+pub(crate) fn api_token(id: ApiTokenId) -> Vec<u8> {
+    key(kind::API_TOKEN, &[&id.0])
+}
+
+pub(crate) fn api_tokens() -> KeyRange {
+    KeyRange::prefix(&[kind::API_TOKEN])
+}
+
+pub(crate) fn api_token_of(key: &[u8]) -> Option<ApiTokenId> {
+    part(key, 1).map(ApiTokenId)
 }
 
 pub(crate) fn meta(name: &str) -> Vec<u8> {

@@ -5,6 +5,7 @@
 //! syncs once for all of them and only then answers. A read runs on tokio's blocking threads and, before it answers,
 //! waits until the sync that covers what it may have seen ([`progress`]).
 
+mod api_tokens;
 mod applications;
 mod audience;
 pub mod backend;

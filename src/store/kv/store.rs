@@ -7,12 +7,12 @@ use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, applications, audience, changes, closed, evidence, feed, messages, pages, reap, receipts,
-    subscriptions, trim,
+    KvStore, api_tokens, applications, audience, changes, closed, evidence, feed, messages, pages, reap,
+    receipts, subscriptions, trim,
 };
 use crate::domain::{
-    ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt, Report, Stop,
-    Subscription, SubscriptionId, Target, Timestamp, VapidKey,
+    ApiToken, ApiTokenId, ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId,
+    Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey,
 };
 use crate::failpoint::failpoint;
 use crate::store::{
@@ -61,6 +61,22 @@ impl Store for KvStore {
             Some(secret) => Ok(secret),
             None => self.write(Class::Record, move |writer| writer.secret(&name)).await,
         }
+    }
+
+    async fn put_api_token(&self, token: ApiToken) -> Result<(), StoreError> {
+        self.write(Class::Record, move |writer| writer.put_api_token(&token)).await
+    }
+
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
+        self.read(api_tokens::all).await
+    }
+
+    async fn api_token_used(&self, id: ApiTokenId, time: Timestamp) -> Result<(), StoreError> {
+        self.write(Class::Record, move |writer| writer.api_token_used(id, time)).await
+    }
+
+    async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError> {
+        self.write(Class::Record, move |writer| writer.remove_api_token(id)).await
     }
 
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError> {

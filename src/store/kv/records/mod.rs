@@ -2,6 +2,7 @@
 //! version. They never leave the store; each file converts its records from and to the types of `domain` and
 //! `store::types`.
 
+pub(crate) mod api_token;
 pub(crate) mod application;
 pub(crate) mod change;
 pub(crate) mod kept;
