@@ -56,7 +56,7 @@ enum Action {
         connection: Connection,
         /// Its name, apiTokens/…
         #[arg(value_name = "NAME")]
-        token: String,
+        name: String,
     },
 }
 
@@ -86,10 +86,10 @@ impl TokensArgs {
         match self.action {
             Action::Create(args) => args.run().await,
             Action::List { connection, all_applications } => list(&connection, all_applications).await,
-            Action::Revoke { connection, token } => {
-                let request = RevokeApiTokenRequest { name: token.clone(), allow_missing: false };
+            Action::Revoke { connection, name } => {
+                let request = RevokeApiTokenRequest { name: name.clone(), allow_missing: false };
                 connection.open_admin().await?.revoke_api_token(request).await?;
-                Ok(output::line(format!("{token} revoked"))?)
+                Ok(output::line(format!("{name} revoked"))?)
             }
         }
     }
