@@ -24,6 +24,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Roles add up; GetVapidPublicKey needs any. Client certificates get theirs from the configuration, by SAN.
+type Role int32
+
+const (
+	Role_ROLE_UNSPECIFIED Role = 0
+	// Everything.
+	Role_ROLE_ADMIN Role = 1
+	// Send, Broadcast, SendStream, CancelMessage, WatchDeliveries, GetMessage, ListMessages, ListDeliveries.
+	Role_ROLE_PUBLISHER Role = 2
+	// Subscribe, Unsubscribe, GetSubscription, UpdateSubscription, ImportSubscriptions, CreateSubscriberToken.
+	Role_ROLE_SUBSCRIBER Role = 3
+	// Every Get, List and Watch.
+	Role_ROLE_READER Role = 4
+)
+
+// Enum value maps for Role.
+var (
+	Role_name = map[int32]string{
+		0: "ROLE_UNSPECIFIED",
+		1: "ROLE_ADMIN",
+		2: "ROLE_PUBLISHER",
+		3: "ROLE_SUBSCRIBER",
+		4: "ROLE_READER",
+	}
+	Role_value = map[string]int32{
+		"ROLE_UNSPECIFIED": 0,
+		"ROLE_ADMIN":       1,
+		"ROLE_PUBLISHER":   2,
+		"ROLE_SUBSCRIBER":  3,
+		"ROLE_READER":      4,
+	}
+)
+
+func (x Role) Enum() *Role {
+	p := new(Role)
+	*p = x
+	return p
+}
+
+func (x Role) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Role) Descriptor() protoreflect.EnumDescriptor {
+	return file_fanfare_v1_admin_proto_enumTypes[0].Descriptor()
+}
+
+func (Role) Type() protoreflect.EnumType {
+	return &file_fanfare_v1_admin_proto_enumTypes[0]
+}
+
+func (x Role) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Role.Descriptor instead.
+func (Role) EnumDescriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
 type OriginState int32
 
 const (
@@ -66,11 +126,11 @@ func (x OriginState) String() string {
 }
 
 func (OriginState) Descriptor() protoreflect.EnumDescriptor {
-	return file_fanfare_v1_admin_proto_enumTypes[0].Descriptor()
+	return file_fanfare_v1_admin_proto_enumTypes[1].Descriptor()
 }
 
 func (OriginState) Type() protoreflect.EnumType {
-	return &file_fanfare_v1_admin_proto_enumTypes[0]
+	return &file_fanfare_v1_admin_proto_enumTypes[1]
 }
 
 func (x OriginState) Number() protoreflect.EnumNumber {
@@ -79,7 +139,438 @@ func (x OriginState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OriginState.Descriptor instead.
 func (OriginState) EnumDescriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+type ApiToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "apiTokens/{id}"
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Empty if and only if all_applications.
+	Application string `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
+	// Server-wide: made by a caller whose own token is.
+	AllApplications bool `protobuf:"varint,3,opt,name=all_applications,json=allApplications,proto3" json:"all_applications,omitempty"`
+	// At least one; none that the caller lacks.
+	Roles       []Role `protobuf:"varint,4,rep,packed,name=roles,proto3,enum=fanfare.v1.Role" json:"roles,omitempty"`
+	DisplayName string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The token's first characters, to know it by.
+	Hint string `protobuf:"bytes,6,opt,name=hint,proto3" json:"hint,omitempty"`
+	// Unset: it does not expire.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3,oneof" json:"expire_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// To the hour.
+	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_used_time,json=lastUsedTime,proto3,oneof" json:"last_used_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApiToken) Reset() {
+	*x = ApiToken{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApiToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApiToken) ProtoMessage() {}
+
+func (x *ApiToken) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApiToken.ProtoReflect.Descriptor instead.
+func (*ApiToken) Descriptor() ([]byte, []int) {
 	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ApiToken) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApiToken) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ApiToken) GetAllApplications() bool {
+	if x != nil {
+		return x.AllApplications
+	}
+	return false
+}
+
+func (x *ApiToken) GetRoles() []Role {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *ApiToken) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ApiToken) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *ApiToken) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *ApiToken) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *ApiToken) GetLastUsedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedTime
+	}
+	return nil
+}
+
+type CreateApiTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose token it will be; must be empty with all_applications.
+	Application   string    `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	ApiToken      *ApiToken `protobuf:"bytes,2,opt,name=api_token,json=apiToken,proto3" json:"api_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateApiTokenRequest) Reset() {
+	*x = CreateApiTokenRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateApiTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateApiTokenRequest) ProtoMessage() {}
+
+func (x *CreateApiTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateApiTokenRequest.ProtoReflect.Descriptor instead.
+func (*CreateApiTokenRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CreateApiTokenRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *CreateApiTokenRequest) GetApiToken() *ApiToken {
+	if x != nil {
+		return x.ApiToken
+	}
+	return nil
+}
+
+type CreateApiTokenResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ApiToken *ApiToken              `protobuf:"bytes,1,opt,name=api_token,json=apiToken,proto3" json:"api_token,omitempty"`
+	// For `authorization: Bearer …`. Shown this once; only its hash is stored.
+	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateApiTokenResponse) Reset() {
+	*x = CreateApiTokenResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateApiTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateApiTokenResponse) ProtoMessage() {}
+
+func (x *CreateApiTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateApiTokenResponse.ProtoReflect.Descriptor instead.
+func (*CreateApiTokenResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CreateApiTokenResponse) GetApiToken() *ApiToken {
+	if x != nil {
+		return x.ApiToken
+	}
+	return nil
+}
+
+func (x *CreateApiTokenResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+type ListApiTokensRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// Instead: those of all applications together. Server-wide.
+	AllApplications bool   `protobuf:"varint,2,opt,name=all_applications,json=allApplications,proto3" json:"all_applications,omitempty"`
+	PageSize        int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken       string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ListApiTokensRequest) Reset() {
+	*x = ListApiTokensRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApiTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApiTokensRequest) ProtoMessage() {}
+
+func (x *ListApiTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApiTokensRequest.ProtoReflect.Descriptor instead.
+func (*ListApiTokensRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListApiTokensRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ListApiTokensRequest) GetAllApplications() bool {
+	if x != nil {
+		return x.AllApplications
+	}
+	return false
+}
+
+func (x *ListApiTokensRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListApiTokensRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListApiTokensResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ApiTokens     []*ApiToken            `protobuf:"bytes,1,rep,name=api_tokens,json=apiTokens,proto3" json:"api_tokens,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApiTokensResponse) Reset() {
+	*x = ListApiTokensResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApiTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApiTokensResponse) ProtoMessage() {}
+
+func (x *ListApiTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApiTokensResponse.ProtoReflect.Descriptor instead.
+func (*ListApiTokensResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListApiTokensResponse) GetApiTokens() []*ApiToken {
+	if x != nil {
+		return x.ApiTokens
+	}
+	return nil
+}
+
+func (x *ListApiTokensResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type RevokeApiTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "apiTokens/{id}", in any application that the caller may administer.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	AllowMissing  bool   `protobuf:"varint,2,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeApiTokenRequest) Reset() {
+	*x = RevokeApiTokenRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeApiTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeApiTokenRequest) ProtoMessage() {}
+
+func (x *RevokeApiTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeApiTokenRequest.ProtoReflect.Descriptor instead.
+func (*RevokeApiTokenRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RevokeApiTokenRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RevokeApiTokenRequest) GetAllowMissing() bool {
+	if x != nil {
+		return x.AllowMissing
+	}
+	return false
+}
+
+type RevokeApiTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeApiTokenResponse) Reset() {
+	*x = RevokeApiTokenResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeApiTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeApiTokenResponse) ProtoMessage() {}
+
+func (x *RevokeApiTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeApiTokenResponse.ProtoReflect.Descriptor instead.
+func (*RevokeApiTokenResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 // One push service, as this server experiences it.
@@ -108,7 +599,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -120,7 +611,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -133,7 +624,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Origin) GetOrigin() string {
@@ -237,7 +728,7 @@ type ListOriginsRequest struct {
 
 func (x *ListOriginsRequest) Reset() {
 	*x = ListOriginsRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -249,7 +740,7 @@ func (x *ListOriginsRequest) String() string {
 func (*ListOriginsRequest) ProtoMessage() {}
 
 func (x *ListOriginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -262,7 +753,7 @@ func (x *ListOriginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOriginsRequest.ProtoReflect.Descriptor instead.
 func (*ListOriginsRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{1}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListOriginsRequest) GetPageSize() int32 {
@@ -289,7 +780,7 @@ type ListOriginsResponse struct {
 
 func (x *ListOriginsResponse) Reset() {
 	*x = ListOriginsResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -301,7 +792,7 @@ func (x *ListOriginsResponse) String() string {
 func (*ListOriginsResponse) ProtoMessage() {}
 
 func (x *ListOriginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -314,7 +805,7 @@ func (x *ListOriginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOriginsResponse.ProtoReflect.Descriptor instead.
 func (*ListOriginsResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListOriginsResponse) GetOrigins() []*Origin {
@@ -339,7 +830,7 @@ type WatchOriginsRequest struct {
 
 func (x *WatchOriginsRequest) Reset() {
 	*x = WatchOriginsRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +842,7 @@ func (x *WatchOriginsRequest) String() string {
 func (*WatchOriginsRequest) ProtoMessage() {}
 
 func (x *WatchOriginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +855,7 @@ func (x *WatchOriginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOriginsRequest.ProtoReflect.Descriptor instead.
 func (*WatchOriginsRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 type WatchOriginsResponse struct {
@@ -377,7 +868,7 @@ type WatchOriginsResponse struct {
 
 func (x *WatchOriginsResponse) Reset() {
 	*x = WatchOriginsResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +880,7 @@ func (x *WatchOriginsResponse) String() string {
 func (*WatchOriginsResponse) ProtoMessage() {}
 
 func (x *WatchOriginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +893,7 @@ func (x *WatchOriginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOriginsResponse.ProtoReflect.Descriptor instead.
 func (*WatchOriginsResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WatchOriginsResponse) GetOrigins() []*Origin {
@@ -423,7 +914,7 @@ type ResumeOriginRequest struct {
 
 func (x *ResumeOriginRequest) Reset() {
 	*x = ResumeOriginRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +926,7 @@ func (x *ResumeOriginRequest) String() string {
 func (*ResumeOriginRequest) ProtoMessage() {}
 
 func (x *ResumeOriginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +939,7 @@ func (x *ResumeOriginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeOriginRequest.ProtoReflect.Descriptor instead.
 func (*ResumeOriginRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResumeOriginRequest) GetApplication() string {
@@ -473,7 +964,7 @@ type ResumeOriginResponse struct {
 
 func (x *ResumeOriginResponse) Reset() {
 	*x = ResumeOriginResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +976,7 @@ func (x *ResumeOriginResponse) String() string {
 func (*ResumeOriginResponse) ProtoMessage() {}
 
 func (x *ResumeOriginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +989,7 @@ func (x *ResumeOriginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeOriginResponse.ProtoReflect.Descriptor instead.
 func (*ResumeOriginResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
@@ -506,7 +997,41 @@ var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
 const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16fanfare/v1/admin.proto\x12\n" +
-	"fanfare.v1\x1a\x19fanfare/v1/delivery.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n" +
+	"fanfare.v1\x1a\x19fanfare/v1/delivery.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n" +
+	"\bApiToken\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12&\n" +
+	"\vapplication\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\vapplication\x12)\n" +
+	"\x10all_applications\x18\x03 \x01(\bR\x0fallApplications\x12,\n" +
+	"\x05roles\x18\x04 \x03(\x0e2\x10.fanfare.v1.RoleB\x04\xe2A\x01\x02R\x05roles\x12!\n" +
+	"\fdisplay_name\x18\x05 \x01(\tR\vdisplayName\x12\x18\n" +
+	"\x04hint\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\x04hint\x12@\n" +
+	"\vexpire_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampH\x00R\n" +
+	"expireTime\x88\x01\x01\x12A\n" +
+	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"createTime\x12K\n" +
+	"\x0elast_used_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03H\x01R\flastUsedTime\x88\x01\x01B\x0e\n" +
+	"\f_expire_timeB\x11\n" +
+	"\x0f_last_used_time\"r\n" +
+	"\x15CreateApiTokenRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x127\n" +
+	"\tapi_token\x18\x02 \x01(\v2\x14.fanfare.v1.ApiTokenB\x04\xe2A\x01\x02R\bapiToken\"a\n" +
+	"\x16CreateApiTokenResponse\x121\n" +
+	"\tapi_token\x18\x01 \x01(\v2\x14.fanfare.v1.ApiTokenR\bapiToken\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"\x9f\x01\n" +
+	"\x14ListApiTokensRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12)\n" +
+	"\x10all_applications\x18\x02 \x01(\bR\x0fallApplications\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"t\n" +
+	"\x15ListApiTokensResponse\x123\n" +
+	"\n" +
+	"api_tokens\x18\x01 \x03(\v2\x14.fanfare.v1.ApiTokenR\tapiTokens\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"V\n" +
+	"\x15RevokeApiTokenRequest\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12#\n" +
+	"\rallow_missing\x18\x02 \x01(\bR\fallowMissing\"\x18\n" +
+	"\x16RevokeApiTokenResponse\"\xd2\x04\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12-\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x17.fanfare.v1.OriginStateR\x05state\x12\x16\n" +
@@ -539,14 +1064,24 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x13ResumeOriginRequest\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1c\n" +
 	"\x06origin\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x06origin\"\x16\n" +
-	"\x14ResumeOriginResponse*\x8e\x01\n" +
+	"\x14ResumeOriginResponse*f\n" +
+	"\x04Role\x12\x14\n" +
+	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"ROLE_ADMIN\x10\x01\x12\x12\n" +
+	"\x0eROLE_PUBLISHER\x10\x02\x12\x13\n" +
+	"\x0fROLE_SUBSCRIBER\x10\x03\x12\x0f\n" +
+	"\vROLE_READER\x10\x04*\x8e\x01\n" +
 	"\vOriginState\x12\x1c\n" +
 	"\x18ORIGIN_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ORIGIN_STATE_OPEN\x10\x01\x12\x17\n" +
 	"\x13ORIGIN_STATE_PAUSED\x10\x02\x12\x17\n" +
 	"\x13ORIGIN_STATE_BROKEN\x10\x03\x12\x18\n" +
-	"\x14ORIGIN_STATE_PROBING\x10\x042\x95\x02\n" +
-	"\fAdminService\x12S\n" +
+	"\x14ORIGIN_STATE_PROBING\x10\x042\xa7\x04\n" +
+	"\fAdminService\x12W\n" +
+	"\x0eCreateApiToken\x12!.fanfare.v1.CreateApiTokenRequest\x1a\".fanfare.v1.CreateApiTokenResponse\x12Y\n" +
+	"\rListApiTokens\x12 .fanfare.v1.ListApiTokensRequest\x1a!.fanfare.v1.ListApiTokensResponse\"\x03\x90\x02\x01\x12\\\n" +
+	"\x0eRevokeApiToken\x12!.fanfare.v1.RevokeApiTokenRequest\x1a\".fanfare.v1.RevokeApiTokenResponse\"\x03\x90\x02\x02\x12S\n" +
 	"\vListOrigins\x12\x1e.fanfare.v1.ListOriginsRequest\x1a\x1f.fanfare.v1.ListOriginsResponse\"\x03\x90\x02\x01\x12X\n" +
 	"\fWatchOrigins\x12\x1f.fanfare.v1.WatchOriginsRequest\x1a .fanfare.v1.WatchOriginsResponse\"\x03\x90\x02\x010\x01\x12V\n" +
 	"\fResumeOrigin\x12\x1f.fanfare.v1.ResumeOriginRequest\x1a .fanfare.v1.ResumeOriginResponse\"\x03\x90\x02\x02B\\\n" +
@@ -564,40 +1099,61 @@ func file_fanfare_v1_admin_proto_rawDescGZIP() []byte {
 	return file_fanfare_v1_admin_proto_rawDescData
 }
 
-var file_fanfare_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_fanfare_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_fanfare_v1_admin_proto_goTypes = []any{
-	(OriginState)(0),              // 0: fanfare.v1.OriginState
-	(*Origin)(nil),                // 1: fanfare.v1.Origin
-	(*ListOriginsRequest)(nil),    // 2: fanfare.v1.ListOriginsRequest
-	(*ListOriginsResponse)(nil),   // 3: fanfare.v1.ListOriginsResponse
-	(*WatchOriginsRequest)(nil),   // 4: fanfare.v1.WatchOriginsRequest
-	(*WatchOriginsResponse)(nil),  // 5: fanfare.v1.WatchOriginsResponse
-	(*ResumeOriginRequest)(nil),   // 6: fanfare.v1.ResumeOriginRequest
-	(*ResumeOriginResponse)(nil),  // 7: fanfare.v1.ResumeOriginResponse
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(Outcome)(0),                  // 10: fanfare.v1.Outcome
+	(Role)(0),                      // 0: fanfare.v1.Role
+	(OriginState)(0),               // 1: fanfare.v1.OriginState
+	(*ApiToken)(nil),               // 2: fanfare.v1.ApiToken
+	(*CreateApiTokenRequest)(nil),  // 3: fanfare.v1.CreateApiTokenRequest
+	(*CreateApiTokenResponse)(nil), // 4: fanfare.v1.CreateApiTokenResponse
+	(*ListApiTokensRequest)(nil),   // 5: fanfare.v1.ListApiTokensRequest
+	(*ListApiTokensResponse)(nil),  // 6: fanfare.v1.ListApiTokensResponse
+	(*RevokeApiTokenRequest)(nil),  // 7: fanfare.v1.RevokeApiTokenRequest
+	(*RevokeApiTokenResponse)(nil), // 8: fanfare.v1.RevokeApiTokenResponse
+	(*Origin)(nil),                 // 9: fanfare.v1.Origin
+	(*ListOriginsRequest)(nil),     // 10: fanfare.v1.ListOriginsRequest
+	(*ListOriginsResponse)(nil),    // 11: fanfare.v1.ListOriginsResponse
+	(*WatchOriginsRequest)(nil),    // 12: fanfare.v1.WatchOriginsRequest
+	(*WatchOriginsResponse)(nil),   // 13: fanfare.v1.WatchOriginsResponse
+	(*ResumeOriginRequest)(nil),    // 14: fanfare.v1.ResumeOriginRequest
+	(*ResumeOriginResponse)(nil),   // 15: fanfare.v1.ResumeOriginResponse
+	(*timestamppb.Timestamp)(nil),  // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 17: google.protobuf.Duration
+	(Outcome)(0),                   // 18: fanfare.v1.Outcome
 }
 var file_fanfare_v1_admin_proto_depIdxs = []int32{
-	0,  // 0: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
-	8,  // 1: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
-	8,  // 2: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
-	9,  // 3: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
-	10, // 4: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
-	1,  // 5: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	1,  // 6: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	2,  // 7: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
-	4,  // 8: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
-	6,  // 9: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
-	3,  // 10: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
-	5,  // 11: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
-	7,  // 12: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	0,  // 0: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
+	16, // 1: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 2: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
+	16, // 3: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
+	2,  // 4: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
+	2,  // 5: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
+	2,  // 6: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
+	1,  // 7: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
+	17, // 8: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
+	17, // 9: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
+	16, // 10: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
+	18, // 11: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
+	9,  // 12: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	9,  // 13: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	3,  // 14: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
+	5,  // 15: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
+	7,  // 16: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
+	10, // 17: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
+	12, // 18: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
+	14, // 19: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
+	4,  // 20: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
+	6,  // 21: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
+	8,  // 22: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
+	11, // 23: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
+	13, // 24: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
+	15, // 25: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
+	20, // [20:26] is the sub-list for method output_type
+	14, // [14:20] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_admin_proto_init() }
@@ -607,13 +1163,14 @@ func file_fanfare_v1_admin_proto_init() {
 	}
 	file_fanfare_v1_delivery_proto_init()
 	file_fanfare_v1_admin_proto_msgTypes[0].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fanfare_v1_admin_proto_rawDesc), len(file_fanfare_v1_admin_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      2,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,17 +19,30 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_ListOrigins_FullMethodName  = "/fanfare.v1.AdminService/ListOrigins"
-	AdminService_WatchOrigins_FullMethodName = "/fanfare.v1.AdminService/WatchOrigins"
-	AdminService_ResumeOrigin_FullMethodName = "/fanfare.v1.AdminService/ResumeOrigin"
+	AdminService_CreateApiToken_FullMethodName = "/fanfare.v1.AdminService/CreateApiToken"
+	AdminService_ListApiTokens_FullMethodName  = "/fanfare.v1.AdminService/ListApiTokens"
+	AdminService_RevokeApiToken_FullMethodName = "/fanfare.v1.AdminService/RevokeApiToken"
+	AdminService_ListOrigins_FullMethodName    = "/fanfare.v1.AdminService/ListOrigins"
+	AdminService_WatchOrigins_FullMethodName   = "/fanfare.v1.AdminService/WatchOrigins"
+	AdminService_ResumeOrigin_FullMethodName   = "/fanfare.v1.AdminService/ResumeOrigin"
 )
 
 // AdminServiceClient is the client API for AdminService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// For those who run Fanfare: the health of push services. What holds for PushService holds here.
+// For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+//
+// Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+// marked "server-wide", which needs credentials of all. Every change is in the audit log.
 type AdminServiceClient interface {
+	// Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+	// need credentials from then on.
+	CreateApiToken(ctx context.Context, in *CreateApiTokenRequest, opts ...grpc.CallOption) (*CreateApiTokenResponse, error)
+	// Newest first; expired ones too, for 30 days.
+	ListApiTokens(ctx context.Context, in *ListApiTokensRequest, opts ...grpc.CallOption) (*ListApiTokensResponse, error)
+	// Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+	RevokeApiToken(ctx context.Context, in *RevokeApiTokenRequest, opts ...grpc.CallOption) (*RevokeApiTokenResponse, error)
 	// Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
 	// origin whose place changes while the list is read may come twice or not at all.
 	ListOrigins(ctx context.Context, in *ListOriginsRequest, opts ...grpc.CallOption) (*ListOriginsResponse, error)
@@ -45,6 +58,36 @@ type adminServiceClient struct {
 
 func NewAdminServiceClient(cc grpc.ClientConnInterface) AdminServiceClient {
 	return &adminServiceClient{cc}
+}
+
+func (c *adminServiceClient) CreateApiToken(ctx context.Context, in *CreateApiTokenRequest, opts ...grpc.CallOption) (*CreateApiTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateApiTokenResponse)
+	err := c.cc.Invoke(ctx, AdminService_CreateApiToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListApiTokens(ctx context.Context, in *ListApiTokensRequest, opts ...grpc.CallOption) (*ListApiTokensResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListApiTokensResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListApiTokens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RevokeApiToken(ctx context.Context, in *RevokeApiTokenRequest, opts ...grpc.CallOption) (*RevokeApiTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeApiTokenResponse)
+	err := c.cc.Invoke(ctx, AdminService_RevokeApiToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *adminServiceClient) ListOrigins(ctx context.Context, in *ListOriginsRequest, opts ...grpc.CallOption) (*ListOriginsResponse, error) {
@@ -90,8 +133,18 @@ func (c *adminServiceClient) ResumeOrigin(ctx context.Context, in *ResumeOriginR
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// For those who run Fanfare: the health of push services. What holds for PushService holds here.
+// For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+//
+// Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+// marked "server-wide", which needs credentials of all. Every change is in the audit log.
 type AdminServiceServer interface {
+	// Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+	// need credentials from then on.
+	CreateApiToken(context.Context, *CreateApiTokenRequest) (*CreateApiTokenResponse, error)
+	// Newest first; expired ones too, for 30 days.
+	ListApiTokens(context.Context, *ListApiTokensRequest) (*ListApiTokensResponse, error)
+	// Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+	RevokeApiToken(context.Context, *RevokeApiTokenRequest) (*RevokeApiTokenResponse, error)
 	// Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
 	// origin whose place changes while the list is read may come twice or not at all.
 	ListOrigins(context.Context, *ListOriginsRequest) (*ListOriginsResponse, error)
@@ -109,6 +162,15 @@ type AdminServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedAdminServiceServer struct{}
 
+func (UnimplementedAdminServiceServer) CreateApiToken(context.Context, *CreateApiTokenRequest) (*CreateApiTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateApiToken not implemented")
+}
+func (UnimplementedAdminServiceServer) ListApiTokens(context.Context, *ListApiTokensRequest) (*ListApiTokensResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListApiTokens not implemented")
+}
+func (UnimplementedAdminServiceServer) RevokeApiToken(context.Context, *RevokeApiTokenRequest) (*RevokeApiTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeApiToken not implemented")
+}
 func (UnimplementedAdminServiceServer) ListOrigins(context.Context, *ListOriginsRequest) (*ListOriginsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrigins not implemented")
 }
@@ -137,6 +199,60 @@ func RegisterAdminServiceServer(s grpc.ServiceRegistrar, srv AdminServiceServer)
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&AdminService_ServiceDesc, srv)
+}
+
+func _AdminService_CreateApiToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateApiTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).CreateApiToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_CreateApiToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).CreateApiToken(ctx, req.(*CreateApiTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListApiTokens_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListApiTokensRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListApiTokens(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListApiTokens_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListApiTokens(ctx, req.(*ListApiTokensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RevokeApiToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeApiTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RevokeApiToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RevokeApiToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RevokeApiToken(ctx, req.(*RevokeApiTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _AdminService_ListOrigins_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -193,6 +309,18 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "fanfare.v1.AdminService",
 	HandlerType: (*AdminServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "CreateApiToken",
+			Handler:    _AdminService_CreateApiToken_Handler,
+		},
+		{
+			MethodName: "ListApiTokens",
+			Handler:    _AdminService_ListApiTokens_Handler,
+		},
+		{
+			MethodName: "RevokeApiToken",
+			Handler:    _AdminService_RevokeApiToken_Handler,
+		},
 		{
 			MethodName: "ListOrigins",
 			Handler:    _AdminService_ListOrigins_Handler,

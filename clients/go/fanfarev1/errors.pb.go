@@ -46,7 +46,7 @@ const (
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 7
 	// [UNAUTHENTICATED]
 	ErrorReason_ERROR_REASON_CREDENTIALS_EXPIRED ErrorReason = 8
-	// [PERMISSION_DENIED] Metadata role: the one that is needed.
+	// [PERMISSION_DENIED] Metadata role: one that would do; scope is all_applications when the credentials must be of all.
 	ErrorReason_ERROR_REASON_ROLE_MISSING ErrorReason = 9
 	// [PERMISSION_DENIED] The endpoint's host is no push service that this application may post to.
 	ErrorReason_ERROR_REASON_ENDPOINT_NOT_ALLOWED ErrorReason = 10

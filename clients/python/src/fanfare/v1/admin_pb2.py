@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66\x61nfare/v1/admin.proto\x12\nfanfare.v1\x1a\x19\x66\x61nfare/v1/delivery.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n\x06Origin\x12\x16\n\x06origin\x18\x01 \x01(\tR\x06origin\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x17.fanfare.v1.OriginStateR\x05state\x12\x16\n\x06queued\x18\x03 \x01(\x05R\x06queued\x12\x1b\n\tin_flight\x18\x04 \x01(\x05R\x08inFlight\x12+\n\x11\x63oncurrency_limit\x18\x05 \x01(\x05R\x10\x63oncurrencyLimit\x12 \n\x0b\x63onnections\x18\x06 \x01(\x05R\x0b\x63onnections\x12.\n\x13\x61\x63\x63\x65pted_per_second\x18\x07 \x01(\x01R\x11\x61\x63\x63\x65ptedPerSecond\x12\'\n\x0fthrottled_share\x18\x08 \x01(\x01R\x0ethrottledShare\x12\x1f\n\x0b\x65rror_share\x18\t \x01(\x01R\nerrorShare\x12:\n\x0blatency_p50\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationR\nlatencyP50\x12:\n\x0blatency_p99\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\nlatencyP99\x12\x42\n\x0cpaused_until\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00R\x0bpausedUntil\x88\x01\x01\x12\x36\n\x0clast_problem\x18\r \x01(\x0e\x32\x13.fanfare.v1.OutcomeR\x0blastProblemB\x0f\n\r_paused_until\"P\n\x12ListOriginsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\"k\n\x13ListOriginsResponse\x12,\n\x07origins\x18\x01 \x03(\x0b\x32\x12.fanfare.v1.OriginR\x07origins\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x15\n\x13WatchOriginsRequest\"D\n\x14WatchOriginsResponse\x12,\n\x07origins\x18\x01 \x03(\x0b\x32\x12.fanfare.v1.OriginR\x07origins\"U\n\x13ResumeOriginRequest\x12 \n\x0b\x61pplication\x18\x01 \x01(\tR\x0b\x61pplication\x12\x1c\n\x06origin\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x06origin\"\x16\n\x14ResumeOriginResponse*\x8e\x01\n\x0bOriginState\x12\x1c\n\x18ORIGIN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11ORIGIN_STATE_OPEN\x10\x01\x12\x17\n\x13ORIGIN_STATE_PAUSED\x10\x02\x12\x17\n\x13ORIGIN_STATE_BROKEN\x10\x03\x12\x18\n\x14ORIGIN_STATE_PROBING\x10\x04\x32\x95\x02\n\x0c\x41\x64minService\x12S\n\x0bListOrigins\x12\x1e.fanfare.v1.ListOriginsRequest\x1a\x1f.fanfare.v1.ListOriginsResponse\"\x03\x90\x02\x01\x12X\n\x0cWatchOrigins\x12\x1f.fanfare.v1.WatchOriginsRequest\x1a .fanfare.v1.WatchOriginsResponse\"\x03\x90\x02\x01\x30\x01\x12V\n\x0cResumeOrigin\x12\x1f.fanfare.v1.ResumeOriginRequest\x1a .fanfare.v1.ResumeOriginResponse\"\x03\x90\x02\x02\x42\\\n\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66\x61nfare/v1/admin.proto\x12\nfanfare.v1\x1a\x19\x66\x61nfare/v1/delivery.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n\x08\x41piToken\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12&\n\x0b\x61pplication\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x0b\x61pplication\x12)\n\x10\x61ll_applications\x18\x03 \x01(\x08R\x0f\x61llApplications\x12,\n\x05roles\x18\x04 \x03(\x0e\x32\x10.fanfare.v1.RoleB\x04\xe2\x41\x01\x02R\x05roles\x12!\n\x0c\x64isplay_name\x18\x05 \x01(\tR\x0b\x64isplayName\x12\x18\n\x04hint\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\x04hint\x12@\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00R\nexpireTime\x88\x01\x01\x12\x41\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12K\n\x0elast_used_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x01R\x0clastUsedTime\x88\x01\x01\x42\x0e\n\x0c_expire_timeB\x11\n\x0f_last_used_time\"r\n\x15\x43reateApiTokenRequest\x12 \n\x0b\x61pplication\x18\x01 \x01(\tR\x0b\x61pplication\x12\x37\n\tapi_token\x18\x02 \x01(\x0b\x32\x14.fanfare.v1.ApiTokenB\x04\xe2\x41\x01\x02R\x08\x61piToken\"a\n\x16\x43reateApiTokenResponse\x12\x31\n\tapi_token\x18\x01 \x01(\x0b\x32\x14.fanfare.v1.ApiTokenR\x08\x61piToken\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\"\x9f\x01\n\x14ListApiTokensRequest\x12 \n\x0b\x61pplication\x18\x01 \x01(\tR\x0b\x61pplication\x12)\n\x10\x61ll_applications\x18\x02 \x01(\x08R\x0f\x61llApplications\x12\x1b\n\tpage_size\x18\x03 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\"t\n\x15ListApiTokensResponse\x12\x33\n\napi_tokens\x18\x01 \x03(\x0b\x32\x14.fanfare.v1.ApiTokenR\tapiTokens\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"V\n\x15RevokeApiTokenRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\x12#\n\rallow_missing\x18\x02 \x01(\x08R\x0c\x61llowMissing\"\x18\n\x16RevokeApiTokenResponse\"\xd2\x04\n\x06Origin\x12\x16\n\x06origin\x18\x01 \x01(\tR\x06origin\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x17.fanfare.v1.OriginStateR\x05state\x12\x16\n\x06queued\x18\x03 \x01(\x05R\x06queued\x12\x1b\n\tin_flight\x18\x04 \x01(\x05R\x08inFlight\x12+\n\x11\x63oncurrency_limit\x18\x05 \x01(\x05R\x10\x63oncurrencyLimit\x12 \n\x0b\x63onnections\x18\x06 \x01(\x05R\x0b\x63onnections\x12.\n\x13\x61\x63\x63\x65pted_per_second\x18\x07 \x01(\x01R\x11\x61\x63\x63\x65ptedPerSecond\x12\'\n\x0fthrottled_share\x18\x08 \x01(\x01R\x0ethrottledShare\x12\x1f\n\x0b\x65rror_share\x18\t \x01(\x01R\nerrorShare\x12:\n\x0blatency_p50\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationR\nlatencyP50\x12:\n\x0blatency_p99\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\nlatencyP99\x12\x42\n\x0cpaused_until\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00R\x0bpausedUntil\x88\x01\x01\x12\x36\n\x0clast_problem\x18\r \x01(\x0e\x32\x13.fanfare.v1.OutcomeR\x0blastProblemB\x0f\n\r_paused_until\"P\n\x12ListOriginsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\"k\n\x13ListOriginsResponse\x12,\n\x07origins\x18\x01 \x03(\x0b\x32\x12.fanfare.v1.OriginR\x07origins\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x15\n\x13WatchOriginsRequest\"D\n\x14WatchOriginsResponse\x12,\n\x07origins\x18\x01 \x03(\x0b\x32\x12.fanfare.v1.OriginR\x07origins\"U\n\x13ResumeOriginRequest\x12 \n\x0b\x61pplication\x18\x01 \x01(\tR\x0b\x61pplication\x12\x1c\n\x06origin\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x06origin\"\x16\n\x14ResumeOriginResponse*f\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x12\n\x0eROLE_PUBLISHER\x10\x02\x12\x13\n\x0fROLE_SUBSCRIBER\x10\x03\x12\x0f\n\x0bROLE_READER\x10\x04*\x8e\x01\n\x0bOriginState\x12\x1c\n\x18ORIGIN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11ORIGIN_STATE_OPEN\x10\x01\x12\x17\n\x13ORIGIN_STATE_PAUSED\x10\x02\x12\x17\n\x13ORIGIN_STATE_BROKEN\x10\x03\x12\x18\n\x14ORIGIN_STATE_PROBING\x10\x04\x32\xa7\x04\n\x0c\x41\x64minService\x12W\n\x0e\x43reateApiToken\x12!.fanfare.v1.CreateApiTokenRequest\x1a\".fanfare.v1.CreateApiTokenResponse\x12Y\n\rListApiTokens\x12 .fanfare.v1.ListApiTokensRequest\x1a!.fanfare.v1.ListApiTokensResponse\"\x03\x90\x02\x01\x12\\\n\x0eRevokeApiToken\x12!.fanfare.v1.RevokeApiTokenRequest\x1a\".fanfare.v1.RevokeApiTokenResponse\"\x03\x90\x02\x02\x12S\n\x0bListOrigins\x12\x1e.fanfare.v1.ListOriginsRequest\x1a\x1f.fanfare.v1.ListOriginsResponse\"\x03\x90\x02\x01\x12X\n\x0cWatchOrigins\x12\x1f.fanfare.v1.WatchOriginsRequest\x1a .fanfare.v1.WatchOriginsResponse\"\x03\x90\x02\x01\x30\x01\x12V\n\x0cResumeOrigin\x12\x1f.fanfare.v1.ResumeOriginRequest\x1a .fanfare.v1.ResumeOriginResponse\"\x03\x90\x02\x02\x42\\\n\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,30 +36,66 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fanfare.v1.admin_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\030io.github.fanfarepush.v1P\001Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1'
+  _globals['_APITOKEN'].fields_by_name['name']._loaded_options = None
+  _globals['_APITOKEN'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_APITOKEN'].fields_by_name['application']._loaded_options = None
+  _globals['_APITOKEN'].fields_by_name['application']._serialized_options = b'\342A\001\003'
+  _globals['_APITOKEN'].fields_by_name['roles']._loaded_options = None
+  _globals['_APITOKEN'].fields_by_name['roles']._serialized_options = b'\342A\001\002'
+  _globals['_APITOKEN'].fields_by_name['hint']._loaded_options = None
+  _globals['_APITOKEN'].fields_by_name['hint']._serialized_options = b'\342A\001\003'
+  _globals['_APITOKEN'].fields_by_name['create_time']._loaded_options = None
+  _globals['_APITOKEN'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_APITOKEN'].fields_by_name['last_used_time']._loaded_options = None
+  _globals['_APITOKEN'].fields_by_name['last_used_time']._serialized_options = b'\342A\001\003'
+  _globals['_CREATEAPITOKENREQUEST'].fields_by_name['api_token']._loaded_options = None
+  _globals['_CREATEAPITOKENREQUEST'].fields_by_name['api_token']._serialized_options = b'\342A\001\002'
+  _globals['_REVOKEAPITOKENREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_REVOKEAPITOKENREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_RESUMEORIGINREQUEST'].fields_by_name['origin']._loaded_options = None
   _globals['_RESUMEORIGINREQUEST'].fields_by_name['origin']._serialized_options = b'\342A\001\002'
+  _globals['_ADMINSERVICE'].methods_by_name['ListApiTokens']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ListApiTokens']._serialized_options = b'\220\002\001'
+  _globals['_ADMINSERVICE'].methods_by_name['RevokeApiToken']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['RevokeApiToken']._serialized_options = b'\220\002\002'
   _globals['_ADMINSERVICE'].methods_by_name['ListOrigins']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['ListOrigins']._serialized_options = b'\220\002\001'
   _globals['_ADMINSERVICE'].methods_by_name['WatchOrigins']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['WatchOrigins']._serialized_options = b'\220\002\001'
   _globals['_ADMINSERVICE'].methods_by_name['ResumeOrigin']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['ResumeOrigin']._serialized_options = b'\220\002\002'
-  _globals['_ORIGINSTATE']._serialized_start=1156
-  _globals['_ORIGINSTATE']._serialized_end=1298
-  _globals['_ORIGIN']._serialized_start=164
-  _globals['_ORIGIN']._serialized_end=758
-  _globals['_LISTORIGINSREQUEST']._serialized_start=760
-  _globals['_LISTORIGINSREQUEST']._serialized_end=840
-  _globals['_LISTORIGINSRESPONSE']._serialized_start=842
-  _globals['_LISTORIGINSRESPONSE']._serialized_end=949
-  _globals['_WATCHORIGINSREQUEST']._serialized_start=951
-  _globals['_WATCHORIGINSREQUEST']._serialized_end=972
-  _globals['_WATCHORIGINSRESPONSE']._serialized_start=974
-  _globals['_WATCHORIGINSRESPONSE']._serialized_end=1042
-  _globals['_RESUMEORIGINREQUEST']._serialized_start=1044
-  _globals['_RESUMEORIGINREQUEST']._serialized_end=1129
-  _globals['_RESUMEORIGINRESPONSE']._serialized_start=1131
-  _globals['_RESUMEORIGINRESPONSE']._serialized_end=1153
-  _globals['_ADMINSERVICE']._serialized_start=1301
-  _globals['_ADMINSERVICE']._serialized_end=1578
+  _globals['_ROLE']._serialized_start=2238
+  _globals['_ROLE']._serialized_end=2340
+  _globals['_ORIGINSTATE']._serialized_start=2343
+  _globals['_ORIGINSTATE']._serialized_end=2485
+  _globals['_APITOKEN']._serialized_start=164
+  _globals['_APITOKEN']._serialized_end=635
+  _globals['_CREATEAPITOKENREQUEST']._serialized_start=637
+  _globals['_CREATEAPITOKENREQUEST']._serialized_end=751
+  _globals['_CREATEAPITOKENRESPONSE']._serialized_start=753
+  _globals['_CREATEAPITOKENRESPONSE']._serialized_end=850
+  _globals['_LISTAPITOKENSREQUEST']._serialized_start=853
+  _globals['_LISTAPITOKENSREQUEST']._serialized_end=1012
+  _globals['_LISTAPITOKENSRESPONSE']._serialized_start=1014
+  _globals['_LISTAPITOKENSRESPONSE']._serialized_end=1130
+  _globals['_REVOKEAPITOKENREQUEST']._serialized_start=1132
+  _globals['_REVOKEAPITOKENREQUEST']._serialized_end=1218
+  _globals['_REVOKEAPITOKENRESPONSE']._serialized_start=1220
+  _globals['_REVOKEAPITOKENRESPONSE']._serialized_end=1244
+  _globals['_ORIGIN']._serialized_start=1247
+  _globals['_ORIGIN']._serialized_end=1841
+  _globals['_LISTORIGINSREQUEST']._serialized_start=1843
+  _globals['_LISTORIGINSREQUEST']._serialized_end=1923
+  _globals['_LISTORIGINSRESPONSE']._serialized_start=1925
+  _globals['_LISTORIGINSRESPONSE']._serialized_end=2032
+  _globals['_WATCHORIGINSREQUEST']._serialized_start=2034
+  _globals['_WATCHORIGINSREQUEST']._serialized_end=2055
+  _globals['_WATCHORIGINSRESPONSE']._serialized_start=2057
+  _globals['_WATCHORIGINSRESPONSE']._serialized_end=2125
+  _globals['_RESUMEORIGINREQUEST']._serialized_start=2127
+  _globals['_RESUMEORIGINREQUEST']._serialized_end=2212
+  _globals['_RESUMEORIGINRESPONSE']._serialized_start=2214
+  _globals['_RESUMEORIGINRESPONSE']._serialized_end=2236
+  _globals['_ADMINSERVICE']._serialized_start=2488
+  _globals['_ADMINSERVICE']._serialized_end=3039
 # @@protoc_insertion_point(module_scope)

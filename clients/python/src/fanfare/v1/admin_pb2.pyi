@@ -10,6 +10,14 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_UNSPECIFIED: _ClassVar[Role]
+    ROLE_ADMIN: _ClassVar[Role]
+    ROLE_PUBLISHER: _ClassVar[Role]
+    ROLE_SUBSCRIBER: _ClassVar[Role]
+    ROLE_READER: _ClassVar[Role]
+
 class OriginState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ORIGIN_STATE_UNSPECIFIED: _ClassVar[OriginState]
@@ -17,11 +25,86 @@ class OriginState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORIGIN_STATE_PAUSED: _ClassVar[OriginState]
     ORIGIN_STATE_BROKEN: _ClassVar[OriginState]
     ORIGIN_STATE_PROBING: _ClassVar[OriginState]
+ROLE_UNSPECIFIED: Role
+ROLE_ADMIN: Role
+ROLE_PUBLISHER: Role
+ROLE_SUBSCRIBER: Role
+ROLE_READER: Role
 ORIGIN_STATE_UNSPECIFIED: OriginState
 ORIGIN_STATE_OPEN: OriginState
 ORIGIN_STATE_PAUSED: OriginState
 ORIGIN_STATE_BROKEN: OriginState
 ORIGIN_STATE_PROBING: OriginState
+
+class ApiToken(_message.Message):
+    __slots__ = ("name", "application", "all_applications", "roles", "display_name", "hint", "expire_time", "create_time", "last_used_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ALL_APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    HINT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_USED_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    application: str
+    all_applications: bool
+    roles: _containers.RepeatedScalarFieldContainer[Role]
+    display_name: str
+    hint: str
+    expire_time: _timestamp_pb2.Timestamp
+    create_time: _timestamp_pb2.Timestamp
+    last_used_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., application: _Optional[str] = ..., all_applications: bool = ..., roles: _Optional[_Iterable[_Union[Role, str]]] = ..., display_name: _Optional[str] = ..., hint: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_used_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateApiTokenRequest(_message.Message):
+    __slots__ = ("application", "api_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    API_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    api_token: ApiToken
+    def __init__(self, application: _Optional[str] = ..., api_token: _Optional[_Union[ApiToken, _Mapping]] = ...) -> None: ...
+
+class CreateApiTokenResponse(_message.Message):
+    __slots__ = ("api_token", "token")
+    API_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    api_token: ApiToken
+    token: str
+    def __init__(self, api_token: _Optional[_Union[ApiToken, _Mapping]] = ..., token: _Optional[str] = ...) -> None: ...
+
+class ListApiTokensRequest(_message.Message):
+    __slots__ = ("application", "all_applications", "page_size", "page_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ALL_APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    all_applications: bool
+    page_size: int
+    page_token: str
+    def __init__(self, application: _Optional[str] = ..., all_applications: bool = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListApiTokensResponse(_message.Message):
+    __slots__ = ("api_tokens", "next_page_token")
+    API_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    api_tokens: _containers.RepeatedCompositeFieldContainer[ApiToken]
+    next_page_token: str
+    def __init__(self, api_tokens: _Optional[_Iterable[_Union[ApiToken, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class RevokeApiTokenRequest(_message.Message):
+    __slots__ = ("name", "allow_missing")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_MISSING_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    allow_missing: bool
+    def __init__(self, name: _Optional[str] = ..., allow_missing: bool = ...) -> None: ...
+
+class RevokeApiTokenResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Origin(_message.Message):
     __slots__ = ("origin", "state", "queued", "in_flight", "concurrency_limit", "connections", "accepted_per_second", "throttled_share", "error_share", "latency_p50", "latency_p99", "paused_until", "last_problem")

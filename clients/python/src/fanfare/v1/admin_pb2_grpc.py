@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """For those who run Fanfare: the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+
+    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+    marked "server-wide", which needs credentials of all. Every change is in the audit log.
     """
 
     def __init__(self, channel):
@@ -35,6 +38,21 @@ class AdminServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.CreateApiToken = channel.unary_unary(
+                '/fanfare.v1.AdminService/CreateApiToken',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.CreateApiTokenRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateApiTokenResponse.FromString,
+                _registered_method=True)
+        self.ListApiTokens = channel.unary_unary(
+                '/fanfare.v1.AdminService/ListApiTokens',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.ListApiTokensRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.ListApiTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeApiToken = channel.unary_unary(
+                '/fanfare.v1.AdminService/RevokeApiToken',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.RevokeApiTokenRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.RevokeApiTokenResponse.FromString,
+                _registered_method=True)
         self.ListOrigins = channel.unary_unary(
                 '/fanfare.v1.AdminService/ListOrigins',
                 request_serializer=fanfare_dot_v1_dot_admin__pb2.ListOriginsRequest.SerializeToString,
@@ -53,8 +71,33 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """For those who run Fanfare: the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+
+    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+    marked "server-wide", which needs credentials of all. Every change is in the audit log.
     """
+
+    def CreateApiToken(self, request, context):
+        """Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+        need credentials from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApiTokens(self, request, context):
+        """Newest first; expired ones too, for 30 days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeApiToken(self, request, context):
+        """Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ListOrigins(self, request, context):
         """Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
@@ -81,6 +124,21 @@ class AdminServiceServicer(object):
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CreateApiToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateApiToken,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateApiTokenRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.CreateApiTokenResponse.SerializeToString,
+            ),
+            'ListApiTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApiTokens,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.ListApiTokensRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.ListApiTokensResponse.SerializeToString,
+            ),
+            'RevokeApiToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeApiToken,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.RevokeApiTokenRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.RevokeApiTokenResponse.SerializeToString,
+            ),
             'ListOrigins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOrigins,
                     request_deserializer=fanfare_dot_v1_dot_admin__pb2.ListOriginsRequest.FromString,
@@ -105,8 +163,92 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """For those who run Fanfare: the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+
+    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+    marked "server-wide", which needs credentials of all. Every change is in the audit log.
     """
+
+    @staticmethod
+    def CreateApiToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/CreateApiToken',
+            fanfare_dot_v1_dot_admin__pb2.CreateApiTokenRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.CreateApiTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApiTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/ListApiTokens',
+            fanfare_dot_v1_dot_admin__pb2.ListApiTokensRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.ListApiTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeApiToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/RevokeApiToken',
+            fanfare_dot_v1_dot_admin__pb2.RevokeApiTokenRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.RevokeApiTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ListOrigins(request,

@@ -18,9 +18,33 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class AdminServiceStub:
-    """For those who run Fanfare: the health of push services. What holds for PushService holds here."""
+    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+
+    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    CreateApiToken: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.CreateApiTokenRequest,
+        fanfare.v1.admin_pb2.CreateApiTokenResponse,
+    ]
+    """Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+    need credentials from then on.
+    """
+
+    ListApiTokens: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListApiTokensRequest,
+        fanfare.v1.admin_pb2.ListApiTokensResponse,
+    ]
+    """Newest first; expired ones too, for 30 days."""
+
+    RevokeApiToken: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.RevokeApiTokenRequest,
+        fanfare.v1.admin_pb2.RevokeApiTokenResponse,
+    ]
+    """Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing."""
+
     ListOrigins: grpc.UnaryUnaryMultiCallable[
         fanfare.v1.admin_pb2.ListOriginsRequest,
         fanfare.v1.admin_pb2.ListOriginsResponse,
@@ -42,7 +66,31 @@ class AdminServiceStub:
     """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
 
 class AdminServiceAsyncStub:
-    """For those who run Fanfare: the health of push services. What holds for PushService holds here."""
+    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+
+    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    """
+
+    CreateApiToken: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.CreateApiTokenRequest,
+        fanfare.v1.admin_pb2.CreateApiTokenResponse,
+    ]
+    """Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+    need credentials from then on.
+    """
+
+    ListApiTokens: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListApiTokensRequest,
+        fanfare.v1.admin_pb2.ListApiTokensResponse,
+    ]
+    """Newest first; expired ones too, for 30 days."""
+
+    RevokeApiToken: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.RevokeApiTokenRequest,
+        fanfare.v1.admin_pb2.RevokeApiTokenResponse,
+    ]
+    """Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing."""
 
     ListOrigins: grpc.aio.UnaryUnaryMultiCallable[
         fanfare.v1.admin_pb2.ListOriginsRequest,
@@ -65,7 +113,37 @@ class AdminServiceAsyncStub:
     """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
-    """For those who run Fanfare: the health of push services. What holds for PushService holds here."""
+    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+
+    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    """
+
+    @abc.abstractmethod
+    def CreateApiToken(
+        self,
+        request: fanfare.v1.admin_pb2.CreateApiTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.CreateApiTokenResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.CreateApiTokenResponse]]:
+        """Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+        need credentials from then on.
+        """
+
+    @abc.abstractmethod
+    def ListApiTokens(
+        self,
+        request: fanfare.v1.admin_pb2.ListApiTokensRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.ListApiTokensResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.ListApiTokensResponse]]:
+        """Newest first; expired ones too, for 30 days."""
+
+    @abc.abstractmethod
+    def RevokeApiToken(
+        self,
+        request: fanfare.v1.admin_pb2.RevokeApiTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.RevokeApiTokenResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.RevokeApiTokenResponse]]:
+        """Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing."""
 
     @abc.abstractmethod
     def ListOrigins(

@@ -15,7 +15,219 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fanfare/v1/admin.proto.
  */
 export const file_fanfare_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIrEDCgZPcmlnaW4SDgoGb3JpZ2luGAEgASgJEiYKBXN0YXRlGAIgASgOMhcuZmFuZmFyZS52MS5PcmlnaW5TdGF0ZRIOCgZxdWV1ZWQYAyABKAUSEQoJaW5fZmxpZ2h0GAQgASgFEhkKEWNvbmN1cnJlbmN5X2xpbWl0GAUgASgFEhMKC2Nvbm5lY3Rpb25zGAYgASgFEhsKE2FjY2VwdGVkX3Blcl9zZWNvbmQYByABKAESFwoPdGhyb3R0bGVkX3NoYXJlGAggASgBEhMKC2Vycm9yX3NoYXJlGAkgASgBEi4KC2xhdGVuY3lfcDUwGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2xhdGVuY3lfcDk5GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKDHBhdXNlZF91bnRpbBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARIpCgxsYXN0X3Byb2JsZW0YDSABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWVCDwoNX3BhdXNlZF91bnRpbCI7ChJMaXN0T3JpZ2luc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiUwoTTGlzdE9yaWdpbnNSZXNwb25zZRIjCgdvcmlnaW5zGAEgAygLMhIuZmFuZmFyZS52MS5PcmlnaW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhUKE1dhdGNoT3JpZ2luc1JlcXVlc3QiOwoUV2F0Y2hPcmlnaW5zUmVzcG9uc2USIwoHb3JpZ2lucxgBIAMoCzISLmZhbmZhcmUudjEuT3JpZ2luIkAKE1Jlc3VtZU9yaWdpblJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSFAoGb3JpZ2luGAIgASgJQgTiQQECIhYKFFJlc3VtZU9yaWdpblJlc3BvbnNlKo4BCgtPcmlnaW5TdGF0ZRIcChhPUklHSU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFPUklHSU5fU1RBVEVfT1BFThABEhcKE09SSUdJTl9TVEFURV9QQVVTRUQQAhIXChNPUklHSU5fU1RBVEVfQlJPS0VOEAMSGAoUT1JJR0lOX1NUQVRFX1BST0JJTkcQBDKVAgoMQWRtaW5TZXJ2aWNlElMKC0xpc3RPcmlnaW5zEh4uZmFuZmFyZS52MS5MaXN0T3JpZ2luc1JlcXVlc3QaHy5mYW5mYXJlLnYxLkxpc3RPcmlnaW5zUmVzcG9uc2UiA5ACARJYCgxXYXRjaE9yaWdpbnMSHy5mYW5mYXJlLnYxLldhdGNoT3JpZ2luc1JlcXVlc3QaIC5mYW5mYXJlLnYxLldhdGNoT3JpZ2luc1Jlc3BvbnNlIgOQAgEwARJWCgxSZXN1bWVPcmlnaW4SHy5mYW5mYXJlLnYxLlJlc3VtZU9yaWdpblJlcXVlc3QaIC5mYW5mYXJlLnYxLlJlc3VtZU9yaWdpblJlc3BvbnNlIgOQAgJCXAoYaW8uZ2l0aHViLmZhbmZhcmVwdXNoLnYxUAFaPmdpdGh1Yi5jb20vZmFuZmFyZS1wdXNoL2ZhbmZhcmUvY2xpZW50cy9nby9mYW5mYXJldjE7ZmFuZmFyZXYxYgZwcm90bzM", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIvMCCghBcGlUb2tlbhISCgRuYW1lGAEgASgJQgTiQQEIEhkKC2FwcGxpY2F0aW9uGAIgASgJQgTiQQEDEhgKEGFsbF9hcHBsaWNhdGlvbnMYAyABKAgSJQoFcm9sZXMYBCADKA4yEC5mYW5mYXJlLnYxLlJvbGVCBOJBAQISFAoMZGlzcGxheV9uYW1lGAUgASgJEhIKBGhpbnQYBiABKAlCBOJBAQMSNAoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESNQoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEj0KDmxhc3RfdXNlZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBA0gBiAEBQg4KDF9leHBpcmVfdGltZUIRCg9fbGFzdF91c2VkX3RpbWUiWwoVQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEi0KCWFwaV90b2tlbhgCIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW5CBOJBAQIiUAoWQ3JlYXRlQXBpVG9rZW5SZXNwb25zZRInCglhcGlfdG9rZW4YASABKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEg0KBXRva2VuGAIgASgJImwKFExpc3RBcGlUb2tlbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhgKEGFsbF9hcHBsaWNhdGlvbnMYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWgoVTGlzdEFwaVRva2Vuc1Jlc3BvbnNlEigKCmFwaV90b2tlbnMYASADKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChVSZXZva2VBcGlUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCUIE4kEBAhIVCg1hbGxvd19taXNzaW5nGAIgASgIIhgKFlJldm9rZUFwaVRva2VuUmVzcG9uc2UisQMKBk9yaWdpbhIOCgZvcmlnaW4YASABKAkSJgoFc3RhdGUYAiABKA4yFy5mYW5mYXJlLnYxLk9yaWdpblN0YXRlEg4KBnF1ZXVlZBgDIAEoBRIRCglpbl9mbGlnaHQYBCABKAUSGQoRY29uY3VycmVuY3lfbGltaXQYBSABKAUSEwoLY29ubmVjdGlvbnMYBiABKAUSGwoTYWNjZXB0ZWRfcGVyX3NlY29uZBgHIAEoARIXCg90aHJvdHRsZWRfc2hhcmUYCCABKAESEwoLZXJyb3Jfc2hhcmUYCSABKAESLgoLbGF0ZW5jeV9wNTAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbGF0ZW5jeV9wOTkYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQoMcGF1c2VkX3VudGlsGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEikKDGxhc3RfcHJvYmxlbRgNIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZUIPCg1fcGF1c2VkX3VudGlsIjsKEkxpc3RPcmlnaW5zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChNMaXN0T3JpZ2luc1Jlc3BvbnNlEiMKB29yaWdpbnMYASADKAsyEi5mYW5mYXJlLnYxLk9yaWdpbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTV2F0Y2hPcmlnaW5zUmVxdWVzdCI7ChRXYXRjaE9yaWdpbnNSZXNwb25zZRIjCgdvcmlnaW5zGAEgAygLMhIuZmFuZmFyZS52MS5PcmlnaW4iQAoTUmVzdW1lT3JpZ2luUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIUCgZvcmlnaW4YAiABKAlCBOJBAQIiFgoUUmVzdW1lT3JpZ2luUmVzcG9uc2UqZgoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BRE1JThABEhIKDlJPTEVfUFVCTElTSEVSEAISEwoPUk9MRV9TVUJTQ1JJQkVSEAMSDwoLUk9MRV9SRUFERVIQBCqOAQoLT3JpZ2luU3RhdGUSHAoYT1JJR0lOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRT1JJR0lOX1NUQVRFX09QRU4QARIXChNPUklHSU5fU1RBVEVfUEFVU0VEEAISFwoTT1JJR0lOX1NUQVRFX0JST0tFThADEhgKFE9SSUdJTl9TVEFURV9QUk9CSU5HEAQypwQKDEFkbWluU2VydmljZRJXCg5DcmVhdGVBcGlUb2tlbhIhLmZhbmZhcmUudjEuQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlc3BvbnNlElkKDUxpc3RBcGlUb2tlbnMSIC5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0QXBpVG9rZW5zUmVzcG9uc2UiA5ACARJcCg5SZXZva2VBcGlUb2tlbhIhLmZhbmZhcmUudjEuUmV2b2tlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlc3BvbnNlIgOQAgISUwoLTGlzdE9yaWdpbnMSHi5mYW5mYXJlLnYxLkxpc3RPcmlnaW5zUmVxdWVzdBofLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXNwb25zZSIDkAIBElgKDFdhdGNoT3JpZ2lucxIfLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVxdWVzdBogLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVzcG9uc2UiA5ACATABElYKDFJlc3VtZU9yaWdpbhIfLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVxdWVzdBogLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVzcG9uc2UiA5ACAkJcChhpby5naXRodWIuZmFuZmFyZXB1c2gudjFQAVo+Z2l0aHViLmNvbS9mYW5mYXJlLXB1c2gvZmFuZmFyZS9jbGllbnRzL2dvL2ZhbmZhcmV2MTtmYW5mYXJldjFiBnByb3RvMw", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+
+/**
+ * @generated from message fanfare.v1.ApiToken
+ */
+export type ApiToken = Message<"fanfare.v1.ApiToken"> & {
+  /**
+   * "apiTokens/{id}"
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Empty if and only if all_applications.
+   *
+   * @generated from field: string application = 2;
+   */
+  application: string;
+
+  /**
+   * Server-wide: made by a caller whose own token is.
+   *
+   * @generated from field: bool all_applications = 3;
+   */
+  allApplications: boolean;
+
+  /**
+   * At least one; none that the caller lacks.
+   *
+   * @generated from field: repeated fanfare.v1.Role roles = 4;
+   */
+  roles: Role[];
+
+  /**
+   * @generated from field: string display_name = 5;
+   */
+  displayName: string;
+
+  /**
+   * The token's first characters, to know it by.
+   *
+   * @generated from field: string hint = 6;
+   */
+  hint: string;
+
+  /**
+   * Unset: it does not expire.
+   *
+   * @generated from field: optional google.protobuf.Timestamp expire_time = 7;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * To the hour.
+   *
+   * @generated from field: optional google.protobuf.Timestamp last_used_time = 9;
+   */
+  lastUsedTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.ApiToken.
+ * Use `create(ApiTokenSchema)` to create a new message.
+ */
+export const ApiTokenSchema: GenMessage<ApiToken> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 0);
+
+/**
+ * @generated from message fanfare.v1.CreateApiTokenRequest
+ */
+export type CreateApiTokenRequest = Message<"fanfare.v1.CreateApiTokenRequest"> & {
+  /**
+   * Whose token it will be; must be empty with all_applications.
+   *
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * @generated from field: fanfare.v1.ApiToken api_token = 2;
+   */
+  apiToken?: ApiToken | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.CreateApiTokenRequest.
+ * Use `create(CreateApiTokenRequestSchema)` to create a new message.
+ */
+export const CreateApiTokenRequestSchema: GenMessage<CreateApiTokenRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 1);
+
+/**
+ * @generated from message fanfare.v1.CreateApiTokenResponse
+ */
+export type CreateApiTokenResponse = Message<"fanfare.v1.CreateApiTokenResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.ApiToken api_token = 1;
+   */
+  apiToken?: ApiToken | undefined;
+
+  /**
+   * For `authorization: Bearer …`. Shown this once; only its hash is stored.
+   *
+   * @generated from field: string token = 2;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message fanfare.v1.CreateApiTokenResponse.
+ * Use `create(CreateApiTokenResponseSchema)` to create a new message.
+ */
+export const CreateApiTokenResponseSchema: GenMessage<CreateApiTokenResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 2);
+
+/**
+ * @generated from message fanfare.v1.ListApiTokensRequest
+ */
+export type ListApiTokensRequest = Message<"fanfare.v1.ListApiTokensRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * Instead: those of all applications together. Server-wide.
+   *
+   * @generated from field: bool all_applications = 2;
+   */
+  allApplications: boolean;
+
+  /**
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListApiTokensRequest.
+ * Use `create(ListApiTokensRequestSchema)` to create a new message.
+ */
+export const ListApiTokensRequestSchema: GenMessage<ListApiTokensRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 3);
+
+/**
+ * @generated from message fanfare.v1.ListApiTokensResponse
+ */
+export type ListApiTokensResponse = Message<"fanfare.v1.ListApiTokensResponse"> & {
+  /**
+   * @generated from field: repeated fanfare.v1.ApiToken api_tokens = 1;
+   */
+  apiTokens: ApiToken[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListApiTokensResponse.
+ * Use `create(ListApiTokensResponseSchema)` to create a new message.
+ */
+export const ListApiTokensResponseSchema: GenMessage<ListApiTokensResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 4);
+
+/**
+ * @generated from message fanfare.v1.RevokeApiTokenRequest
+ */
+export type RevokeApiTokenRequest = Message<"fanfare.v1.RevokeApiTokenRequest"> & {
+  /**
+   * "apiTokens/{id}", in any application that the caller may administer.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool allow_missing = 2;
+   */
+  allowMissing: boolean;
+};
+
+/**
+ * Describes the message fanfare.v1.RevokeApiTokenRequest.
+ * Use `create(RevokeApiTokenRequestSchema)` to create a new message.
+ */
+export const RevokeApiTokenRequestSchema: GenMessage<RevokeApiTokenRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 5);
+
+/**
+ * @generated from message fanfare.v1.RevokeApiTokenResponse
+ */
+export type RevokeApiTokenResponse = Message<"fanfare.v1.RevokeApiTokenResponse"> & {
+};
+
+/**
+ * Describes the message fanfare.v1.RevokeApiTokenResponse.
+ * Use `create(RevokeApiTokenResponseSchema)` to create a new message.
+ */
+export const RevokeApiTokenResponseSchema: GenMessage<RevokeApiTokenResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 6);
 
 /**
  * One push service, as this server experiences it.
@@ -102,7 +314,7 @@ export type Origin = Message<"fanfare.v1.Origin"> & {
  * Use `create(OriginSchema)` to create a new message.
  */
 export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 0);
+  messageDesc(file_fanfare_v1_admin, 7);
 
 /**
  * @generated from message fanfare.v1.ListOriginsRequest
@@ -124,7 +336,7 @@ export type ListOriginsRequest = Message<"fanfare.v1.ListOriginsRequest"> & {
  * Use `create(ListOriginsRequestSchema)` to create a new message.
  */
 export const ListOriginsRequestSchema: GenMessage<ListOriginsRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 1);
+  messageDesc(file_fanfare_v1_admin, 8);
 
 /**
  * @generated from message fanfare.v1.ListOriginsResponse
@@ -146,7 +358,7 @@ export type ListOriginsResponse = Message<"fanfare.v1.ListOriginsResponse"> & {
  * Use `create(ListOriginsResponseSchema)` to create a new message.
  */
 export const ListOriginsResponseSchema: GenMessage<ListOriginsResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 2);
+  messageDesc(file_fanfare_v1_admin, 9);
 
 /**
  * @generated from message fanfare.v1.WatchOriginsRequest
@@ -159,7 +371,7 @@ export type WatchOriginsRequest = Message<"fanfare.v1.WatchOriginsRequest"> & {
  * Use `create(WatchOriginsRequestSchema)` to create a new message.
  */
 export const WatchOriginsRequestSchema: GenMessage<WatchOriginsRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 3);
+  messageDesc(file_fanfare_v1_admin, 10);
 
 /**
  * @generated from message fanfare.v1.WatchOriginsResponse
@@ -178,7 +390,7 @@ export type WatchOriginsResponse = Message<"fanfare.v1.WatchOriginsResponse"> & 
  * Use `create(WatchOriginsResponseSchema)` to create a new message.
  */
 export const WatchOriginsResponseSchema: GenMessage<WatchOriginsResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 4);
+  messageDesc(file_fanfare_v1_admin, 11);
 
 /**
  * @generated from message fanfare.v1.ResumeOriginRequest
@@ -202,7 +414,7 @@ export type ResumeOriginRequest = Message<"fanfare.v1.ResumeOriginRequest"> & {
  * Use `create(ResumeOriginRequestSchema)` to create a new message.
  */
 export const ResumeOriginRequestSchema: GenMessage<ResumeOriginRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 5);
+  messageDesc(file_fanfare_v1_admin, 12);
 
 /**
  * @generated from message fanfare.v1.ResumeOriginResponse
@@ -215,7 +427,53 @@ export type ResumeOriginResponse = Message<"fanfare.v1.ResumeOriginResponse"> & 
  * Use `create(ResumeOriginResponseSchema)` to create a new message.
  */
 export const ResumeOriginResponseSchema: GenMessage<ResumeOriginResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 6);
+  messageDesc(file_fanfare_v1_admin, 13);
+
+/**
+ * Roles add up; GetVapidPublicKey needs any. Client certificates get theirs from the configuration, by SAN.
+ *
+ * @generated from enum fanfare.v1.Role
+ */
+export enum Role {
+  /**
+   * @generated from enum value: ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Everything.
+   *
+   * @generated from enum value: ROLE_ADMIN = 1;
+   */
+  ADMIN = 1,
+
+  /**
+   * Send, Broadcast, SendStream, CancelMessage, WatchDeliveries, GetMessage, ListMessages, ListDeliveries.
+   *
+   * @generated from enum value: ROLE_PUBLISHER = 2;
+   */
+  PUBLISHER = 2,
+
+  /**
+   * Subscribe, Unsubscribe, GetSubscription, UpdateSubscription, ImportSubscriptions, CreateSubscriberToken.
+   *
+   * @generated from enum value: ROLE_SUBSCRIBER = 3;
+   */
+  SUBSCRIBER = 3,
+
+  /**
+   * Every Get, List and Watch.
+   *
+   * @generated from enum value: ROLE_READER = 4;
+   */
+  READER = 4,
+}
+
+/**
+ * Describes the enum fanfare.v1.Role.
+ */
+export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
+  enumDesc(file_fanfare_v1_admin, 0);
 
 /**
  * @generated from enum fanfare.v1.OriginState
@@ -257,14 +515,48 @@ export enum OriginState {
  * Describes the enum fanfare.v1.OriginState.
  */
 export const OriginStateSchema: GenEnum<OriginState> = /*@__PURE__*/
-  enumDesc(file_fanfare_v1_admin, 0);
+  enumDesc(file_fanfare_v1_admin, 1);
 
 /**
- * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+ * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+ *
+ * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+ * marked "server-wide", which needs credentials of all. Every change is in the audit log.
  *
  * @generated from service fanfare.v1.AdminService
  */
 export const AdminService: GenService<{
+  /**
+   * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+   * need credentials from then on.
+   *
+   * @generated from rpc fanfare.v1.AdminService.CreateApiToken
+   */
+  createApiToken: {
+    methodKind: "unary";
+    input: typeof CreateApiTokenRequestSchema;
+    output: typeof CreateApiTokenResponseSchema;
+  },
+  /**
+   * Newest first; expired ones too, for 30 days.
+   *
+   * @generated from rpc fanfare.v1.AdminService.ListApiTokens
+   */
+  listApiTokens: {
+    methodKind: "unary";
+    input: typeof ListApiTokensRequestSchema;
+    output: typeof ListApiTokensResponseSchema;
+  },
+  /**
+   * Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+   *
+   * @generated from rpc fanfare.v1.AdminService.RevokeApiToken
+   */
+  revokeApiToken: {
+    methodKind: "unary";
+    input: typeof RevokeApiTokenRequestSchema;
+    output: typeof RevokeApiTokenResponseSchema;
+  },
   /**
    * Live health of the push services that this server talks to: one entry an origin, busiest first. Server-wide. An
    * origin whose place changes while the list is read may come twice or not at all.

@@ -83,7 +83,7 @@ export enum ErrorReason {
   CREDENTIALS_EXPIRED = 8,
 
   /**
-   * [PERMISSION_DENIED] Metadata role: the one that is needed.
+   * [PERMISSION_DENIED] Metadata role: one that would do; scope is all_applications when the credentials must be of all.
    *
    * @generated from enum value: ERROR_REASON_ROLE_MISSING = 9;
    */

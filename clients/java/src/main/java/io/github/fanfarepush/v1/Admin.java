@@ -16,6 +16,41 @@ public final class Admin {
         (com.google.protobuf.ExtensionRegistryLite) registry);
   }
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ApiToken_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ApiToken_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_CreateApiTokenRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_CreateApiTokenRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_CreateApiTokenResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_CreateApiTokenResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListApiTokensRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListApiTokensRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListApiTokensResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListApiTokensResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_RevokeApiTokenRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_RevokeApiTokenRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_RevokeApiTokenResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_RevokeApiTokenResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_fanfare_v1_Origin_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -63,44 +98,81 @@ public final class Admin {
       "nfare/v1/delivery.proto\032\037google/api/fiel" +
       "d_behavior.proto\032\036google/protobuf/durati" +
       "on.proto\032\037google/protobuf/timestamp.prot" +
-      "o\"\322\004\n\006Origin\022\026\n\006origin\030\001 \001(\tR\006origin\022-\n\005" +
-      "state\030\002 \001(\0162\027.fanfare.v1.OriginStateR\005st" +
-      "ate\022\026\n\006queued\030\003 \001(\005R\006queued\022\033\n\tin_flight" +
-      "\030\004 \001(\005R\010inFlight\022+\n\021concurrency_limit\030\005 " +
-      "\001(\005R\020concurrencyLimit\022 \n\013connections\030\006 \001" +
-      "(\005R\013connections\022.\n\023accepted_per_second\030\007" +
-      " \001(\001R\021acceptedPerSecond\022\'\n\017throttled_sha" +
-      "re\030\010 \001(\001R\016throttledShare\022\037\n\013error_share\030" +
-      "\t \001(\001R\nerrorShare\022:\n\013latency_p50\030\n \001(\0132\031" +
-      ".google.protobuf.DurationR\nlatencyP50\022:\n" +
-      "\013latency_p99\030\013 \001(\0132\031.google.protobuf.Dur" +
-      "ationR\nlatencyP99\022B\n\014paused_until\030\014 \001(\0132" +
-      "\032.google.protobuf.TimestampH\000R\013pausedUnt" +
-      "il\210\001\001\0226\n\014last_problem\030\r \001(\0162\023.fanfare.v1" +
-      ".OutcomeR\013lastProblemB\017\n\r_paused_until\"P" +
-      "\n\022ListOriginsRequest\022\033\n\tpage_size\030\001 \001(\005R" +
-      "\010pageSize\022\035\n\npage_token\030\002 \001(\tR\tpageToken" +
-      "\"k\n\023ListOriginsResponse\022,\n\007origins\030\001 \003(\013" +
-      "2\022.fanfare.v1.OriginR\007origins\022&\n\017next_pa" +
-      "ge_token\030\002 \001(\tR\rnextPageToken\"\025\n\023WatchOr" +
-      "iginsRequest\"D\n\024WatchOriginsResponse\022,\n\007" +
-      "origins\030\001 \003(\0132\022.fanfare.v1.OriginR\007origi" +
-      "ns\"U\n\023ResumeOriginRequest\022 \n\013application" +
-      "\030\001 \001(\tR\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001" +
-      "\002R\006origin\"\026\n\024ResumeOriginResponse*\216\001\n\013Or" +
-      "iginState\022\034\n\030ORIGIN_STATE_UNSPECIFIED\020\000\022" +
-      "\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_STATE_P" +
-      "AUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022\030\n\024ORIG" +
-      "IN_STATE_PROBING\020\0042\225\002\n\014AdminService\022S\n\013L" +
-      "istOrigins\022\036.fanfare.v1.ListOriginsReque" +
-      "st\032\037.fanfare.v1.ListOriginsResponse\"\003\220\002\001" +
-      "\022X\n\014WatchOrigins\022\037.fanfare.v1.WatchOrigi" +
-      "nsRequest\032 .fanfare.v1.WatchOriginsRespo" +
-      "nse\"\003\220\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1." +
-      "ResumeOriginRequest\032 .fanfare.v1.ResumeO" +
-      "riginResponse\"\003\220\002\002B\\\n\030io.github.fanfarep" +
-      "ush.v1P\001Z>github.com/fanfare-push/fanfar" +
-      "e/clients/go/fanfarev1;fanfarev1b\006proto3"
+      "o\"\327\003\n\010ApiToken\022\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004name" +
+      "\022&\n\013application\030\002 \001(\tB\004\342A\001\003R\013application" +
+      "\022)\n\020all_applications\030\003 \001(\010R\017allApplicati" +
+      "ons\022,\n\005roles\030\004 \003(\0162\020.fanfare.v1.RoleB\004\342A" +
+      "\001\002R\005roles\022!\n\014display_name\030\005 \001(\tR\013display" +
+      "Name\022\030\n\004hint\030\006 \001(\tB\004\342A\001\003R\004hint\022@\n\013expire" +
+      "_time\030\007 \001(\0132\032.google.protobuf.TimestampH" +
+      "\000R\nexpireTime\210\001\001\022A\n\013create_time\030\010 \001(\0132\032." +
+      "google.protobuf.TimestampB\004\342A\001\003R\ncreateT" +
+      "ime\022K\n\016last_used_time\030\t \001(\0132\032.google.pro" +
+      "tobuf.TimestampB\004\342A\001\003H\001R\014lastUsedTime\210\001\001" +
+      "B\016\n\014_expire_timeB\021\n\017_last_used_time\"r\n\025C" +
+      "reateApiTokenRequest\022 \n\013application\030\001 \001(" +
+      "\tR\013application\0227\n\tapi_token\030\002 \001(\0132\024.fanf" +
+      "are.v1.ApiTokenB\004\342A\001\002R\010apiToken\"a\n\026Creat" +
+      "eApiTokenResponse\0221\n\tapi_token\030\001 \001(\0132\024.f" +
+      "anfare.v1.ApiTokenR\010apiToken\022\024\n\005token\030\002 " +
+      "\001(\tR\005token\"\237\001\n\024ListApiTokensRequest\022 \n\013a" +
+      "pplication\030\001 \001(\tR\013application\022)\n\020all_app" +
+      "lications\030\002 \001(\010R\017allApplications\022\033\n\tpage" +
+      "_size\030\003 \001(\005R\010pageSize\022\035\n\npage_token\030\004 \001(" +
+      "\tR\tpageToken\"t\n\025ListApiTokensResponse\0223\n" +
+      "\napi_tokens\030\001 \003(\0132\024.fanfare.v1.ApiTokenR" +
+      "\tapiTokens\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
+      "tPageToken\"V\n\025RevokeApiTokenRequest\022\030\n\004n" +
+      "ame\030\001 \001(\tB\004\342A\001\002R\004name\022#\n\rallow_missing\030\002" +
+      " \001(\010R\014allowMissing\"\030\n\026RevokeApiTokenResp" +
+      "onse\"\322\004\n\006Origin\022\026\n\006origin\030\001 \001(\tR\006origin\022" +
+      "-\n\005state\030\002 \001(\0162\027.fanfare.v1.OriginStateR" +
+      "\005state\022\026\n\006queued\030\003 \001(\005R\006queued\022\033\n\tin_fli" +
+      "ght\030\004 \001(\005R\010inFlight\022+\n\021concurrency_limit" +
+      "\030\005 \001(\005R\020concurrencyLimit\022 \n\013connections\030" +
+      "\006 \001(\005R\013connections\022.\n\023accepted_per_secon" +
+      "d\030\007 \001(\001R\021acceptedPerSecond\022\'\n\017throttled_" +
+      "share\030\010 \001(\001R\016throttledShare\022\037\n\013error_sha" +
+      "re\030\t \001(\001R\nerrorShare\022:\n\013latency_p50\030\n \001(" +
+      "\0132\031.google.protobuf.DurationR\nlatencyP50" +
+      "\022:\n\013latency_p99\030\013 \001(\0132\031.google.protobuf." +
+      "DurationR\nlatencyP99\022B\n\014paused_until\030\014 \001" +
+      "(\0132\032.google.protobuf.TimestampH\000R\013paused" +
+      "Until\210\001\001\0226\n\014last_problem\030\r \001(\0162\023.fanfare" +
+      ".v1.OutcomeR\013lastProblemB\017\n\r_paused_unti" +
+      "l\"P\n\022ListOriginsRequest\022\033\n\tpage_size\030\001 \001" +
+      "(\005R\010pageSize\022\035\n\npage_token\030\002 \001(\tR\tpageTo" +
+      "ken\"k\n\023ListOriginsResponse\022,\n\007origins\030\001 " +
+      "\003(\0132\022.fanfare.v1.OriginR\007origins\022&\n\017next" +
+      "_page_token\030\002 \001(\tR\rnextPageToken\"\025\n\023Watc" +
+      "hOriginsRequest\"D\n\024WatchOriginsResponse\022" +
+      ",\n\007origins\030\001 \003(\0132\022.fanfare.v1.OriginR\007or" +
+      "igins\"U\n\023ResumeOriginRequest\022 \n\013applicat" +
+      "ion\030\001 \001(\tR\013application\022\034\n\006origin\030\002 \001(\tB\004" +
+      "\342A\001\002R\006origin\"\026\n\024ResumeOriginResponse*f\n\004" +
+      "Role\022\024\n\020ROLE_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN" +
+      "\020\001\022\022\n\016ROLE_PUBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBE" +
+      "R\020\003\022\017\n\013ROLE_READER\020\004*\216\001\n\013OriginState\022\034\n\030" +
+      "ORIGIN_STATE_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STA" +
+      "TE_OPEN\020\001\022\027\n\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023OR" +
+      "IGIN_STATE_BROKEN\020\003\022\030\n\024ORIGIN_STATE_PROB" +
+      "ING\020\0042\247\004\n\014AdminService\022W\n\016CreateApiToken" +
+      "\022!.fanfare.v1.CreateApiTokenRequest\032\".fa" +
+      "nfare.v1.CreateApiTokenResponse\022Y\n\rListA" +
+      "piTokens\022 .fanfare.v1.ListApiTokensReque" +
+      "st\032!.fanfare.v1.ListApiTokensResponse\"\003\220" +
+      "\002\001\022\\\n\016RevokeApiToken\022!.fanfare.v1.Revoke" +
+      "ApiTokenRequest\032\".fanfare.v1.RevokeApiTo" +
+      "kenResponse\"\003\220\002\002\022S\n\013ListOrigins\022\036.fanfar" +
+      "e.v1.ListOriginsRequest\032\037.fanfare.v1.Lis" +
+      "tOriginsResponse\"\003\220\002\001\022X\n\014WatchOrigins\022\037." +
+      "fanfare.v1.WatchOriginsRequest\032 .fanfare" +
+      ".v1.WatchOriginsResponse\"\003\220\002\0010\001\022V\n\014Resum" +
+      "eOrigin\022\037.fanfare.v1.ResumeOriginRequest" +
+      "\032 .fanfare.v1.ResumeOriginResponse\"\003\220\002\002B" +
+      "\\\n\030io.github.fanfarepush.v1P\001Z>github.co" +
+      "m/fanfare-push/fanfare/clients/go/fanfar" +
+      "ev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -110,44 +182,86 @@ public final class Admin {
           com.google.protobuf.DurationProto.getDescriptor(),
           com.google.protobuf.TimestampProto.getDescriptor(),
         });
-    internal_static_fanfare_v1_Origin_descriptor =
+    internal_static_fanfare_v1_ApiToken_descriptor =
       getDescriptor().getMessageTypes().get(0);
+    internal_static_fanfare_v1_ApiToken_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ApiToken_descriptor,
+        new java.lang.String[] { "Name", "Application", "AllApplications", "Roles", "DisplayName", "Hint", "ExpireTime", "CreateTime", "LastUsedTime", });
+    internal_static_fanfare_v1_CreateApiTokenRequest_descriptor =
+      getDescriptor().getMessageTypes().get(1);
+    internal_static_fanfare_v1_CreateApiTokenRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_CreateApiTokenRequest_descriptor,
+        new java.lang.String[] { "Application", "ApiToken", });
+    internal_static_fanfare_v1_CreateApiTokenResponse_descriptor =
+      getDescriptor().getMessageTypes().get(2);
+    internal_static_fanfare_v1_CreateApiTokenResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_CreateApiTokenResponse_descriptor,
+        new java.lang.String[] { "ApiToken", "Token", });
+    internal_static_fanfare_v1_ListApiTokensRequest_descriptor =
+      getDescriptor().getMessageTypes().get(3);
+    internal_static_fanfare_v1_ListApiTokensRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListApiTokensRequest_descriptor,
+        new java.lang.String[] { "Application", "AllApplications", "PageSize", "PageToken", });
+    internal_static_fanfare_v1_ListApiTokensResponse_descriptor =
+      getDescriptor().getMessageTypes().get(4);
+    internal_static_fanfare_v1_ListApiTokensResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListApiTokensResponse_descriptor,
+        new java.lang.String[] { "ApiTokens", "NextPageToken", });
+    internal_static_fanfare_v1_RevokeApiTokenRequest_descriptor =
+      getDescriptor().getMessageTypes().get(5);
+    internal_static_fanfare_v1_RevokeApiTokenRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_RevokeApiTokenRequest_descriptor,
+        new java.lang.String[] { "Name", "AllowMissing", });
+    internal_static_fanfare_v1_RevokeApiTokenResponse_descriptor =
+      getDescriptor().getMessageTypes().get(6);
+    internal_static_fanfare_v1_RevokeApiTokenResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_RevokeApiTokenResponse_descriptor,
+        new java.lang.String[] { });
+    internal_static_fanfare_v1_Origin_descriptor =
+      getDescriptor().getMessageTypes().get(7);
     internal_static_fanfare_v1_Origin_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_Origin_descriptor,
         new java.lang.String[] { "Origin", "State", "Queued", "InFlight", "ConcurrencyLimit", "Connections", "AcceptedPerSecond", "ThrottledShare", "ErrorShare", "LatencyP50", "LatencyP99", "PausedUntil", "LastProblem", });
     internal_static_fanfare_v1_ListOriginsRequest_descriptor =
-      getDescriptor().getMessageTypes().get(1);
+      getDescriptor().getMessageTypes().get(8);
     internal_static_fanfare_v1_ListOriginsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListOriginsRequest_descriptor,
         new java.lang.String[] { "PageSize", "PageToken", });
     internal_static_fanfare_v1_ListOriginsResponse_descriptor =
-      getDescriptor().getMessageTypes().get(2);
+      getDescriptor().getMessageTypes().get(9);
     internal_static_fanfare_v1_ListOriginsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListOriginsResponse_descriptor,
         new java.lang.String[] { "Origins", "NextPageToken", });
     internal_static_fanfare_v1_WatchOriginsRequest_descriptor =
-      getDescriptor().getMessageTypes().get(3);
+      getDescriptor().getMessageTypes().get(10);
     internal_static_fanfare_v1_WatchOriginsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_WatchOriginsRequest_descriptor,
         new java.lang.String[] { });
     internal_static_fanfare_v1_WatchOriginsResponse_descriptor =
-      getDescriptor().getMessageTypes().get(4);
+      getDescriptor().getMessageTypes().get(11);
     internal_static_fanfare_v1_WatchOriginsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_WatchOriginsResponse_descriptor,
         new java.lang.String[] { "Origins", });
     internal_static_fanfare_v1_ResumeOriginRequest_descriptor =
-      getDescriptor().getMessageTypes().get(5);
+      getDescriptor().getMessageTypes().get(12);
     internal_static_fanfare_v1_ResumeOriginRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ResumeOriginRequest_descriptor,
         new java.lang.String[] { "Application", "Origin", });
     internal_static_fanfare_v1_ResumeOriginResponse_descriptor =
-      getDescriptor().getMessageTypes().get(6);
+      getDescriptor().getMessageTypes().get(13);
     internal_static_fanfare_v1_ResumeOriginResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ResumeOriginResponse_descriptor,

@@ -4,7 +4,9 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
 
 /**
  * <pre>
- * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+ * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+ * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+ * marked "server-wide", which needs credentials of all. Every change is in the audit log.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -15,6 +17,101 @@ public final class AdminServiceGrpc {
   public static final java.lang.String SERVICE_NAME = "fanfare.v1.AdminService";
 
   // Static method descriptors that strictly reflect the proto.
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApiTokenRequest,
+      io.github.fanfarepush.v1.CreateApiTokenResponse> getCreateApiTokenMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CreateApiToken",
+      requestType = io.github.fanfarepush.v1.CreateApiTokenRequest.class,
+      responseType = io.github.fanfarepush.v1.CreateApiTokenResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApiTokenRequest,
+      io.github.fanfarepush.v1.CreateApiTokenResponse> getCreateApiTokenMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApiTokenRequest, io.github.fanfarepush.v1.CreateApiTokenResponse> getCreateApiTokenMethod;
+    if ((getCreateApiTokenMethod = AdminServiceGrpc.getCreateApiTokenMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getCreateApiTokenMethod = AdminServiceGrpc.getCreateApiTokenMethod) == null) {
+          AdminServiceGrpc.getCreateApiTokenMethod = getCreateApiTokenMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.CreateApiTokenRequest, io.github.fanfarepush.v1.CreateApiTokenResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CreateApiToken"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.CreateApiTokenRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.CreateApiTokenResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("CreateApiToken"))
+              .build();
+        }
+      }
+    }
+    return getCreateApiTokenMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListApiTokensRequest,
+      io.github.fanfarepush.v1.ListApiTokensResponse> getListApiTokensMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListApiTokens",
+      requestType = io.github.fanfarepush.v1.ListApiTokensRequest.class,
+      responseType = io.github.fanfarepush.v1.ListApiTokensResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListApiTokensRequest,
+      io.github.fanfarepush.v1.ListApiTokensResponse> getListApiTokensMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListApiTokensRequest, io.github.fanfarepush.v1.ListApiTokensResponse> getListApiTokensMethod;
+    if ((getListApiTokensMethod = AdminServiceGrpc.getListApiTokensMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getListApiTokensMethod = AdminServiceGrpc.getListApiTokensMethod) == null) {
+          AdminServiceGrpc.getListApiTokensMethod = getListApiTokensMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ListApiTokensRequest, io.github.fanfarepush.v1.ListApiTokensResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListApiTokens"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListApiTokensRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListApiTokensResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ListApiTokens"))
+              .build();
+        }
+      }
+    }
+    return getListApiTokensMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RevokeApiTokenRequest,
+      io.github.fanfarepush.v1.RevokeApiTokenResponse> getRevokeApiTokenMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "RevokeApiToken",
+      requestType = io.github.fanfarepush.v1.RevokeApiTokenRequest.class,
+      responseType = io.github.fanfarepush.v1.RevokeApiTokenResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RevokeApiTokenRequest,
+      io.github.fanfarepush.v1.RevokeApiTokenResponse> getRevokeApiTokenMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RevokeApiTokenRequest, io.github.fanfarepush.v1.RevokeApiTokenResponse> getRevokeApiTokenMethod;
+    if ((getRevokeApiTokenMethod = AdminServiceGrpc.getRevokeApiTokenMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getRevokeApiTokenMethod = AdminServiceGrpc.getRevokeApiTokenMethod) == null) {
+          AdminServiceGrpc.getRevokeApiTokenMethod = getRevokeApiTokenMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.RevokeApiTokenRequest, io.github.fanfarepush.v1.RevokeApiTokenResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "RevokeApiToken"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.RevokeApiTokenRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.RevokeApiTokenResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("RevokeApiToken"))
+              .build();
+        }
+      }
+    }
+    return getRevokeApiTokenMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListOriginsRequest,
       io.github.fanfarepush.v1.ListOriginsResponse> getListOriginsMethod;
 
@@ -172,10 +269,43 @@ public final class AdminServiceGrpc {
 
   /**
    * <pre>
-   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
    * </pre>
    */
   public interface AsyncService {
+
+    /**
+     * <pre>
+     * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+     * need credentials from then on.
+     * </pre>
+     */
+    default void createApiToken(io.github.fanfarepush.v1.CreateApiTokenRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApiTokenResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCreateApiTokenMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Newest first; expired ones too, for 30 days.
+     * </pre>
+     */
+    default void listApiTokens(io.github.fanfarepush.v1.ListApiTokensRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListApiTokensResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListApiTokensMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+     * </pre>
+     */
+    default void revokeApiToken(io.github.fanfarepush.v1.RevokeApiTokenRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RevokeApiTokenResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRevokeApiTokenMethod(), responseObserver);
+    }
 
     /**
      * <pre>
@@ -212,7 +342,9 @@ public final class AdminServiceGrpc {
   /**
    * Base class for the server implementation of the service AdminService.
    * <pre>
-   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
    * </pre>
    */
   public static abstract class AdminServiceImplBase
@@ -226,7 +358,9 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do asynchronous rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
    * </pre>
    */
   public static final class AdminServiceStub
@@ -240,6 +374,40 @@ public final class AdminServiceGrpc {
     protected AdminServiceStub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+     * need credentials from then on.
+     * </pre>
+     */
+    public void createApiToken(io.github.fanfarepush.v1.CreateApiTokenRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApiTokenResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCreateApiTokenMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Newest first; expired ones too, for 30 days.
+     * </pre>
+     */
+    public void listApiTokens(io.github.fanfarepush.v1.ListApiTokensRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListApiTokensResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListApiTokensMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+     * </pre>
+     */
+    public void revokeApiToken(io.github.fanfarepush.v1.RevokeApiTokenRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RevokeApiTokenResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getRevokeApiTokenMethod(), getCallOptions()), request, responseObserver);
     }
 
     /**
@@ -280,7 +448,9 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do synchronous rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
    * </pre>
    */
   public static final class AdminServiceBlockingV2Stub
@@ -294,6 +464,37 @@ public final class AdminServiceGrpc {
     protected AdminServiceBlockingV2Stub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceBlockingV2Stub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+     * need credentials from then on.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.CreateApiTokenResponse createApiToken(io.github.fanfarepush.v1.CreateApiTokenRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCreateApiTokenMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Newest first; expired ones too, for 30 days.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListApiTokensResponse listApiTokens(io.github.fanfarepush.v1.ListApiTokensRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListApiTokensMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.RevokeApiTokenResponse revokeApiToken(io.github.fanfarepush.v1.RevokeApiTokenRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getRevokeApiTokenMethod(), getCallOptions(), request);
     }
 
     /**
@@ -333,7 +534,9 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do limited synchronous rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
    * </pre>
    */
   public static final class AdminServiceBlockingStub
@@ -347,6 +550,37 @@ public final class AdminServiceGrpc {
     protected AdminServiceBlockingStub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceBlockingStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+     * need credentials from then on.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.CreateApiTokenResponse createApiToken(io.github.fanfarepush.v1.CreateApiTokenRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCreateApiTokenMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Newest first; expired ones too, for 30 days.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListApiTokensResponse listApiTokens(io.github.fanfarepush.v1.ListApiTokensRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListApiTokensMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.RevokeApiTokenResponse revokeApiToken(io.github.fanfarepush.v1.RevokeApiTokenRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getRevokeApiTokenMethod(), getCallOptions(), request);
     }
 
     /**
@@ -385,7 +619,9 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do ListenableFuture-style rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: the health of push services. What holds for PushService holds here.
+   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
+   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
    * </pre>
    */
   public static final class AdminServiceFutureStub
@@ -399,6 +635,40 @@ public final class AdminServiceGrpc {
     protected AdminServiceFutureStub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceFutureStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
+     * need credentials from then on.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.CreateApiTokenResponse> createApiToken(
+        io.github.fanfarepush.v1.CreateApiTokenRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCreateApiTokenMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Newest first; expired ones too, for 30 days.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ListApiTokensResponse> listApiTokens(
+        io.github.fanfarepush.v1.ListApiTokensRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListApiTokensMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once, with the streams that it opened. NOT_FOUND unless allow_missing.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.RevokeApiTokenResponse> revokeApiToken(
+        io.github.fanfarepush.v1.RevokeApiTokenRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getRevokeApiTokenMethod(), getCallOptions()), request);
     }
 
     /**
@@ -425,9 +695,12 @@ public final class AdminServiceGrpc {
     }
   }
 
-  private static final int METHODID_LIST_ORIGINS = 0;
-  private static final int METHODID_WATCH_ORIGINS = 1;
-  private static final int METHODID_RESUME_ORIGIN = 2;
+  private static final int METHODID_CREATE_API_TOKEN = 0;
+  private static final int METHODID_LIST_API_TOKENS = 1;
+  private static final int METHODID_REVOKE_API_TOKEN = 2;
+  private static final int METHODID_LIST_ORIGINS = 3;
+  private static final int METHODID_WATCH_ORIGINS = 4;
+  private static final int METHODID_RESUME_ORIGIN = 5;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -446,6 +719,18 @@ public final class AdminServiceGrpc {
     @java.lang.SuppressWarnings("unchecked")
     public void invoke(Req request, io.grpc.stub.StreamObserver<Resp> responseObserver) {
       switch (methodId) {
+        case METHODID_CREATE_API_TOKEN:
+          serviceImpl.createApiToken((io.github.fanfarepush.v1.CreateApiTokenRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApiTokenResponse>) responseObserver);
+          break;
+        case METHODID_LIST_API_TOKENS:
+          serviceImpl.listApiTokens((io.github.fanfarepush.v1.ListApiTokensRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListApiTokensResponse>) responseObserver);
+          break;
+        case METHODID_REVOKE_API_TOKEN:
+          serviceImpl.revokeApiToken((io.github.fanfarepush.v1.RevokeApiTokenRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RevokeApiTokenResponse>) responseObserver);
+          break;
         case METHODID_LIST_ORIGINS:
           serviceImpl.listOrigins((io.github.fanfarepush.v1.ListOriginsRequest) request,
               (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListOriginsResponse>) responseObserver);
@@ -476,6 +761,27 @@ public final class AdminServiceGrpc {
 
   public static final io.grpc.ServerServiceDefinition bindService(AsyncService service) {
     return io.grpc.ServerServiceDefinition.builder(getServiceDescriptor())
+        .addMethod(
+          getCreateApiTokenMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.CreateApiTokenRequest,
+              io.github.fanfarepush.v1.CreateApiTokenResponse>(
+                service, METHODID_CREATE_API_TOKEN)))
+        .addMethod(
+          getListApiTokensMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ListApiTokensRequest,
+              io.github.fanfarepush.v1.ListApiTokensResponse>(
+                service, METHODID_LIST_API_TOKENS)))
+        .addMethod(
+          getRevokeApiTokenMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.RevokeApiTokenRequest,
+              io.github.fanfarepush.v1.RevokeApiTokenResponse>(
+                service, METHODID_REVOKE_API_TOKEN)))
         .addMethod(
           getListOriginsMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -545,6 +851,9 @@ public final class AdminServiceGrpc {
         if (result == null) {
           serviceDescriptor = result = io.grpc.ServiceDescriptor.newBuilder(SERVICE_NAME)
               .setSchemaDescriptor(new AdminServiceFileDescriptorSupplier())
+              .addMethod(getCreateApiTokenMethod())
+              .addMethod(getListApiTokensMethod())
+              .addMethod(getRevokeApiTokenMethod())
               .addMethod(getListOriginsMethod())
               .addMethod(getWatchOriginsMethod())
               .addMethod(getResumeOriginMethod())

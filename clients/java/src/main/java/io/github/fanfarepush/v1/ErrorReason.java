@@ -87,7 +87,7 @@ public enum ErrorReason
   ERROR_REASON_CREDENTIALS_EXPIRED(8),
   /**
    * <pre>
-   * [PERMISSION_DENIED] Metadata role: the one that is needed.
+   * [PERMISSION_DENIED] Metadata role: one that would do; scope is all_applications when the credentials must be of all.
    * </pre>
    *
    * <code>ERROR_REASON_ROLE_MISSING = 9;</code>
@@ -335,7 +335,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_CREDENTIALS_EXPIRED_VALUE = 8;
   /**
    * <pre>
-   * [PERMISSION_DENIED] Metadata role: the one that is needed.
+   * [PERMISSION_DENIED] Metadata role: one that would do; scope is all_applications when the credentials must be of all.
    * </pre>
    *
    * <code>ERROR_REASON_ROLE_MISSING = 9;</code>

@@ -137,7 +137,7 @@ public enum OriginState
   }
   public static final com.google.protobuf.Descriptors.EnumDescriptor
       getDescriptor() {
-    return io.github.fanfarepush.v1.Admin.getDescriptor().getEnumTypes().get(0);
+    return io.github.fanfarepush.v1.Admin.getDescriptor().getEnumTypes().get(1);
   }
 
   private static final OriginState[] VALUES = values();
