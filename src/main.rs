@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Set up in `.cargo/config.toml`: few arenas, and what is free goes back to the system within seconds.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Tasks that a worker thread runs of its own before it looks for those that were woken from elsewhere, the store's
 /// writer above all: a Send that has just become durable does not wait for 61 encryptions of a broadcast, the default.
 const OWN_TASKS_IN_A_ROW: u32 = 8;
