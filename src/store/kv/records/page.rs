@@ -2,6 +2,7 @@
 
 use super::subscription::TargetValue;
 use super::{Record, numbers, pack_past, unpack_past};
+use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{ApplicationId, MessageKind, SubscriptionId, Target, Timestamp};
 use crate::store::{EntryState, GroupId, PageEntry, PageHead, PageKey, RetryState, StoreError};
 
@@ -193,6 +194,10 @@ impl HeadValue {
 
     /// The states of all entries, in their places.
     pub(crate) fn states(&self) -> Result<Vec<EntryState>, StoreError> {
+        // A damaged count must not ask for memory.
+        if self.entries() > PAGE_DELIVERIES_MAX {
+            return Err(StoreError::Corrupt(Self::KIND));
+        }
         let mut states = vec![EntryState::Waiting; self.entries()];
         for (place, state) in states.iter_mut().enumerate() {
             if self.settled.get(place / 8).is_some_and(|octet| octet >> (place % 8) & 1 == 1) {
