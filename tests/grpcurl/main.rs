@@ -76,7 +76,8 @@ async fn errors_are_shown_with_their_details() {
         ("GetSubscription", format!(r#"{{"name": "{unknown}"}}"#), "NotFound", "SUBSCRIPTION_NOT_FOUND"),
         ("Send", "{}".to_owned(), "InvalidArgument", "BadRequest"),
         ("CancelMessage", "{}".to_owned(), "InvalidArgument", "BadRequest"),
-        ("CreateSubscriberToken", "{}".to_owned(), "Unimplemented", "NOT_IMPLEMENTED"),
+        ("CreateSubscriberToken", "{}".to_owned(), "InvalidArgument", "BadRequest"),
+        ("ImportSubscriptions", "{}".to_owned(), "Unimplemented", "NOT_IMPLEMENTED"),
     ];
     for (method, body, code, detail) in cases {
         let (succeeded, text) =
