@@ -211,7 +211,6 @@ where
         use tower::ServiceExt as _;
         let inner = self.inner.clone();
         let waits = !matches!(method(request.uri().path()), STREAMING | OTHER_METHOD);
-        // Most have no more to come than what came with their header.
         let arrival = waits.then(|| self.arrivals.enter());
         Box::pin(async move {
             let Some(arrival) = arrival else { return inner.oneshot(request).await };

@@ -18,7 +18,8 @@ use super::rate::Caller;
 use super::status::ApiError;
 use super::tls::CertificateCaller;
 
-const HEALTH: &str = "/grpc.health.v1.Health/";
+/// The paths of health checks, which whoever watches over the server may always make.
+pub(super) const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.";
 const SCHEME: &str = "Bearer ";
 

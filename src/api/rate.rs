@@ -15,14 +15,13 @@ use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
+use super::authenticate::HEALTH;
 use super::status::ApiError;
 
 /// Callers that are remembered; beyond it those with nothing to pay back are forgotten first, then all.
 const CALLERS_MAX: usize = 16_384;
 /// What a caller may have saved up.
 const BURST: Duration = Duration::from_secs(1);
-/// Whoever watches over the server must not be kept from it by its neighbours.
-const EXEMPT_SERVICE: &str = "/grpc.health.v1.Health/";
 
 /// Who calls, as limits know it. Whatever finds out who a caller is puts this among the request's extensions; else it is the
 /// address that the call comes from.
@@ -123,7 +122,8 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let exempt = request.uri().path().starts_with(EXEMPT_SERVICE);
+        // Whoever watches over the server must not be kept from it by its neighbours.
+        let exempt = request.uri().path().starts_with(HEALTH);
         match self.rates.begin(Caller::of(&request), Instant::now()) {
             Err(wait) if !exempt => {
                 let status = Status::from(ApiError::TooManyCallsOfCaller(wait));

@@ -141,20 +141,21 @@ impl ServerTls {
         let mut ticks = interval(self.settings.reload_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let settings = self.settings.clone();
+            let (settings, seen) = (self.settings.clone(), self.seen.clone());
             let looked = tokio::task::spawn_blocking(move || {
                 let files = read(&settings)?;
-                Ok::<_, TlsError>((files, server_config(&settings)))
+                let changed = (files != seen).then(|| (files, server_config(&settings)));
+                Ok::<_, TlsError>(changed)
             });
             let Ok(looked) = looked.await else { continue };
             match looked {
-                Ok((files, _)) if files == self.seen => {}
-                Ok((files, Ok(config))) => {
+                Ok(None) => {}
+                Ok(Some((files, Ok(config)))) => {
                     self.seen = files;
                     self.current.send_replace(Arc::new(config));
                     tracing::info!("new connections use the changed certificates");
                 }
-                Ok((files, Err(error))) => {
+                Ok(Some((files, Err(error)))) => {
                     self.seen = files;
                     tracing::error!(%error, "the changed certificates cannot be used: the former stay");
                 }

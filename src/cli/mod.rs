@@ -7,6 +7,7 @@ mod cancel;
 mod changes;
 mod config;
 mod connection;
+mod cpu;
 pub mod demo;
 mod failure;
 mod follow;

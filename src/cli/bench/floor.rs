@@ -112,7 +112,7 @@ fn measured(count: usize, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::
     work()?;
     let (used, took) = (Usage::of(process)?.since(&before), start.elapsed());
     Ok(FloorFigures {
-        cpu_us: micros(used.cpu) / number(count),
+        cpu_us: micros(used.cpu.total()) / number(count),
         per_second: number(count) / took.as_secs_f64(),
     })
 }

@@ -98,12 +98,12 @@ impl Broadcast {
     pub(super) fn new(played: &[Played], floors: &[f64], floor: Floor) -> Self {
         let each = |of: &dyn Fn(&Played) -> f64| median(played.iter().map(of));
         let per_push = |played: &Played, micros: f64| micros / number(played.pushes);
-        let cpu = each(&|of| per_push(of, micros(of.usage.cpu)));
+        let cpu = each(&|of| per_push(of, micros(of.usage.cpu.total())));
         let store_us = each(&|of| per_push(of, micros(of.usage.store)));
         let ratios: Vec<_> = played
             .iter()
             .zip(floors)
-            .map(|(of, floor)| rounded(per_push(of, micros(of.usage.cpu)) / floor, 3))
+            .map(|(of, floor)| rounded(per_push(of, micros(of.usage.cpu.total())) / floor, 3))
             .collect();
         let age = |per_mille| each(&|of| f64::from(percentile(&of.ages, per_mille)) / 1e3);
         Self {
@@ -118,7 +118,7 @@ impl Broadcast {
                 post_us: floor.post_us,
                 store_us,
                 rest_us: cpu - floor.floor_us - store_us,
-                system_us: each(&|of| per_push(of, micros(of.usage.system))),
+                system_us: each(&|of| per_push(of, micros(of.usage.cpu.system))),
             },
             peak_rss_octets: played.iter().map(|of| of.resident_peak).max().unwrap_or(0),
             written_octets_per_push: each(&|of| number(of.usage.written) / number(of.pushes)),
@@ -278,6 +278,7 @@ fn percentile(sorted: &[u32], per_mille: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::cpu::CpuTime;
 
     #[test]
     fn medians_and_percentiles_are_by_nearest_rank() {
@@ -305,7 +306,7 @@ mod tests {
             first_event: std::time::Duration::ZERO,
             ages: vec![1],
             usage: crate::cli::bench::usage::Usage {
-                cpu: std::time::Duration::from_micros(cpu_us),
+                cpu: CpuTime { user: std::time::Duration::from_micros(cpu_us), ..Default::default() },
                 ..Default::default()
             },
             resident_peak: 1,

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-/// Linux's USER_HZ, the unit of `/proc/PID/stat`, on every architecture that Rust runs on.
-const TICKS_PER_SECOND: u64 = 100;
+use crate::cli::cpu::CpuTime;
+
 /// Starts the names of the threads that write the store: its own and sled's.
 const STORE_THREADS: [&str; 3] = ["store-writer", "sled", "log flusher"];
 
 /// What a process has used since its start.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Usage {
-    /// User and system time of all threads, those that have ended included.
-    pub(super) cpu: Duration,
-    /// The part of `cpu` that the kernel spent for it.
-    pub(super) system: Duration,
+    /// Of all threads.
+    pub(super) cpu: CpuTime,
     /// The part of the threads that write the store, of those that live.
     pub(super) store: Duration,
     /// Octets that it made the disk write.
@@ -27,15 +25,14 @@ pub(super) struct Usage {
 impl Usage {
     /// Of a process by its id.
     pub(super) fn of(process: u32) -> anyhow::Result<Self> {
-        let (user, system) = times(&read(process, "stat")?).context("/proc/PID/stat does not read")?;
-        Ok(Self { cpu: user + system, system, store: store_time(process)?, written: written(process)? })
+        let cpu = CpuTime::of(Some(process)).context("/proc/PID/stat does not read: this needs Linux")?;
+        Ok(Self { cpu, store: store_time(process)?, written: written(process)? })
     }
 
     /// What was used in between.
     pub(super) fn since(&self, before: &Self) -> Self {
         Self {
-            cpu: self.cpu.saturating_sub(before.cpu),
-            system: self.system.saturating_sub(before.system),
+            cpu: self.cpu.since(before.cpu),
             store: self.store.saturating_sub(before.store),
             written: self.written.saturating_sub(before.written),
         }
@@ -64,14 +61,6 @@ pub(super) fn forget_resident_peak(process: u32) -> anyhow::Result<()> {
 fn read(process: u32, file: &str) -> anyhow::Result<String> {
     let path = format!("/proc/{process}/{file}");
     fs::read_to_string(&path).with_context(|| format!("cannot read {path}: this needs Linux"))
-}
-
-/// proc(5): `pid (name) state …`, where the name may hold anything. utime and stime are fields 14 and 15.
-fn times(stat: &str) -> Option<(Duration, Duration)> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-    let mut next = || Some(Duration::from_millis(ticks.next()?.ok()? * 1_000 / TICKS_PER_SECOND));
-    Some((next()?, next()?))
 }
 
 /// To the nanosecond: `/proc/PID/task/TID/schedstat` begins with the time on a processor.
@@ -109,19 +98,10 @@ fn fields(text: &str) -> BTreeMap<&str, &str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_times_are_found_behind_any_name() {
-        let stat = "42 (a) b) R 1 42 42 0 -1 4194304 100 0 0 0 250 50 7 7 20 0 4 0 12345 1000 200";
-        assert_eq!(times(stat), Some((Duration::from_millis(2_500), Duration::from_millis(500))));
-        assert_eq!(times("42 (a) R 1"), None);
-        assert_eq!(times(""), None);
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_has_used_some() {
-        let used = Usage::of(std::process::id()).unwrap();
-        assert!(used.cpu >= used.system);
+        assert!(Usage::of(std::process::id()).is_ok());
         assert!(resident_peak(std::process::id()).unwrap() > 0);
     }
 }

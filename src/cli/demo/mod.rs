@@ -9,7 +9,6 @@
 mod browser;
 mod check;
 pub mod control;
-mod cpu;
 mod enlist;
 mod faults;
 mod recording;
@@ -22,6 +21,7 @@ use anyhow::Context as _;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 
+use super::cpu::CpuTime;
 use super::failure::Failure;
 use super::follow::Opening;
 use super::stop::StopArgs;
@@ -33,7 +33,6 @@ use crate::proto::v1::{Audience, BroadcastRequest, Message, ReportLevel, SendReq
 use crate::sandbox::FaultShares;
 use crate::sandbox::control_json::NewGroup;
 use check::{Arrivals, Checked, check};
-use cpu::CpuTime;
 use recording::Recording;
 use report::{Played, Report};
 use stage::Stage;
@@ -147,7 +146,7 @@ impl DemoArgs {
         let cpu = CpuTime::of(stage.server_id());
         let broadcast =
             self.record(stage, u64::from(self.subscribers), Opening::Broadcast(broadcast_request())).await?;
-        let cpu = cpu.and_then(|before| Some(CpuTime::of(stage.server_id())?.since(before)));
+        let cpu = cpu.and_then(|before| Some(CpuTime::of(stage.server_id())?.since(before).total()));
 
         let gone: Vec<_> = faults
             .iter()

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-/// How much CPU time a process has used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CpuTime(Duration);
+/// How much CPU time a process has used since its start, all threads together, those that have ended included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CpuTime {
+    /// In the program itself.
+    pub(super) user: Duration,
+    /// In the kernel, for it.
+    pub(super) system: Duration,
+}
 
 /// Linux's USER_HZ, the unit of `/proc/PID/stat`, on every architecture that Rust runs on.
 const TICKS_PER_SECOND: u64 = 100;
@@ -18,15 +23,22 @@ impl CpuTime {
     /// proc(5): `pid (name) state …`, where the name may hold anything. utime and stime are fields 14 and 15.
     fn parse(stat: &str) -> Option<Self> {
         let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace().skip(11);
-        let user: u64 = fields.next()?.parse().ok()?;
-        let system: u64 = fields.next()?.parse().ok()?;
-        Some(Self(Duration::from_millis((user + system) * 1_000 / TICKS_PER_SECOND)))
+        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        let mut next = || Some(Duration::from_millis(ticks.next()?.ok()? * 1_000 / TICKS_PER_SECOND));
+        Some(Self { user: next()?, system: next()? })
+    }
+
+    /// Both together.
+    pub(super) fn total(self) -> Duration {
+        self.user + self.system
     }
 
     /// What was used in between.
-    pub(super) fn since(self, before: Self) -> Duration {
-        self.0.saturating_sub(before.0)
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(before.user),
+            system: self.system.saturating_sub(before.system),
+        }
     }
 }
 
@@ -37,7 +49,8 @@ mod tests {
     #[test]
     fn the_times_are_found_behind_any_name() {
         let stat = "42 (a) b) R 1 42 42 0 -1 4194304 100 0 0 0 250 50 7 7 20 0 4 0 12345 1000 200";
-        assert_eq!(CpuTime::parse(stat), Some(CpuTime(Duration::from_secs(3))));
+        let (user, system) = (Duration::from_millis(2_500), Duration::from_millis(500));
+        assert_eq!(CpuTime::parse(stat), Some(CpuTime { user, system }));
         assert_eq!(CpuTime::parse("42 (a) R 1"), None);
         assert_eq!(CpuTime::parse(""), None);
     }
