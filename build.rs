@@ -15,7 +15,7 @@ const FILES: [&str; 6] = [
     "fanfare/v1/admin.proto",
 ];
 /// Messages that hold what must not be logged: their `Debug` is written by hand in `src/proto.rs`.
-const SECRET: [&str; 9] = [
+const SECRET: [&str; 10] = [
     ".fanfare.v1.PushSubscription",
     ".fanfare.v1.PushSubscriptionKeys",
     ".fanfare.v1.SubscribeRequest",
@@ -25,6 +25,7 @@ const SECRET: [&str; 9] = [
     ".fanfare.v1.Message",
     ".fanfare.v1.CreateSubscriberTokenResponse",
     ".fanfare.v1.CreateApiTokenResponse",
+    ".fanfare.v1.CreateVapidKeyRequest",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::layers::CallObserver;
 use crate::api::server::{Health, ServeError, serve};
-use crate::api::{Api, ApiParts, Applications, receipts};
-use crate::config::{Config, EffectiveApplication, PLACEHOLDER_CONTACT};
-use crate::domain::{Application, Clock, VapidKeyId};
+use crate::api::{Api, ApiParts, receipts};
+use crate::config::{Config, PLACEHOLDER_CONTACT};
+use crate::domain::{Application, Clock, EndpointPolicy, VapidKeyId};
+use crate::engine::applications::Bases;
 use crate::engine::{AttemptSettings, Engine, EngineParts};
 use crate::observe::{Metrics, admin};
 use crate::store::kv::sled::OpenError;
@@ -124,7 +125,8 @@ impl App {
 
         let metrics = Arc::new(Metrics::new());
         let store: Arc<dyn Store> = Arc::new(open_store(&config, Arc::clone(&clock)).await?);
-        let applications = applications(&*store, &config.effective_applications(), &*clock).await?;
+        let bases = config.bases();
+        let (applications, deleted) = applications(&*store, &bases, &*policy, &*clock).await?;
         let mut api_settings = config.server.calls.clone();
         api_settings.gcm_key = gcm_key.is_some();
         api_settings.receipts = receipts.is_some();
@@ -133,7 +135,8 @@ impl App {
             store: Arc::clone(&store),
             transport,
             clock: Arc::clone(&clock),
-            applications: applications.clone(),
+            applications: applications.iter().cloned().collect(),
+            deleted,
             settings: config.engine.clone(),
             retention: config.retention.clone(),
             receipts: config.receipts.settings(),
@@ -145,7 +148,7 @@ impl App {
         let api = Api::new(ApiParts {
             engine: engine.clone(),
             store: Arc::clone(&store),
-            applications: applications.iter().cloned().collect::<Applications>(),
+            bases,
             policy,
             clock,
             settings: api_settings,
@@ -338,33 +341,29 @@ pub async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<KvStor
     tokio::task::spawn_blocking(open).await?.map_err(|error| AppError::Open { directory, error })
 }
 
-/// The configured applications as the store knows them; those without a VAPID key are given one.
+/// All applications: those that are configured are made, those without a VAPID key are given one. Beside them those that were
+/// deleted and are not cleared away.
 async fn applications(
     store: &dyn Store,
-    configured: &[EffectiveApplication],
+    bases: &Bases,
+    policy: &dyn EndpointPolicy,
     clock: &dyn Clock,
-) -> Result<Vec<Arc<Application>>, AppError> {
-    let mut applications = Vec::with_capacity(configured.len());
-    for application in configured {
-        let mut record = store.application(&application.name).await?;
+) -> Result<(Vec<Arc<Application>>, Vec<Arc<Application>>), AppError> {
+    for name in bases.named.keys() {
+        let record = store.application(name).await?;
         if record.current_vapid_key.is_none() {
             let pair = VapidKeyPair::generate()?;
             let key = pair.into_vapid_key(FIRST_KEY, clock.now());
             store.add_vapid_key(record.id, key, true).await?;
-            record = store.application(&application.name).await?;
-            tracing::info!(application = application.name, "made a VAPID key");
+            tracing::info!(application = name, "made a VAPID key");
         }
-        applications.push(Arc::new(Application {
-            id: record.id,
-            name: record.name,
-            contact: application.contact.clone(),
-            weight: application.weight,
-            defaults: application.defaults,
-            vapid_keys: record.vapid_keys,
-            current_vapid_key: record.current_vapid_key.unwrap_or(FIRST_KEY),
-        }));
     }
-    Ok(applications)
+    let (mut all, mut deleted) = (Vec::new(), Vec::new());
+    for record in store.applications().await? {
+        let list = if record.deleted { &mut deleted } else { &mut all };
+        list.push(Arc::new(bases.application(record, policy)));
+    }
+    Ok((all, deleted))
 }
 
 /// The store gives its own numbers; this is the first.

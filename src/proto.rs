@@ -33,5 +33,6 @@ redacted_debug!(
     UpdateSubscriptionRequest,
     Message,
     CreateSubscriberTokenResponse,
-    CreateApiTokenResponse
+    CreateApiTokenResponse,
+    CreateVapidKeyRequest
 );

@@ -69,9 +69,13 @@ impl Place {
 
     /// The JSON of the push subscriptions of new synthetic subscribers.
     async fn subscriptions(&self, server: &ServeReady, count: u32) -> String {
+        self.subscriptions_with(&server.applications[0].application_server_key, count).await
+    }
+
+    /// The same, made with this VAPID key.
+    async fn subscriptions_with(&self, key: &str, count: u32) -> String {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let base = format!("http://{}/groups", self.sandbox.control);
-        let key = &server.applications[0].application_server_key;
         let group = json!({"count": count, "application_server_key": key}).to_string();
         let request = client.post(&base).header("content-type", "application/json").body(group);
         let group: Value =
@@ -402,6 +406,51 @@ async fn messages_are_scheduled_and_cancelled_and_changes_and_origins_are_shown(
     let (code, complaint) = failed(&call(&["origins", "--resume", &place.sandbox.push_origin], ""));
     assert!(code == 1 && complaint.contains("NotFound ORIGIN_NOT_FOUND"), "{complaint}");
     server.stop().await.unwrap();
+}
+
+/// An application is made, rotates its key over a restart without losing a browser, and is deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_comes_rotates_its_key_and_goes() {
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let listen = ready.server.to_string();
+    let url = format!("http://{}", ready.server);
+    let call = |arguments: &[&str]| printed(&run(&[arguments, &["--server", &url]].concat()));
+    let shop = |arguments: &[&str]| call(&[arguments, &["--application", "shop"]].concat());
+
+    let create =
+        ["applications", "create", "shop", "--contact", "mailto:shop@example.com", "--exception", "sandbox"];
+    let made = call(&create);
+    let old = made.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let group = place.subscriptions_with(&old, 1).await;
+    let subscribed =
+        run_with_input(&["subscribe", "--server", &url, "--application", "shop", "--user", "anna"], &group);
+    printed(&subscribed);
+    let send = ["send", "--user", "anna", "--title", "Hello"];
+    assert!(shop(&send).contains("ACCEPTED"), "the sandbox verifies the key that the browser was given");
+
+    let new = shop(&["vapid-keys", "create", "--make-current"]);
+    assert!(new.starts_with("vapidKeys/2 ") && new.contains(" current, 0 subscriptions"), "{new}");
+    call(&["applications", "update", "shop", "--weight", "7", "--display-name", "The shop"]);
+    server.stop().await.unwrap();
+    let (server, _) = place.serve(&listen).await.unwrap();
+
+    assert!(shop(&send).contains("ACCEPTED"), "the old key signs for who was made with it");
+    let listed = shop(&["vapid-keys", "list"]);
+    assert!(listed.lines().next().unwrap().starts_with("vapidKeys/2 "), "{listed}");
+    assert!(listed.contains("standby, 1 subscriptions"), "{listed}");
+    let (code, complaint) =
+        failed(&run(&["vapid-keys", "retire", "vapidKeys/1", "--application", "shop", "--server", &url]));
+    assert_eq!(code, 1, "{complaint}");
+    assert!(complaint.contains("still in use"), "{complaint}");
+    let shown: Value = serde_json::from_str(&call(&["applications", "get", "shop", "--json"])).unwrap();
+    assert_eq!((&shown["quotas"]["weight"], &shown["displayName"]), (&json!(7), &json!("The shop")));
+
+    call(&["applications", "delete", "shop", "--force"]);
+    assert!(!call(&["applications", "list"]).contains("shop"));
+    server.stop().await.unwrap();
+    let (_server, _) = place.serve(&listen).await.unwrap();
+    assert!(!call(&["applications", "list"]).contains("shop"), "it does not come back");
 }
 
 /// A push service of one browser, which keeps what was posted last.

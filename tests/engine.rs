@@ -77,12 +77,14 @@ impl Server {
             },
             vapid_keys: record.vapid_keys,
             current_vapid_key: record.current_vapid_key.unwrap(),
+            ..Application::default()
         });
         let parts = EngineParts {
             store: Arc::clone(&store),
             transport: Arc::new(transport.clone()),
             clock,
-            applications: vec![Arc::clone(&application)],
+            applications: [Arc::clone(&application)].into_iter().collect(),
+            deleted: Vec::new(),
             settings,
             retention,
             receipts: ReceiptSettings::default(),
@@ -114,6 +116,7 @@ impl Server {
             locale: String::new(),
             time_zone: String::new(),
             replaces: None,
+            subscriptions_max: None,
             validate_only: false,
         };
         self.store.subscribe(subscribe).await.unwrap()

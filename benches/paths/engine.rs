@@ -39,6 +39,7 @@ fn lanes() -> Run {
         defaults,
         vapid_keys: Vec::new(),
         current_vapid_key: VapidKeyId(1),
+        ..Application::default()
     };
     let targets = (0..PAGE as u32).map(target).collect();
     let mut core = MeasuredCore::new(Arc::new(application), targets, "https://fcm.googleapis.com");

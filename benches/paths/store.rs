@@ -161,6 +161,7 @@ fn subscribe(application: ApplicationId, number: u32) -> Subscribe {
         locale: String::new(),
         time_zone: String::new(),
         replaces: None,
+        subscriptions_max: None,
         validate_only: false,
     }
 }

@@ -46,7 +46,7 @@ impl Rpc {
 use Role::{Publisher, Reader, Subscriber};
 
 /// Every RPC, in the order of the contract.
-pub const RPCS: [Rpc; 23] = [
+pub const RPCS: [Rpc; 32] = [
     rpc(PUSH, "Subscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "Unsubscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "GetSubscription", &[Subscriber, Reader]),
@@ -64,6 +64,15 @@ pub const RPCS: [Rpc; 23] = [
     rpc(PUSH, "CancelMessage", &[Publisher]),
     rpc(PUSH, "GetVapidPublicKey", &[Publisher, Subscriber, Reader]).and_pages(),
     rpc(PUSH, "CreateSubscriberToken", &[Subscriber]),
+    rpc(ADMIN, "CreateApplication", &[]).server_wide(),
+    rpc(ADMIN, "GetApplication", &[Reader]),
+    rpc(ADMIN, "ListApplications", &[Reader]),
+    rpc(ADMIN, "UpdateApplication", &[]),
+    rpc(ADMIN, "DeleteApplication", &[]).server_wide(),
+    rpc(ADMIN, "CreateVapidKey", &[]),
+    rpc(ADMIN, "ListVapidKeys", &[Reader]),
+    rpc(ADMIN, "SetCurrentVapidKey", &[]),
+    rpc(ADMIN, "RetireVapidKey", &[]),
     rpc(ADMIN, "CreateApiToken", &[]),
     rpc(ADMIN, "ListApiTokens", &[Reader]),
     rpc(ADMIN, "RevokeApiToken", &[]),
@@ -199,7 +208,7 @@ mod tests {
         };
         let shop = Scope::Application("shop".to_owned());
         assert_eq!(may(&Scope::All, &[Role::Admin]), RPCS.len());
-        assert_eq!(may(&shop, &[Role::Admin]), RPCS.len() - 2);
+        assert_eq!(may(&shop, &[Role::Admin]), RPCS.len() - 4);
         assert_eq!(may(&Scope::All, &[]), 0);
         assert!(may(&shop, &[Role::Publisher, Role::Subscriber, Role::Reader]) < may(&shop, &[Role::Admin]));
     }

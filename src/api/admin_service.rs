@@ -2,12 +2,84 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, api_tokens, origins};
+use super::{Api, api_tokens, applications, origins, vapid_keys};
 use crate::proto::v1;
 use v1::admin_service_server::AdminService;
 
 #[tonic::async_trait]
 impl AdminService for Api {
+    async fn create_application(
+        &self,
+        request: Request<v1::CreateApplicationRequest>,
+    ) -> Result<Response<v1::CreateApplicationResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(applications::create_application(&api, request.into_inner()).await?))
+    }
+
+    async fn get_application(
+        &self,
+        request: Request<v1::GetApplicationRequest>,
+    ) -> Result<Response<v1::GetApplicationResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(applications::get_application(&api, request.into_inner()).await?))
+    }
+
+    async fn list_applications(
+        &self,
+        request: Request<v1::ListApplicationsRequest>,
+    ) -> Result<Response<v1::ListApplicationsResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(applications::list_applications(&api, request.into_inner()).await?))
+    }
+
+    async fn update_application(
+        &self,
+        request: Request<v1::UpdateApplicationRequest>,
+    ) -> Result<Response<v1::UpdateApplicationResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(applications::update_application(&api, request.into_inner()).await?))
+    }
+
+    async fn delete_application(
+        &self,
+        request: Request<v1::DeleteApplicationRequest>,
+    ) -> Result<Response<v1::DeleteApplicationResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(applications::delete_application(&api, request.into_inner()).await?))
+    }
+
+    async fn create_vapid_key(
+        &self,
+        request: Request<v1::CreateVapidKeyRequest>,
+    ) -> Result<Response<v1::CreateVapidKeyResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(vapid_keys::create_vapid_key(&api, request.into_inner()).await?))
+    }
+
+    async fn list_vapid_keys(
+        &self,
+        request: Request<v1::ListVapidKeysRequest>,
+    ) -> Result<Response<v1::ListVapidKeysResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(vapid_keys::list_vapid_keys(&api, request.into_inner()).await?))
+    }
+
+    async fn set_current_vapid_key(
+        &self,
+        request: Request<v1::SetCurrentVapidKeyRequest>,
+    ) -> Result<Response<v1::SetCurrentVapidKeyResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(vapid_keys::set_current_vapid_key(&api, request.into_inner()).await?))
+    }
+
+    async fn retire_vapid_key(
+        &self,
+        request: Request<v1::RetireVapidKeyRequest>,
+    ) -> Result<Response<v1::RetireVapidKeyResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(vapid_keys::retire_vapid_key(&api, request.into_inner()).await?))
+    }
+
     async fn create_api_token(
         &self,
         request: Request<v1::CreateApiTokenRequest>,

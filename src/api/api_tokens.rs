@@ -12,10 +12,10 @@ use crate::domain::{ApiToken, ApiTokenId, ApplicationId, Role};
 use crate::proto::v1;
 
 /// The list is of all applications together.
-const SERVER_WIDE: ApplicationId = ApplicationId(0);
+pub(super) const SERVER_WIDE: ApplicationId = ApplicationId(0);
 
 /// Credentials of one application do not reach this.
-fn server_wide(api: &ApiFor<'_>, role: Role) -> Result<(), ApiError> {
+pub(super) fn server_wide(api: &ApiFor<'_>, role: Role) -> Result<(), ApiError> {
     match api.principal.scope {
         Scope::All => Ok(()),
         Scope::Application(_) => Err(ApiError::RoleMissing { role, server_wide: true }),

@@ -1,27 +1,185 @@
-//! Which applications there are.
+//! CreateApplication, GetApplication, ListApplications, UpdateApplication and DeleteApplication.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::Application;
+use super::access::Scope;
+use super::api_tokens::{SERVER_WIDE, server_wide};
+use super::convert::application::{application as shown, vapid_key};
+use super::status::{ApiError, Resource};
+use super::tokens::List;
+use super::validate::{application as validate, lists};
+use super::{Api, ApiFor, audit};
 use crate::domain::application::DEFAULT_APPLICATION;
+use crate::domain::limits::APPLICATIONS_MAX;
+use crate::domain::{Application, MessageState, Role, VapidKeyId};
+use crate::engine::OriginHealth;
+use crate::proto::v1;
+use crate::store::{ApplicationRecord, StoreError};
+use crate::webpush::keys::VapidKeyPair;
 
-/// The applications, by name.
-#[derive(Clone, Debug, Default)]
-pub struct Applications(Arc<HashMap<String, Arc<Application>>>);
-
-impl Applications {
-    /// The application of that name; an empty one means the default application.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<Arc<Application>> {
-        let name = if name.is_empty() { DEFAULT_APPLICATION } else { name };
-        self.0.get(name).cloned()
-    }
+/// What an application is now that the store has changed it, for everybody from here on.
+pub(super) async fn changed(api: &Api, record: ApplicationRecord) -> Result<Arc<Application>, ApiError> {
+    let application = Arc::new(api.bases.application(record, &*api.policy));
+    api.engine.application_changed(Arc::clone(&application)).await?;
+    Ok(application)
 }
 
-impl FromIterator<Arc<Application>> for Applications {
-    fn from_iter<I: IntoIterator<Item = Arc<Application>>>(applications: I) -> Self {
-        let by_name = applications.into_iter().map(|application| (application.name.clone(), application));
-        Self(Arc::new(by_name.collect()))
+/// As administrators see it.
+async fn show(
+    api: &Api,
+    application: &Application,
+    origins: &[OriginHealth],
+) -> Result<v1::Application, ApiError> {
+    let subscriptions = api.store.subscription_count(application.id).await?;
+    Ok(shown(application, subscriptions, origins))
+}
+
+pub(super) async fn create_application(
+    api: &ApiFor<'_>,
+    request: v1::CreateApplicationRequest,
+) -> Result<v1::CreateApplicationResponse, ApiError> {
+    let (name, settings) = validate::create(&request, &*api.policy)?;
+    if api.applications.get(&name).is_some() {
+        return Err(ApiError::ApplicationExists);
     }
+    if api.applications.all().len() >= APPLICATIONS_MAX {
+        let description = format!("there are {APPLICATIONS_MAX} applications: delete some");
+        return Err(ApiError::QuotaExceeded { subject: "applications", description });
+    }
+    let pair = VapidKeyPair::generate().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let key = pair.into_vapid_key(VapidKeyId(1), api.clock.now());
+    if request.validate_only {
+        let given = request.application.unwrap_or_default();
+        return Ok(v1::CreateApplicationResponse { application: Some(given), vapid_key: None });
+    }
+    let own = api.api.clone();
+    let application = api
+        .finish(async move {
+            let _changing = own.changing.lock().await;
+            let made = own.store.create_application(&name, settings, key).await;
+            let record = made.map_err(|error| match error {
+                StoreError::AlreadyExists => ApiError::ApplicationExists,
+                error => error.into(),
+            })?;
+            changed(&own, record).await
+        })
+        .await?;
+    audit::done(&api.principal, "CreateApplication", &application.name, "");
+    let key = application.current_key().map(|key| vapid_key(&application, key, 0));
+    Ok(v1::CreateApplicationResponse { application: Some(shown(&application, 0, &[])), vapid_key: key })
+}
+
+pub(super) async fn get_application(
+    api: &ApiFor<'_>,
+    request: v1::GetApplicationRequest,
+) -> Result<v1::GetApplicationResponse, ApiError> {
+    let application = api.application(&request.application)?;
+    let origins = api.engine.origins().await;
+    Ok(v1::GetApplicationResponse { application: Some(show(api, &application, &origins).await?) })
+}
+
+pub(super) async fn list_applications(
+    api: &ApiFor<'_>,
+    request: v1::ListApplicationsRequest,
+) -> Result<v1::ListApplicationsResponse, ApiError> {
+    let page_size = lists::applications(&request)?;
+    let mut listed = match &api.principal.scope {
+        Scope::All => api.applications.all(),
+        Scope::Application(own) => api.applications.get(own).into_iter().collect(),
+    };
+    if let Some(after) = api.tokens.read_page(SERVER_WIDE, List::Applications, &[], &request.page_token)? {
+        listed.retain(|application| application.name.as_bytes() > &after[..]);
+    }
+    let more = listed.len() > page_size;
+    listed.truncate(page_size);
+    let origins = api.engine.origins().await;
+    let mut applications = Vec::with_capacity(listed.len());
+    for application in &listed {
+        applications.push(show(api, application, &origins).await?);
+    }
+    let fitting = lists::fitting(&applications).min(applications.len());
+    let more = more || fitting < applications.len();
+    applications.truncate(fitting);
+    let next_page_token = match applications.last() {
+        Some(last) if more => api.tokens.page(SERVER_WIDE, List::Applications, &[], last.id.as_bytes()),
+        Some(_) | None => String::new(),
+    };
+    Ok(v1::ListApplicationsResponse { applications, next_page_token })
+}
+
+pub(super) async fn update_application(
+    api: &ApiFor<'_>,
+    request: v1::UpdateApplicationRequest,
+) -> Result<v1::UpdateApplicationResponse, ApiError> {
+    let name = request.application.as_ref().map(|given| given.id.clone()).unwrap_or_default();
+    let own = api.api.clone();
+    // Before anything is read: an application that the caller does not reach is as unknown as one that is not there.
+    let known = api.application(&name)?;
+    if validate::update(&request, &known.settings, &*api.policy)?.server_wide {
+        server_wide(api, Role::Admin)?;
+    }
+    let application = api
+        .finish(async move {
+            let _changing = own.changing.lock().await;
+            let missing = || ApiError::NotFound(Resource::Application(name.clone()));
+            let now = own.applications.get(&known.name).ok_or_else(missing)?;
+            let update = validate::update(&request, &now.settings, &*own.policy)?;
+            if update.revision.is_some_and(|revision| revision != now.revision) {
+                return Err(ApiError::EtagMismatch);
+            }
+            if update.settings == now.settings {
+                return Ok(now);
+            }
+            let record = own.store.update_application(now.id, update.settings, now.revision).await;
+            let missing = Resource::Application(name.clone());
+            changed(&own, record.map_err(|error| ApiError::from_store(error, missing))?).await
+        })
+        .await?;
+    audit::done(&api.principal, "UpdateApplication", &application.name, "");
+    let origins = api.engine.origins().await;
+    Ok(v1::UpdateApplicationResponse { application: Some(show(api, &application, &origins).await?) })
+}
+
+pub(super) async fn delete_application(
+    api: &ApiFor<'_>,
+    request: v1::DeleteApplicationRequest,
+) -> Result<v1::DeleteApplicationResponse, ApiError> {
+    let name = request.application.clone();
+    validate::delete(&name, name == DEFAULT_APPLICATION || api.bases.named.contains_key(&name))?;
+    let own = api.api.clone();
+    let deleted = api
+        .finish(async move {
+            let _changing = own.changing.lock().await;
+            let Some(application) = own.applications.get(&request.application) else { return Ok(false) };
+            if !request.force {
+                check_unused(&own, &application).await?;
+            }
+            own.callers.end_application(application.id).await?;
+            let deleted = own.store.delete_application(application.id).await?;
+            own.used.forget(application.id);
+            own.engine.application_deleted(application);
+            Ok(deleted)
+        })
+        .await?;
+    if deleted {
+        audit::done(&api.principal, "DeleteApplication", &name, "");
+    } else if !request.allow_missing {
+        return Err(ApiError::NotFound(Resource::Application(name)));
+    }
+    Ok(v1::DeleteApplicationResponse {})
+}
+
+/// An application with subscriptions or unfinished messages is deleted by force only.
+async fn check_unused(api: &Api, application: &Application) -> Result<(), ApiError> {
+    let subscriptions = api.store.subscription_count(application.id).await?;
+    let states = [MessageState::Scheduled, MessageState::Sending, MessageState::Cancelling];
+    let messages = api.store.list_messages(application.id, &states, None, 1_000).await?.len();
+    if subscriptions == 0 && messages == 0 {
+        return Ok(());
+    }
+    Err(ApiError::StillInUse(HashMap::from([
+        ("subscriptions".to_owned(), subscriptions.to_string()),
+        ("messages".to_owned(), messages.to_string()),
+    ])))
 }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::access::{Principal, Scope};
 use super::status::ApiError;
 use super::tokens::Tokens;
-use crate::domain::{ApiToken, ApiTokenId, Clock, Timestamp};
+use crate::domain::{ApiToken, ApiTokenId, ApplicationId, Clock, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// What an API token begins with: programs that look for leaked secrets know it by that.
@@ -182,6 +182,19 @@ impl Callers {
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(known.token.id, known);
         self.required.store(true, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// Ends all tokens of an application.
+    pub(super) async fn end_application(&self, application: ApplicationId) -> Result<(), StoreError> {
+        let its: Vec<ApiTokenId> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let its = known.values().filter(|known| known.token.application == Some(application));
+            its.map(|known| known.token.id).collect()
+        };
+        for id in its {
+            self.revoke(id, &Scope::All).await?;
+        }
+        Ok(())
     }
 
     /// Those that one with this scope may see, newest first.

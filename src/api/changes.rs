@@ -5,11 +5,11 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
-use super::ApiFor;
 use super::convert::change::change;
 use super::lifetime::Lifetime;
 use super::status::ApiError;
 use super::validate::lists;
+use super::{ApiFor, quotas};
 use crate::engine::changes::{Changes, ChangesStart};
 use crate::proto::v1;
 
@@ -29,7 +29,7 @@ pub(super) fn watch_subscriptions(
     } else {
         ChangesStart::After(api.tokens.read_changes(application.id, &request.resume_token)?)
     };
-    let permit = api.stream_permit()?;
+    let permit = quotas::stream(api, Some(&application))?;
     let mut changes = api.engine.watch_changes(application.id, start);
     let tokens = api.tokens.clone();
     Ok(Box::pin(async_stream::stream! {

@@ -21,6 +21,7 @@ mod leash;
 mod lifetime;
 mod messages;
 mod origins;
+mod quotas;
 pub mod rate;
 pub mod receipts;
 mod recipients;
@@ -34,6 +35,7 @@ mod subscriptions;
 pub mod tls;
 pub(crate) mod tokens;
 pub(crate) mod validate;
+mod vapid_keys;
 mod watching;
 
 use std::future::Future;
@@ -41,17 +43,18 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Application, Clock, EndpointPolicy};
 use crate::engine::Engine;
+use crate::engine::applications::{Applications, Bases};
 use crate::store::{Store, StoreError};
 use access::{Principal, Scope};
-pub use applications::Applications;
 use callers::Callers;
 pub use convert::api_token::role;
 use lifetime::{Credentials, Lifetime};
+use quotas::Used;
 use status::{ApiError, Resource};
 use tokens::Tokens;
 use validate::Rules;
@@ -99,8 +102,8 @@ pub struct ApiParts {
     pub engine: Engine,
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
-    /// All applications.
-    pub applications: Applications,
+    /// What applications are made of beside what is stored.
+    pub bases: Bases,
     /// Which endpoints may be posted to.
     pub policy: Arc<dyn EndpointPolicy>,
     /// Wall time.
@@ -115,12 +118,16 @@ pub struct Api {
     engine: Engine,
     store: Arc<dyn Store>,
     applications: Applications,
+    bases: Arc<Bases>,
+    /// Administrators change one thing after the other.
+    changing: Arc<Mutex<()>>,
     policy: Arc<dyn EndpointPolicy>,
     clock: Arc<dyn Clock>,
     settings: ApiSettings,
     tokens: Tokens,
     callers: Callers,
     streams: Arc<Semaphore>,
+    used: Used,
     writes: TaskTracker,
 }
 
@@ -130,13 +137,26 @@ impl Api {
     /// # Errors
     /// When the store does not give the secrets that tokens are made with.
     pub async fn new(parts: ApiParts) -> Result<Self, StoreError> {
-        let ApiParts { engine, store, applications, policy, clock, settings } = parts;
+        let ApiParts { engine, store, bases, policy, clock, settings } = parts;
         let tokens = Tokens::of(&*store).await?;
         let required = settings.credentials_required;
         let callers = Callers::load(Arc::clone(&store), Arc::clone(&clock), tokens.clone(), required).await?;
         let streams = Arc::new(Semaphore::new(settings.streams_max.min(Semaphore::MAX_PERMITS)));
-        let writes = TaskTracker::new();
-        Ok(Self { engine, store, applications, policy, clock, settings, tokens, callers, streams, writes })
+        Ok(Self {
+            applications: engine.applications().clone(),
+            engine,
+            store,
+            bases: Arc::new(bases),
+            changing: Arc::default(),
+            policy,
+            clock,
+            settings,
+            tokens,
+            callers,
+            streams,
+            used: Used::default(),
+            writes: TaskTracker::new(),
+        })
     }
 
     /// Waits for writes whose callers went away. Called once the server has stopped, before the store closes.
@@ -166,12 +186,8 @@ impl Api {
 
     fn rules<'a>(&'a self, application: &'a Application) -> Rules<'a> {
         let ApiSettings { gcm_key, receipts, .. } = self.settings;
-        Rules { application, policy: &*self.policy, gcm_key, receipts, now: self.clock.now() }
-    }
-
-    /// Leave to open one more status stream; it is given back when the permit is dropped.
-    fn stream_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
+        let policy = application.policy.as_deref().unwrap_or(&*self.policy);
+        Rules { application, policy, gcm_key, receipts, now: self.clock.now() }
     }
 
     /// Runs a write to its end, also when the caller goes away in the middle.

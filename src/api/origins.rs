@@ -13,7 +13,7 @@ use super::lifetime::Lifetime;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{lists, selector};
-use super::{Api, ApiFor, audit};
+use super::{Api, ApiFor, audit, quotas};
 use crate::domain::ApplicationId;
 use crate::engine::feed::HEARTBEAT_INTERVAL;
 use crate::proto::v1;
@@ -52,7 +52,7 @@ pub(super) async fn list_origins(
 }
 
 pub(super) fn watch_origins(api: &Api, lifetime: Lifetime) -> Result<Responses, ApiError> {
-    let permit = api.stream_permit()?;
+    let permit = quotas::stream(api, None)?;
     let api = api.clone();
     Ok(Box::pin(async_stream::stream! {
         let _permit = permit;

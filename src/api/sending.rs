@@ -10,7 +10,7 @@ use super::lifetime::Lifetime;
 use super::status::ApiError;
 use super::validate::sending::{self, Recipient, Sending};
 use super::watching::{Ends, Frames, frames};
-use super::{Api, ApiFor, recipients};
+use super::{Api, ApiFor, quotas, recipients};
 use crate::domain::{Application, Audience, MessageKind, ReportLevel};
 use crate::engine::Submission;
 use crate::engine::feed::{Scope, Start, Watch};
@@ -39,7 +39,11 @@ pub(super) async fn send(
     let application = api.application(&request.application)?;
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
-    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
+    let ends = Ends {
+        permit: quotas::stream(api, Some(&application))?,
+        lifetime,
+        call: CallEnd::new(api, application.id),
+    };
     let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_send(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, told, ends))
@@ -52,7 +56,11 @@ pub(super) async fn broadcast(
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let sending = sending::broadcast(request, api.rules(&application))?;
-    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
+    let ends = Ends {
+        permit: quotas::stream(api, Some(&application))?,
+        lifetime,
+        call: CallEnd::new(api, application.id),
+    };
     let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_broadcast(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, told, ends))
@@ -65,7 +73,9 @@ pub(super) async fn submit_send(
     sending: Sending<Recipient>,
     call: CallEnd,
 ) -> Result<Submitted, ApiError> {
-    let (own, application) = (api.clone(), Arc::clone(application));
+    // As it is now: a SendStream may last.
+    let now = api.applications.by_id(application.id);
+    let (own, application) = (api.clone(), now.unwrap_or_else(|| Arc::clone(application)));
     let submit = async move {
         let api = &own;
         if let Some(joined) = earlier(api, &application, &sending, &call).await? {
@@ -114,6 +124,7 @@ async fn submit(
     recipients: Recipients,
     call: &CallEnd,
 ) -> Result<Submitted, ApiError> {
+    quotas::message(api, application, kind, &recipients).await?;
     let Sending { spec, request_id, request_hash, start, collapse, cancel_on_disconnect, .. } = sending;
     let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse };
     let accepted = api.engine.submit(application, submission).await?;

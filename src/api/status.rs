@@ -51,8 +51,20 @@ pub(crate) enum ApiError {
     EtagMismatch,
     /// A fixed bound was met: of what, and which.
     QuotaExceeded { subject: &'static str, description: String },
+    /// There is one of that name.
+    ApplicationExists,
+    /// The application has that key.
+    VapidKeyExists,
+    /// Nothing is sent for the application at present.
+    Suspended,
+    /// Something depends on it: what, and how much.
+    StillInUse(HashMap<String, String>),
     /// Too many status streams are open.
     TooManyStreams,
+    /// The application has sent more messages a second than it may: when it may send the next.
+    TooManyMessages(Duration),
+    /// The application has too many deliveries that have not ended.
+    TooManyPending,
     /// Too many calls have not begun to answer.
     TooManyCalls,
     /// The caller has made more calls a second than it may: when it may make the next.
@@ -117,13 +129,16 @@ impl ApiError {
                 Code::InvalidArgument
             }
             Self::ResumeTokenExpired(_) | Self::HistoryTrimmed => Code::OutOfRange,
-            Self::RequestIdReused(_) => Code::AlreadyExists,
+            Self::RequestIdReused(_) | Self::ApplicationExists | Self::VapidKeyExists => Code::AlreadyExists,
+            Self::Suspended | Self::StillInUse(_) => Code::FailedPrecondition,
             Self::CredentialsInvalid | Self::CredentialsExpired => Code::Unauthenticated,
             Self::RoleMissing { .. } | Self::EndpointNotAllowed(_) => Code::PermissionDenied,
             Self::NotFound(_) => Code::NotFound,
             Self::EtagMismatch => Code::Aborted,
             Self::QuotaExceeded { .. }
             | Self::TooManyStreams
+            | Self::TooManyMessages(_)
+            | Self::TooManyPending
             | Self::TooManyCalls
             | Self::TooManyCallsOfCaller(_) => Code::ResourceExhausted,
             Self::Overloaded | Self::Draining | Self::StreamTooOld | Self::StoreUnavailable => {
@@ -155,9 +170,15 @@ impl ApiError {
             Self::NotFound(Resource::Origin(_)) => ErrorReason::OriginNotFound,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
-            Self::TooManyStreams | Self::TooManyCalls | Self::TooManyCallsOfCaller(_) => {
-                ErrorReason::RateLimited
-            }
+            Self::ApplicationExists => ErrorReason::ApplicationExists,
+            Self::VapidKeyExists => ErrorReason::VapidKeyExists,
+            Self::Suspended => ErrorReason::ApplicationSuspended,
+            Self::StillInUse(_) => ErrorReason::StillInUse,
+            Self::TooManyStreams
+            | Self::TooManyMessages(_)
+            | Self::TooManyPending
+            | Self::TooManyCalls
+            | Self::TooManyCallsOfCaller(_) => ErrorReason::RateLimited,
             Self::Overloaded => ErrorReason::Overloaded,
             Self::Draining => ErrorReason::ServerDraining,
             Self::StreamTooOld => ErrorReason::StreamTooOld,
@@ -187,7 +208,17 @@ impl ApiError {
             }
             Self::EndpointNotAllowed(why) => why.clone(),
             Self::NotFound(resource) => resource.words().1.into(),
-            Self::EtagMismatch => "the subscription was changed in between: read it again".into(),
+            Self::EtagMismatch => "it was changed in between: read it again".into(),
+            Self::ApplicationExists => "there is an application of that name".into(),
+            Self::VapidKeyExists => "the application has this VAPID key".into(),
+            Self::Suspended => "the application is suspended: nothing is sent for it".into(),
+            Self::StillInUse(_) => "it is still in use".into(),
+            Self::TooManyMessages(_) => {
+                "the application sends too many messages a second: nothing was done".into()
+            }
+            Self::TooManyPending => {
+                "too many deliveries of the application have not ended: nothing was done".into()
+            }
             Self::QuotaExceeded { description, .. } => description.clone(),
             Self::TooManyStreams => "too many status streams are open".into(),
             Self::TooManyCalls => "too many calls at once: nothing was done".into(),
@@ -211,6 +242,9 @@ impl ApiError {
             }
             return metadata;
         }
+        if let Self::StillInUse(uses) = self {
+            return uses.clone();
+        }
         let pair = match self {
             Self::InvalidFields(violations) => Some(("violations", violations.len().to_string())),
             Self::RequestIdReused(message) => Some(("message", message.name())),
@@ -225,7 +259,13 @@ impl ApiError {
             | Self::NotFound(_)
             | Self::EtagMismatch
             | Self::QuotaExceeded { .. }
+            | Self::ApplicationExists
+            | Self::VapidKeyExists
+            | Self::Suspended
+            | Self::StillInUse(_)
             | Self::TooManyStreams
+            | Self::TooManyMessages(_)
+            | Self::TooManyPending
             | Self::TooManyCalls
             | Self::TooManyCallsOfCaller(_)
             | Self::Overloaded
@@ -254,10 +294,11 @@ impl From<ApiError> for Status {
             ApiError::QuotaExceeded { subject, description } => {
                 details.set_quota_failure(vec![QuotaViolation::new(*subject, description.as_str())]);
             }
-            ApiError::TooManyCallsOfCaller(wait) => {
+            ApiError::TooManyCallsOfCaller(wait) | ApiError::TooManyMessages(wait) => {
                 details.set_retry_info(Some(*wait));
             }
             ApiError::TooManyStreams
+            | ApiError::TooManyPending
             | ApiError::TooManyCalls
             | ApiError::Overloaded
             | ApiError::Draining
@@ -282,6 +323,10 @@ impl From<ApiError> for Status {
             | ApiError::RoleMissing { .. }
             | ApiError::EndpointNotAllowed(_)
             | ApiError::EtagMismatch
+            | ApiError::ApplicationExists
+            | ApiError::VapidKeyExists
+            | ApiError::Suspended
+            | ApiError::StillInUse(_)
             | ApiError::NotImplemented(_) => {}
         }
         details.set_error_info(reason_name(error.reason()), ERROR_DOMAIN, metadata);
@@ -354,7 +399,14 @@ impl From<StoreError> for ApiError {
             StoreError::RequestIdReused(message) => Self::RequestIdReused(message),
             StoreError::RevisionMismatch => Self::EtagMismatch,
             StoreError::TooManyTopics => Self::too_many_topics(),
-            StoreError::Corrupt(_) | StoreError::NotFound => Self::Internal(error.to_string()),
+            StoreError::TooManySubscriptions => {
+                let description = "the application has as many subscriptions as it may".to_owned();
+                Self::QuotaExceeded { subject: "max_subscriptions", description }
+            }
+            StoreError::Corrupt(_)
+            | StoreError::NotFound
+            | StoreError::AlreadyExists
+            | StoreError::StillInUse => Self::Internal(error.to_string()),
         }
     }
 }
@@ -368,7 +420,10 @@ impl ApiError {
             | StoreError::Corrupt(_)
             | StoreError::RequestIdReused(_)
             | StoreError::TooManyTopics
-            | StoreError::RevisionMismatch => error.into(),
+            | StoreError::RevisionMismatch
+            | StoreError::AlreadyExists
+            | StoreError::StillInUse
+            | StoreError::TooManySubscriptions => error.into(),
         }
     }
 
@@ -423,7 +478,13 @@ mod tests {
             ApiError::NotFound(Resource::Origin("https://push.example.net".into())),
             ApiError::EtagMismatch,
             ApiError::QuotaExceeded { subject: "user_targets", description: "too many".into() },
+            ApiError::ApplicationExists,
+            ApiError::VapidKeyExists,
+            ApiError::Suspended,
+            ApiError::StillInUse(HashMap::from([("messages".to_owned(), "1".to_owned())])),
             ApiError::TooManyStreams,
+            ApiError::TooManyMessages(RETRY_DELAY),
+            ApiError::TooManyPending,
             ApiError::TooManyCalls,
             ApiError::TooManyCallsOfCaller(RETRY_DELAY),
             ApiError::Overloaded,

@@ -65,6 +65,8 @@ pub(crate) enum List {
     Deliveries = 3,
     Origins = 4,
     ApiTokens = 5,
+    Applications = 6,
+    VapidKeys = 7,
 }
 
 impl Tokens {

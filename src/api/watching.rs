@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt};
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 
 use super::convert::frame;
 use super::leash::{CallEnd, Leash};
 use super::lifetime::{Ended, Lifetime};
+use super::quotas::StreamPermit;
 use super::status::ApiError;
 use super::validate::lists;
-use super::{Api, ApiFor};
+use super::{Api, ApiFor, quotas};
 use crate::domain::{Application, MessageId};
 use crate::engine::feed::{Scope, Start, Watch};
 use crate::proto::v1;
@@ -36,7 +36,11 @@ pub(super) async fn watch_deliveries(
     } else {
         Start::After(api.tokens.read_resume(application.id, scope, &request.resume_token)?)
     };
-    let ends = Ends { permit: api.stream_permit()?, lifetime, call: CallEnd::new(api, application.id) };
+    let ends = Ends {
+        permit: quotas::stream(api, Some(&application))?,
+        lifetime,
+        call: CallEnd::new(api, application.id),
+    };
     let watch = Watch { application: application.id, scope, start, level, receipts };
     Ok(frames(api, application, watch, false, ends, None))
 }
@@ -45,7 +49,7 @@ pub(super) async fn watch_deliveries(
 #[derive(Debug)]
 pub(super) struct Ends {
     /// Lives as long as the stream.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) permit: StreamPermit,
     pub(super) lifetime: Lifetime,
     pub(super) call: CallEnd,
 }

@@ -1,6 +1,7 @@
 //! The command line: what people type, and what they see. Everything that prints is here.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
+mod applications;
 mod bench;
 mod browser;
 mod cancel;
@@ -27,6 +28,7 @@ mod subscribe;
 mod subscriptions;
 mod tokens;
 mod vapid;
+mod vapid_keys;
 mod view;
 mod watch;
 
@@ -55,6 +57,8 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
     Config(config::ConfigArgs),
     Vapid(vapid::VapidArgs),
+    VapidKeys(vapid_keys::VapidKeysArgs),
+    Applications(applications::ApplicationsArgs),
     Subscribe(subscribe::SubscribeArgs),
     Subscriptions(subscriptions::SubscriptionsArgs),
     Send(send::SendArgs),
@@ -94,6 +98,8 @@ impl Command {
             Self::Sandbox(args) => args.run().await,
             Self::Config(args) => args.run(),
             Self::Vapid(args) => args.run().await,
+            Self::VapidKeys(args) => args.run().await,
+            Self::Applications(args) => args.run().await,
             Self::Subscribe(args) => args.run().await,
             Self::Subscriptions(args) => args.run().await,
             Self::Send(args) => args.run().await,

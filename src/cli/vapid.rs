@@ -198,7 +198,7 @@ fn parse_pair(text: &str) -> Result<VapidKeyPair, KeyError> {
     }
 }
 
-fn read_pair(path: &str) -> Result<VapidKeyPair, Failure> {
+pub(super) fn read_pair(path: &str) -> Result<VapidKeyPair, Failure> {
     parse_pair(&input::read_text(path)?).map_err(|error| Failure::usage(format!("{path}: {error}")))
 }
 

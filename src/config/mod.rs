@@ -19,6 +19,7 @@ use crate::api::server::ServerSettings;
 use crate::api::tls::TlsSettings;
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{MessageDefaults, Padding, Urgency};
+use crate::engine::applications::{Base, Bases};
 use crate::engine::{EngineSettings, ReceiptSettings, RetentionSettings};
 use crate::observe::LogSettings;
 use crate::store::kv;
@@ -218,6 +219,26 @@ pub struct EffectiveApplication {
 }
 
 impl Config {
+    /// What holds for applications that set nothing themselves.
+    #[must_use]
+    pub fn bases(&self) -> Bases {
+        let defaults = &self.application_defaults;
+        let base =
+            |of: EffectiveApplication| Base { contact: of.contact, weight: of.weight, defaults: of.defaults };
+        Bases {
+            named: self.effective_applications().into_iter().map(|of| (of.name.clone(), base(of))).collect(),
+            others: Base {
+                contact: defaults.contact.clone(),
+                weight: defaults.weight,
+                defaults: MessageDefaults {
+                    ttl: defaults.ttl,
+                    urgency: defaults.urgency.into(),
+                    padding: defaults.padding.into(),
+                },
+            },
+        }
+    }
+
     /// The applications with what they leave unset filled in.
     #[must_use]
     pub fn effective_applications(&self) -> Vec<EffectiveApplication> {

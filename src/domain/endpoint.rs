@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::limits;
+use super::{HostChoice, Violations, limits};
 
 /// A push resource's URL, kept exactly as the browser gave it: some services sign it octet by octet.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -163,6 +163,12 @@ pub trait EndpointPolicy: Send + Sync + fmt::Debug {
     /// # Errors
     /// Why not.
     fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal>;
+
+    /// This server's policy as one application has chosen it: other hosts, never other networks.
+    ///
+    /// # Errors
+    /// What of the choice cannot be: its field, and why.
+    fn chosen(&self, choice: &HostChoice) -> Result<Arc<dyn EndpointPolicy>, Violations>;
 }
 
 /// Why an endpoint may not be posted to.

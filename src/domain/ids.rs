@@ -6,11 +6,11 @@ use std::fmt;
 use super::Timestamp;
 
 /// An application's number in the store; callers see its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApplicationId(pub u32);
 
 /// A VAPID key's number within its application. 0 is never given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VapidKeyId(pub u16);
 
 /// An origin's number in the store (see [`super::Origin`]).

@@ -57,7 +57,15 @@ pub const REFUSED_DAYS_MAX: u32 = 7;
 pub const DETAIL_CHARS_MAX: usize = 200;
 /// Field violations that one error lists; their number is always told.
 pub const VIOLATIONS_LISTED_MAX: usize = 50;
-/// Longest display name of an API token, in octets.
+/// Applications that there may be at once.
+pub const APPLICATIONS_MAX: usize = 10_000;
+/// VAPID keys of one application, retired ones included.
+pub const VAPID_KEYS_MAX: usize = 256;
+/// Hosts, and exceptions, that an application may list.
+pub const EXTRA_HOSTS_MAX: usize = 100;
+/// The largest weight of an application; the smallest is 1.
+pub const APPLICATION_WEIGHT_MAX: u32 = 1_000;
+/// Longest display name of an application or API token, in octets.
 pub const DISPLAY_NAME_OCTETS_MAX: usize = 128;
 /// How long a subscriber token is good unless its caller says otherwise.
 pub const SUBSCRIBER_TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(5 * 60);

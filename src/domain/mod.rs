@@ -12,7 +12,9 @@ pub mod receipt;
 pub mod subscription;
 pub mod violation;
 
-pub use application::{Application, MessageDefaults, VapidKey};
+pub use application::{
+    Application, ApplicationSettings, HostChoice, HostProfile, MessageDefaults, Quotas, VapidKey,
+};
 pub use caller::{ApiToken, Role, Roles};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};

@@ -17,6 +17,7 @@ use crate::webpush::request::{self, Authorization, GcmKey, MessageHeaders, PushR
 use crate::webpush::vapid::VapidToken;
 use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
 
+use super::applications::Applications;
 use super::core::{ActiveMessage, Attempt};
 use super::receipt_token::{ReceiptTokens, Ticket, UserMark};
 use super::tokens::{TokenError, Tokens};
@@ -166,7 +167,8 @@ pub(crate) struct Attempter {
     pub(super) store: Arc<dyn Store>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) tokens: Tokens,
+    pub(super) applications: Applications,
+    pub(super) tokens: Arc<Tokens>,
     pub(super) receipt_tokens: ReceiptTokens,
     /// How long after a message's ttl receipts are taken.
     pub(super) receipt_window: Duration,
@@ -208,7 +210,7 @@ impl Attempter {
         }
         let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
         let at = (origin.id, &origin.origin);
-        Ok(Some(self.tokens.get(&attempt.message.application, target.vapid_key, at).await?))
+        Ok(Some(self.tokens.get(attempt.message.application.id, target.vapid_key, at).await?))
     }
 
     /// The same without waiting.
@@ -287,7 +289,7 @@ impl Attempter {
         refused: &VapidToken,
     ) -> Result<Option<Arc<VapidToken>>, TokenError> {
         let at: (OriginId, _) = (origin.id, &origin.origin);
-        self.tokens.after_refusal(&message.application, target.vapid_key, at, refused).await
+        self.tokens.after_refusal(message.application.id, target.vapid_key, at, refused).await
     }
 
     fn request(
@@ -302,7 +304,11 @@ impl Attempter {
         let headers =
             MessageHeaders::new(spec.urgency, spec.topic_header.as_deref()).map_err(|_| Unprepared::Topic)?;
         let ttl = remaining_ttl(message, self.clock.now());
-        Ok(request::build(target.endpoint.clone(), service, encrypted, ttl, &headers, authorization))
+        let mut request =
+            request::build(target.endpoint.clone(), service, encrypted, ttl, &headers, authorization);
+        // As it is now: the message may be older than the choice.
+        request.policy = self.applications.by_id(message.application.id).and_then(|of| of.policy.clone());
+        Ok(request)
     }
 
     fn encrypt(&self, message: &ActiveMessage, target: &Target) -> Result<Encrypted, Unprepared> {

@@ -1,17 +1,17 @@
 //! Runs the core: takes inputs in, carries effects out, and sleeps until the next thing is due.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Notify, OnceCell, mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{ApplicationId, Clock, MessageKind};
+use crate::domain::{Clock, MessageKind};
 use crate::failpoint::failpoint;
 use crate::store::{Commit, PageKey, Store, StoreError};
 
@@ -19,6 +19,7 @@ use super::batches::Batches;
 use super::clock::{Jump, JumpWatch};
 use super::core::{Core, Effect, Input, Now};
 use super::reap;
+use super::reapers::Reapers;
 use crate::observe::{EngineLoad, Metrics};
 
 /// Inputs that are taken in before effects are carried out.
@@ -40,7 +41,7 @@ pub(super) struct Driver {
     pub(super) reports: mpsc::Sender<Input>,
     pub(super) reported: mpsc::Receiver<Input>,
     pub(super) changes: Arc<AtomicU64>,
-    pub(super) evidence: BTreeMap<ApplicationId, Arc<Notify>>,
+    pub(super) reapers: Arc<Reapers>,
     pub(super) load: watch::Sender<EngineLoad>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tasks: TaskTracker,
@@ -151,8 +152,7 @@ impl Driver {
                     }
                 }
                 let metrics = Arc::clone(&self.metrics);
-                let (store, evidence) =
-                    (Arc::clone(&self.store), self.evidence.get(&commit.application).cloned());
+                let (store, evidence) = (Arc::clone(&self.store), self.reapers.evidence(commit.application));
                 self.spawn(async move {
                     let application = commit.application;
                     let ring = evidence.filter(|_| has_evidence(&commit));

@@ -7,6 +7,8 @@
 //! * `reap` removes subscriptions that push services declared gone.
 //! * [`feed`] reads the log for those who watch.
 
+mod administer;
+pub mod applications;
 mod attempt;
 mod batches;
 pub mod changes;
@@ -18,6 +20,7 @@ mod health;
 mod learn;
 mod plan;
 mod reap;
+mod reapers;
 pub(crate) mod receipt_token;
 mod receipts;
 mod recover;
@@ -33,7 +36,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,6 +51,7 @@ use crate::store::{Accepted, MessageRecord, NewMessage, Retention, Store, StoreE
 use crate::transport::Transport;
 
 pub use crate::store::Recipients;
+use applications::Applications;
 pub use attempt::AttemptSettings;
 use attempt::Attempter;
 use batches::{Batches, PREPARERS_EACH_CORE};
@@ -60,7 +64,7 @@ use feed::{FeedParts, Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
 use learn::Learner;
 use plan::{PlanJob, Planner};
-use reap::Reaper;
+use reapers::Reapers;
 use receipt_token::ReceiptTokens;
 use receipts::Desk;
 pub use receipts::{BrowserReport, ReceiptSettings, ReportError};
@@ -87,8 +91,10 @@ pub struct EngineParts {
     pub transport: Arc<dyn Transport>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
-    /// All applications.
-    pub applications: Vec<Arc<Application>>,
+    /// All applications, those too that were deleted and are not cleared away.
+    pub applications: Applications,
+    /// Those of them that were deleted.
+    pub deleted: Vec<Arc<Application>>,
     /// Every bound.
     pub settings: EngineSettings,
     /// How long what has ended is kept.
@@ -109,6 +115,9 @@ pub struct Engine {
     store: Arc<dyn Store>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
+    applications: Applications,
+    signed: Arc<Tokens>,
+    reapers: Arc<Reapers>,
     inputs: mpsc::Sender<Input>,
     orders: mpsc::Sender<Order>,
     /// Messages that wait for their start.
@@ -182,6 +191,7 @@ impl Engine {
             transport,
             clock,
             applications,
+            deleted,
             settings,
             retention,
             receipts,
@@ -189,9 +199,12 @@ impl Engine {
             seed,
             metrics,
         } = parts;
-        let applications: HashMap<_, _> = applications.into_iter().map(|of| (of.id, of)).collect();
+        for application in &deleted {
+            applications.put_nameless(Arc::clone(application));
+        }
         let receipt_tokens = ReceiptTokens::of(&*store).await?;
-        let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock), &applications).await?;
+        let signed = Tokens::load(Arc::clone(&store), Arc::clone(&clock), applications.clone()).await?;
+        let signed = Arc::new(signed);
         let (inputs, inputs_received) = mpsc::channel(INPUTS_MAX);
         let (reports, reported) = mpsc::channel(INPUTS_MAX);
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
@@ -207,19 +220,16 @@ impl Engine {
         let names = Arc::clone(&store);
         let name_of = move |id| names.origin(id).map(|of| of.origin.as_str().to_owned()).unwrap_or_default();
         let core = Core::new(settings.clone(), OriginNames(Box::new(name_of)), seed);
-        let reapers: Vec<Reaper> = applications
-            .keys()
-            .map(|application| Reaper {
-                store: Arc::clone(&store),
-                application: *application,
-                evidence: Arc::new(Notify::new()),
-                inputs: inputs.clone(),
-                changes: Arc::clone(&changes),
-                metrics: Arc::clone(&metrics),
-                idle_interval: retention.interval.min(reap::IDLE_INTERVAL_MAX),
-                stop: stop.clone(),
-            })
-            .collect();
+        let reapers = Arc::new(Reapers {
+            store: Arc::clone(&store),
+            inputs: inputs.clone(),
+            changes: Arc::clone(&changes),
+            metrics: Arc::clone(&metrics),
+            idle_interval: retention.interval.min(reap::IDLE_INTERVAL_MAX),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            known: std::sync::Mutex::default(),
+        });
         let planner = Planner {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -265,7 +275,8 @@ impl Engine {
             store: Arc::clone(&store),
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
-            tokens,
+            applications: applications.clone(),
+            tokens: Arc::clone(&signed),
             receipt_tokens: receipt_tokens.clone(),
             receipt_window: receipts.window,
             settings: attempts,
@@ -290,7 +301,7 @@ impl Engine {
             reports,
             reported,
             changes: Arc::clone(&changes),
-            evidence: reapers.iter().map(|of| (of.application, Arc::clone(&of.evidence))).collect(),
+            reapers: Arc::clone(&reapers),
             load: load_sender,
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
@@ -299,10 +310,8 @@ impl Engine {
             drained: drained.clone(),
         };
         tasks.spawn(driver.run());
-        for reaper in reapers {
-            // Before the first attempt: what is recorded as gone must not be attempted again.
-            reaper.catch_up().await?;
-            tasks.spawn(reaper.run());
+        for application in applications.ids() {
+            reapers.start(application).await?;
         }
         tasks.spawn(planner.run());
         tasks.spawn(scheduler.run());
@@ -329,6 +338,9 @@ impl Engine {
             store,
             transport,
             clock,
+            applications,
+            signed,
+            reapers,
             feeds: Arc::new(feeds),
             desk: Arc::new(desk),
             orders,
@@ -348,7 +360,16 @@ impl Engine {
             max_waiting_deliveries: settings.max_waiting_deliveries,
             log_octets_max: retention.log_octets_max,
         };
-        engine.recover(&applications).await?;
+        for application in engine.applications.all() {
+            engine.application_changed(Arc::clone(&application)).await?;
+            if application.vapid_keys.iter().any(|key| key.retired.is_some()) {
+                engine.disable_orphans(application.id);
+            }
+        }
+        engine.recover().await?;
+        for application in deleted {
+            engine.application_deleted(application);
+        }
         engine.tasks.spawn(trimmer.run());
         engine.tasks.spawn(stop_on_failure(engine.clone()));
         Ok(engine)

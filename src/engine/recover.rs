@@ -1,9 +1,9 @@
 //! Recovery: taking up what an earlier run left.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use crate::domain::{Application, ApplicationId, MessageId, MessageState};
+use crate::domain::{Application, MessageId, MessageState};
 use crate::failpoint::failpoint;
 use crate::store::{OpenMessage, StoreError};
 
@@ -16,20 +16,17 @@ impl Engine {
     /// Takes up messages, then the heads of their pages, then what is still to be planned. In this order: a page that is
     /// written while heads are read would be taken up twice. Pages behind a message's cursor go with its plan. What was
     /// stopped goes on ending; what waits for its start goes on waiting.
-    pub(super) async fn recover(
-        &self,
-        applications: &HashMap<ApplicationId, Arc<Application>>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn recover(&self) -> Result<(), StoreError> {
         let open = self.store.open_messages().await?;
         let mut heads = self.store.page_heads().await?;
         let mut jobs = Vec::new();
         let mut scheduled: HashSet<MessageId> = HashSet::new();
         for open in open {
-            let Some(application) = applications.get(&open.application) else {
-                tracing::error!(message = %open.status.id, "a message waits whose application is not configured");
+            let Some(application) = self.applications.by_id(open.application) else {
+                tracing::error!(message = %open.status.id, "a message waits whose application is not there");
                 continue;
             };
-            let message = active(application, &open);
+            let message = active(&application, &open);
             let id = message.id;
             if let (MessageState::Scheduled, Some(start)) = (open.status.state, open.status.start) {
                 scheduled.insert(id);

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 
-use crate::domain::{Application, ApplicationId, Clock, Origin, OriginId, VapidKeyId};
+use super::applications::Applications;
+use crate::domain::{ApplicationId, Clock, Origin, OriginId, VapidKeyId};
 use crate::store::{Store, StoreError, StoredToken};
 use crate::webpush::vapid::{self, AfterRefusal, SignError, TokenTimes, VapidToken};
 
@@ -31,6 +32,7 @@ pub(crate) enum TokenError {
 pub(crate) struct Tokens {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    applications: Applications,
     current: RwLock<HashMap<Key, Arc<VapidToken>>>,
     /// One signature at a time: racing attempts of a new origin must not sign twice.
     signing: Mutex<()>,
@@ -41,11 +43,12 @@ impl Tokens {
     pub(crate) async fn load(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        applications: &HashMap<ApplicationId, Arc<Application>>,
+        applications: Applications,
     ) -> Result<Self, StoreError> {
         let mut current = HashMap::new();
         for stored in store.vapid_tokens().await? {
-            let key = applications.get(&stored.application).and_then(|of| of.vapid_key(stored.key));
+            let Some(application) = applications.by_id(stored.application) else { continue };
+            let key = application.vapid_key(stored.key).filter(|key| key.retired.is_none());
             let origin = Origin::parse(&stored.origin);
             let (Some(key), Some(origin)) = (key, origin) else { continue };
             let times = TokenTimes { issued: stored.issued, expires: stored.expires, extra: stored.extra };
@@ -54,17 +57,17 @@ impl Tokens {
                 current.insert((stored.application, stored.key, origin), Arc::new(token));
             }
         }
-        Ok(Self { store, clock, current: RwLock::new(current), signing: Mutex::new(()) })
+        Ok(Self { store, clock, applications, current: RwLock::new(current), signing: Mutex::new(()) })
     }
 
     /// The token to use now.
     pub(crate) async fn get(
         &self,
-        application: &Application,
+        application: ApplicationId,
         key: VapidKeyId,
         origin: (OriginId, &Origin),
     ) -> Result<Arc<VapidToken>, TokenError> {
-        let at_hand = || self.at_hand((application.id, key, origin.0));
+        let at_hand = || self.at_hand((application, key, origin.0));
         if let Some(token) = at_hand() {
             return Ok(token);
         }
@@ -83,13 +86,13 @@ impl Tokens {
     /// What to try after `refused` was refused; `None`: the credentials are refused for good.
     pub(crate) async fn after_refusal(
         &self,
-        application: &Application,
+        application: ApplicationId,
         key: VapidKeyId,
         origin: (OriginId, &Origin),
         refused: &VapidToken,
     ) -> Result<Option<Arc<VapidToken>>, TokenError> {
         let _signing = self.signing.lock().await;
-        let Some(current) = self.cached((application.id, key, origin.0)) else {
+        let Some(current) = self.cached((application, key, origin.0)) else {
             return Ok(None);
         };
         match current.times().after_refusal(refused.times(), self.clock.now()) {
@@ -99,21 +102,29 @@ impl Tokens {
         }
     }
 
+    /// A key was retired: its tokens are used no more.
+    pub(crate) fn forget(&self, application: ApplicationId, key: VapidKeyId) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.retain(|(of, with, _), _| (*of, *with) != (application, key));
+    }
+
     fn cached(&self, key: Key) -> Option<Arc<VapidToken>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
     async fn sign(
         &self,
-        application: &Application,
+        application: ApplicationId,
         key: VapidKeyId,
         (origin_id, origin): (OriginId, &Origin),
         times: TokenTimes,
     ) -> Result<Arc<VapidToken>, TokenError> {
-        let pair = application.vapid_key(key).ok_or(TokenError::NoKey)?;
-        let token = Arc::new(vapid::sign(pair, origin, &application.contact, times)?);
+        // As it is now: a message that waits may be older than the key.
+        let owner = self.applications.by_id(application).ok_or(TokenError::NoKey)?;
+        let pair = owner.vapid_key(key).filter(|key| key.retired.is_none()).ok_or(TokenError::NoKey)?;
+        let token = Arc::new(vapid::sign(pair, origin, &owner.contact, times)?);
         let stored = StoredToken {
-            application: application.id,
+            application,
             key,
             origin: origin.as_str().to_owned(),
             issued: times.issued,
@@ -130,7 +141,7 @@ impl Tokens {
                 current.clear();
             }
         }
-        current.insert((application.id, key, origin_id), Arc::clone(&token));
+        current.insert((application, key, origin_id), Arc::clone(&token));
         Ok(token)
     }
 }

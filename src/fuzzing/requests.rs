@@ -33,6 +33,7 @@ static APPLICATION: LazyLock<Application> = LazyLock::new(|| {
         },
         vapid_keys: keys.into_iter().map(|keys| keys.into_vapid_key(VapidKeyId(1), NOW)).collect(),
         current_vapid_key: VapidKeyId(1),
+        ..Application::default()
     }
 });
 

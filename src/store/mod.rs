@@ -26,16 +26,17 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, MessageId, MessageState, MessageStatus, Origin, OriginId, Receipt,
-    Report, Stop, Subscription, SubscriptionId, Target, VapidKey,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, MessageId, MessageState, MessageStatus, Origin,
+    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
 pub use types::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Commit, EntryState,
-    Evidence, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter, MessageCommit, MessageRecord,
-    Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead, PageKey,
-    PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces, Retention, RetryState, Segment,
-    Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
+    EntryState, Evidence, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter, MessageCommit,
+    MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead,
+    PageKey, PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces, Retention, RetryState,
+    Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+    Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -59,6 +60,15 @@ pub enum StoreError {
     /// The revision that the caller read is not the present one.
     #[error("it was changed in between")]
     RevisionMismatch,
+    /// There is one of that name.
+    #[error("it exists")]
+    AlreadyExists,
+    /// Something depends on it.
+    #[error("it is still in use")]
+    StillInUse,
+    /// The application has as many subscriptions as it may ([`Subscribe::subscriptions_max`]).
+    #[error("there are too many subscriptions")]
+    TooManySubscriptions,
 }
 
 /// See the [module's documentation](self) for what holds for all methods.
@@ -69,8 +79,68 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The application of that name, made if there is none: without keys.
     async fn application(&self, name: &str) -> Result<ApplicationRecord, StoreError>;
 
-    /// All applications, in the order of their ids.
+    /// All applications, in the order of their ids; those too whose data is being cleared away.
     async fn applications(&self) -> Result<Vec<ApplicationRecord>, StoreError>;
+
+    /// Makes an application with its first VAPID key. [`StoreError::AlreadyExists`]: there is one of that name.
+    async fn create_application(
+        &self,
+        name: &str,
+        settings: ApplicationSettings,
+        key: VapidKey,
+    ) -> Result<ApplicationRecord, StoreError>;
+
+    /// Changes what is set for an application. Errors: [`StoreError::NotFound`]; [`StoreError::RevisionMismatch`] when
+    /// `revision` is not the present one.
+    async fn update_application(
+        &self,
+        application: ApplicationId,
+        settings: ApplicationSettings,
+        revision: u64,
+    ) -> Result<ApplicationRecord, StoreError>;
+
+    /// Ends an application: its name is free from here on, and never leads to this one again. Says whether it was there.
+    async fn delete_application(&self, application: ApplicationId) -> Result<bool, StoreError>;
+
+    /// Does a bounded step of clearing the data of an application away that was deleted. Repeat it until it says
+    /// [`Cleared::All`].
+    async fn clear_application(&self, application: ApplicationId) -> Result<Cleared, StoreError>;
+
+    /// How many subscriptions an application has.
+    async fn subscription_count(&self, application: ApplicationId) -> Result<u64, StoreError>;
+
+    /// How many active subscriptions were made with each of these VAPID keys.
+    async fn vapid_key_counts(
+        &self,
+        application: ApplicationId,
+        keys: &[VapidKeyId],
+    ) -> Result<Vec<u64>, StoreError>;
+
+    /// Makes one of an application's VAPID keys the current one. Errors: [`StoreError::NotFound`], also for one that is
+    /// retired.
+    async fn set_current_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKeyId,
+    ) -> Result<VapidKey, StoreError>;
+
+    /// Destroys the private half of a VAPID key and the tokens that were signed with it; one that is retired stays as it
+    /// is. Unless `force`, [`StoreError::StillInUse`] when active subscriptions were made with it. Errors:
+    /// [`StoreError::NotFound`], also for the current key.
+    async fn retire_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKeyId,
+        force: bool,
+    ) -> Result<VapidKey, StoreError>;
+
+    /// Disables ([`crate::domain::Outcome::KeyMismatch`]) those of the at most 64 active subscriptions behind `after` that
+    /// were made with a retired key. Returns them, and where to go on; `None` at the end.
+    async fn disable_orphans(
+        &self,
+        application: ApplicationId,
+        after: Option<SubscriptionId>,
+    ) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError>;
 
     /// Adds a VAPID key and gives it the next number; with `make_current`, or as the first key, it becomes the current
     /// one. A key with the same public half is not added again: its number is returned.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{
-    ApplicationId, Audience, ContentEncoding, DeliveryEvent, Endpoint, MessageId, MessageKind, MessageSpec,
-    MessageStatus, Origin, OriginId, Outcome, Receipt, Stop, Subscription, SubscriptionId, SubscriptionKeys,
-    Target, Timestamp, VapidKey, VapidKeyId,
+    ApplicationId, ApplicationSettings, Audience, ContentEncoding, DeliveryEvent, Endpoint, MessageId,
+    MessageKind, MessageSpec, MessageStatus, Origin, OriginId, Outcome, Receipt, Stop, Subscription,
+    SubscriptionId, SubscriptionKeys, Target, Timestamp, VapidKey, VapidKeyId,
 };
 
 /// Lanes that are planned together: one large origin, or a share of the many small ones.
@@ -37,7 +37,7 @@ pub struct OriginInfo {
     pub group: GroupId,
 }
 
-/// An application as the store knows it; contact, weight and defaults are configuration.
+/// An application as the store knows it. What it leaves unset, the configuration says.
 #[derive(Clone, Debug)]
 pub struct ApplicationRecord {
     /// Its number.
@@ -48,6 +48,27 @@ pub struct ApplicationRecord {
     pub vapid_keys: Vec<VapidKey>,
     /// The one that browsers are given; `None` as long as there is none.
     pub current_vapid_key: Option<VapidKeyId>,
+    /// What was set for it.
+    pub settings: ApplicationSettings,
+    /// When it was made; 1970 if that is not known.
+    pub created: Timestamp,
+    /// When its settings were changed last.
+    pub updated: Timestamp,
+    /// Counts the changes of its settings.
+    pub revision: u64,
+    /// It has ended, and its data is being cleared away: nobody is to see it any more.
+    pub deleted: bool,
+}
+
+/// How far [`super::Store::clear_application`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleared {
+    /// There is nothing left of it.
+    All,
+    /// There is more to clear.
+    More,
+    /// Messages of it have not ended: they are to be stopped, and their ends waited for.
+    Waits,
 }
 
 /// A signed VAPID token, kept across restarts.
@@ -138,6 +159,8 @@ pub struct Subscribe {
     pub time_zone: String,
     /// What it takes the place of.
     pub replaces: Option<Replaces>,
+    /// Subscriptions that the application may have; a new one beyond it is refused.
+    pub subscriptions_max: Option<u32>,
     /// Only tells what would be stored.
     pub validate_only: bool,
 }

@@ -1,15 +1,16 @@
 //! Which hosts may be posted to: the known push services, those that the operator lists, and exceptions for
 //! self-hosted ones. What a host's name resolves to is judged where it is dialled, by [`super::resolver`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::address;
 use super::settings::{ExceptionSettings, Profile, PushServicesSettings};
 use super::tls::Identity;
-use crate::domain::{Endpoint, EndpointPolicy, Origin, Refusal};
+use crate::domain::{Endpoint, EndpointPolicy, HostChoice, Origin, Refusal, Violations};
 use crate::webpush::push_service::{is_denied_host, is_known_host};
 
 /// Port of https.
@@ -40,7 +41,9 @@ pub struct HostPolicy {
     profile: Profile,
     rules: Vec<HostRule>,
     /// By host: there may be thousands, and each request looks for its own.
-    exceptions: HashMap<Box<str>, Vec<Exception>>,
+    exceptions: Arc<HashMap<Box<str>, Vec<Exception>>>,
+    /// Names of the exceptions that hold; `None`: all.
+    chosen: Option<HashSet<String>>,
 }
 
 /// What may be dialled for an origin.
@@ -78,6 +81,7 @@ impl Reach {
 /// A self-hosted push service that the operator named.
 #[derive(Debug)]
 pub(crate) struct Exception {
+    name: String,
     port: u16,
     allow_http: bool,
     reach: Reach,
@@ -121,7 +125,7 @@ impl HostPolicy {
         {
             exceptions.entry(host).or_default().push(exception);
         }
-        Ok(Self { profile: settings.profile, rules, exceptions })
+        Ok(Self { profile: settings.profile, rules, exceptions: Arc::new(exceptions), chosen: None })
     }
 
     /// The exception that names this origin.
@@ -130,7 +134,8 @@ impl HostPolicy {
     }
 
     fn find(&self, host: &str, port: u16) -> Option<&Exception> {
-        self.exceptions.get(host)?.iter().find(|exception| exception.port == port)
+        let may = |name| self.chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
+        self.exceptions.get(host)?.iter().find(|exception| exception.port == port && may(&exception.name))
     }
 
     fn check_host(&self, origin: &Origin) -> Result<(), Refusal> {
@@ -178,6 +183,35 @@ impl EndpointPolicy for HostPolicy {
             Some(_) | None => Ok(()),
         }
     }
+
+    fn chosen(&self, choice: &HostChoice) -> Result<Arc<dyn EndpointPolicy>, Violations> {
+        let mut violations = Violations::new();
+        let mut rules = Vec::new();
+        for (index, entry) in choice.extra_hosts.iter().enumerate() {
+            // Another port, or an address, is for the configuration to allow.
+            match HostRule::parse(entry) {
+                Some(rule) if rule.port == HTTPS_PORT && literal(&rule.host).is_none() => rules.push(rule),
+                Some(_) | None => {
+                    violations
+                        .add(format!("extra_hosts[{index}]"), "must be a host, or .suffix for all below one");
+                }
+            }
+        }
+        let known: HashSet<&str> = self.exceptions.values().flatten().map(|of| of.name.as_str()).collect();
+        for (index, name) in choice.exceptions.iter().enumerate() {
+            if !known.contains(name.as_str()) {
+                violations
+                    .add(format!("exceptions[{index}]"), "is no exception of the server's configuration");
+            }
+        }
+        let (profile, exceptions) = (choice.profile.unwrap_or(self.profile), Arc::clone(&self.exceptions));
+        if choice.profile.is_none() {
+            rules.extend(self.rules.iter().cloned());
+        }
+        let chosen = Some(choice.exceptions.iter().cloned().collect());
+        let policy: Arc<dyn EndpointPolicy> = Arc::new(Self { profile, rules, exceptions, chosen });
+        violations.or(Some(policy))
+    }
 }
 
 /// The address that a host of a URL is, if it is one.
@@ -187,7 +221,7 @@ pub(crate) fn literal(host: &str) -> Option<IpAddr> {
 }
 
 /// A host that is allowed, or all names below one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct HostRule {
     host: String,
     below: bool,
@@ -252,8 +286,14 @@ fn read_exception(settings: &ExceptionSettings) -> Result<(Box<str>, Exception),
             return Err(fail("client_certificate and client_key need each other".into()));
         }
     };
-    let exception =
-        Exception { port: settings.port, allow_http: settings.allow_http, reach, roots, identity };
+    let exception = Exception {
+        name: settings.name.clone(),
+        port: settings.port,
+        allow_http: settings.allow_http,
+        reach,
+        roots,
+        identity,
+    };
     Ok((host.into(), exception))
 }
 

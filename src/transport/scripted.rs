@@ -202,6 +202,7 @@ mod tests {
             endpoint: Endpoint::parse("https://push.example.net/p/1", false).unwrap(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            policy: None,
         }
     }
 

@@ -20,18 +20,7 @@ pub struct PushServicesSettings {
     pub exceptions: Vec<ExceptionSettings>,
 }
 
-/// Which hosts may be posted to besides those of [`PushServicesSettings::hosts`] and the exceptions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Profile {
-    /// The push services of the browsers in use.
-    #[default]
-    KnownPushServices,
-    /// Any host with a public address, on port 443.
-    AnyPublicHost,
-    /// None.
-    ListedOnly,
-}
+pub use crate::domain::HostProfile as Profile;
 
 /// `[[push_services.exceptions]]`: a self-hosted push service.
 #[derive(Clone, Debug, Deserialize)]

@@ -239,7 +239,14 @@ impl VapidKeyPair {
     /// As a key of an application.
     #[must_use]
     pub fn into_vapid_key(self, id: VapidKeyId, created: Timestamp) -> VapidKey {
-        VapidKey { id, private: self.private, public: self.public, created }
+        VapidKey {
+            id,
+            private: Some(self.private),
+            public: self.public,
+            created,
+            activated: None,
+            retired: None,
+        }
     }
 }
 
@@ -387,6 +394,6 @@ CViaeUfkUj0q5rRWPJetuyUXjmQez4+paRepyjmH85qSMy5OMudsYQVpYRNjVWo=
         let shown = format!("{one:?}");
         assert!(shown.contains(&one.public_base64url()) && !shown.contains(one.private_base64url().as_str()));
         let key = one.clone().into_vapid_key(VapidKeyId(3), Timestamp::from_secs(1));
-        assert_eq!((&*key.private, &key.public), (one.private(), one.public()));
+        assert_eq!((key.private.as_deref(), &key.public), (Some(one.private()), one.public()));
     }
 }

@@ -1,6 +1,7 @@
 //! The request for one delivery and its answer, as plain data between this module and the transport.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -9,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::encryption::Encrypted;
 use super::push_service::PushService;
 use super::vapid::VapidToken;
-use crate::domain::{Endpoint, Urgency};
+use crate::domain::{Endpoint, EndpointPolicy, Urgency};
 
 /// `TTL` (RFC 8030 section 5.2).
 pub const TTL: HeaderName = HeaderName::from_static("ttl");
@@ -43,6 +44,8 @@ pub struct PushRequest {
     pub headers: HeaderMap,
     /// The encrypted payload; empty for a message without one.
     pub body: Bytes,
+    /// Where its sender may post to; `None`: as the transport's own policy says.
+    pub policy: Option<Arc<dyn EndpointPolicy>>,
 }
 
 impl fmt::Debug for PushRequest {
@@ -197,7 +200,7 @@ pub fn build(
     } else if body.is_some() {
         headers.insert(CONTENT_ENCODING, AES128GCM);
     }
-    PushRequest { endpoint, headers, body: body.unwrap_or_default() }
+    PushRequest { endpoint, headers, body: body.unwrap_or_default(), policy: None }
 }
 
 /// The text is base64url and punctuation, which every header takes.

@@ -24,7 +24,7 @@ use crate::harness::{POOL, Refused, Server, browser, memory};
 
 /// Which callers each RPC lets in, beside an admin of all applications (who may do everything): admin, publisher, subscriber,
 /// reader of one application, and a page with a subscriber token. Written apart from the server's own table.
-const MATRIX: [(&str, &str); 23] = [
+const MATRIX: [(&str, &str); 32] = [
     ("Subscribe", "admin subscriber page"),
     ("Unsubscribe", "admin subscriber page"),
     ("GetSubscription", "admin subscriber reader"),
@@ -42,6 +42,15 @@ const MATRIX: [(&str, &str); 23] = [
     ("CancelMessage", "admin publisher"),
     ("GetVapidPublicKey", "admin publisher subscriber reader page"),
     ("CreateSubscriberToken", "admin subscriber"),
+    ("CreateApplication", ""),
+    ("GetApplication", "admin reader"),
+    ("ListApplications", "admin reader"),
+    ("UpdateApplication", "admin"),
+    ("DeleteApplication", ""),
+    ("CreateVapidKey", "admin"),
+    ("ListVapidKeys", "admin reader"),
+    ("SetCurrentVapidKey", "admin"),
+    ("RetireVapidKey", "admin"),
     ("CreateApiToken", "admin"),
     ("ListApiTokens", "admin reader"),
     ("RevokeApiToken", "admin"),
@@ -74,7 +83,9 @@ fn rpcs() -> Vec<(String, String, bool)> {
     let services = POOL.services().filter(|service| service.package_name() == "fanfare.v1");
     let of = |service: prost_reflect::ServiceDescriptor| {
         let methods = service.methods().map(move |method| {
-            let names = method.input().get_field(1).is_some_and(|field| field.name() == "application");
+            let names = method.input().get_field(1).is_some_and(|field| {
+                field.name() == "application" && matches!(field.kind(), prost_reflect::Kind::String)
+            });
             (method.parent_service().full_name().to_owned(), method.name().to_owned(), names)
         });
         methods.collect::<Vec<_>>()

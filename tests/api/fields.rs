@@ -63,6 +63,12 @@ fn update(subscription: Value, mask: &str) -> Value {
     json!({"name": NOBODY, "subscription": subscription, "updateMask": mask})
 }
 
+/// A dry run of CreateApplication with one member changed.
+fn application(member: &str, value: Value) -> Value {
+    let application = json!({"id": "made", "contact": "mailto:ops@example.com"});
+    json!({"application": with(application, member, value), "validateOnly": true})
+}
+
 /// Exactly as large as a payload may be; one octet more is too large.
 fn full_notification(members: Value) -> Value {
     let around = r#"{"notification":{"title":"t","body":""}}"#.len();
@@ -74,7 +80,57 @@ fn proofs() -> Vec<(&'static str, Proof)> {
     let elsewhere = json!({"application": "none"});
     let none = "APPLICATION_NOT_FOUND";
     let ok = json!({"empty": {}});
+    let quota = |name: &str, value: i32| application("quotas", json!({name: value}));
     vec![
+        ("CreateApplicationRequest.application", Violation("CreateApplication", json!({}), "application")),
+        ("CreateApplicationRequest.validate_only", ProvedBy("one_is_made_used_changed_and_listed")),
+        ("GetApplicationRequest.application", Reason("GetApplication", elsewhere.clone(), none)),
+        ("ListApplicationsRequest.page_size", Violation("ListApplications", json!({"pageSize": -1}), "page_size")),
+        ("ListApplicationsRequest.page_token", Reason("ListApplications", json!({"pageToken": "AAAA"}), "PAGE_TOKEN_INVALID")),
+        ("UpdateApplicationRequest.application", Violation("UpdateApplication", json!({"updateMask": "contact"}), "application")),
+        ("UpdateApplicationRequest.update_mask", Violation("UpdateApplication", json!({"application": {}}), "update_mask")),
+        ("DeleteApplicationRequest.application", Violation("DeleteApplication", json!({}), "application")),
+        ("DeleteApplicationRequest.allow_missing", ProvedBy("all_that_is_wrong_is_told_at_once")),
+        ("DeleteApplicationRequest.force", ProvedBy("a_deleted_one_is_gone_at_once_and_cleared_away_behind")),
+        ("Application.id", Violation("CreateApplication", application("id", json!("No")), "application.id")),
+        ("Application.display_name", Violation("CreateApplication", application("displayName", json!(long())), "application.display_name")),
+        ("Application.contact", Violation("CreateApplication", application("contact", json!("nobody")), "application.contact")),
+        ("Application.defaults", ProvedBy("one_is_made_used_changed_and_listed")),
+        ("Application.quotas", ProvedBy("quotas_bound_one_application_and_no_other")),
+        ("Application.host_policy", ProvedBy("hosts_are_chosen_for_one_application")),
+        ("Application.suspended", ProvedBy("a_suspended_one_sends_nothing_until_it_goes_on")),
+        ("Application.stopped_origins", OutputOnly),
+        ("Application.subscription_count", OutputOnly),
+        ("Application.create_time", OutputOnly),
+        ("Application.update_time", OutputOnly),
+        ("Application.etag", Violation("UpdateApplication", json!({"application": {"etag": "*"}, "updateMask": "contact"}), "application.etag")),
+        ("StoppedOrigin.origin", OutputOnly),
+        ("StoppedOrigin.outcome", OutputOnly),
+        ("StoppedOrigin.stop_time", OutputOnly),
+        ("StoppedOrigin.detail", OutputOnly),
+        ("MessageDefaults.ttl", Violation("CreateApplication", application("defaults", json!({"ttl": "-1s"})), "application.defaults.ttl")),
+        ("MessageDefaults.urgency", Violation("CreateApplication", application("defaults", json!({"urgency": 77})), "application.defaults.urgency")),
+        ("MessageDefaults.padding", Violation("CreateApplication", application("defaults", json!({"padding": 77})), "application.defaults.padding")),
+        ("Quotas.max_subscriptions", Violation("CreateApplication", quota("maxSubscriptions", -1), "application.quotas.max_subscriptions")),
+        ("Quotas.max_messages_per_second", Violation("CreateApplication", quota("maxMessagesPerSecond", -1), "application.quotas.max_messages_per_second")),
+        ("Quotas.max_broadcast_targets", Violation("CreateApplication", quota("maxBroadcastTargets", -1), "application.quotas.max_broadcast_targets")),
+        ("Quotas.max_pending_deliveries", Violation("CreateApplication", quota("maxPendingDeliveries", -1), "application.quotas.max_pending_deliveries")),
+        ("Quotas.max_streams", Violation("CreateApplication", quota("maxStreams", -1), "application.quotas.max_streams")),
+        ("Quotas.weight", Violation("CreateApplication", quota("weight", 1_001), "application.quotas.weight")),
+        ("HostPolicy.profile", Violation("CreateApplication", application("hostPolicy", json!({"profile": 77})), "application.host_policy.profile")),
+        ("HostPolicy.extra_hosts", ProvedBy("hosts_are_chosen_for_one_application")),
+        ("HostPolicy.exceptions", Violation("CreateApplication", application("hostPolicy", json!({"exceptions": ["none"]})), "application.host_policy.exceptions[0]")),
+        ("CreateVapidKeyRequest.application", Reason("CreateVapidKey", elsewhere.clone(), none)),
+        ("CreateVapidKeyRequest.private_key", Violation("CreateVapidKey", json!({"privateKey": "nonsense"}), "private_key")),
+        ("CreateVapidKeyRequest.make_current", ProvedBy("retiring_by_force_disables_those_who_had_the_key")),
+        ("ListVapidKeysRequest.application", Reason("ListVapidKeys", elsewhere.clone(), none)),
+        ("ListVapidKeysRequest.page_size", Violation("ListVapidKeys", json!({"pageSize": -1}), "page_size")),
+        ("ListVapidKeysRequest.page_token", Reason("ListVapidKeys", json!({"pageToken": "AAAA"}), "PAGE_TOKEN_INVALID")),
+        ("SetCurrentVapidKeyRequest.application", Reason("SetCurrentVapidKey", elsewhere.clone(), none)),
+        ("SetCurrentVapidKeyRequest.name", Violation("SetCurrentVapidKey", json!({}), "name")),
+        ("RetireVapidKeyRequest.application", Reason("RetireVapidKey", elsewhere.clone(), none)),
+        ("RetireVapidKeyRequest.name", Violation("RetireVapidKey", json!({}), "name")),
+        ("RetireVapidKeyRequest.force", ProvedBy("retiring_by_force_disables_those_who_had_the_key")),
         ("SubscribeRequest.application", Reason("Subscribe", elsewhere.clone(), none)),
         ("SubscribeRequest.push_subscription", Violation("Subscribe", json!({}), "push_subscription")),
         ("SubscribeRequest.user_id", Violation("Subscribe", json!({"userId": long()}), "user_id")),
@@ -405,7 +461,12 @@ async fn every_field_is_read_or_refused() {
                 assert_ne!(with, observed(&server, method, without).await, "{name}");
             }
             ProvedBy(test) => {
-                let tests = [include_str!("control.rs"), include_str!("receipts.rs")];
+                let tests = [
+                    include_str!("applications.rs"),
+                    include_str!("control.rs"),
+                    include_str!("receipts.rs"),
+                    include_str!("vapid_keys.rs"),
+                ];
                 let stands = tests.iter().any(|tests| tests.contains(&format!("async fn {test}()")));
                 assert!(stands, "{name}: there is no test {test}");
             }

@@ -9,8 +9,10 @@ use fanfare::api::layers::CallObserver;
 use fanfare::api::server::{Health, ServeError, ServerSettings, serve};
 use fanfare::api::{Api, ApiParts, ApiSettings};
 use fanfare::domain::{
-    Application, Clock, Endpoint, EndpointPolicy, MessageDefaults, Padding, Refusal, SystemClock, Urgency,
+    Application, Clock, Endpoint, EndpointPolicy, HostChoice, MessageDefaults, Padding, Refusal, SystemClock,
+    Urgency, Violations,
 };
+use fanfare::engine::applications::{Base, Bases};
 use fanfare::engine::{
     AttemptSettings, Engine, EngineParts, EngineSettings, ReceiptSettings, RetentionSettings,
 };
@@ -57,9 +59,11 @@ impl Calls {
     }
 }
 
-/// Allows one host by https, and http on loopback.
-#[derive(Debug)]
-struct OneHost;
+/// Allows one host by https, those that an application has chosen, and http on loopback.
+#[derive(Debug, Default)]
+struct OneHost {
+    chosen: Vec<String>,
+}
 
 impl EndpointPolicy for OneHost {
     fn allows_http(&self, host: &str, _: u16) -> bool {
@@ -69,8 +73,17 @@ impl EndpointPolicy for OneHost {
     fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal> {
         match endpoint.origin().host() {
             "push.example.net" | "127.0.0.1" => Ok(()),
+            other if self.chosen.iter().any(|host| host == other) => Ok(()),
             _ => Err(Refusal::HostNotAllowed),
         }
+    }
+
+    fn chosen(&self, choice: &HostChoice) -> Result<Arc<dyn EndpointPolicy>, Violations> {
+        let mut violations = Violations::new();
+        if !choice.exceptions.is_empty() {
+            violations.add("exceptions[0]", "is no exception of the server's configuration");
+        }
+        violations.or(Some(Arc::new(Self { chosen: choice.extra_hosts.clone() })))
     }
 }
 
@@ -110,7 +123,21 @@ async fn application(store: &dyn Store, clock: &dyn Clock, name: &str) -> Arc<Ap
         },
         current_vapid_key: key.id,
         vapid_keys: vec![key],
+        created: record.created,
+        updated: record.updated,
+        revision: record.revision,
+        ..Application::default()
     })
+}
+
+/// As if these were configured.
+fn bases(applications: &[Arc<Application>]) -> Bases {
+    let base =
+        |of: &Application| Base { contact: of.contact.clone(), weight: of.weight, defaults: of.defaults };
+    Bases {
+        named: applications.iter().map(|of| (of.name.clone(), base(of))).collect(),
+        others: base(&applications[0]),
+    }
 }
 
 impl Server {
@@ -144,7 +171,8 @@ impl Server {
             store: Arc::clone(&store),
             transport: Arc::new(transport.clone()),
             clock: Arc::clone(&clock),
-            applications: applications.clone(),
+            applications: applications.iter().cloned().collect(),
+            deleted: Vec::new(),
             settings: EngineSettings {
                 retry_base: Duration::from_millis(5),
                 retry_max: Duration::from_millis(20),
@@ -161,8 +189,8 @@ impl Server {
         let api = Api::new(ApiParts {
             engine: engine.clone(),
             store: Arc::clone(&store),
-            applications: applications.into_iter().collect(),
-            policy: Arc::new(OneHost),
+            bases: bases(&applications),
+            policy: Arc::new(OneHost::default()),
             clock,
             settings,
         })
@@ -289,6 +317,15 @@ impl Server {
             "CancelMessage" => unary!(cancel_message),
             "GetVapidPublicKey" => unary!(get_vapid_public_key),
             "CreateSubscriberToken" => unary!(create_subscriber_token),
+            "CreateApplication" => admin!(create_application),
+            "GetApplication" => admin!(get_application),
+            "ListApplications" => admin!(list_applications),
+            "UpdateApplication" => admin!(update_application),
+            "DeleteApplication" => admin!(delete_application),
+            "CreateVapidKey" => admin!(create_vapid_key),
+            "ListVapidKeys" => admin!(list_vapid_keys),
+            "SetCurrentVapidKey" => admin!(set_current_vapid_key),
+            "RetireVapidKey" => admin!(retire_vapid_key),
             "CreateApiToken" => admin!(create_api_token),
             "ListApiTokens" => admin!(list_api_tokens),
             "RevokeApiToken" => admin!(revoke_api_token),

@@ -1,6 +1,7 @@
 //! The API over a real socket on loopback: a real server and engine over the store in memory, with a scripted transport.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod applications;
 mod bad_input;
 mod callers;
 mod certificates;
@@ -16,4 +17,5 @@ mod sending;
 mod serving;
 mod subscriptions;
 mod trimming;
+mod vapid_keys;
 mod watching;

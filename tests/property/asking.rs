@@ -93,6 +93,7 @@ pub(crate) fn subscribe(
         replaces: replaces
             .filter(|other| *other != browser)
             .map(|other| Replaces::Endpoint(endpoint_of(other))),
+        subscriptions_max: None,
         validate_only: false,
     }
 }

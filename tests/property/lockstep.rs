@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanfare::domain::{
-    ApiToken, ApiTokenId, ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId,
-    Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState,
+    MessageStatus, Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp,
+    VapidKey, VapidKeyId,
 };
 use fanfare::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
-    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
-    Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
+    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Evidence, FeedRow, Kept, Lesson,
+    ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received,
+    Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
     SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
@@ -124,6 +125,15 @@ macro_rules! store {
 store! {
     async fn application(&self, name: &str) -> Result<ApplicationRecord, StoreError>;
     async fn applications(&self) -> Result<Vec<ApplicationRecord>, StoreError>;
+    async fn create_application(&self, name: &str, settings: ApplicationSettings, key: VapidKey) -> Result<ApplicationRecord, StoreError>;
+    async fn update_application(&self, application: ApplicationId, settings: ApplicationSettings, revision: u64) -> Result<ApplicationRecord, StoreError>;
+    async fn delete_application(&self, application: ApplicationId) -> Result<bool, StoreError>;
+    async fn clear_application(&self, application: ApplicationId) -> Result<Cleared, StoreError>;
+    async fn subscription_count(&self, application: ApplicationId) -> Result<u64, StoreError>;
+    async fn vapid_key_counts(&self, application: ApplicationId, keys: &[VapidKeyId]) -> Result<Vec<u64>, StoreError>;
+    async fn set_current_vapid_key(&self, application: ApplicationId, key: VapidKeyId) -> Result<VapidKey, StoreError>;
+    async fn retire_vapid_key(&self, application: ApplicationId, key: VapidKeyId, force: bool) -> Result<VapidKey, StoreError>;
+    async fn disable_orphans(&self, application: ApplicationId, after: Option<SubscriptionId>) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError>;
     async fn add_vapid_key(&self, application: ApplicationId, key: VapidKey, make_current: bool) -> Result<VapidKey, StoreError>;
     async fn vapid_tokens(&self) -> Result<Vec<StoredToken>, StoreError>;
     async fn put_vapid_token(&self, token: StoredToken) -> Result<(), StoreError>;

@@ -98,7 +98,8 @@ impl Server {
             store: Arc::clone(&store),
             transport: Arc::new(around.push_services.transport(witness)),
             clock: time,
-            applications: vec![Arc::clone(&application)],
+            applications: [Arc::clone(&application)].into_iter().collect(),
+            deleted: Vec::new(),
             settings: settings(),
             retention: retention(),
             attempts: AttemptSettings::default(),
@@ -173,5 +174,6 @@ async fn application(store: &dyn Store) -> Result<Arc<Application>, StoreError> 
         },
         vapid_keys: record.vapid_keys,
         current_vapid_key: record.current_vapid_key.unwrap(),
+        ..Application::default()
     }))
 }

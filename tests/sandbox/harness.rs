@@ -238,9 +238,11 @@ impl Sender {
         let pair = VapidKeyPair::generate().unwrap();
         Self(VapidKey {
             id: VapidKeyId(1),
-            private: pair.private().to_owned().into(),
+            private: Some(pair.private().to_owned().into()),
             public: *pair.public(),
             created: Timestamp::default(),
+            activated: None,
+            retired: None,
         })
     }
 

@@ -68,5 +68,5 @@ pub(crate) fn request(endpoint: &str) -> PushRequest {
     headers.insert("ttl", HeaderValue::from_static("60"));
     headers.insert("content-encoding", HeaderValue::from_static("aes128gcm"));
     let endpoint = Endpoint::parse(endpoint, true).unwrap();
-    PushRequest { endpoint, headers, body: Bytes::from_static(b"ciphertext") }
+    PushRequest { endpoint, headers, body: Bytes::from_static(b"ciphertext"), policy: None }
 }

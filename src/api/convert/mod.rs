@@ -1,6 +1,7 @@
 //! The contract's messages to the domain's types and back, without judging limits: that is `validate`'s part.
 
 pub(crate) mod api_token;
+pub(crate) mod application;
 pub(crate) mod change;
 pub(crate) mod delivery;
 pub(crate) mod frame;

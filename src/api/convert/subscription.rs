@@ -37,7 +37,7 @@ pub(crate) fn application_server_key(application: &Application, key: VapidKeyId)
     application.vapid_key(key).map(|key| encode_base64url(&key.public)).unwrap_or_default()
 }
 
-fn etag(revision: u64) -> String {
+pub(crate) fn etag(revision: u64) -> String {
     format!("{revision:x}")
 }
 

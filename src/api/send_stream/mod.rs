@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::lifetime::{Ended, Lifetime};
 use super::status::ApiError;
-use super::{Api, ApiFor};
+use super::{Api, ApiFor, quotas};
 use crate::domain::{Application, ReportLevel};
 use crate::engine::feed::{FeedError, Frame, FrameStream, Scope, Start, Watch};
 use crate::proto::v1;
@@ -54,12 +54,12 @@ pub(super) fn send_stream<R>(
 where
     R: Stream<Item = Result<v1::SendStreamRequest, Status>> + Unpin + Send + 'static,
 {
-    let permit = api.stream_permit()?;
     // Whose the call is, its first request says. Until then it counts as that of the caller's own application.
     let application = api.application("")?;
+    let permit = quotas::stream(api, Some(&application))?;
     let (api, principal) = (Api::clone(api), Arc::clone(&api.principal));
     Ok(Box::pin(async_stream::try_stream! {
-        let _permit = permit;
+        let mut _permit = permit;
         let ended = lifetime.ended();
         tokio::pin!(ended);
         let mut feed = watch(&api, &application);
@@ -86,6 +86,7 @@ where
                     if !named && let Ok(application) = api.application_of(&principal, &send.application) {
                         named = true;
                         if application.id != call.application().id {
+                            _permit = quotas::stream(&api, Some(&application))?;
                             feed = watch(&api, &application);
                             call = Call::new(&api, &principal, application, feed.next().await)?;
                             yield response(call.progress().await?);

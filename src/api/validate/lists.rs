@@ -144,6 +144,20 @@ pub(crate) fn api_tokens(request: &v1::ListApiTokensRequest) -> Result<usize, Ap
     Ok(violations.or(size)?)
 }
 
+/// Reads ListApplications: how many.
+pub(crate) fn applications(request: &v1::ListApplicationsRequest) -> Result<usize, ApiError> {
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    Ok(violations.or(size)?)
+}
+
+/// Reads ListVapidKeys: how many.
+pub(crate) fn vapid_keys(request: &v1::ListVapidKeysRequest) -> Result<usize, ApiError> {
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    Ok(violations.or(size)?)
+}
+
 /// Reads ListOrigins: how many.
 pub(crate) fn origins(request: &v1::ListOriginsRequest) -> Result<usize, ApiError> {
     let mut violations = Violations::new();

@@ -4,6 +4,7 @@
 //! state stand alone.
 
 pub(crate) mod api_token;
+pub(crate) mod application;
 pub(crate) mod audience;
 pub(crate) mod collapse;
 pub(crate) mod lists;

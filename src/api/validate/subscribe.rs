@@ -45,6 +45,7 @@ pub(crate) fn subscribe(request: v1::SubscribeRequest, rules: Rules<'_>) -> Resu
         locale,
         time_zone,
         replaces,
+        subscriptions_max: rules.application.settings.quotas.max_subscriptions,
         validate_only: false,
     })
 }

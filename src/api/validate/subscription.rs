@@ -141,7 +141,7 @@ fn vapid_key(
     application: &Application,
 ) -> Option<VapidKeyId> {
     let point = violations.check(field, keys::parse_p256dh(text))?;
-    let key = application.vapid_keys.iter().find(|key| key.public == point);
+    let key = application.vapid_keys.iter().find(|key| key.public == point && key.retired.is_none());
     if key.is_none() {
         violations.add(field, "must be one of the application's VAPID keys");
     }

@@ -128,6 +128,11 @@ impl Backlog {
         self.applications.entry(application).or_default().weight = weight;
     }
 
+    /// See [`Backlog::set_weight`].
+    pub(super) fn weight(&self, application: ApplicationId) -> u32 {
+        self.applications.get(&application).map_or(1, |of| of.weight)
+    }
+
     /// The message has a rate of its own. To be told before its first page.
     pub(super) fn pace(&mut self, application: ApplicationId, message: MessageId) {
         self.applications.entry(application).or_default().paced.entry(message).or_default();

@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
-use crate::domain::{DeliveryState, MessageId, MessageKind, OriginId, Outcome, Stop, Timestamp};
+use crate::domain::{
+    ApplicationId, DeliveryState, MessageId, MessageKind, OriginId, Outcome, Stop, Timestamp,
+};
 use crate::store::PageKey;
 
 use super::page::{EntryRef, Phase};
@@ -92,7 +94,10 @@ impl Core {
             self.pacing.add(id, per_second, now.monotonic);
             self.backlog.pace(message.application.id, id);
         }
-        self.backlog.set_weight(message.application.id, message.application.weight);
+        // What a message that had to wait says of its application may be out of date.
+        let application = message.application.id;
+        let weight = self.administered.get(&application).map_or(message.application.weight, |of| of.weight);
+        self.backlog.set_weight(application, weight);
         self.endings.expiries.insert((message.ends_at(), id));
         self.endings.waiting.insert(id, message.waiting);
         self.endings.waiting_total += u64::from(message.waiting);
@@ -114,6 +119,12 @@ impl Core {
             self.endings.early_stops.pop_front();
         }
         self.endings.early_stops.push_back((id, reason));
+    }
+
+    /// Deliveries of an application that have not ended, as far as they are known.
+    pub(super) fn pending_of(&self, application: ApplicationId) -> u64 {
+        let its = self.messages.values().filter(|message| message.application.id == application);
+        its.filter_map(|message| self.endings.waiting.get(&message.id)).copied().map(u64::from).sum()
     }
 
     pub(super) fn message_ended(&mut self, id: MessageId) {

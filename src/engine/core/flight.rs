@@ -8,9 +8,9 @@ use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{ApplicationId, MessageKind, OriginId, Target, Timestamp};
 use crate::engine::attempt::AttemptReport;
 
-use super::gate::{Ended, Hearing, Pass, Silence, wall};
+use super::gate::{Ended, Hearing, Pass, STOPPED_WAIT, Silence, wall};
 use super::page::{EntryRef, Phase};
-use super::{ActiveMessage, Core, NOWHERE, Now};
+use super::{ActiveMessage, Administered, Core, NOWHERE, Now};
 
 /// A lane that has not answered for so long although attempts are under way is silent.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(2);
@@ -54,6 +54,9 @@ impl Core {
         application: ApplicationId,
         target: &Target,
     ) -> Option<Timestamp> {
+        if self.administered.get(&application).is_some_and(|of| of.suspended) {
+            return Some(wall(now, now.monotonic + STOPPED_WAIT));
+        }
         let gate = self.gates.of(target.origin, now.monotonic);
         let until = gate.sender_waits(now.monotonic, (application, target.vapid_key))?;
         Some(wall(now, until))
@@ -182,11 +185,32 @@ impl Core {
     pub(super) fn resume_origin(&mut self, now: Now, application: ApplicationId, origin: &str) -> bool {
         let found = self.gates.iter_mut().find(|(id, _)| (self.origins.0)(*id) == origin);
         let Some((id, true)) = found.map(|(id, gate)| (id, gate.resume(application))) else { return false };
+        self.hasten(now, application, |target| target.origin == id);
+        true
+    }
+
+    /// An application weighs otherwise, or may start nothing, or may again.
+    pub(super) fn application_changed(
+        &mut self,
+        now: Now,
+        application: ApplicationId,
+        weight: u32,
+        suspended: bool,
+    ) {
+        self.backlog.set_weight(application, weight);
+        let before = self.administered.insert(application, Administered { weight, suspended });
+        if !suspended && before.is_some_and(|before| before.suspended) {
+            self.hasten(now, application, |_| true);
+        }
+    }
+
+    /// What waits of an application, for such targets, looks at once whether it may go.
+    fn hasten(&mut self, now: Now, application: ApplicationId, such: impl Fn(&Target) -> bool) {
         let waits = |at: &EntryRef| {
             self.pages.get(&at.page).is_some_and(|page| {
                 let entry = page.entries.get(usize::from(at.index));
                 let target = entry.and_then(|entry| entry.target.as_ref());
-                page.head.application == application && target.is_some_and(|target| target.origin == id)
+                page.head.application == application && target.is_some_and(|target| such(target))
             })
         };
         let waiting: Vec<_> = self.timers.iter().copied().filter(|(_, at)| waits(at)).collect();
@@ -196,6 +220,5 @@ impl Core {
             self.timers.insert((now.wall, at));
         }
         self.backlog.hasten(application, now.wall);
-        true
     }
 }

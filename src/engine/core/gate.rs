@@ -25,7 +25,7 @@ const WAITS_IN_LANE: Duration = Duration::from_secs(1);
 const SENDER_PAUSE: Duration = Duration::from_secs(1);
 /// How often deliveries of a stopped application are looked at while they wait for an operator. A restart forgets the stop,
 /// and finds them by then.
-const STOPPED_WAIT: Duration = Duration::from_secs(300);
+pub(super) const STOPPED_WAIT: Duration = Duration::from_secs(300);
 /// Attempts at once to an origin that has never answered: many such must not hold all there is.
 const NEVER_ANSWERED: usize = 4;
 /// The same once a quarter of what silent lanes may hold is taken.

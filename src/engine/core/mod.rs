@@ -125,6 +125,10 @@ pub(crate) enum Input {
     /// An operator lets an application's deliveries go to an origin again that refused its credentials. Answers whether it
     /// was stopped.
     ResumeOrigin { application: ApplicationId, origin: String, answer: oneshot::Sender<bool> },
+    /// An application's weight, and whether nothing of it may start.
+    ApplicationChanged { application: ApplicationId, weight: u32, suspended: bool },
+    /// How many deliveries of an application have not ended?
+    Pending { application: ApplicationId, answer: oneshot::Sender<u64> },
     /// Start nothing any more.
     Drain,
 }
@@ -157,6 +161,14 @@ pub(crate) struct Attempt {
 pub(crate) struct Now {
     pub(crate) wall: Timestamp,
     pub(crate) monotonic: Instant,
+}
+
+/// What administrators decide of an application.
+#[derive(Clone, Copy, Debug)]
+struct Administered {
+    weight: u32,
+    /// Nothing of it starts.
+    suspended: bool,
 }
 
 /// See the [module's documentation](self).
@@ -205,6 +217,7 @@ pub(crate) struct Core {
     /// Targets older than this change are looked up again, whatever `changed` says.
     all_changed_at: u64,
     gone: HashMap<SubscriptionId, u32>,
+    administered: BTreeMap<ApplicationId, Administered>,
     draining: bool,
     effects: Vec<Effect>,
 }
@@ -256,6 +269,7 @@ impl Core {
             changed: HashMap::new(),
             all_changed_at: 0,
             gone: HashMap::new(),
+            administered: BTreeMap::new(),
             draining: false,
             effects: Vec::new(),
         }
@@ -293,6 +307,12 @@ impl Core {
             }
             Input::ResumeOrigin { application, origin, answer } => {
                 let _ = answer.send(self.resume_origin(now, application, &origin));
+            }
+            Input::ApplicationChanged { application, weight, suspended } => {
+                self.application_changed(now, application, weight, suspended);
+            }
+            Input::Pending { application, answer } => {
+                let _ = answer.send(self.pending_of(application));
             }
             Input::Drain => self.draining = true,
         }

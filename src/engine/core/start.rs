@@ -118,7 +118,7 @@ impl Core {
         self.unsettled_peak = self.unsettled_peak.max(self.unsettled);
         self.begin_flight(now, at, application, &target);
         self.pacing.started(message.id, now.monotonic);
-        let weight = message.application.weight;
+        let weight = self.backlog.weight(application);
         self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
         Some(weight)
     }

@@ -40,6 +40,7 @@ pub(super) fn application() -> Arc<Application> {
         defaults,
         vapid_keys: Vec::new(),
         current_vapid_key: VapidKeyId(1),
+        ..Application::default()
     })
 }
 

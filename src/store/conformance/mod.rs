@@ -1,6 +1,7 @@
 //! What every store must do, as tests: the promises of [`super::Store`], one by one. A store of another kind brings a
 //! [`Harness`] and calls [`conformance!`]; a change of the contract changes this suite first.
 
+pub(crate) mod administering;
 pub(crate) mod applications;
 pub(crate) mod audiences;
 pub(crate) mod changing;
@@ -47,6 +48,8 @@ macro_rules! conformance {
         $crate::store::conformance::conformance!($harness;
             applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_have_groups,
                 api_tokens_are_kept_used_and_removed;
+            administering: applications_are_made_and_changed, subscriptions_beyond_the_quota_are_refused,
+                subscriptions_are_counted_by_their_key, keys_are_retired, a_deleted_application_is_cleared_away;
             subscribing: the_endpoint_decides, empty_fields_stay, another_user_gets_nothing,
                 topics_keep_their_time, replaces_keeps_the_name, replaces_a_stored_endpoint,
                 replaces_of_another_user, unknown_replaces_is_passed_over;
@@ -116,6 +119,7 @@ pub(crate) fn browser(application: ApplicationId, number: u32) -> Subscribe {
         locale: String::new(),
         time_zone: String::new(),
         replaces: None,
+        subscriptions_max: None,
         validate_only: false,
     }
 }

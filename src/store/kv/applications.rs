@@ -4,18 +4,21 @@ use rand::Rng as _;
 
 use super::backend::Order;
 use super::keys;
-use super::records::application::{ApplicationValue, SecretValue, VapidKeyValue, VapidTokenValue};
+use super::records::application::{
+    ApplicationValue, SecretValue, SettingsValue, VapidKeyValue, VapidTokenValue,
+};
 use super::records::{Number, Record, array};
+use super::rotation;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
-use crate::domain::{ApplicationId, VapidKey, VapidKeyId};
+use crate::domain::{ApplicationId, ApplicationSettings, Timestamp, VapidKey, VapidKeyId};
 use crate::store::{ApplicationRecord, StoreError, StoredToken};
 
 /// The name of the number of the last application.
 const LAST_APPLICATION: &str = "last_application";
 
 /// An application by its number.
-fn load(
+pub(super) fn load(
     reader: &Reader,
     id: ApplicationId,
     value: ApplicationValue,
@@ -32,7 +35,17 @@ fn load(
     let current =
         u16::try_from(value.current_vapid_key).map_err(|_| StoreError::Corrupt(ApplicationValue::KIND))?;
     let current_vapid_key = (current > 0).then_some(VapidKeyId(current));
-    Ok(ApplicationRecord { id, name: value.name, vapid_keys, current_vapid_key })
+    Ok(ApplicationRecord {
+        id,
+        name: value.name,
+        vapid_keys,
+        current_vapid_key,
+        settings: value.settings.unwrap_or_default().into_settings()?,
+        created: Timestamp::from_micros(value.created),
+        updated: Timestamp::from_micros(value.updated),
+        revision: value.revision,
+        deleted: value.deleted,
+    })
 }
 
 /// An application by its name.
@@ -97,6 +110,33 @@ pub(crate) fn next_number(transaction: &mut Transaction, key: Vec<u8>) -> Result
     Ok(next)
 }
 
+/// An application that has not ended.
+pub(super) fn live(rows: &impl Rows, id: ApplicationId) -> Result<ApplicationValue, StoreError> {
+    let value: Option<ApplicationValue> = rows.record(&keys::application(id))?;
+    value.filter(|value| !value.deleted).ok_or(StoreError::NotFound)
+}
+
+/// A new application.
+fn made(
+    transaction: &mut Transaction,
+    name: &str,
+    settings: &ApplicationSettings,
+    now: Timestamp,
+) -> Result<(ApplicationId, ApplicationValue), StoreError> {
+    let id = ApplicationId(next_number(transaction, keys::meta(LAST_APPLICATION))?);
+    let value = ApplicationValue {
+        name: name.to_owned(),
+        settings: Some(SettingsValue::new(settings)),
+        created: now.as_micros(),
+        updated: now.as_micros(),
+        revision: 1,
+        ..ApplicationValue::default()
+    };
+    transaction.put(keys::application(id), &value);
+    transaction.put(keys::application_name(name), &Number::new(id.0));
+    Ok((id, value))
+}
+
 impl Writer {
     /// See [`crate::store::Store::application`].
     pub(crate) fn application(&mut self, name: &str) -> Result<ApplicationRecord, StoreError> {
@@ -104,12 +144,51 @@ impl Writer {
             return Ok(application);
         }
         let mut transaction = self.begin();
-        let id = ApplicationId(next_number(&mut transaction, keys::meta(LAST_APPLICATION))?);
-        let value = ApplicationValue { name: name.to_owned(), current_vapid_key: 0 };
-        transaction.put(keys::application(id), &value);
-        transaction.put(keys::application_name(name), &Number::new(id.0));
+        let (id, value) = made(&mut transaction, name, &ApplicationSettings::default(), self.clock.now())?;
         self.apply(transaction)?;
         load(&self.reader, id, value)
+    }
+
+    /// See [`crate::store::Store::create_application`].
+    pub(crate) fn create_application(
+        &mut self,
+        name: &str,
+        settings: &ApplicationSettings,
+        mut key: VapidKey,
+    ) -> Result<ApplicationRecord, StoreError> {
+        if by_name(&self.reader, name)?.is_some() {
+            return Err(StoreError::AlreadyExists);
+        }
+        let now = self.clock.now();
+        let mut transaction = self.begin();
+        let (id, mut value) = made(&mut transaction, name, settings, now)?;
+        key.id = VapidKeyId(1);
+        key.activated = Some(now);
+        transaction.put(keys::vapid_key(id, key.id), &VapidKeyValue::new(&key));
+        value.current_vapid_key = u32::from(key.id.0);
+        transaction.put(keys::application(id), &value);
+        self.apply(transaction)?;
+        load(&self.reader, id, value)
+    }
+
+    /// See [`crate::store::Store::update_application`].
+    pub(crate) fn update_application(
+        &mut self,
+        application: ApplicationId,
+        settings: &ApplicationSettings,
+        revision: u64,
+    ) -> Result<ApplicationRecord, StoreError> {
+        let mut transaction = self.begin();
+        let mut value = live(&transaction, application)?;
+        if value.revision != revision {
+            return Err(StoreError::RevisionMismatch);
+        }
+        value.settings = Some(SettingsValue::new(settings));
+        value.revision += 1;
+        value.updated = self.clock.now().as_micros();
+        transaction.put(keys::application(application), &value);
+        self.apply(transaction)?;
+        load(&self.reader, application, value)
     }
 
     /// See [`crate::store::Store::add_vapid_key`].
@@ -120,11 +199,14 @@ impl Writer {
         make_current: bool,
     ) -> Result<VapidKey, StoreError> {
         let mut transaction = self.begin();
-        let mut value: ApplicationValue =
-            transaction.record(&keys::application(application))?.ok_or(StoreError::NotFound)?;
+        let mut value = live(&transaction, application)?;
         let stored = load(&self.reader, application, value.clone())?;
         let same = stored.vapid_keys.into_iter().find(|stored| stored.public == key.public);
-        let key = if let Some(same) = same {
+        let makes_current = make_current || value.current_vapid_key == 0;
+        let mut key = if let Some(same) = same {
+            if makes_current && same.retired.is_some() {
+                return Err(StoreError::NotFound);
+            }
             same
         } else {
             // By the keys of rows: one whose value does not read keeps its number.
@@ -136,9 +218,8 @@ impl Writer {
             transaction.put(keys::vapid_key(application, key.id), &VapidKeyValue::new(&key));
             key
         };
-        if make_current || value.current_vapid_key == 0 {
-            value.current_vapid_key = u32::from(key.id.0);
-            transaction.put(keys::application(application), &value);
+        if makes_current {
+            rotation::make_current(&mut transaction, application, &mut value, &mut key, self.clock.now());
         }
         self.apply(transaction)?;
         Ok(key)

@@ -1,14 +1,19 @@
 //! A subscription's rows: the record itself and the indexes by endpoint, user and topic, with their counters. They change
 //! together, in one transaction, and only here.
 
-use super::applications::next_number;
+use std::collections::BTreeMap;
+
+use super::applications::{self, next_number};
+use super::backend::Order;
 use super::keys::{self, TopicId};
 use super::records::subscription::{
     MemberValue, SubscriptionReference, SubscriptionValue, TargetValue, TopicValue,
 };
-use super::records::{Mark, Number};
-use super::transaction::{Rows, Transaction};
-use crate::domain::{ApplicationId, Endpoint, Subscription, SubscriptionId, Target, Timestamp};
+use super::records::{Mark, Number, Record as _};
+use super::transaction::{Reader, Rows, Transaction};
+use crate::domain::{
+    ApplicationId, Endpoint, Subscription, SubscriptionId, SubscriptionState, Target, Timestamp, VapidKeyId,
+};
 use crate::store::StoreError;
 
 /// Topic rows of a subscription with more topics than this have no copy of its target: copies cost space and writes.
@@ -99,6 +104,60 @@ fn change_count(
     Ok(())
 }
 
+/// How many active subscriptions were made with a VAPID key.
+pub(crate) fn key_count(
+    rows: &impl Rows,
+    application: ApplicationId,
+    key: VapidKeyId,
+) -> Result<u64, StoreError> {
+    let number: Option<Number> = rows.record(&keys::key_count(application, key))?;
+    Ok(number.unwrap_or_default().value)
+}
+
+/// The key that a subscription counts for.
+fn counts_for(subscription: &Subscription) -> Option<VapidKeyId> {
+    (subscription.target.state == SubscriptionState::Active).then_some(subscription.target.vapid_key)
+}
+
+fn change_key_counts(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    old: Option<&Subscription>,
+    new: Option<&Subscription>,
+) -> Result<(), StoreError> {
+    let (old, new) = (old.and_then(counts_for), new.and_then(counts_for));
+    if old == new {
+        return Ok(());
+    }
+    for (key, change) in [(old, -1), (new, 1)] {
+        let Some(key) = key else { continue };
+        let count = key_count(transaction, application, key)?.saturating_add_signed(change);
+        transaction.put(keys::key_count(application, key), &Number::new(count));
+    }
+    Ok(())
+}
+
+/// Counts the subscriptions of each VAPID key, for a store of a time when they were not counted. Reads all of them.
+pub(crate) fn count_by_key(reader: &Reader, transaction: &mut Transaction) -> Result<(), StoreError> {
+    for application in applications::ids(reader)? {
+        let mut counts = BTreeMap::<VapidKeyId, u64>::new();
+        for row in reader.scan(keys::subscriptions(application), Order::Ascending) {
+            let (key, value) = row?;
+            let Some(id) = keys::subscription_of(&key) else { continue };
+            let target = MemberValue::from_value(&value).and_then(|value| value.into_target(id));
+            if let Some(target) = reader.readable(target)?
+                && target.state == SubscriptionState::Active
+            {
+                *counts.entry(target.vapid_key).or_default() += 1;
+            }
+        }
+        for (key, count) in counts {
+            transaction.put(keys::key_count(application, key), &Number::new(count));
+        }
+    }
+    Ok(())
+}
+
 /// Writes a subscription in place of what it was.
 pub(crate) fn store(
     transaction: &mut Transaction,
@@ -108,6 +167,7 @@ pub(crate) fn store(
 ) -> Result<(), StoreError> {
     let id = new.target.id;
     transaction.put(keys::subscription(application, id), &SubscriptionValue::new(new));
+    change_key_counts(transaction, application, old, Some(new))?;
     if old.is_none() {
         change_count(transaction, application, TopicId::EVERYONE, 1)?;
     }
@@ -151,6 +211,7 @@ pub(crate) fn remove(
     old: &Subscription,
 ) -> Result<(), StoreError> {
     transaction.remove(keys::subscription(application, old.target.id));
+    change_key_counts(transaction, application, Some(old), None)?;
     change_count(transaction, application, TopicId::EVERYONE, -1)?;
     remove_endpoint(transaction, application, Some(old));
     remove_user(transaction, application, Some(old));

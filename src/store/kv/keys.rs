@@ -39,6 +39,7 @@ mod kind {
         CHANGE = 0x17, "change";
         ORIGIN = 0x18, "origin";
         ORIGIN_TEXT = 0x19, "origin text";
+        KEY_COUNT = 0x1a, "key count";
         OPEN = 0x30, "open";
         LIST = 0x31, "list";
         STATE = 0x32, "state";
@@ -178,6 +179,10 @@ pub(crate) fn vapid_token(application: ApplicationId, id: VapidKeyId, origin: &s
     key(kind::VAPID_TOKEN, &[&app(application), &id.0.to_be_bytes(), &hash(&[origin.as_bytes()])])
 }
 
+pub(crate) fn vapid_tokens_of(application: ApplicationId, id: VapidKeyId) -> KeyRange {
+    KeyRange::prefix(&key(kind::VAPID_TOKEN, &[&app(application), &id.0.to_be_bytes()]))
+}
+
 pub(crate) fn vapid_tokens() -> KeyRange {
     KeyRange::prefix(&[kind::VAPID_TOKEN])
 }
@@ -228,6 +233,43 @@ pub(crate) fn reaper(application: ApplicationId) -> Vec<u8> {
     key(kind::REAPER, &[&app(application)])
 }
 
+/// The rows of an application that stand under its number and are read with nothing else: all but its own record, its
+/// subscriptions, and the messages that lead to rows of their own.
+pub(crate) fn cleared_of(id: ApplicationId) -> impl Iterator<Item = KeyRange> {
+    [
+        kind::TOPIC,
+        kind::USER,
+        kind::COUNT,
+        kind::KEY_COUNT,
+        kind::TOPIC_NAME,
+        kind::LAST_TOPIC,
+        kind::CHANGE,
+        kind::CHANGE_SEQUENCE,
+        kind::STATE,
+        kind::REQUEST,
+        kind::COLLAPSE,
+        kind::REMEMBERED,
+        kind::FINISHED,
+        kind::TRIMMED,
+        kind::FEED,
+        kind::TIME,
+        kind::KEPT,
+        kind::REAPER,
+        kind::VAPID_KEY,
+        kind::VAPID_TOKEN,
+        kind::SEQUENCE,
+    ]
+    .into_iter()
+    .map(move |kind| KeyRange::prefix(&key(kind, &[&app(id)])))
+}
+
+/// The rows that a message has under its own identifier.
+pub(crate) fn cleared_of_message(message: MessageId) -> impl Iterator<Item = KeyRange> {
+    [kind::SEGMENT, kind::RECEIPT, kind::LIST, kind::PAGE, kind::HEAD]
+        .into_iter()
+        .map(move |kind| KeyRange::prefix(&key(kind, &[&message.0])))
+}
+
 // ------------------------------------------------------------------------------------------- subscriptions
 
 pub(crate) fn subscription(application: ApplicationId, id: SubscriptionId) -> Vec<u8> {
@@ -266,6 +308,11 @@ pub(crate) fn endpoint(application: ApplicationId, endpoint: &str) -> Vec<u8> {
 
 pub(crate) fn count(application: ApplicationId, topic: TopicId) -> Vec<u8> {
     key(kind::COUNT, &[&app(application), &topic.0.to_be_bytes()])
+}
+
+/// How many active subscriptions were made with a VAPID key.
+pub(crate) fn key_count(application: ApplicationId, id: VapidKeyId) -> Vec<u8> {
+    key(kind::KEY_COUNT, &[&app(application), &id.0.to_be_bytes()])
 }
 
 pub(crate) fn topic_name(application: ApplicationId, name: &str) -> Vec<u8> {

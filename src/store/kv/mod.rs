@@ -11,6 +11,7 @@ mod audience;
 pub mod backend;
 pub mod census;
 mod changes;
+mod clearing;
 mod commit;
 mod cursor;
 mod evidence;
@@ -30,6 +31,7 @@ mod reap;
 mod receipts;
 mod recording;
 pub(crate) mod records;
+mod rotation;
 mod sequences;
 pub mod sled;
 mod stopping;
@@ -55,7 +57,7 @@ use self::memory::Memory;
 use self::origins::Origins;
 use self::progress::Progress;
 use self::queue::{Class, Queue};
-use self::records::Number;
+use self::records::{Mark, Number};
 use self::sequences::Sequences;
 use self::sled::{OpenError, Sled};
 use self::transaction::{Damage, Reader, Rows, Transaction};
@@ -67,6 +69,8 @@ use crate::domain::Clock;
 const FORMAT: u32 = 1;
 /// What the version is stored under.
 const FORMAT_NAME: &str = "format";
+/// Noted once subscriptions are counted by VAPID key.
+const KEYS_COUNTED: &str = "keys_counted";
 
 /// The limits of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +162,7 @@ impl KvStore {
         let damage = Arc::new(Damage::default());
         let reader = Reader::new(Arc::clone(&backend), Arc::clone(&damage));
         check_format(&reader)?;
+        count_keys(&reader)?;
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
         let origins = Arc::new(Origins::load(&reader)?);
@@ -291,4 +296,16 @@ fn check_format(reader: &Reader) -> Result<(), OpenError> {
             Ok(reader.backend().apply(transaction.into_batch())?)
         }
     }
+}
+
+/// Counts subscriptions by VAPID key, once.
+fn count_keys(reader: &Reader) -> Result<(), OpenError> {
+    let noted = keys::meta(KEYS_COUNTED);
+    if reader.record::<Mark>(&noted)?.is_none() {
+        let mut transaction = Transaction::new(reader.clone());
+        index::count_by_key(reader, &mut transaction)?;
+        transaction.put(noted, &Mark {});
+        reader.backend().apply(transaction.into_batch())?;
+    }
+    Ok(())
 }

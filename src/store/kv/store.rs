@@ -3,22 +3,24 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::keys::TopicId;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, api_tokens, applications, audience, changes, closed, evidence, feed, messages, pages, reap,
-    receipts, subscriptions, trim,
+    KvStore, api_tokens, applications, audience, changes, closed, evidence, feed, index, messages, pages,
+    reap, receipts, subscriptions, trim,
 };
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, Audience, MessageId, MessageState, MessageStatus, Origin, OriginId,
-    Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState,
+    MessageStatus, Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp,
+    VapidKey, VapidKeyId,
 };
 use crate::failpoint::failpoint;
 use crate::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, Commit, Evidence, FeedRow, Kept, Lesson, ListFilter,
-    MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
-    Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
+    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Evidence, FeedRow, Kept, Lesson,
+    ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received,
+    Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
     SubscriptionPatch, Trimmed,
 };
 
@@ -35,6 +37,73 @@ impl Store for KvStore {
 
     async fn applications(&self) -> Result<Vec<ApplicationRecord>, StoreError> {
         self.read(applications::all).await
+    }
+
+    async fn create_application(
+        &self,
+        name: &str,
+        settings: ApplicationSettings,
+        key: VapidKey,
+    ) -> Result<ApplicationRecord, StoreError> {
+        let name = name.to_owned();
+        self.write(Class::Record, move |writer| writer.create_application(&name, &settings, key)).await
+    }
+
+    async fn update_application(
+        &self,
+        application: ApplicationId,
+        settings: ApplicationSettings,
+        revision: u64,
+    ) -> Result<ApplicationRecord, StoreError> {
+        self.write(Class::Record, move |writer| writer.update_application(application, &settings, revision))
+            .await
+    }
+
+    async fn delete_application(&self, application: ApplicationId) -> Result<bool, StoreError> {
+        self.write(Class::Record, move |writer| writer.delete_application(application)).await
+    }
+
+    async fn clear_application(&self, application: ApplicationId) -> Result<Cleared, StoreError> {
+        self.write(Class::Reap, move |writer| writer.clear_application(application)).await
+    }
+
+    async fn subscription_count(&self, application: ApplicationId) -> Result<u64, StoreError> {
+        self.read(move |reader| index::count(reader, application, TopicId::EVERYONE)).await
+    }
+
+    async fn vapid_key_counts(
+        &self,
+        application: ApplicationId,
+        keys: &[VapidKeyId],
+    ) -> Result<Vec<u64>, StoreError> {
+        let keys = keys.to_vec();
+        self.read(move |reader| keys.iter().map(|key| index::key_count(reader, application, *key)).collect())
+            .await
+    }
+
+    async fn set_current_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKeyId,
+    ) -> Result<VapidKey, StoreError> {
+        self.write(Class::Record, move |writer| writer.set_current_vapid_key(application, key)).await
+    }
+
+    async fn retire_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKeyId,
+        force: bool,
+    ) -> Result<VapidKey, StoreError> {
+        self.write(Class::Record, move |writer| writer.retire_vapid_key(application, key, force)).await
+    }
+
+    async fn disable_orphans(
+        &self,
+        application: ApplicationId,
+        after: Option<SubscriptionId>,
+    ) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError> {
+        self.write(Class::Reap, move |writer| writer.disable_orphans(application, after)).await
     }
 
     async fn add_vapid_key(

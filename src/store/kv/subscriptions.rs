@@ -4,7 +4,7 @@ use rand::Rng as _;
 
 use super::backend::Order;
 use super::index;
-use super::keys;
+use super::keys::{self, TopicId};
 use super::records::Record;
 use super::records::change::ChangeValue;
 use super::records::subscription::SubscriptionValue;
@@ -148,6 +148,12 @@ impl Writer {
             (Some(existing), Some(_) | None) => (Some(existing), None),
             (None, replaced) => (replaced, None),
         };
+        if old.is_none()
+            && let Some(most) = subscribe.subscriptions_max
+            && index::count(&transaction, application, TopicId::EVERYONE)? >= u64::from(most)
+        {
+            return Err(StoreError::TooManySubscriptions);
+        }
         let mut new = match &old {
             Some(old) => renewed(old, &subscribe, origin, now),
             None => self.made(&subscribe, origin, now),

@@ -83,7 +83,10 @@ impl Reader {
                 | StoreError::NotFound
                 | StoreError::RequestIdReused(_)
                 | StoreError::TooManyTopics
-                | StoreError::RevisionMismatch),
+                | StoreError::RevisionMismatch
+                | StoreError::AlreadyExists
+                | StoreError::StillInUse
+                | StoreError::TooManySubscriptions),
             ) => Err(error),
         }
     }

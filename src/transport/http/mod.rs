@@ -28,7 +28,7 @@ use super::resolver::{Lookup, Remembering, SystemLookup};
 use super::settings::HttpSettings;
 use super::tls::Tls;
 use super::{Transport, TransportError};
-use crate::domain::{EndpointPolicy as _, Origin};
+use crate::domain::{EndpointPolicy, Origin};
 use crate::webpush::request::{PushRequest, PushResponse};
 
 /// What HTTP/2 counts for each header field besides its octets (RFC 9113 section 6.5.2).
@@ -177,7 +177,8 @@ fn unsent(detail: &str) -> TransportError {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError> {
-        self.policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
+        let policy: &dyn EndpointPolicy = request.policy.as_deref().unwrap_or(&*self.policy);
+        policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
         let deadline = Instant::now() + self.settings.deadline;
         let mut timer = pin!(sleep_until(deadline));
         let mut last = None;

@@ -22,6 +22,9 @@ pub enum SignError {
     /// `sub` is none that push services take.
     #[error("the contact {0}")]
     Contact(#[from] ContactError),
+    /// The key's private half was destroyed.
+    #[error("the VAPID key is retired")]
+    Retired,
     /// The private key is none, or the library failed.
     #[error("the token could not be signed")]
     Library,
@@ -127,7 +130,8 @@ pub fn sign(
     if times.expires <= times.issued || times.expires.since(times.issued) > TOKEN_LIFETIME_MAX {
         return Err(SignError::Lifetime);
     }
-    let pair = ES256KeyPair::from_bytes(&*key.private).map_err(|_| SignError::Library)?;
+    let private = key.private.as_deref().ok_or(SignError::Retired)?;
+    let pair = ES256KeyPair::from_bytes(private).map_err(|_| SignError::Library)?;
     let claims = JWTClaims::<NoCustomClaims> {
         audiences: Some(Audiences::AsString(audience.as_str().to_owned())),
         expires_at: Some(whole_seconds(times.expires)),

@@ -1,7 +1,8 @@
 //! The numbers that stand for our enums in records. They are never given again.
 
 use crate::domain::{
-    ContentEncoding, DeliveryState, MessageKind, MessageState, Outcome, Padding, ReceiptKind, Stop, Urgency,
+    ContentEncoding, DeliveryState, HostProfile, MessageKind, MessageState, Outcome, Padding, ReceiptKind,
+    Stop, Urgency,
 };
 use crate::store::ChangeKind;
 
@@ -20,6 +21,7 @@ numbered!(MessageKind, of_kind, kind: Send = 1, Broadcast = 2);
 numbered!(ContentEncoding, of_encoding, encoding: Aes128Gcm = 1, AesGcm = 2);
 numbered!(Urgency, of_urgency, urgency: VeryLow = 1, Low = 2, Normal = 3, High = 4);
 numbered!(Padding, of_padding, padding: None = 1, PowerOfTwo = 2, Maximum = 3);
+numbered!(HostProfile, of_host_profile, host_profile: KnownPushServices = 1, AnyPublicHost = 2, ListedOnly = 3);
 numbered!(MessageState, of_message_state, message_state:
     Scheduled = 1, Sending = 2, Cancelling = 3, Done = 4, Cancelled = 5);
 numbered!(ChangeKind, of_change_kind, change_kind:

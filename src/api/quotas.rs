@@ -1,0 +1,179 @@
+//! How much an application may do at once and in a second, and whether anything at all: its own quotas, beside the limits that
+//! all callers share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::Api;
+use super::status::ApiError;
+use crate::domain::{Application, ApplicationId, MessageKind};
+use crate::store::Recipients;
+
+/// What an application that sends less often than that may have saved up: a second's worth, and at least one message.
+const BURST: Duration = Duration::from_secs(1);
+/// Rates below this are none: their interval would be no time.
+const RATE_MIN: f64 = 1e-6;
+
+/// What an application uses now.
+#[derive(Debug)]
+struct Usage {
+    streams: usize,
+    /// When all its messages will have been paid for (the generic cell rate algorithm).
+    paid: Instant,
+}
+
+impl Usage {
+    fn new() -> Self {
+        Self { streams: 0, paid: Instant::now() }
+    }
+
+    /// Takes one message, or says how long to wait.
+    fn message(&mut self, per_second: f64, now: Instant) -> Result<(), Duration> {
+        let interval = Duration::from_secs_f64(1.0 / per_second);
+        let next = self.paid.max(now) + interval;
+        match next.saturating_duration_since(now + BURST.max(interval)) {
+            Duration::ZERO => {
+                self.paid = next;
+                Ok(())
+            }
+            wait => Err(wait),
+        }
+    }
+}
+
+/// What all applications with quotas use.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Used(Arc<Mutex<HashMap<ApplicationId, Usage>>>);
+
+impl Used {
+    fn with<T>(&self, application: ApplicationId, change: impl FnOnce(&mut Usage) -> T) -> T {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(used.entry(application).or_insert_with(Usage::new))
+    }
+
+    /// Nothing is left of the application.
+    pub(super) fn forget(&self, application: ApplicationId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&application);
+    }
+}
+
+/// Leave for one stream; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct StreamPermit {
+    _of_all: OwnedSemaphorePermit,
+    of: Option<(Used, ApplicationId)>,
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        if let Some((used, application)) = &self.of {
+            used.with(*application, |usage| usage.streams = usage.streams.saturating_sub(1));
+        }
+    }
+}
+
+/// Leave to open one more status stream, of an application or of all together.
+pub(super) fn stream(api: &Api, application: Option<&Application>) -> Result<StreamPermit, ApiError> {
+    let of_all = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
+    let mut permit = StreamPermit { _of_all: of_all, of: None };
+    if let Some(application) = application {
+        let most = application.settings.quotas.max_streams.map_or(usize::MAX, |most| most as usize);
+        if most == 0 {
+            return Err(exceeded("max_streams", "the application may open no stream"));
+        }
+        let opened = api.used.with(application.id, |usage| {
+            let opens = usage.streams < most;
+            usage.streams += usize::from(opens);
+            opens
+        });
+        if !opened {
+            return Err(ApiError::TooManyStreams);
+        }
+        permit.of = Some((api.used.clone(), application.id));
+    }
+    Ok(permit)
+}
+
+/// Whether the application may send this message now.
+pub(super) async fn message(
+    api: &Api,
+    application: &Application,
+    kind: MessageKind,
+    recipients: &Recipients,
+) -> Result<(), ApiError> {
+    let quotas = application.settings.quotas;
+    if application.settings.suspended {
+        return Err(ApiError::Suspended);
+    }
+    let targets = match recipients {
+        Recipients::Targets(targets) => u64::try_from(targets.len()).unwrap_or(u64::MAX),
+        Recipients::Audience(_)
+            if quotas.max_broadcast_targets.is_none() && quotas.max_pending_deliveries.is_none() =>
+        {
+            0
+        }
+        Recipients::Audience(audience) => u64::from(api.store.estimate(application.id, audience).await?),
+    };
+    if let (MessageKind::Broadcast, Some(most)) = (kind, quotas.max_broadcast_targets)
+        && (targets > u64::from(most) || most == 0)
+    {
+        let description =
+            format!("the audience has about {targets} subscriptions, a Broadcast may have {most}");
+        return Err(ApiError::QuotaExceeded { subject: "max_broadcast_targets", description });
+    }
+    if let Some(most) = quotas.max_pending_deliveries {
+        if targets > u64::from(most) {
+            let description =
+                format!("the message has about {targets} targets, and {most} deliveries may wait");
+            return Err(ApiError::QuotaExceeded { subject: "max_pending_deliveries", description });
+        }
+        if api.engine.pending_deliveries(application.id).await + targets > u64::from(most) {
+            return Err(ApiError::TooManyPending);
+        }
+    }
+    match quotas.max_messages_per_second {
+        None => Ok(()),
+        Some(per_second) if per_second < RATE_MIN => {
+            Err(exceeded("max_messages_per_second", "the application may send no message"))
+        }
+        Some(per_second) => api
+            .used
+            .with(application.id, |usage| usage.message(per_second, Instant::now()))
+            .map_err(ApiError::TooManyMessages),
+    }
+}
+
+fn exceeded(subject: &'static str, description: &str) -> ApiError {
+    ApiError::QuotaExceeded { subject, description: description.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_kept_and_a_second_of_it_saved_up() {
+        let start = Instant::now();
+        let mut usage = Usage { streams: 0, paid: start };
+        let taken = (0..20).filter(|_| usage.message(10.0, start).is_ok()).count();
+        assert_eq!(taken, 10);
+        let wait = usage.message(10.0, start).unwrap_err();
+        assert!(wait <= Duration::from_millis(101), "{wait:?}");
+        assert!(usage.message(10.0, start + wait).is_ok());
+        assert!(usage.message(10.0, start + wait).is_err());
+    }
+
+    #[test]
+    fn a_slow_rate_lets_one_go_at_a_time() {
+        let start = Instant::now();
+        let mut usage = Usage { streams: 0, paid: start };
+        assert!(usage.message(0.1, start).is_ok());
+        let wait = usage.message(0.1, start).unwrap_err();
+        assert!(wait > Duration::from_secs(9) && wait <= Duration::from_secs(10), "{wait:?}");
+        assert!(usage.message(0.1, start + Duration::from_secs(10)).is_ok());
+    }
+}

@@ -1,0 +1,79 @@
+//! One reaper for each application, also for one that comes later.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::core::Input;
+use super::reap::Reaper;
+use crate::domain::ApplicationId;
+use crate::observe::Metrics;
+use crate::store::{Store, StoreError};
+
+#[derive(Debug)]
+pub(super) struct Reapers {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) inputs: mpsc::Sender<Input>,
+    /// See [`Reaper::changes`].
+    pub(super) changes: Arc<AtomicU64>,
+    pub(super) metrics: Arc<Metrics>,
+    /// See [`Reaper::idle_interval`].
+    pub(super) idle_interval: Duration,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    pub(super) known: Mutex<HashMap<ApplicationId, Known>>,
+}
+
+/// A reaper at work.
+#[derive(Debug)]
+pub(super) struct Known {
+    evidence: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+impl Reapers {
+    /// Starts the reaper of an application, unless there is one. When this returns, what was recorded before is done.
+    pub(super) async fn start(&self, application: ApplicationId) -> Result<(), StoreError> {
+        let (evidence, stop) = (Arc::new(Notify::new()), self.stop.child_token());
+        let reaper = Reaper {
+            store: Arc::clone(&self.store),
+            application,
+            evidence: Arc::clone(&evidence),
+            inputs: self.inputs.clone(),
+            changes: Arc::clone(&self.changes),
+            metrics: Arc::clone(&self.metrics),
+            idle_interval: self.idle_interval,
+            stop: stop.clone(),
+        };
+        {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.contains_key(&application) {
+                return Ok(());
+            }
+            known.insert(application, Known { evidence, stop });
+        }
+        // Before the first attempt: what is recorded as gone must not be attempted again.
+        reaper.catch_up().await?;
+        self.tasks.spawn(reaper.run());
+        Ok(())
+    }
+
+    /// Ends the reaper of an application.
+    pub(super) fn end(&self, application: ApplicationId) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&application);
+        if let Some(known) = known {
+            known.stop.cancel();
+        }
+    }
+
+    /// Who is to be told of evidence against subscriptions of an application.
+    pub(super) fn evidence(&self, application: ApplicationId) -> Option<Arc<Notify>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&application).map(|known| Arc::clone(&known.evidence))
+    }
+}

@@ -1,0 +1,140 @@
+//! Rotating VAPID keys: which one is current, which one is retired, and what becomes of subscriptions whose key is.
+
+use std::collections::BTreeSet;
+
+use super::applications::{live, load};
+use super::backend::Order;
+use super::index;
+use super::keys;
+use super::reap::disabled;
+use super::records::Record as _;
+use super::records::application::{ApplicationValue, VapidKeyValue};
+use super::records::change::ChangeValue;
+use super::records::subscription::SubscriptionValue;
+use super::transaction::{Rows as _, Transaction};
+use super::writer::Writer;
+use crate::domain::{
+    ApplicationId, Outcome, SubscriptionId, SubscriptionState, Timestamp, VapidKey, VapidKeyId,
+};
+use crate::store::{ChangeKind, StoreError};
+
+/// Subscriptions that one step of [`Writer::disable_orphans`] looks at.
+const ORPHANS_STEP: usize = 64;
+/// Of these it disables at most so many: each takes some rows.
+const ORPHANS_DISABLED: usize = 12;
+
+/// Makes a key the one that browsers are given.
+pub(super) fn make_current(
+    transaction: &mut Transaction,
+    application: ApplicationId,
+    value: &mut ApplicationValue,
+    key: &mut VapidKey,
+    now: Timestamp,
+) {
+    let number = u32::from(key.id.0);
+    if value.current_vapid_key == number {
+        return;
+    }
+    value.current_vapid_key = number;
+    key.activated = Some(now);
+    transaction.put(keys::vapid_key(application, key.id), &VapidKeyValue::new(key));
+    transaction.put(keys::application(application), value);
+}
+
+impl Writer {
+    /// A key of an application that has not ended.
+    fn key(
+        &self,
+        application: ApplicationId,
+        id: VapidKeyId,
+    ) -> Result<(ApplicationValue, VapidKey), StoreError> {
+        let value = live(&self.reader, application)?;
+        let key: Option<VapidKeyValue> = self.reader.record(&keys::vapid_key(application, id))?;
+        Ok((value, key.ok_or(StoreError::NotFound)?.into_key(id)?))
+    }
+
+    /// See [`crate::store::Store::set_current_vapid_key`].
+    pub(crate) fn set_current_vapid_key(
+        &mut self,
+        application: ApplicationId,
+        id: VapidKeyId,
+    ) -> Result<VapidKey, StoreError> {
+        let (mut value, mut key) = self.key(application, id)?;
+        if key.retired.is_some() {
+            return Err(StoreError::NotFound);
+        }
+        let mut transaction = self.begin();
+        make_current(&mut transaction, application, &mut value, &mut key, self.clock.now());
+        self.apply(transaction)?;
+        Ok(key)
+    }
+
+    /// See [`crate::store::Store::retire_vapid_key`].
+    pub(crate) fn retire_vapid_key(
+        &mut self,
+        application: ApplicationId,
+        id: VapidKeyId,
+        force: bool,
+    ) -> Result<VapidKey, StoreError> {
+        let (value, mut key) = self.key(application, id)?;
+        if key.retired.is_some() {
+            return Ok(key);
+        }
+        if value.current_vapid_key == u32::from(id.0) {
+            return Err(StoreError::NotFound);
+        }
+        if !force && index::key_count(&self.reader, application, id)? > 0 {
+            return Err(StoreError::StillInUse);
+        }
+        key.private = None;
+        key.retired = Some(self.clock.now());
+        let mut transaction = self.begin();
+        transaction.put(keys::vapid_key(application, id), &VapidKeyValue::new(&key));
+        // One for each origin, of which few are in use.
+        for row in self.reader.scan(keys::vapid_tokens_of(application, id), Order::Ascending) {
+            transaction.remove(row?.0);
+        }
+        self.apply(transaction)?;
+        Ok(key)
+    }
+
+    /// See [`crate::store::Store::disable_orphans`].
+    pub(crate) fn disable_orphans(
+        &mut self,
+        application: ApplicationId,
+        after: Option<SubscriptionId>,
+    ) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError> {
+        let stored = load(&self.reader, application, live(&self.reader, application)?)?;
+        let retired: BTreeSet<VapidKeyId> =
+            stored.vapid_keys.iter().filter(|key| key.retired.is_some()).map(|key| key.id).collect();
+        let mut range = keys::subscriptions(application);
+        if let Some(after) = after {
+            range = range.after(&keys::subscription(application, after));
+        }
+        let now = self.clock.now();
+        let (mut orphans, mut changes) = (Vec::new(), Vec::new());
+        let mut transaction = self.begin();
+        let mut seen = 0;
+        for row in self.reader.scan_by(range, Order::Ascending, ORPHANS_STEP) {
+            let (row, value) = row?;
+            let Some(id) = keys::subscription_of(&row) else { continue };
+            seen += 1;
+            let found = SubscriptionValue::from_value(&value).and_then(|value| value.into_subscription(id));
+            if let Some(old) = self.reader.readable(found)?
+                && old.target.state == SubscriptionState::Active
+                && retired.contains(&old.target.vapid_key)
+            {
+                let new = disabled(&old, Outcome::KeyMismatch, now);
+                index::store(&mut transaction, application, Some(&old), &new)?;
+                changes.push(ChangeValue::new(ChangeKind::Disabled, &new));
+                orphans.push(id);
+            }
+            if seen >= ORPHANS_STEP || orphans.len() >= ORPHANS_DISABLED {
+                self.apply_with_changes(transaction, application, changes)?;
+                return Ok((orphans, Some(id)));
+            }
+        }
+        self.apply_with_changes(transaction, application, changes)?;
+        Ok((orphans, None))
+    }
+}
