@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -23,6 +24,114 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type HostProfile int32
+
+const (
+	// The server's configuration.
+	HostProfile_HOST_PROFILE_UNSPECIFIED         HostProfile = 0
+	HostProfile_HOST_PROFILE_KNOWN_PUSH_SERVICES HostProfile = 1
+	HostProfile_HOST_PROFILE_ANY_PUBLIC_HOST     HostProfile = 2
+	// None but extra_hosts and exceptions.
+	HostProfile_HOST_PROFILE_LISTED_ONLY HostProfile = 3
+)
+
+// Enum value maps for HostProfile.
+var (
+	HostProfile_name = map[int32]string{
+		0: "HOST_PROFILE_UNSPECIFIED",
+		1: "HOST_PROFILE_KNOWN_PUSH_SERVICES",
+		2: "HOST_PROFILE_ANY_PUBLIC_HOST",
+		3: "HOST_PROFILE_LISTED_ONLY",
+	}
+	HostProfile_value = map[string]int32{
+		"HOST_PROFILE_UNSPECIFIED":         0,
+		"HOST_PROFILE_KNOWN_PUSH_SERVICES": 1,
+		"HOST_PROFILE_ANY_PUBLIC_HOST":     2,
+		"HOST_PROFILE_LISTED_ONLY":         3,
+	}
+)
+
+func (x HostProfile) Enum() *HostProfile {
+	p := new(HostProfile)
+	*p = x
+	return p
+}
+
+func (x HostProfile) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HostProfile) Descriptor() protoreflect.EnumDescriptor {
+	return file_fanfare_v1_admin_proto_enumTypes[0].Descriptor()
+}
+
+func (HostProfile) Type() protoreflect.EnumType {
+	return &file_fanfare_v1_admin_proto_enumTypes[0]
+}
+
+func (x HostProfile) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HostProfile.Descriptor instead.
+func (HostProfile) EnumDescriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
+type VapidKeyState int32
+
+const (
+	VapidKeyState_VAPID_KEY_STATE_UNSPECIFIED VapidKeyState = 0
+	// Signs for the subscriptions that were made with it, if any; no browser is given it.
+	VapidKeyState_VAPID_KEY_STATE_STANDBY VapidKeyState = 1
+	// The one that browsers subscribe with: always exactly one.
+	VapidKeyState_VAPID_KEY_STATE_CURRENT VapidKeyState = 2
+	VapidKeyState_VAPID_KEY_STATE_RETIRED VapidKeyState = 3
+)
+
+// Enum value maps for VapidKeyState.
+var (
+	VapidKeyState_name = map[int32]string{
+		0: "VAPID_KEY_STATE_UNSPECIFIED",
+		1: "VAPID_KEY_STATE_STANDBY",
+		2: "VAPID_KEY_STATE_CURRENT",
+		3: "VAPID_KEY_STATE_RETIRED",
+	}
+	VapidKeyState_value = map[string]int32{
+		"VAPID_KEY_STATE_UNSPECIFIED": 0,
+		"VAPID_KEY_STATE_STANDBY":     1,
+		"VAPID_KEY_STATE_CURRENT":     2,
+		"VAPID_KEY_STATE_RETIRED":     3,
+	}
+)
+
+func (x VapidKeyState) Enum() *VapidKeyState {
+	p := new(VapidKeyState)
+	*p = x
+	return p
+}
+
+func (x VapidKeyState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (VapidKeyState) Descriptor() protoreflect.EnumDescriptor {
+	return file_fanfare_v1_admin_proto_enumTypes[1].Descriptor()
+}
+
+func (VapidKeyState) Type() protoreflect.EnumType {
+	return &file_fanfare_v1_admin_proto_enumTypes[1]
+}
+
+func (x VapidKeyState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use VapidKeyState.Descriptor instead.
+func (VapidKeyState) EnumDescriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{1}
+}
 
 // Roles add up; GetVapidPublicKey needs any. Client certificates get theirs from the configuration, by SAN.
 type Role int32
@@ -68,11 +177,11 @@ func (x Role) String() string {
 }
 
 func (Role) Descriptor() protoreflect.EnumDescriptor {
-	return file_fanfare_v1_admin_proto_enumTypes[0].Descriptor()
+	return file_fanfare_v1_admin_proto_enumTypes[2].Descriptor()
 }
 
 func (Role) Type() protoreflect.EnumType {
-	return &file_fanfare_v1_admin_proto_enumTypes[0]
+	return &file_fanfare_v1_admin_proto_enumTypes[2]
 }
 
 func (x Role) Number() protoreflect.EnumNumber {
@@ -81,7 +190,7 @@ func (x Role) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{2}
 }
 
 type OriginState int32
@@ -126,11 +235,11 @@ func (x OriginState) String() string {
 }
 
 func (OriginState) Descriptor() protoreflect.EnumDescriptor {
-	return file_fanfare_v1_admin_proto_enumTypes[1].Descriptor()
+	return file_fanfare_v1_admin_proto_enumTypes[3].Descriptor()
 }
 
 func (OriginState) Type() protoreflect.EnumType {
-	return &file_fanfare_v1_admin_proto_enumTypes[1]
+	return &file_fanfare_v1_admin_proto_enumTypes[3]
 }
 
 func (x OriginState) Number() protoreflect.EnumNumber {
@@ -139,7 +248,1443 @@ func (x OriginState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OriginState.Descriptor instead.
 func (OriginState) EnumDescriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+// A tenant: one sender with its own keys, subscriptions, messages and tokens.
+type Application struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the field `application` of every request means: [a-z][a-z0-9-]*, at most 63. Chosen by the caller, for good.
+	Id          string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// VAPID's `sub`, whom push services write to: a mailto: or https: URL, checked as strictly as Apple does.
+	Contact  string           `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
+	Defaults *MessageDefaults `protobuf:"bytes,4,opt,name=defaults,proto3" json:"defaults,omitempty"`
+	// Server-wide.
+	Quotas *Quotas `protobuf:"bytes,5,opt,name=quotas,proto3" json:"quotas,omitempty"`
+	// Server-wide.
+	HostPolicy *HostPolicy `protobuf:"bytes,6,opt,name=host_policy,json=hostPolicy,proto3" json:"host_policy,omitempty"`
+	// Server-wide. Subscribe goes on, Send and Broadcast are FAILED_PRECONDITION, what is queued waits (its ttl runs).
+	Suspended bool `protobuf:"varint,7,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	// Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+	StoppedOrigins []*StoppedOrigin `protobuf:"bytes,8,rep,name=stopped_origins,json=stoppedOrigins,proto3" json:"stopped_origins,omitempty"`
+	// As of the last minute.
+	SubscriptionCount int32                  `protobuf:"varint,9,opt,name=subscription_count,json=subscriptionCount,proto3" json:"subscription_count,omitempty"`
+	CreateTime        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	UpdateTime        *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	Etag              string                 `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Application) Reset() {
+	*x = Application{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Application) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Application) ProtoMessage() {}
+
+func (x *Application) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Application.ProtoReflect.Descriptor instead.
+func (*Application) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Application) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Application) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Application) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *Application) GetDefaults() *MessageDefaults {
+	if x != nil {
+		return x.Defaults
+	}
+	return nil
+}
+
+func (x *Application) GetQuotas() *Quotas {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
+func (x *Application) GetHostPolicy() *HostPolicy {
+	if x != nil {
+		return x.HostPolicy
+	}
+	return nil
+}
+
+func (x *Application) GetSuspended() bool {
+	if x != nil {
+		return x.Suspended
+	}
+	return false
+}
+
+func (x *Application) GetStoppedOrigins() []*StoppedOrigin {
+	if x != nil {
+		return x.StoppedOrigins
+	}
+	return nil
+}
+
+func (x *Application) GetSubscriptionCount() int32 {
+	if x != nil {
+		return x.SubscriptionCount
+	}
+	return 0
+}
+
+func (x *Application) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Application) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
+func (x *Application) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// What a message leaves unset. Unset here: the server's configuration.
+type MessageDefaults struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ttl           *durationpb.Duration   `protobuf:"bytes,1,opt,name=ttl,proto3,oneof" json:"ttl,omitempty"`
+	Urgency       Urgency                `protobuf:"varint,2,opt,name=urgency,proto3,enum=fanfare.v1.Urgency" json:"urgency,omitempty"`
+	Padding       Padding                `protobuf:"varint,3,opt,name=padding,proto3,enum=fanfare.v1.Padding" json:"padding,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageDefaults) Reset() {
+	*x = MessageDefaults{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageDefaults) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageDefaults) ProtoMessage() {}
+
+func (x *MessageDefaults) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageDefaults.ProtoReflect.Descriptor instead.
+func (*MessageDefaults) Descriptor() ([]byte, []int) {
 	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MessageDefaults) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *MessageDefaults) GetUrgency() Urgency {
+	if x != nil {
+		return x.Urgency
+	}
+	return Urgency_URGENCY_UNSPECIFIED
+}
+
+func (x *MessageDefaults) GetPadding() Padding {
+	if x != nil {
+		return x.Padding
+	}
+	return Padding_PADDING_UNSPECIFIED
+}
+
+// Unset: the server's configuration. 0: nothing at all.
+type Quotas struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	MaxSubscriptions *int32                 `protobuf:"varint,1,opt,name=max_subscriptions,json=maxSubscriptions,proto3,oneof" json:"max_subscriptions,omitempty"`
+	// Send, Broadcast and each of SendStream count one.
+	MaxMessagesPerSecond *float64 `protobuf:"fixed64,2,opt,name=max_messages_per_second,json=maxMessagesPerSecond,proto3,oneof" json:"max_messages_per_second,omitempty"`
+	MaxBroadcastTargets  *int32   `protobuf:"varint,3,opt,name=max_broadcast_targets,json=maxBroadcastTargets,proto3,oneof" json:"max_broadcast_targets,omitempty"`
+	// Deliveries accepted and not ended.
+	MaxPendingDeliveries *int32 `protobuf:"varint,4,opt,name=max_pending_deliveries,json=maxPendingDeliveries,proto3,oneof" json:"max_pending_deliveries,omitempty"`
+	MaxStreams           *int32 `protobuf:"varint,5,opt,name=max_streams,json=maxStreams,proto3,oneof" json:"max_streams,omitempty"`
+	// Share of what the server can send while several applications want more, beside theirs; 1 to 1,000.
+	Weight        *int32 `protobuf:"varint,6,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quotas) Reset() {
+	*x = Quotas{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quotas) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quotas) ProtoMessage() {}
+
+func (x *Quotas) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quotas.ProtoReflect.Descriptor instead.
+func (*Quotas) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Quotas) GetMaxSubscriptions() int32 {
+	if x != nil && x.MaxSubscriptions != nil {
+		return *x.MaxSubscriptions
+	}
+	return 0
+}
+
+func (x *Quotas) GetMaxMessagesPerSecond() float64 {
+	if x != nil && x.MaxMessagesPerSecond != nil {
+		return *x.MaxMessagesPerSecond
+	}
+	return 0
+}
+
+func (x *Quotas) GetMaxBroadcastTargets() int32 {
+	if x != nil && x.MaxBroadcastTargets != nil {
+		return *x.MaxBroadcastTargets
+	}
+	return 0
+}
+
+func (x *Quotas) GetMaxPendingDeliveries() int32 {
+	if x != nil && x.MaxPendingDeliveries != nil {
+		return *x.MaxPendingDeliveries
+	}
+	return 0
+}
+
+func (x *Quotas) GetMaxStreams() int32 {
+	if x != nil && x.MaxStreams != nil {
+		return *x.MaxStreams
+	}
+	return 0
+}
+
+func (x *Quotas) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+// Which hosts an endpoint may have. https, port 443 and public addresses always, but for the configured exceptions.
+type HostPolicy struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Profile HostProfile            `protobuf:"varint,1,opt,name=profile,proto3,enum=fanfare.v1.HostProfile" json:"profile,omitempty"`
+	// Besides the profile's: a host ("push.example.org"), or all below one (".push.example.org"). At most 100.
+	ExtraHosts []string `protobuf:"bytes,2,rep,name=extra_hosts,json=extraHosts,proto3" json:"extra_hosts,omitempty"`
+	// Of the exceptions in the server's configuration, the names of those that this application may use.
+	Exceptions    []string `protobuf:"bytes,3,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostPolicy) Reset() {
+	*x = HostPolicy{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostPolicy) ProtoMessage() {}
+
+func (x *HostPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostPolicy.ProtoReflect.Descriptor instead.
+func (*HostPolicy) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HostPolicy) GetProfile() HostProfile {
+	if x != nil {
+		return x.Profile
+	}
+	return HostProfile_HOST_PROFILE_UNSPECIFIED
+}
+
+func (x *HostPolicy) GetExtraHosts() []string {
+	if x != nil {
+		return x.ExtraHosts
+	}
+	return nil
+}
+
+func (x *HostPolicy) GetExceptions() []string {
+	if x != nil {
+		return x.Exceptions
+	}
+	return nil
+}
+
+type StoppedOrigin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// scheme://host[:port]
+	Origin   string                 `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	Outcome  Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=fanfare.v1.Outcome" json:"outcome,omitempty"`
+	StopTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
+	// As DeliveryEvent.detail.
+	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoppedOrigin) Reset() {
+	*x = StoppedOrigin{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoppedOrigin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoppedOrigin) ProtoMessage() {}
+
+func (x *StoppedOrigin) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoppedOrigin.ProtoReflect.Descriptor instead.
+func (*StoppedOrigin) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StoppedOrigin) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *StoppedOrigin) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *StoppedOrigin) GetStopTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StopTime
+	}
+	return nil
+}
+
+func (x *StoppedOrigin) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+type CreateApplicationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateApplicationRequest) Reset() {
+	*x = CreateApplicationRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateApplicationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateApplicationRequest) ProtoMessage() {}
+
+func (x *CreateApplicationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateApplicationRequest.ProtoReflect.Descriptor instead.
+func (*CreateApplicationRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CreateApplicationRequest) GetApplication() *Application {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+func (x *CreateApplicationRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type CreateApplicationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	VapidKey      *VapidKey              `protobuf:"bytes,2,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateApplicationResponse) Reset() {
+	*x = CreateApplicationResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateApplicationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateApplicationResponse) ProtoMessage() {}
+
+func (x *CreateApplicationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateApplicationResponse.ProtoReflect.Descriptor instead.
+func (*CreateApplicationResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CreateApplicationResponse) GetApplication() *Application {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+func (x *CreateApplicationResponse) GetVapidKey() *VapidKey {
+	if x != nil {
+		return x.VapidKey
+	}
+	return nil
+}
+
+type GetApplicationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetApplicationRequest) Reset() {
+	*x = GetApplicationRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetApplicationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetApplicationRequest) ProtoMessage() {}
+
+func (x *GetApplicationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetApplicationRequest.ProtoReflect.Descriptor instead.
+func (*GetApplicationRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetApplicationRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+type GetApplicationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetApplicationResponse) Reset() {
+	*x = GetApplicationResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetApplicationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetApplicationResponse) ProtoMessage() {}
+
+func (x *GetApplicationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetApplicationResponse.ProtoReflect.Descriptor instead.
+func (*GetApplicationResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetApplicationResponse) GetApplication() *Application {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+type ListApplicationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApplicationsRequest) Reset() {
+	*x = ListApplicationsRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApplicationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApplicationsRequest) ProtoMessage() {}
+
+func (x *ListApplicationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApplicationsRequest.ProtoReflect.Descriptor instead.
+func (*ListApplicationsRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListApplicationsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListApplicationsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListApplicationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Applications  []*Application         `protobuf:"bytes,1,rep,name=applications,proto3" json:"applications,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApplicationsResponse) Reset() {
+	*x = ListApplicationsResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApplicationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApplicationsResponse) ProtoMessage() {}
+
+func (x *ListApplicationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApplicationsResponse.ProtoReflect.Descriptor instead.
+func (*ListApplicationsResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListApplicationsResponse) GetApplications() []*Application {
+	if x != nil {
+		return x.Applications
+	}
+	return nil
+}
+
+func (x *ListApplicationsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdateApplicationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `id` is required; the fields of update_mask are taken; etag, if set, must still hold.
+	Application *Application `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// Of display_name, contact, defaults, quotas, host_policy, suspended, and fields in them ("quotas.weight").
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateApplicationRequest) Reset() {
+	*x = UpdateApplicationRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateApplicationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateApplicationRequest) ProtoMessage() {}
+
+func (x *UpdateApplicationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateApplicationRequest.ProtoReflect.Descriptor instead.
+func (*UpdateApplicationRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UpdateApplicationRequest) GetApplication() *Application {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+func (x *UpdateApplicationRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+type UpdateApplicationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateApplicationResponse) Reset() {
+	*x = UpdateApplicationResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateApplicationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateApplicationResponse) ProtoMessage() {}
+
+func (x *UpdateApplicationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateApplicationResponse.ProtoReflect.Descriptor instead.
+func (*UpdateApplicationResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UpdateApplicationResponse) GetApplication() *Application {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+type DeleteApplicationRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// With its subscriptions and unfinished messages.
+	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
+	AllowMissing  bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteApplicationRequest) Reset() {
+	*x = DeleteApplicationRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteApplicationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteApplicationRequest) ProtoMessage() {}
+
+func (x *DeleteApplicationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteApplicationRequest.ProtoReflect.Descriptor instead.
+func (*DeleteApplicationRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DeleteApplicationRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *DeleteApplicationRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+func (x *DeleteApplicationRequest) GetAllowMissing() bool {
+	if x != nil {
+		return x.AllowMissing
+	}
+	return false
+}
+
+type DeleteApplicationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteApplicationResponse) Reset() {
+	*x = DeleteApplicationResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteApplicationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteApplicationResponse) ProtoMessage() {}
+
+func (x *DeleteApplicationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteApplicationResponse.ProtoReflect.Descriptor instead.
+func (*DeleteApplicationResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+// A P-256 key pair. Its private half goes in or is made here; it never comes out.
+type VapidKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "vapidKeys/{id}"
+	Name        string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Application string `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
+	// base64url, unpadded, of the 65-octet uncompressed point.
+	ApplicationServerKey string        `protobuf:"bytes,3,opt,name=application_server_key,json=applicationServerKey,proto3" json:"application_server_key,omitempty"`
+	State                VapidKeyState `protobuf:"varint,4,opt,name=state,proto3,enum=fanfare.v1.VapidKeyState" json:"state,omitempty"`
+	// Active subscriptions that were made with it, as of the last minute.
+	SubscriptionCount int32                  `protobuf:"varint,5,opt,name=subscription_count,json=subscriptionCount,proto3" json:"subscription_count,omitempty"`
+	CreateTime        *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When it last became current.
+	ActivateTime  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=activate_time,json=activateTime,proto3,oneof" json:"activate_time,omitempty"`
+	RetireTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=retire_time,json=retireTime,proto3,oneof" json:"retire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VapidKey) Reset() {
+	*x = VapidKey{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VapidKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VapidKey) ProtoMessage() {}
+
+func (x *VapidKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VapidKey.ProtoReflect.Descriptor instead.
+func (*VapidKey) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *VapidKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *VapidKey) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *VapidKey) GetApplicationServerKey() string {
+	if x != nil {
+		return x.ApplicationServerKey
+	}
+	return ""
+}
+
+func (x *VapidKey) GetState() VapidKeyState {
+	if x != nil {
+		return x.State
+	}
+	return VapidKeyState_VAPID_KEY_STATE_UNSPECIFIED
+}
+
+func (x *VapidKey) GetSubscriptionCount() int32 {
+	if x != nil {
+		return x.SubscriptionCount
+	}
+	return 0
+}
+
+func (x *VapidKey) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *VapidKey) GetActivateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ActivateTime
+	}
+	return nil
+}
+
+func (x *VapidKey) GetRetireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetireTime
+	}
+	return nil
+}
+
+type CreateVapidKeyRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// To import one: PEM (PKCS #8 or SEC 1), or 32 octets in base64url as other libraries print them. Empty: made here.
+	PrivateKey string `protobuf:"bytes,2,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
+	// Makes it current in the same step.
+	MakeCurrent   bool `protobuf:"varint,3,opt,name=make_current,json=makeCurrent,proto3" json:"make_current,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateVapidKeyRequest) Reset() {
+	*x = CreateVapidKeyRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateVapidKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateVapidKeyRequest) ProtoMessage() {}
+
+func (x *CreateVapidKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateVapidKeyRequest.ProtoReflect.Descriptor instead.
+func (*CreateVapidKeyRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CreateVapidKeyRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *CreateVapidKeyRequest) GetPrivateKey() string {
+	if x != nil {
+		return x.PrivateKey
+	}
+	return ""
+}
+
+func (x *CreateVapidKeyRequest) GetMakeCurrent() bool {
+	if x != nil {
+		return x.MakeCurrent
+	}
+	return false
+}
+
+type CreateVapidKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	VapidKey      *VapidKey              `protobuf:"bytes,1,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateVapidKeyResponse) Reset() {
+	*x = CreateVapidKeyResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateVapidKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateVapidKeyResponse) ProtoMessage() {}
+
+func (x *CreateVapidKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateVapidKeyResponse.ProtoReflect.Descriptor instead.
+func (*CreateVapidKeyResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CreateVapidKeyResponse) GetVapidKey() *VapidKey {
+	if x != nil {
+		return x.VapidKey
+	}
+	return nil
+}
+
+type ListVapidKeysRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	PageSize      int32                  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVapidKeysRequest) Reset() {
+	*x = ListVapidKeysRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVapidKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVapidKeysRequest) ProtoMessage() {}
+
+func (x *ListVapidKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVapidKeysRequest.ProtoReflect.Descriptor instead.
+func (*ListVapidKeysRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListVapidKeysRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ListVapidKeysRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListVapidKeysRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListVapidKeysResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	VapidKeys     []*VapidKey            `protobuf:"bytes,1,rep,name=vapid_keys,json=vapidKeys,proto3" json:"vapid_keys,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVapidKeysResponse) Reset() {
+	*x = ListVapidKeysResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVapidKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVapidKeysResponse) ProtoMessage() {}
+
+func (x *ListVapidKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVapidKeysResponse.ProtoReflect.Descriptor instead.
+func (*ListVapidKeysResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListVapidKeysResponse) GetVapidKeys() []*VapidKey {
+	if x != nil {
+		return x.VapidKeys
+	}
+	return nil
+}
+
+func (x *ListVapidKeysResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type SetCurrentVapidKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetCurrentVapidKeyRequest) Reset() {
+	*x = SetCurrentVapidKeyRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetCurrentVapidKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetCurrentVapidKeyRequest) ProtoMessage() {}
+
+func (x *SetCurrentVapidKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetCurrentVapidKeyRequest.ProtoReflect.Descriptor instead.
+func (*SetCurrentVapidKeyRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetCurrentVapidKeyRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *SetCurrentVapidKeyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type SetCurrentVapidKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	VapidKey      *VapidKey              `protobuf:"bytes,1,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetCurrentVapidKeyResponse) Reset() {
+	*x = SetCurrentVapidKeyResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetCurrentVapidKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetCurrentVapidKeyResponse) ProtoMessage() {}
+
+func (x *SetCurrentVapidKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetCurrentVapidKeyResponse.ProtoReflect.Descriptor instead.
+func (*SetCurrentVapidKeyResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SetCurrentVapidKeyResponse) GetVapidKey() *VapidKey {
+	if x != nil {
+		return x.VapidKey
+	}
+	return nil
+}
+
+type RetireVapidKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireVapidKeyRequest) Reset() {
+	*x = RetireVapidKeyRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireVapidKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireVapidKeyRequest) ProtoMessage() {}
+
+func (x *RetireVapidKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireVapidKeyRequest.ProtoReflect.Descriptor instead.
+func (*RetireVapidKeyRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RetireVapidKeyRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *RetireVapidKeyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RetireVapidKeyRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+type RetireVapidKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	VapidKey      *VapidKey              `protobuf:"bytes,1,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireVapidKeyResponse) Reset() {
+	*x = RetireVapidKeyResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireVapidKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireVapidKeyResponse) ProtoMessage() {}
+
+func (x *RetireVapidKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireVapidKeyResponse.ProtoReflect.Descriptor instead.
+func (*RetireVapidKeyResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RetireVapidKeyResponse) GetVapidKey() *VapidKey {
+	if x != nil {
+		return x.VapidKey
+	}
+	return nil
 }
 
 type ApiToken struct {
@@ -166,7 +1711,7 @@ type ApiToken struct {
 
 func (x *ApiToken) Reset() {
 	*x = ApiToken{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -178,7 +1723,7 @@ func (x *ApiToken) String() string {
 func (*ApiToken) ProtoMessage() {}
 
 func (x *ApiToken) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[0]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -191,7 +1736,7 @@ func (x *ApiToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiToken.ProtoReflect.Descriptor instead.
 func (*ApiToken) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{0}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ApiToken) GetName() string {
@@ -268,7 +1813,7 @@ type CreateApiTokenRequest struct {
 
 func (x *CreateApiTokenRequest) Reset() {
 	*x = CreateApiTokenRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -280,7 +1825,7 @@ func (x *CreateApiTokenRequest) String() string {
 func (*CreateApiTokenRequest) ProtoMessage() {}
 
 func (x *CreateApiTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[1]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -293,7 +1838,7 @@ func (x *CreateApiTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateApiTokenRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{1}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateApiTokenRequest) GetApplication() string {
@@ -321,7 +1866,7 @@ type CreateApiTokenResponse struct {
 
 func (x *CreateApiTokenResponse) Reset() {
 	*x = CreateApiTokenResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -333,7 +1878,7 @@ func (x *CreateApiTokenResponse) String() string {
 func (*CreateApiTokenResponse) ProtoMessage() {}
 
 func (x *CreateApiTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[2]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -346,7 +1891,7 @@ func (x *CreateApiTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateApiTokenResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CreateApiTokenResponse) GetApiToken() *ApiToken {
@@ -376,7 +1921,7 @@ type ListApiTokensRequest struct {
 
 func (x *ListApiTokensRequest) Reset() {
 	*x = ListApiTokensRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -388,7 +1933,7 @@ func (x *ListApiTokensRequest) String() string {
 func (*ListApiTokensRequest) ProtoMessage() {}
 
 func (x *ListApiTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[3]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -401,7 +1946,7 @@ func (x *ListApiTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListApiTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListApiTokensRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListApiTokensRequest) GetApplication() string {
@@ -442,7 +1987,7 @@ type ListApiTokensResponse struct {
 
 func (x *ListApiTokensResponse) Reset() {
 	*x = ListApiTokensResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +1999,7 @@ func (x *ListApiTokensResponse) String() string {
 func (*ListApiTokensResponse) ProtoMessage() {}
 
 func (x *ListApiTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[4]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +2012,7 @@ func (x *ListApiTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListApiTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListApiTokensResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListApiTokensResponse) GetApiTokens() []*ApiToken {
@@ -495,7 +2040,7 @@ type RevokeApiTokenRequest struct {
 
 func (x *RevokeApiTokenRequest) Reset() {
 	*x = RevokeApiTokenRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +2052,7 @@ func (x *RevokeApiTokenRequest) String() string {
 func (*RevokeApiTokenRequest) ProtoMessage() {}
 
 func (x *RevokeApiTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[5]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +2065,7 @@ func (x *RevokeApiTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeApiTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeApiTokenRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RevokeApiTokenRequest) GetName() string {
@@ -545,7 +2090,7 @@ type RevokeApiTokenResponse struct {
 
 func (x *RevokeApiTokenResponse) Reset() {
 	*x = RevokeApiTokenResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +2102,7 @@ func (x *RevokeApiTokenResponse) String() string {
 func (*RevokeApiTokenResponse) ProtoMessage() {}
 
 func (x *RevokeApiTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[6]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +2115,7 @@ func (x *RevokeApiTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeApiTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeApiTokenResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 // One push service, as this server experiences it.
@@ -599,7 +2144,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[7]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +2156,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[7]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +2169,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Origin) GetOrigin() string {
@@ -728,7 +2273,7 @@ type ListOriginsRequest struct {
 
 func (x *ListOriginsRequest) Reset() {
 	*x = ListOriginsRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[8]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +2285,7 @@ func (x *ListOriginsRequest) String() string {
 func (*ListOriginsRequest) ProtoMessage() {}
 
 func (x *ListOriginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[8]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +2298,7 @@ func (x *ListOriginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOriginsRequest.ProtoReflect.Descriptor instead.
 func (*ListOriginsRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListOriginsRequest) GetPageSize() int32 {
@@ -780,7 +2325,7 @@ type ListOriginsResponse struct {
 
 func (x *ListOriginsResponse) Reset() {
 	*x = ListOriginsResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[9]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +2337,7 @@ func (x *ListOriginsResponse) String() string {
 func (*ListOriginsResponse) ProtoMessage() {}
 
 func (x *ListOriginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[9]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +2350,7 @@ func (x *ListOriginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOriginsResponse.ProtoReflect.Descriptor instead.
 func (*ListOriginsResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListOriginsResponse) GetOrigins() []*Origin {
@@ -830,7 +2375,7 @@ type WatchOriginsRequest struct {
 
 func (x *WatchOriginsRequest) Reset() {
 	*x = WatchOriginsRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[10]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +2387,7 @@ func (x *WatchOriginsRequest) String() string {
 func (*WatchOriginsRequest) ProtoMessage() {}
 
 func (x *WatchOriginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[10]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +2400,7 @@ func (x *WatchOriginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOriginsRequest.ProtoReflect.Descriptor instead.
 func (*WatchOriginsRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 type WatchOriginsResponse struct {
@@ -868,7 +2413,7 @@ type WatchOriginsResponse struct {
 
 func (x *WatchOriginsResponse) Reset() {
 	*x = WatchOriginsResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[11]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +2425,7 @@ func (x *WatchOriginsResponse) String() string {
 func (*WatchOriginsResponse) ProtoMessage() {}
 
 func (x *WatchOriginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[11]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +2438,7 @@ func (x *WatchOriginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOriginsResponse.ProtoReflect.Descriptor instead.
 func (*WatchOriginsResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchOriginsResponse) GetOrigins() []*Origin {
@@ -914,7 +2459,7 @@ type ResumeOriginRequest struct {
 
 func (x *ResumeOriginRequest) Reset() {
 	*x = ResumeOriginRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[12]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +2471,7 @@ func (x *ResumeOriginRequest) String() string {
 func (*ResumeOriginRequest) ProtoMessage() {}
 
 func (x *ResumeOriginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[12]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +2484,7 @@ func (x *ResumeOriginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeOriginRequest.ProtoReflect.Descriptor instead.
 func (*ResumeOriginRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ResumeOriginRequest) GetApplication() string {
@@ -964,7 +2509,7 @@ type ResumeOriginResponse struct {
 
 func (x *ResumeOriginResponse) Reset() {
 	*x = ResumeOriginResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[13]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +2521,7 @@ func (x *ResumeOriginResponse) String() string {
 func (*ResumeOriginResponse) ProtoMessage() {}
 
 func (x *ResumeOriginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[13]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +2534,7 @@ func (x *ResumeOriginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeOriginResponse.ProtoReflect.Descriptor instead.
 func (*ResumeOriginResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{37}
 }
 
 var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
@@ -997,7 +2542,124 @@ var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
 const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16fanfare/v1/admin.proto\x12\n" +
-	"fanfare.v1\x1a\x19fanfare/v1/delivery.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n" +
+	"fanfare.v1\x1a\x19fanfare/v1/delivery.proto\x1a\x18fanfare/v1/message.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x04\n" +
+	"\vApplication\x12\x14\n" +
+	"\x02id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x02id\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1e\n" +
+	"\acontact\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\acontact\x127\n" +
+	"\bdefaults\x18\x04 \x01(\v2\x1b.fanfare.v1.MessageDefaultsR\bdefaults\x12*\n" +
+	"\x06quotas\x18\x05 \x01(\v2\x12.fanfare.v1.QuotasR\x06quotas\x127\n" +
+	"\vhost_policy\x18\x06 \x01(\v2\x16.fanfare.v1.HostPolicyR\n" +
+	"hostPolicy\x12\x1c\n" +
+	"\tsuspended\x18\a \x01(\bR\tsuspended\x12H\n" +
+	"\x0fstopped_origins\x18\b \x03(\v2\x19.fanfare.v1.StoppedOriginB\x04\xe2A\x01\x03R\x0estoppedOrigins\x123\n" +
+	"\x12subscription_count\x18\t \x01(\x05B\x04\xe2A\x01\x03R\x11subscriptionCount\x12A\n" +
+	"\vcreate_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"createTime\x12A\n" +
+	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"updateTime\x12\x12\n" +
+	"\x04etag\x18\f \x01(\tR\x04etag\"\xa9\x01\n" +
+	"\x0fMessageDefaults\x120\n" +
+	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x03ttl\x88\x01\x01\x12-\n" +
+	"\aurgency\x18\x02 \x01(\x0e2\x13.fanfare.v1.UrgencyR\aurgency\x12-\n" +
+	"\apadding\x18\x03 \x01(\x0e2\x13.fanfare.v1.PaddingR\apaddingB\x06\n" +
+	"\x04_ttl\"\xaf\x03\n" +
+	"\x06Quotas\x120\n" +
+	"\x11max_subscriptions\x18\x01 \x01(\x05H\x00R\x10maxSubscriptions\x88\x01\x01\x12:\n" +
+	"\x17max_messages_per_second\x18\x02 \x01(\x01H\x01R\x14maxMessagesPerSecond\x88\x01\x01\x127\n" +
+	"\x15max_broadcast_targets\x18\x03 \x01(\x05H\x02R\x13maxBroadcastTargets\x88\x01\x01\x129\n" +
+	"\x16max_pending_deliveries\x18\x04 \x01(\x05H\x03R\x14maxPendingDeliveries\x88\x01\x01\x12$\n" +
+	"\vmax_streams\x18\x05 \x01(\x05H\x04R\n" +
+	"maxStreams\x88\x01\x01\x12\x1b\n" +
+	"\x06weight\x18\x06 \x01(\x05H\x05R\x06weight\x88\x01\x01B\x14\n" +
+	"\x12_max_subscriptionsB\x1a\n" +
+	"\x18_max_messages_per_secondB\x18\n" +
+	"\x16_max_broadcast_targetsB\x19\n" +
+	"\x17_max_pending_deliveriesB\x0e\n" +
+	"\f_max_streamsB\t\n" +
+	"\a_weight\"\x80\x01\n" +
+	"\n" +
+	"HostPolicy\x121\n" +
+	"\aprofile\x18\x01 \x01(\x0e2\x17.fanfare.v1.HostProfileR\aprofile\x12\x1f\n" +
+	"\vextra_hosts\x18\x02 \x03(\tR\n" +
+	"extraHosts\x12\x1e\n" +
+	"\n" +
+	"exceptions\x18\x03 \x03(\tR\n" +
+	"exceptions\"\xbf\x01\n" +
+	"\rStoppedOrigin\x12\x1c\n" +
+	"\x06origin\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\x06origin\x123\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x13.fanfare.v1.OutcomeB\x04\xe2A\x01\x03R\aoutcome\x12=\n" +
+	"\tstop_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\bstopTime\x12\x1c\n" +
+	"\x06detail\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\x06detail\"\x80\x01\n" +
+	"\x18CreateApplicationRequest\x12?\n" +
+	"\vapplication\x18\x01 \x01(\v2\x17.fanfare.v1.ApplicationB\x04\xe2A\x01\x02R\vapplication\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"\x89\x01\n" +
+	"\x19CreateApplicationResponse\x129\n" +
+	"\vapplication\x18\x01 \x01(\v2\x17.fanfare.v1.ApplicationR\vapplication\x121\n" +
+	"\tvapid_key\x18\x02 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"9\n" +
+	"\x15GetApplicationRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\"S\n" +
+	"\x16GetApplicationResponse\x129\n" +
+	"\vapplication\x18\x01 \x01(\v2\x17.fanfare.v1.ApplicationR\vapplication\"U\n" +
+	"\x17ListApplicationsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x7f\n" +
+	"\x18ListApplicationsResponse\x12;\n" +
+	"\fapplications\x18\x01 \x03(\v2\x17.fanfare.v1.ApplicationR\fapplications\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9e\x01\n" +
+	"\x18UpdateApplicationRequest\x12?\n" +
+	"\vapplication\x18\x01 \x01(\v2\x17.fanfare.v1.ApplicationB\x04\xe2A\x01\x02R\vapplication\x12A\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x04\xe2A\x01\x02R\n" +
+	"updateMask\"V\n" +
+	"\x19UpdateApplicationResponse\x129\n" +
+	"\vapplication\x18\x01 \x01(\v2\x17.fanfare.v1.ApplicationR\vapplication\"}\n" +
+	"\x18DeleteApplicationRequest\x12&\n" +
+	"\vapplication\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\vapplication\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\x12#\n" +
+	"\rallow_missing\x18\x03 \x01(\bR\fallowMissing\"\x1b\n" +
+	"\x19DeleteApplicationResponse\"\xc3\x03\n" +
+	"\bVapidKey\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12 \n" +
+	"\vapplication\x18\x02 \x01(\tR\vapplication\x124\n" +
+	"\x16application_server_key\x18\x03 \x01(\tR\x14applicationServerKey\x12/\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x19.fanfare.v1.VapidKeyStateR\x05state\x12-\n" +
+	"\x12subscription_count\x18\x05 \x01(\x05R\x11subscriptionCount\x12;\n" +
+	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12D\n" +
+	"\ractivate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampH\x00R\factivateTime\x88\x01\x01\x12@\n" +
+	"\vretire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\x01R\n" +
+	"retireTime\x88\x01\x01B\x10\n" +
+	"\x0e_activate_timeB\x0e\n" +
+	"\f_retire_time\"}\n" +
+	"\x15CreateVapidKeyRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1f\n" +
+	"\vprivate_key\x18\x02 \x01(\tR\n" +
+	"privateKey\x12!\n" +
+	"\fmake_current\x18\x03 \x01(\bR\vmakeCurrent\"K\n" +
+	"\x16CreateVapidKeyResponse\x121\n" +
+	"\tvapid_key\x18\x01 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"t\n" +
+	"\x14ListVapidKeysRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"t\n" +
+	"\x15ListVapidKeysResponse\x123\n" +
+	"\n" +
+	"vapid_keys\x18\x01 \x03(\v2\x14.fanfare.v1.VapidKeyR\tvapidKeys\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"W\n" +
+	"\x19SetCurrentVapidKeyRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
+	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\"O\n" +
+	"\x1aSetCurrentVapidKeyResponse\x121\n" +
+	"\tvapid_key\x18\x01 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"i\n" +
+	"\x15RetireVapidKeyRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
+	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12\x14\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"K\n" +
+	"\x16RetireVapidKeyResponse\x121\n" +
+	"\tvapid_key\x18\x01 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"\xd7\x03\n" +
 	"\bApiToken\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12&\n" +
 	"\vapplication\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\vapplication\x12)\n" +
@@ -1064,7 +2726,17 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x13ResumeOriginRequest\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1c\n" +
 	"\x06origin\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x06origin\"\x16\n" +
-	"\x14ResumeOriginResponse*f\n" +
+	"\x14ResumeOriginResponse*\x91\x01\n" +
+	"\vHostProfile\x12\x1c\n" +
+	"\x18HOST_PROFILE_UNSPECIFIED\x10\x00\x12$\n" +
+	" HOST_PROFILE_KNOWN_PUSH_SERVICES\x10\x01\x12 \n" +
+	"\x1cHOST_PROFILE_ANY_PUBLIC_HOST\x10\x02\x12\x1c\n" +
+	"\x18HOST_PROFILE_LISTED_ONLY\x10\x03*\x87\x01\n" +
+	"\rVapidKeyState\x12\x1f\n" +
+	"\x1bVAPID_KEY_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17VAPID_KEY_STATE_STANDBY\x10\x01\x12\x1b\n" +
+	"\x17VAPID_KEY_STATE_CURRENT\x10\x02\x12\x1b\n" +
+	"\x17VAPID_KEY_STATE_RETIRED\x10\x03*f\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1077,8 +2749,17 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x11ORIGIN_STATE_OPEN\x10\x01\x12\x17\n" +
 	"\x13ORIGIN_STATE_PAUSED\x10\x02\x12\x17\n" +
 	"\x13ORIGIN_STATE_BROKEN\x10\x03\x12\x18\n" +
-	"\x14ORIGIN_STATE_PROBING\x10\x042\xa7\x04\n" +
-	"\fAdminService\x12W\n" +
+	"\x14ORIGIN_STATE_PROBING\x10\x042\x95\v\n" +
+	"\fAdminService\x12`\n" +
+	"\x11CreateApplication\x12$.fanfare.v1.CreateApplicationRequest\x1a%.fanfare.v1.CreateApplicationResponse\x12\\\n" +
+	"\x0eGetApplication\x12!.fanfare.v1.GetApplicationRequest\x1a\".fanfare.v1.GetApplicationResponse\"\x03\x90\x02\x01\x12b\n" +
+	"\x10ListApplications\x12#.fanfare.v1.ListApplicationsRequest\x1a$.fanfare.v1.ListApplicationsResponse\"\x03\x90\x02\x01\x12e\n" +
+	"\x11UpdateApplication\x12$.fanfare.v1.UpdateApplicationRequest\x1a%.fanfare.v1.UpdateApplicationResponse\"\x03\x90\x02\x02\x12e\n" +
+	"\x11DeleteApplication\x12$.fanfare.v1.DeleteApplicationRequest\x1a%.fanfare.v1.DeleteApplicationResponse\"\x03\x90\x02\x02\x12W\n" +
+	"\x0eCreateVapidKey\x12!.fanfare.v1.CreateVapidKeyRequest\x1a\".fanfare.v1.CreateVapidKeyResponse\x12Y\n" +
+	"\rListVapidKeys\x12 .fanfare.v1.ListVapidKeysRequest\x1a!.fanfare.v1.ListVapidKeysResponse\"\x03\x90\x02\x01\x12h\n" +
+	"\x12SetCurrentVapidKey\x12%.fanfare.v1.SetCurrentVapidKeyRequest\x1a&.fanfare.v1.SetCurrentVapidKeyResponse\"\x03\x90\x02\x02\x12\\\n" +
+	"\x0eRetireVapidKey\x12!.fanfare.v1.RetireVapidKeyRequest\x1a\".fanfare.v1.RetireVapidKeyResponse\"\x03\x90\x02\x02\x12W\n" +
 	"\x0eCreateApiToken\x12!.fanfare.v1.CreateApiTokenRequest\x1a\".fanfare.v1.CreateApiTokenResponse\x12Y\n" +
 	"\rListApiTokens\x12 .fanfare.v1.ListApiTokensRequest\x1a!.fanfare.v1.ListApiTokensResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\x0eRevokeApiToken\x12!.fanfare.v1.RevokeApiTokenRequest\x1a\".fanfare.v1.RevokeApiTokenResponse\"\x03\x90\x02\x02\x12S\n" +
@@ -1099,61 +2780,136 @@ func file_fanfare_v1_admin_proto_rawDescGZIP() []byte {
 	return file_fanfare_v1_admin_proto_rawDescData
 }
 
-var file_fanfare_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_fanfare_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_fanfare_v1_admin_proto_goTypes = []any{
-	(Role)(0),                      // 0: fanfare.v1.Role
-	(OriginState)(0),               // 1: fanfare.v1.OriginState
-	(*ApiToken)(nil),               // 2: fanfare.v1.ApiToken
-	(*CreateApiTokenRequest)(nil),  // 3: fanfare.v1.CreateApiTokenRequest
-	(*CreateApiTokenResponse)(nil), // 4: fanfare.v1.CreateApiTokenResponse
-	(*ListApiTokensRequest)(nil),   // 5: fanfare.v1.ListApiTokensRequest
-	(*ListApiTokensResponse)(nil),  // 6: fanfare.v1.ListApiTokensResponse
-	(*RevokeApiTokenRequest)(nil),  // 7: fanfare.v1.RevokeApiTokenRequest
-	(*RevokeApiTokenResponse)(nil), // 8: fanfare.v1.RevokeApiTokenResponse
-	(*Origin)(nil),                 // 9: fanfare.v1.Origin
-	(*ListOriginsRequest)(nil),     // 10: fanfare.v1.ListOriginsRequest
-	(*ListOriginsResponse)(nil),    // 11: fanfare.v1.ListOriginsResponse
-	(*WatchOriginsRequest)(nil),    // 12: fanfare.v1.WatchOriginsRequest
-	(*WatchOriginsResponse)(nil),   // 13: fanfare.v1.WatchOriginsResponse
-	(*ResumeOriginRequest)(nil),    // 14: fanfare.v1.ResumeOriginRequest
-	(*ResumeOriginResponse)(nil),   // 15: fanfare.v1.ResumeOriginResponse
-	(*timestamppb.Timestamp)(nil),  // 16: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 17: google.protobuf.Duration
-	(Outcome)(0),                   // 18: fanfare.v1.Outcome
+	(HostProfile)(0),                   // 0: fanfare.v1.HostProfile
+	(VapidKeyState)(0),                 // 1: fanfare.v1.VapidKeyState
+	(Role)(0),                          // 2: fanfare.v1.Role
+	(OriginState)(0),                   // 3: fanfare.v1.OriginState
+	(*Application)(nil),                // 4: fanfare.v1.Application
+	(*MessageDefaults)(nil),            // 5: fanfare.v1.MessageDefaults
+	(*Quotas)(nil),                     // 6: fanfare.v1.Quotas
+	(*HostPolicy)(nil),                 // 7: fanfare.v1.HostPolicy
+	(*StoppedOrigin)(nil),              // 8: fanfare.v1.StoppedOrigin
+	(*CreateApplicationRequest)(nil),   // 9: fanfare.v1.CreateApplicationRequest
+	(*CreateApplicationResponse)(nil),  // 10: fanfare.v1.CreateApplicationResponse
+	(*GetApplicationRequest)(nil),      // 11: fanfare.v1.GetApplicationRequest
+	(*GetApplicationResponse)(nil),     // 12: fanfare.v1.GetApplicationResponse
+	(*ListApplicationsRequest)(nil),    // 13: fanfare.v1.ListApplicationsRequest
+	(*ListApplicationsResponse)(nil),   // 14: fanfare.v1.ListApplicationsResponse
+	(*UpdateApplicationRequest)(nil),   // 15: fanfare.v1.UpdateApplicationRequest
+	(*UpdateApplicationResponse)(nil),  // 16: fanfare.v1.UpdateApplicationResponse
+	(*DeleteApplicationRequest)(nil),   // 17: fanfare.v1.DeleteApplicationRequest
+	(*DeleteApplicationResponse)(nil),  // 18: fanfare.v1.DeleteApplicationResponse
+	(*VapidKey)(nil),                   // 19: fanfare.v1.VapidKey
+	(*CreateVapidKeyRequest)(nil),      // 20: fanfare.v1.CreateVapidKeyRequest
+	(*CreateVapidKeyResponse)(nil),     // 21: fanfare.v1.CreateVapidKeyResponse
+	(*ListVapidKeysRequest)(nil),       // 22: fanfare.v1.ListVapidKeysRequest
+	(*ListVapidKeysResponse)(nil),      // 23: fanfare.v1.ListVapidKeysResponse
+	(*SetCurrentVapidKeyRequest)(nil),  // 24: fanfare.v1.SetCurrentVapidKeyRequest
+	(*SetCurrentVapidKeyResponse)(nil), // 25: fanfare.v1.SetCurrentVapidKeyResponse
+	(*RetireVapidKeyRequest)(nil),      // 26: fanfare.v1.RetireVapidKeyRequest
+	(*RetireVapidKeyResponse)(nil),     // 27: fanfare.v1.RetireVapidKeyResponse
+	(*ApiToken)(nil),                   // 28: fanfare.v1.ApiToken
+	(*CreateApiTokenRequest)(nil),      // 29: fanfare.v1.CreateApiTokenRequest
+	(*CreateApiTokenResponse)(nil),     // 30: fanfare.v1.CreateApiTokenResponse
+	(*ListApiTokensRequest)(nil),       // 31: fanfare.v1.ListApiTokensRequest
+	(*ListApiTokensResponse)(nil),      // 32: fanfare.v1.ListApiTokensResponse
+	(*RevokeApiTokenRequest)(nil),      // 33: fanfare.v1.RevokeApiTokenRequest
+	(*RevokeApiTokenResponse)(nil),     // 34: fanfare.v1.RevokeApiTokenResponse
+	(*Origin)(nil),                     // 35: fanfare.v1.Origin
+	(*ListOriginsRequest)(nil),         // 36: fanfare.v1.ListOriginsRequest
+	(*ListOriginsResponse)(nil),        // 37: fanfare.v1.ListOriginsResponse
+	(*WatchOriginsRequest)(nil),        // 38: fanfare.v1.WatchOriginsRequest
+	(*WatchOriginsResponse)(nil),       // 39: fanfare.v1.WatchOriginsResponse
+	(*ResumeOriginRequest)(nil),        // 40: fanfare.v1.ResumeOriginRequest
+	(*ResumeOriginResponse)(nil),       // 41: fanfare.v1.ResumeOriginResponse
+	(*timestamppb.Timestamp)(nil),      // 42: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
+	(Urgency)(0),                       // 44: fanfare.v1.Urgency
+	(Padding)(0),                       // 45: fanfare.v1.Padding
+	(Outcome)(0),                       // 46: fanfare.v1.Outcome
+	(*fieldmaskpb.FieldMask)(nil),      // 47: google.protobuf.FieldMask
 }
 var file_fanfare_v1_admin_proto_depIdxs = []int32{
-	0,  // 0: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
-	16, // 1: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
-	16, // 2: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
-	16, // 3: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
-	2,  // 4: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
-	2,  // 5: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
-	2,  // 6: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
-	1,  // 7: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
-	17, // 8: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
-	17, // 9: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
-	16, // 10: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
-	18, // 11: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
-	9,  // 12: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	9,  // 13: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	3,  // 14: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
-	5,  // 15: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
-	7,  // 16: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
-	10, // 17: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
-	12, // 18: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
-	14, // 19: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
-	4,  // 20: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
-	6,  // 21: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
-	8,  // 22: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
-	11, // 23: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
-	13, // 24: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
-	15, // 25: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	5,  // 0: fanfare.v1.Application.defaults:type_name -> fanfare.v1.MessageDefaults
+	6,  // 1: fanfare.v1.Application.quotas:type_name -> fanfare.v1.Quotas
+	7,  // 2: fanfare.v1.Application.host_policy:type_name -> fanfare.v1.HostPolicy
+	8,  // 3: fanfare.v1.Application.stopped_origins:type_name -> fanfare.v1.StoppedOrigin
+	42, // 4: fanfare.v1.Application.create_time:type_name -> google.protobuf.Timestamp
+	42, // 5: fanfare.v1.Application.update_time:type_name -> google.protobuf.Timestamp
+	43, // 6: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
+	44, // 7: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
+	45, // 8: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
+	0,  // 9: fanfare.v1.HostPolicy.profile:type_name -> fanfare.v1.HostProfile
+	46, // 10: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
+	42, // 11: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
+	4,  // 12: fanfare.v1.CreateApplicationRequest.application:type_name -> fanfare.v1.Application
+	4,  // 13: fanfare.v1.CreateApplicationResponse.application:type_name -> fanfare.v1.Application
+	19, // 14: fanfare.v1.CreateApplicationResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	4,  // 15: fanfare.v1.GetApplicationResponse.application:type_name -> fanfare.v1.Application
+	4,  // 16: fanfare.v1.ListApplicationsResponse.applications:type_name -> fanfare.v1.Application
+	4,  // 17: fanfare.v1.UpdateApplicationRequest.application:type_name -> fanfare.v1.Application
+	47, // 18: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 19: fanfare.v1.UpdateApplicationResponse.application:type_name -> fanfare.v1.Application
+	1,  // 20: fanfare.v1.VapidKey.state:type_name -> fanfare.v1.VapidKeyState
+	42, // 21: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
+	42, // 22: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
+	42, // 23: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
+	19, // 24: fanfare.v1.CreateVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	19, // 25: fanfare.v1.ListVapidKeysResponse.vapid_keys:type_name -> fanfare.v1.VapidKey
+	19, // 26: fanfare.v1.SetCurrentVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	19, // 27: fanfare.v1.RetireVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	2,  // 28: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
+	42, // 29: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
+	42, // 30: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
+	42, // 31: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
+	28, // 32: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
+	28, // 33: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
+	28, // 34: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
+	3,  // 35: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
+	43, // 36: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
+	43, // 37: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
+	42, // 38: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
+	46, // 39: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
+	35, // 40: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	35, // 41: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	9,  // 42: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
+	11, // 43: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
+	13, // 44: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
+	15, // 45: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
+	17, // 46: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
+	20, // 47: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
+	22, // 48: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
+	24, // 49: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
+	26, // 50: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
+	29, // 51: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
+	31, // 52: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
+	33, // 53: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
+	36, // 54: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
+	38, // 55: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
+	40, // 56: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
+	10, // 57: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
+	12, // 58: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
+	14, // 59: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
+	16, // 60: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
+	18, // 61: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
+	21, // 62: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
+	23, // 63: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
+	25, // 64: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
+	27, // 65: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
+	30, // 66: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
+	32, // 67: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
+	34, // 68: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
+	37, // 69: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
+	39, // 70: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
+	41, // 71: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
+	57, // [57:72] is the sub-list for method output_type
+	42, // [42:57] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_admin_proto_init() }
@@ -1162,15 +2918,19 @@ func file_fanfare_v1_admin_proto_init() {
 		return
 	}
 	file_fanfare_v1_delivery_proto_init()
-	file_fanfare_v1_admin_proto_msgTypes[0].OneofWrappers = []any{}
-	file_fanfare_v1_admin_proto_msgTypes[7].OneofWrappers = []any{}
+	file_fanfare_v1_message_proto_init()
+	file_fanfare_v1_admin_proto_msgTypes[1].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[2].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[15].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[24].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fanfare_v1_admin_proto_rawDesc), len(file_fanfare_v1_admin_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   14,
+			NumEnums:      4,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,23 +19,54 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_CreateApiToken_FullMethodName = "/fanfare.v1.AdminService/CreateApiToken"
-	AdminService_ListApiTokens_FullMethodName  = "/fanfare.v1.AdminService/ListApiTokens"
-	AdminService_RevokeApiToken_FullMethodName = "/fanfare.v1.AdminService/RevokeApiToken"
-	AdminService_ListOrigins_FullMethodName    = "/fanfare.v1.AdminService/ListOrigins"
-	AdminService_WatchOrigins_FullMethodName   = "/fanfare.v1.AdminService/WatchOrigins"
-	AdminService_ResumeOrigin_FullMethodName   = "/fanfare.v1.AdminService/ResumeOrigin"
+	AdminService_CreateApplication_FullMethodName  = "/fanfare.v1.AdminService/CreateApplication"
+	AdminService_GetApplication_FullMethodName     = "/fanfare.v1.AdminService/GetApplication"
+	AdminService_ListApplications_FullMethodName   = "/fanfare.v1.AdminService/ListApplications"
+	AdminService_UpdateApplication_FullMethodName  = "/fanfare.v1.AdminService/UpdateApplication"
+	AdminService_DeleteApplication_FullMethodName  = "/fanfare.v1.AdminService/DeleteApplication"
+	AdminService_CreateVapidKey_FullMethodName     = "/fanfare.v1.AdminService/CreateVapidKey"
+	AdminService_ListVapidKeys_FullMethodName      = "/fanfare.v1.AdminService/ListVapidKeys"
+	AdminService_SetCurrentVapidKey_FullMethodName = "/fanfare.v1.AdminService/SetCurrentVapidKey"
+	AdminService_RetireVapidKey_FullMethodName     = "/fanfare.v1.AdminService/RetireVapidKey"
+	AdminService_CreateApiToken_FullMethodName     = "/fanfare.v1.AdminService/CreateApiToken"
+	AdminService_ListApiTokens_FullMethodName      = "/fanfare.v1.AdminService/ListApiTokens"
+	AdminService_RevokeApiToken_FullMethodName     = "/fanfare.v1.AdminService/RevokeApiToken"
+	AdminService_ListOrigins_FullMethodName        = "/fanfare.v1.AdminService/ListOrigins"
+	AdminService_WatchOrigins_FullMethodName       = "/fanfare.v1.AdminService/WatchOrigins"
+	AdminService_ResumeOrigin_FullMethodName       = "/fanfare.v1.AdminService/ResumeOrigin"
 )
 
 // AdminServiceClient is the client API for AdminService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+// For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+// PushService holds here.
 //
-// Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-// marked "server-wide", which needs credentials of all. Every change is in the audit log.
+// Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+// is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+// (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
 type AdminServiceClient interface {
+	// Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+	CreateApplication(ctx context.Context, in *CreateApplicationRequest, opts ...grpc.CallOption) (*CreateApplicationResponse, error)
+	GetApplication(ctx context.Context, in *GetApplicationRequest, opts ...grpc.CallOption) (*GetApplicationResponse, error)
+	// Those that the caller may see, in the order of their ids.
+	ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ListApplicationsResponse, error)
+	// ABORTED: etag does not match.
+	UpdateApplication(ctx context.Context, in *UpdateApplicationRequest, opts ...grpc.CallOption) (*UpdateApplicationResponse, error)
+	// Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+	// FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+	DeleteApplication(ctx context.Context, in *DeleteApplicationRequest, opts ...grpc.CallOption) (*DeleteApplicationResponse, error)
+	// Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+	// retire it. A subscription is always signed for with the key it was made with.
+	CreateVapidKey(ctx context.Context, in *CreateVapidKeyRequest, opts ...grpc.CallOption) (*CreateVapidKeyResponse, error)
+	// The current key first, then newest first.
+	ListVapidKeys(ctx context.Context, in *ListVapidKeysRequest, opts ...grpc.CallOption) (*ListVapidKeysResponse, error)
+	// Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+	SetCurrentVapidKey(ctx context.Context, in *SetCurrentVapidKeyRequest, opts ...grpc.CallOption) (*SetCurrentVapidKeyResponse, error)
+	// Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+	// were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+	RetireVapidKey(ctx context.Context, in *RetireVapidKeyRequest, opts ...grpc.CallOption) (*RetireVapidKeyResponse, error)
 	// Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
 	// need credentials from then on.
 	CreateApiToken(ctx context.Context, in *CreateApiTokenRequest, opts ...grpc.CallOption) (*CreateApiTokenResponse, error)
@@ -58,6 +89,96 @@ type adminServiceClient struct {
 
 func NewAdminServiceClient(cc grpc.ClientConnInterface) AdminServiceClient {
 	return &adminServiceClient{cc}
+}
+
+func (c *adminServiceClient) CreateApplication(ctx context.Context, in *CreateApplicationRequest, opts ...grpc.CallOption) (*CreateApplicationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateApplicationResponse)
+	err := c.cc.Invoke(ctx, AdminService_CreateApplication_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) GetApplication(ctx context.Context, in *GetApplicationRequest, opts ...grpc.CallOption) (*GetApplicationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetApplicationResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetApplication_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ListApplicationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListApplicationsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListApplications_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) UpdateApplication(ctx context.Context, in *UpdateApplicationRequest, opts ...grpc.CallOption) (*UpdateApplicationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateApplicationResponse)
+	err := c.cc.Invoke(ctx, AdminService_UpdateApplication_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) DeleteApplication(ctx context.Context, in *DeleteApplicationRequest, opts ...grpc.CallOption) (*DeleteApplicationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteApplicationResponse)
+	err := c.cc.Invoke(ctx, AdminService_DeleteApplication_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) CreateVapidKey(ctx context.Context, in *CreateVapidKeyRequest, opts ...grpc.CallOption) (*CreateVapidKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateVapidKeyResponse)
+	err := c.cc.Invoke(ctx, AdminService_CreateVapidKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListVapidKeys(ctx context.Context, in *ListVapidKeysRequest, opts ...grpc.CallOption) (*ListVapidKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListVapidKeysResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListVapidKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) SetCurrentVapidKey(ctx context.Context, in *SetCurrentVapidKeyRequest, opts ...grpc.CallOption) (*SetCurrentVapidKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetCurrentVapidKeyResponse)
+	err := c.cc.Invoke(ctx, AdminService_SetCurrentVapidKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RetireVapidKey(ctx context.Context, in *RetireVapidKeyRequest, opts ...grpc.CallOption) (*RetireVapidKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetireVapidKeyResponse)
+	err := c.cc.Invoke(ctx, AdminService_RetireVapidKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *adminServiceClient) CreateApiToken(ctx context.Context, in *CreateApiTokenRequest, opts ...grpc.CallOption) (*CreateApiTokenResponse, error) {
@@ -133,11 +254,33 @@ func (c *adminServiceClient) ResumeOrigin(ctx context.Context, in *ResumeOriginR
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+// For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+// PushService holds here.
 //
-// Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-// marked "server-wide", which needs credentials of all. Every change is in the audit log.
+// Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+// is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+// (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
 type AdminServiceServer interface {
+	// Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+	CreateApplication(context.Context, *CreateApplicationRequest) (*CreateApplicationResponse, error)
+	GetApplication(context.Context, *GetApplicationRequest) (*GetApplicationResponse, error)
+	// Those that the caller may see, in the order of their ids.
+	ListApplications(context.Context, *ListApplicationsRequest) (*ListApplicationsResponse, error)
+	// ABORTED: etag does not match.
+	UpdateApplication(context.Context, *UpdateApplicationRequest) (*UpdateApplicationResponse, error)
+	// Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+	// FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+	DeleteApplication(context.Context, *DeleteApplicationRequest) (*DeleteApplicationResponse, error)
+	// Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+	// retire it. A subscription is always signed for with the key it was made with.
+	CreateVapidKey(context.Context, *CreateVapidKeyRequest) (*CreateVapidKeyResponse, error)
+	// The current key first, then newest first.
+	ListVapidKeys(context.Context, *ListVapidKeysRequest) (*ListVapidKeysResponse, error)
+	// Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+	SetCurrentVapidKey(context.Context, *SetCurrentVapidKeyRequest) (*SetCurrentVapidKeyResponse, error)
+	// Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+	// were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+	RetireVapidKey(context.Context, *RetireVapidKeyRequest) (*RetireVapidKeyResponse, error)
 	// Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
 	// need credentials from then on.
 	CreateApiToken(context.Context, *CreateApiTokenRequest) (*CreateApiTokenResponse, error)
@@ -162,6 +305,33 @@ type AdminServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedAdminServiceServer struct{}
 
+func (UnimplementedAdminServiceServer) CreateApplication(context.Context, *CreateApplicationRequest) (*CreateApplicationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateApplication not implemented")
+}
+func (UnimplementedAdminServiceServer) GetApplication(context.Context, *GetApplicationRequest) (*GetApplicationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetApplication not implemented")
+}
+func (UnimplementedAdminServiceServer) ListApplications(context.Context, *ListApplicationsRequest) (*ListApplicationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListApplications not implemented")
+}
+func (UnimplementedAdminServiceServer) UpdateApplication(context.Context, *UpdateApplicationRequest) (*UpdateApplicationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateApplication not implemented")
+}
+func (UnimplementedAdminServiceServer) DeleteApplication(context.Context, *DeleteApplicationRequest) (*DeleteApplicationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteApplication not implemented")
+}
+func (UnimplementedAdminServiceServer) CreateVapidKey(context.Context, *CreateVapidKeyRequest) (*CreateVapidKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateVapidKey not implemented")
+}
+func (UnimplementedAdminServiceServer) ListVapidKeys(context.Context, *ListVapidKeysRequest) (*ListVapidKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListVapidKeys not implemented")
+}
+func (UnimplementedAdminServiceServer) SetCurrentVapidKey(context.Context, *SetCurrentVapidKeyRequest) (*SetCurrentVapidKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetCurrentVapidKey not implemented")
+}
+func (UnimplementedAdminServiceServer) RetireVapidKey(context.Context, *RetireVapidKeyRequest) (*RetireVapidKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetireVapidKey not implemented")
+}
 func (UnimplementedAdminServiceServer) CreateApiToken(context.Context, *CreateApiTokenRequest) (*CreateApiTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateApiToken not implemented")
 }
@@ -199,6 +369,168 @@ func RegisterAdminServiceServer(s grpc.ServiceRegistrar, srv AdminServiceServer)
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&AdminService_ServiceDesc, srv)
+}
+
+func _AdminService_CreateApplication_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateApplicationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).CreateApplication(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_CreateApplication_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).CreateApplication(ctx, req.(*CreateApplicationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_GetApplication_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetApplicationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetApplication(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetApplication_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetApplication(ctx, req.(*GetApplicationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListApplications_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListApplicationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListApplications(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListApplications_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListApplications(ctx, req.(*ListApplicationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_UpdateApplication_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateApplicationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).UpdateApplication(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_UpdateApplication_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).UpdateApplication(ctx, req.(*UpdateApplicationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_DeleteApplication_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteApplicationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DeleteApplication(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DeleteApplication_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DeleteApplication(ctx, req.(*DeleteApplicationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_CreateVapidKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateVapidKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).CreateVapidKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_CreateVapidKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).CreateVapidKey(ctx, req.(*CreateVapidKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListVapidKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListVapidKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListVapidKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListVapidKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListVapidKeys(ctx, req.(*ListVapidKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_SetCurrentVapidKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetCurrentVapidKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).SetCurrentVapidKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_SetCurrentVapidKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).SetCurrentVapidKey(ctx, req.(*SetCurrentVapidKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RetireVapidKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetireVapidKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RetireVapidKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RetireVapidKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RetireVapidKey(ctx, req.(*RetireVapidKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _AdminService_CreateApiToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -309,6 +641,42 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "fanfare.v1.AdminService",
 	HandlerType: (*AdminServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "CreateApplication",
+			Handler:    _AdminService_CreateApplication_Handler,
+		},
+		{
+			MethodName: "GetApplication",
+			Handler:    _AdminService_GetApplication_Handler,
+		},
+		{
+			MethodName: "ListApplications",
+			Handler:    _AdminService_ListApplications_Handler,
+		},
+		{
+			MethodName: "UpdateApplication",
+			Handler:    _AdminService_UpdateApplication_Handler,
+		},
+		{
+			MethodName: "DeleteApplication",
+			Handler:    _AdminService_DeleteApplication_Handler,
+		},
+		{
+			MethodName: "CreateVapidKey",
+			Handler:    _AdminService_CreateVapidKey_Handler,
+		},
+		{
+			MethodName: "ListVapidKeys",
+			Handler:    _AdminService_ListVapidKeys_Handler,
+		},
+		{
+			MethodName: "SetCurrentVapidKey",
+			Handler:    _AdminService_SetCurrentVapidKey_Handler,
+		},
+		{
+			MethodName: "RetireVapidKey",
+			Handler:    _AdminService_RetireVapidKey_Handler,
+		},
 		{
 			MethodName: "CreateApiToken",
 			Handler:    _AdminService_CreateApiToken_Handler,

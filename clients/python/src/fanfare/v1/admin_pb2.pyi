@@ -1,6 +1,8 @@
 from fanfare.v1 import delivery_pb2 as _delivery_pb2
+from fanfare.v1 import message_pb2 as _message_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -9,6 +11,20 @@ from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class HostProfile(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HOST_PROFILE_UNSPECIFIED: _ClassVar[HostProfile]
+    HOST_PROFILE_KNOWN_PUSH_SERVICES: _ClassVar[HostProfile]
+    HOST_PROFILE_ANY_PUBLIC_HOST: _ClassVar[HostProfile]
+    HOST_PROFILE_LISTED_ONLY: _ClassVar[HostProfile]
+
+class VapidKeyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VAPID_KEY_STATE_UNSPECIFIED: _ClassVar[VapidKeyState]
+    VAPID_KEY_STATE_STANDBY: _ClassVar[VapidKeyState]
+    VAPID_KEY_STATE_CURRENT: _ClassVar[VapidKeyState]
+    VAPID_KEY_STATE_RETIRED: _ClassVar[VapidKeyState]
 
 class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +41,14 @@ class OriginState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORIGIN_STATE_PAUSED: _ClassVar[OriginState]
     ORIGIN_STATE_BROKEN: _ClassVar[OriginState]
     ORIGIN_STATE_PROBING: _ClassVar[OriginState]
+HOST_PROFILE_UNSPECIFIED: HostProfile
+HOST_PROFILE_KNOWN_PUSH_SERVICES: HostProfile
+HOST_PROFILE_ANY_PUBLIC_HOST: HostProfile
+HOST_PROFILE_LISTED_ONLY: HostProfile
+VAPID_KEY_STATE_UNSPECIFIED: VapidKeyState
+VAPID_KEY_STATE_STANDBY: VapidKeyState
+VAPID_KEY_STATE_CURRENT: VapidKeyState
+VAPID_KEY_STATE_RETIRED: VapidKeyState
 ROLE_UNSPECIFIED: Role
 ROLE_ADMIN: Role
 ROLE_PUBLISHER: Role
@@ -35,6 +59,238 @@ ORIGIN_STATE_OPEN: OriginState
 ORIGIN_STATE_PAUSED: OriginState
 ORIGIN_STATE_BROKEN: OriginState
 ORIGIN_STATE_PROBING: OriginState
+
+class Application(_message.Message):
+    __slots__ = ("id", "display_name", "contact", "defaults", "quotas", "host_policy", "suspended", "stopped_origins", "subscription_count", "create_time", "update_time", "etag")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_FIELD_NUMBER: _ClassVar[int]
+    DEFAULTS_FIELD_NUMBER: _ClassVar[int]
+    QUOTAS_FIELD_NUMBER: _ClassVar[int]
+    HOST_POLICY_FIELD_NUMBER: _ClassVar[int]
+    SUSPENDED_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_ORIGINS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    display_name: str
+    contact: str
+    defaults: MessageDefaults
+    quotas: Quotas
+    host_policy: HostPolicy
+    suspended: bool
+    stopped_origins: _containers.RepeatedCompositeFieldContainer[StoppedOrigin]
+    subscription_count: int
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    etag: str
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., contact: _Optional[str] = ..., defaults: _Optional[_Union[MessageDefaults, _Mapping]] = ..., quotas: _Optional[_Union[Quotas, _Mapping]] = ..., host_policy: _Optional[_Union[HostPolicy, _Mapping]] = ..., suspended: bool = ..., stopped_origins: _Optional[_Iterable[_Union[StoppedOrigin, _Mapping]]] = ..., subscription_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class MessageDefaults(_message.Message):
+    __slots__ = ("ttl", "urgency", "padding")
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    URGENCY_FIELD_NUMBER: _ClassVar[int]
+    PADDING_FIELD_NUMBER: _ClassVar[int]
+    ttl: _duration_pb2.Duration
+    urgency: _message_pb2.Urgency
+    padding: _message_pb2.Padding
+    def __init__(self, ttl: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., urgency: _Optional[_Union[_message_pb2.Urgency, str]] = ..., padding: _Optional[_Union[_message_pb2.Padding, str]] = ...) -> None: ...
+
+class Quotas(_message.Message):
+    __slots__ = ("max_subscriptions", "max_messages_per_second", "max_broadcast_targets", "max_pending_deliveries", "max_streams", "weight")
+    MAX_SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    MAX_BROADCAST_TARGETS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PENDING_DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    max_subscriptions: int
+    max_messages_per_second: float
+    max_broadcast_targets: int
+    max_pending_deliveries: int
+    max_streams: int
+    weight: int
+    def __init__(self, max_subscriptions: _Optional[int] = ..., max_messages_per_second: _Optional[float] = ..., max_broadcast_targets: _Optional[int] = ..., max_pending_deliveries: _Optional[int] = ..., max_streams: _Optional[int] = ..., weight: _Optional[int] = ...) -> None: ...
+
+class HostPolicy(_message.Message):
+    __slots__ = ("profile", "extra_hosts", "exceptions")
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_HOSTS_FIELD_NUMBER: _ClassVar[int]
+    EXCEPTIONS_FIELD_NUMBER: _ClassVar[int]
+    profile: HostProfile
+    extra_hosts: _containers.RepeatedScalarFieldContainer[str]
+    exceptions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, profile: _Optional[_Union[HostProfile, str]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., exceptions: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StoppedOrigin(_message.Message):
+    __slots__ = ("origin", "outcome", "stop_time", "detail")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    STOP_TIME_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    outcome: _delivery_pb2.Outcome
+    stop_time: _timestamp_pb2.Timestamp
+    detail: str
+    def __init__(self, origin: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., stop_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class CreateApplicationRequest(_message.Message):
+    __slots__ = ("application", "validate_only")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    application: Application
+    validate_only: bool
+    def __init__(self, application: _Optional[_Union[Application, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
+
+class CreateApplicationResponse(_message.Message):
+    __slots__ = ("application", "vapid_key")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    VAPID_KEY_FIELD_NUMBER: _ClassVar[int]
+    application: Application
+    vapid_key: VapidKey
+    def __init__(self, application: _Optional[_Union[Application, _Mapping]] = ..., vapid_key: _Optional[_Union[VapidKey, _Mapping]] = ...) -> None: ...
+
+class GetApplicationRequest(_message.Message):
+    __slots__ = ("application",)
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    def __init__(self, application: _Optional[str] = ...) -> None: ...
+
+class GetApplicationResponse(_message.Message):
+    __slots__ = ("application",)
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    application: Application
+    def __init__(self, application: _Optional[_Union[Application, _Mapping]] = ...) -> None: ...
+
+class ListApplicationsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListApplicationsResponse(_message.Message):
+    __slots__ = ("applications", "next_page_token")
+    APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    applications: _containers.RepeatedCompositeFieldContainer[Application]
+    next_page_token: str
+    def __init__(self, applications: _Optional[_Iterable[_Union[Application, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateApplicationRequest(_message.Message):
+    __slots__ = ("application", "update_mask")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    application: Application
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, application: _Optional[_Union[Application, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
+
+class UpdateApplicationResponse(_message.Message):
+    __slots__ = ("application",)
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    application: Application
+    def __init__(self, application: _Optional[_Union[Application, _Mapping]] = ...) -> None: ...
+
+class DeleteApplicationRequest(_message.Message):
+    __slots__ = ("application", "force", "allow_missing")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_MISSING_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    force: bool
+    allow_missing: bool
+    def __init__(self, application: _Optional[str] = ..., force: bool = ..., allow_missing: bool = ...) -> None: ...
+
+class DeleteApplicationResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VapidKey(_message.Message):
+    __slots__ = ("name", "application", "application_server_key", "state", "subscription_count", "create_time", "activate_time", "retire_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_SERVER_KEY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RETIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    application: str
+    application_server_key: str
+    state: VapidKeyState
+    subscription_count: int
+    create_time: _timestamp_pb2.Timestamp
+    activate_time: _timestamp_pb2.Timestamp
+    retire_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., application: _Optional[str] = ..., application_server_key: _Optional[str] = ..., state: _Optional[_Union[VapidKeyState, str]] = ..., subscription_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., activate_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., retire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateVapidKeyRequest(_message.Message):
+    __slots__ = ("application", "private_key", "make_current")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_KEY_FIELD_NUMBER: _ClassVar[int]
+    MAKE_CURRENT_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    private_key: str
+    make_current: bool
+    def __init__(self, application: _Optional[str] = ..., private_key: _Optional[str] = ..., make_current: bool = ...) -> None: ...
+
+class CreateVapidKeyResponse(_message.Message):
+    __slots__ = ("vapid_key",)
+    VAPID_KEY_FIELD_NUMBER: _ClassVar[int]
+    vapid_key: VapidKey
+    def __init__(self, vapid_key: _Optional[_Union[VapidKey, _Mapping]] = ...) -> None: ...
+
+class ListVapidKeysRequest(_message.Message):
+    __slots__ = ("application", "page_size", "page_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    page_size: int
+    page_token: str
+    def __init__(self, application: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListVapidKeysResponse(_message.Message):
+    __slots__ = ("vapid_keys", "next_page_token")
+    VAPID_KEYS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    vapid_keys: _containers.RepeatedCompositeFieldContainer[VapidKey]
+    next_page_token: str
+    def __init__(self, vapid_keys: _Optional[_Iterable[_Union[VapidKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class SetCurrentVapidKeyRequest(_message.Message):
+    __slots__ = ("application", "name")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    name: str
+    def __init__(self, application: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class SetCurrentVapidKeyResponse(_message.Message):
+    __slots__ = ("vapid_key",)
+    VAPID_KEY_FIELD_NUMBER: _ClassVar[int]
+    vapid_key: VapidKey
+    def __init__(self, vapid_key: _Optional[_Union[VapidKey, _Mapping]] = ...) -> None: ...
+
+class RetireVapidKeyRequest(_message.Message):
+    __slots__ = ("application", "name", "force")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    name: str
+    force: bool
+    def __init__(self, application: _Optional[str] = ..., name: _Optional[str] = ..., force: bool = ...) -> None: ...
+
+class RetireVapidKeyResponse(_message.Message):
+    __slots__ = ("vapid_key",)
+    VAPID_KEY_FIELD_NUMBER: _ClassVar[int]
+    vapid_key: VapidKey
+    def __init__(self, vapid_key: _Optional[_Union[VapidKey, _Mapping]] = ...) -> None: ...
 
 class ApiToken(_message.Message):
     __slots__ = ("name", "application", "all_applications", "roles", "display_name", "hint", "expire_time", "create_time", "last_used_time")

@@ -26,10 +26,12 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+    PushService holds here.
 
-    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
     def __init__(self, channel):
@@ -38,6 +40,51 @@ class AdminServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.CreateApplication = channel.unary_unary(
+                '/fanfare.v1.AdminService/CreateApplication',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.CreateApplicationRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateApplicationResponse.FromString,
+                _registered_method=True)
+        self.GetApplication = channel.unary_unary(
+                '/fanfare.v1.AdminService/GetApplication',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.GetApplicationRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.GetApplicationResponse.FromString,
+                _registered_method=True)
+        self.ListApplications = channel.unary_unary(
+                '/fanfare.v1.AdminService/ListApplications',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.ListApplicationsRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.ListApplicationsResponse.FromString,
+                _registered_method=True)
+        self.UpdateApplication = channel.unary_unary(
+                '/fanfare.v1.AdminService/UpdateApplication',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.UpdateApplicationRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.UpdateApplicationResponse.FromString,
+                _registered_method=True)
+        self.DeleteApplication = channel.unary_unary(
+                '/fanfare.v1.AdminService/DeleteApplication',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.DeleteApplicationRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.DeleteApplicationResponse.FromString,
+                _registered_method=True)
+        self.CreateVapidKey = channel.unary_unary(
+                '/fanfare.v1.AdminService/CreateVapidKey',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.CreateVapidKeyRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateVapidKeyResponse.FromString,
+                _registered_method=True)
+        self.ListVapidKeys = channel.unary_unary(
+                '/fanfare.v1.AdminService/ListVapidKeys',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.ListVapidKeysRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.ListVapidKeysResponse.FromString,
+                _registered_method=True)
+        self.SetCurrentVapidKey = channel.unary_unary(
+                '/fanfare.v1.AdminService/SetCurrentVapidKey',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.SetCurrentVapidKeyRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.SetCurrentVapidKeyResponse.FromString,
+                _registered_method=True)
+        self.RetireVapidKey = channel.unary_unary(
+                '/fanfare.v1.AdminService/RetireVapidKey',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.RetireVapidKeyRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.RetireVapidKeyResponse.FromString,
+                _registered_method=True)
         self.CreateApiToken = channel.unary_unary(
                 '/fanfare.v1.AdminService/CreateApiToken',
                 request_serializer=fanfare_dot_v1_dot_admin__pb2.CreateApiTokenRequest.SerializeToString,
@@ -71,11 +118,78 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+    PushService holds here.
 
-    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
+
+    def CreateApplication(self, request, context):
+        """Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetApplication(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApplications(self, request, context):
+        """Those that the caller may see, in the order of their ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateApplication(self, request, context):
+        """ABORTED: etag does not match.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteApplication(self, request, context):
+        """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+        FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateVapidKey(self, request, context):
+        """Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+        retire it. A subscription is always signed for with the key it was made with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVapidKeys(self, request, context):
+        """The current key first, then newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetCurrentVapidKey(self, request, context):
+        """Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetireVapidKey(self, request, context):
+        """Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+        were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def CreateApiToken(self, request, context):
         """Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
@@ -124,6 +238,51 @@ class AdminServiceServicer(object):
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CreateApplication': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateApplication,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateApplicationRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.CreateApplicationResponse.SerializeToString,
+            ),
+            'GetApplication': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApplication,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.GetApplicationRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.GetApplicationResponse.SerializeToString,
+            ),
+            'ListApplications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApplications,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.ListApplicationsRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.ListApplicationsResponse.SerializeToString,
+            ),
+            'UpdateApplication': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateApplication,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.UpdateApplicationRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.UpdateApplicationResponse.SerializeToString,
+            ),
+            'DeleteApplication': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteApplication,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.DeleteApplicationRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.DeleteApplicationResponse.SerializeToString,
+            ),
+            'CreateVapidKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateVapidKey,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateVapidKeyRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.CreateVapidKeyResponse.SerializeToString,
+            ),
+            'ListVapidKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVapidKeys,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.ListVapidKeysRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.ListVapidKeysResponse.SerializeToString,
+            ),
+            'SetCurrentVapidKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCurrentVapidKey,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.SetCurrentVapidKeyRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.SetCurrentVapidKeyResponse.SerializeToString,
+            ),
+            'RetireVapidKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetireVapidKey,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.RetireVapidKeyRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.RetireVapidKeyResponse.SerializeToString,
+            ),
             'CreateApiToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiToken,
                     request_deserializer=fanfare_dot_v1_dot_admin__pb2.CreateApiTokenRequest.FromString,
@@ -163,11 +322,256 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+    PushService holds here.
 
-    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
+
+    @staticmethod
+    def CreateApplication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/CreateApplication',
+            fanfare_dot_v1_dot_admin__pb2.CreateApplicationRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.CreateApplicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApplication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/GetApplication',
+            fanfare_dot_v1_dot_admin__pb2.GetApplicationRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.GetApplicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApplications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/ListApplications',
+            fanfare_dot_v1_dot_admin__pb2.ListApplicationsRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.ListApplicationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateApplication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/UpdateApplication',
+            fanfare_dot_v1_dot_admin__pb2.UpdateApplicationRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.UpdateApplicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteApplication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/DeleteApplication',
+            fanfare_dot_v1_dot_admin__pb2.DeleteApplicationRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.DeleteApplicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateVapidKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/CreateVapidKey',
+            fanfare_dot_v1_dot_admin__pb2.CreateVapidKeyRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.CreateVapidKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVapidKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/ListVapidKeys',
+            fanfare_dot_v1_dot_admin__pb2.ListVapidKeysRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.ListVapidKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCurrentVapidKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/SetCurrentVapidKey',
+            fanfare_dot_v1_dot_admin__pb2.SetCurrentVapidKeyRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.SetCurrentVapidKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetireVapidKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/RetireVapidKey',
+            fanfare_dot_v1_dot_admin__pb2.RetireVapidKeyRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.RetireVapidKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def CreateApiToken(request,

@@ -18,13 +18,74 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class AdminServiceStub:
-    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+    PushService holds here.
 
-    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    CreateApplication: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.CreateApplicationRequest,
+        fanfare.v1.admin_pb2.CreateApplicationResponse,
+    ]
+    """Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS."""
+
+    GetApplication: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.GetApplicationRequest,
+        fanfare.v1.admin_pb2.GetApplicationResponse,
+    ]
+
+    ListApplications: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListApplicationsRequest,
+        fanfare.v1.admin_pb2.ListApplicationsResponse,
+    ]
+    """Those that the caller may see, in the order of their ids."""
+
+    UpdateApplication: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.UpdateApplicationRequest,
+        fanfare.v1.admin_pb2.UpdateApplicationResponse,
+    ]
+    """ABORTED: etag does not match."""
+
+    DeleteApplication: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.DeleteApplicationRequest,
+        fanfare.v1.admin_pb2.DeleteApplicationResponse,
+    ]
+    """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+    FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+    """
+
+    CreateVapidKey: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.CreateVapidKeyRequest,
+        fanfare.v1.admin_pb2.CreateVapidKeyResponse,
+    ]
+    """Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+    retire it. A subscription is always signed for with the key it was made with.
+    """
+
+    ListVapidKeys: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListVapidKeysRequest,
+        fanfare.v1.admin_pb2.ListVapidKeysResponse,
+    ]
+    """The current key first, then newest first."""
+
+    SetCurrentVapidKey: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.SetCurrentVapidKeyRequest,
+        fanfare.v1.admin_pb2.SetCurrentVapidKeyResponse,
+    ]
+    """Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one."""
+
+    RetireVapidKey: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.RetireVapidKeyRequest,
+        fanfare.v1.admin_pb2.RetireVapidKeyResponse,
+    ]
+    """Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+    were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+    """
+
     CreateApiToken: grpc.UnaryUnaryMultiCallable[
         fanfare.v1.admin_pb2.CreateApiTokenRequest,
         fanfare.v1.admin_pb2.CreateApiTokenResponse,
@@ -66,10 +127,71 @@ class AdminServiceStub:
     """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
 
 class AdminServiceAsyncStub:
-    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+    PushService holds here.
 
-    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
+    """
+
+    CreateApplication: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.CreateApplicationRequest,
+        fanfare.v1.admin_pb2.CreateApplicationResponse,
+    ]
+    """Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS."""
+
+    GetApplication: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.GetApplicationRequest,
+        fanfare.v1.admin_pb2.GetApplicationResponse,
+    ]
+
+    ListApplications: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListApplicationsRequest,
+        fanfare.v1.admin_pb2.ListApplicationsResponse,
+    ]
+    """Those that the caller may see, in the order of their ids."""
+
+    UpdateApplication: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.UpdateApplicationRequest,
+        fanfare.v1.admin_pb2.UpdateApplicationResponse,
+    ]
+    """ABORTED: etag does not match."""
+
+    DeleteApplication: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.DeleteApplicationRequest,
+        fanfare.v1.admin_pb2.DeleteApplicationResponse,
+    ]
+    """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+    FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+    """
+
+    CreateVapidKey: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.CreateVapidKeyRequest,
+        fanfare.v1.admin_pb2.CreateVapidKeyResponse,
+    ]
+    """Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+    retire it. A subscription is always signed for with the key it was made with.
+    """
+
+    ListVapidKeys: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListVapidKeysRequest,
+        fanfare.v1.admin_pb2.ListVapidKeysResponse,
+    ]
+    """The current key first, then newest first."""
+
+    SetCurrentVapidKey: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.SetCurrentVapidKeyRequest,
+        fanfare.v1.admin_pb2.SetCurrentVapidKeyResponse,
+    ]
+    """Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one."""
+
+    RetireVapidKey: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.RetireVapidKeyRequest,
+        fanfare.v1.admin_pb2.RetireVapidKeyResponse,
+    ]
+    """Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+    were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
     """
 
     CreateApiToken: grpc.aio.UnaryUnaryMultiCallable[
@@ -113,11 +235,90 @@ class AdminServiceAsyncStub:
     """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
-    """For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+    """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+    PushService holds here.
 
-    Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-    marked "server-wide", which needs credentials of all. Every change is in the audit log.
+    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
+
+    @abc.abstractmethod
+    def CreateApplication(
+        self,
+        request: fanfare.v1.admin_pb2.CreateApplicationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.CreateApplicationResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.CreateApplicationResponse]]:
+        """Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS."""
+
+    @abc.abstractmethod
+    def GetApplication(
+        self,
+        request: fanfare.v1.admin_pb2.GetApplicationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.GetApplicationResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.GetApplicationResponse]]: ...
+
+    @abc.abstractmethod
+    def ListApplications(
+        self,
+        request: fanfare.v1.admin_pb2.ListApplicationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.ListApplicationsResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.ListApplicationsResponse]]:
+        """Those that the caller may see, in the order of their ids."""
+
+    @abc.abstractmethod
+    def UpdateApplication(
+        self,
+        request: fanfare.v1.admin_pb2.UpdateApplicationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.UpdateApplicationResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.UpdateApplicationResponse]]:
+        """ABORTED: etag does not match."""
+
+    @abc.abstractmethod
+    def DeleteApplication(
+        self,
+        request: fanfare.v1.admin_pb2.DeleteApplicationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.DeleteApplicationResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.DeleteApplicationResponse]]:
+        """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+        FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+        """
+
+    @abc.abstractmethod
+    def CreateVapidKey(
+        self,
+        request: fanfare.v1.admin_pb2.CreateVapidKeyRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.CreateVapidKeyResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.CreateVapidKeyResponse]]:
+        """Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+        retire it. A subscription is always signed for with the key it was made with.
+        """
+
+    @abc.abstractmethod
+    def ListVapidKeys(
+        self,
+        request: fanfare.v1.admin_pb2.ListVapidKeysRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.ListVapidKeysResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.ListVapidKeysResponse]]:
+        """The current key first, then newest first."""
+
+    @abc.abstractmethod
+    def SetCurrentVapidKey(
+        self,
+        request: fanfare.v1.admin_pb2.SetCurrentVapidKeyRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.SetCurrentVapidKeyResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.SetCurrentVapidKeyResponse]]:
+        """Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one."""
+
+    @abc.abstractmethod
+    def RetireVapidKey(
+        self,
+        request: fanfare.v1.admin_pb2.RetireVapidKeyRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.RetireVapidKeyResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.RetireVapidKeyResponse]]:
+        """Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+        were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+        """
 
     @abc.abstractmethod
     def CreateApiToken(

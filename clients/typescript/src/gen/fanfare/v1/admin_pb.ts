@@ -6,16 +6,703 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Outcome } from "./delivery_pb.js";
 import { file_fanfare_v1_delivery } from "./delivery_pb.js";
+import type { Padding, Urgency } from "./message_pb.js";
+import { file_fanfare_v1_message } from "./message_pb.js";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.js";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file fanfare/v1/admin.proto.
  */
 export const file_fanfare_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIvMCCghBcGlUb2tlbhISCgRuYW1lGAEgASgJQgTiQQEIEhkKC2FwcGxpY2F0aW9uGAIgASgJQgTiQQEDEhgKEGFsbF9hcHBsaWNhdGlvbnMYAyABKAgSJQoFcm9sZXMYBCADKA4yEC5mYW5mYXJlLnYxLlJvbGVCBOJBAQISFAoMZGlzcGxheV9uYW1lGAUgASgJEhIKBGhpbnQYBiABKAlCBOJBAQMSNAoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESNQoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEj0KDmxhc3RfdXNlZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBA0gBiAEBQg4KDF9leHBpcmVfdGltZUIRCg9fbGFzdF91c2VkX3RpbWUiWwoVQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEi0KCWFwaV90b2tlbhgCIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW5CBOJBAQIiUAoWQ3JlYXRlQXBpVG9rZW5SZXNwb25zZRInCglhcGlfdG9rZW4YASABKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEg0KBXRva2VuGAIgASgJImwKFExpc3RBcGlUb2tlbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhgKEGFsbF9hcHBsaWNhdGlvbnMYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWgoVTGlzdEFwaVRva2Vuc1Jlc3BvbnNlEigKCmFwaV90b2tlbnMYASADKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChVSZXZva2VBcGlUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCUIE4kEBAhIVCg1hbGxvd19taXNzaW5nGAIgASgIIhgKFlJldm9rZUFwaVRva2VuUmVzcG9uc2UisQMKBk9yaWdpbhIOCgZvcmlnaW4YASABKAkSJgoFc3RhdGUYAiABKA4yFy5mYW5mYXJlLnYxLk9yaWdpblN0YXRlEg4KBnF1ZXVlZBgDIAEoBRIRCglpbl9mbGlnaHQYBCABKAUSGQoRY29uY3VycmVuY3lfbGltaXQYBSABKAUSEwoLY29ubmVjdGlvbnMYBiABKAUSGwoTYWNjZXB0ZWRfcGVyX3NlY29uZBgHIAEoARIXCg90aHJvdHRsZWRfc2hhcmUYCCABKAESEwoLZXJyb3Jfc2hhcmUYCSABKAESLgoLbGF0ZW5jeV9wNTAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbGF0ZW5jeV9wOTkYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQoMcGF1c2VkX3VudGlsGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEikKDGxhc3RfcHJvYmxlbRgNIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZUIPCg1fcGF1c2VkX3VudGlsIjsKEkxpc3RPcmlnaW5zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChNMaXN0T3JpZ2luc1Jlc3BvbnNlEiMKB29yaWdpbnMYASADKAsyEi5mYW5mYXJlLnYxLk9yaWdpbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTV2F0Y2hPcmlnaW5zUmVxdWVzdCI7ChRXYXRjaE9yaWdpbnNSZXNwb25zZRIjCgdvcmlnaW5zGAEgAygLMhIuZmFuZmFyZS52MS5PcmlnaW4iQAoTUmVzdW1lT3JpZ2luUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIUCgZvcmlnaW4YAiABKAlCBOJBAQIiFgoUUmVzdW1lT3JpZ2luUmVzcG9uc2UqZgoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BRE1JThABEhIKDlJPTEVfUFVCTElTSEVSEAISEwoPUk9MRV9TVUJTQ1JJQkVSEAMSDwoLUk9MRV9SRUFERVIQBCqOAQoLT3JpZ2luU3RhdGUSHAoYT1JJR0lOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRT1JJR0lOX1NUQVRFX09QRU4QARIXChNPUklHSU5fU1RBVEVfUEFVU0VEEAISFwoTT1JJR0lOX1NUQVRFX0JST0tFThADEhgKFE9SSUdJTl9TVEFURV9QUk9CSU5HEAQypwQKDEFkbWluU2VydmljZRJXCg5DcmVhdGVBcGlUb2tlbhIhLmZhbmZhcmUudjEuQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlc3BvbnNlElkKDUxpc3RBcGlUb2tlbnMSIC5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0QXBpVG9rZW5zUmVzcG9uc2UiA5ACARJcCg5SZXZva2VBcGlUb2tlbhIhLmZhbmZhcmUudjEuUmV2b2tlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlc3BvbnNlIgOQAgISUwoLTGlzdE9yaWdpbnMSHi5mYW5mYXJlLnYxLkxpc3RPcmlnaW5zUmVxdWVzdBofLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXNwb25zZSIDkAIBElgKDFdhdGNoT3JpZ2lucxIfLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVxdWVzdBogLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVzcG9uc2UiA5ACATABElYKDFJlc3VtZU9yaWdpbhIfLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVxdWVzdBogLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVzcG9uc2UiA5ACAkJcChhpby5naXRodWIuZmFuZmFyZXB1c2gudjFQAVo+Z2l0aHViLmNvbS9mYW5mYXJlLXB1c2gvZmFuZmFyZS9jbGllbnRzL2dvL2ZhbmZhcmV2MTtmYW5mYXJldjFiBnByb3RvMw", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIrcDCgtBcHBsaWNhdGlvbhIQCgJpZBgBIAEoCUIE4kEBCBIUCgxkaXNwbGF5X25hbWUYAiABKAkSFQoHY29udGFjdBgDIAEoCUIE4kEBAhItCghkZWZhdWx0cxgEIAEoCzIbLmZhbmZhcmUudjEuTWVzc2FnZURlZmF1bHRzEiIKBnF1b3RhcxgFIAEoCzISLmZhbmZhcmUudjEuUXVvdGFzEisKC2hvc3RfcG9saWN5GAYgASgLMhYuZmFuZmFyZS52MS5Ib3N0UG9saWN5EhEKCXN1c3BlbmRlZBgHIAEoCBI4Cg9zdG9wcGVkX29yaWdpbnMYCCADKAsyGS5mYW5mYXJlLnYxLlN0b3BwZWRPcmlnaW5CBOJBAQMSIAoSc3Vic2NyaXB0aW9uX2NvdW50GAkgASgFQgTiQQEDEjUKC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgMIAEoCSKSAQoPTWVzc2FnZURlZmF1bHRzEisKA3R0bBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAiAEBEiQKB3VyZ2VuY3kYAiABKA4yEy5mYW5mYXJlLnYxLlVyZ2VuY3kSJAoHcGFkZGluZxgDIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZ0IGCgRfdHRsIsgCCgZRdW90YXMSHgoRbWF4X3N1YnNjcmlwdGlvbnMYASABKAVIAIgBARIkChdtYXhfbWVzc2FnZXNfcGVyX3NlY29uZBgCIAEoAUgBiAEBEiIKFW1heF9icm9hZGNhc3RfdGFyZ2V0cxgDIAEoBUgCiAEBEiMKFm1heF9wZW5kaW5nX2RlbGl2ZXJpZXMYBCABKAVIA4gBARIYCgttYXhfc3RyZWFtcxgFIAEoBUgEiAEBEhMKBndlaWdodBgGIAEoBUgFiAEBQhQKEl9tYXhfc3Vic2NyaXB0aW9uc0IaChhfbWF4X21lc3NhZ2VzX3Blcl9zZWNvbmRCGAoWX21heF9icm9hZGNhc3RfdGFyZ2V0c0IZChdfbWF4X3BlbmRpbmdfZGVsaXZlcmllc0IOCgxfbWF4X3N0cmVhbXNCCQoHX3dlaWdodCJfCgpIb3N0UG9saWN5EigKB3Byb2ZpbGUYASABKA4yFy5mYW5mYXJlLnYxLkhvc3RQcm9maWxlEhMKC2V4dHJhX2hvc3RzGAIgAygJEhIKCmV4Y2VwdGlvbnMYAyADKAkinAEKDVN0b3BwZWRPcmlnaW4SFAoGb3JpZ2luGAEgASgJQgTiQQEDEioKB291dGNvbWUYAiABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWVCBOJBAQMSMwoJc3RvcF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIUCgZkZXRhaWwYBCABKAlCBOJBAQMiZQoYQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhIVCg12YWxpZGF0ZV9vbmx5GAIgASgIInIKGUNyZWF0ZUFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEicKCXZhcGlkX2tleRgCIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiLAoVR2V0QXBwbGljYXRpb25SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJIkYKFkdldEFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uIkAKF0xpc3RBcHBsaWNhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImIKGExpc3RBcHBsaWNhdGlvbnNSZXNwb25zZRItCgxhcHBsaWNhdGlvbnMYASADKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoYVXBkYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhI1Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBOJBAQIiSQoZVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZRIsCgthcHBsaWNhdGlvbhgBIAEoCzIXLmZhbmZhcmUudjEuQXBwbGljYXRpb24iWwoYRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0EhkKC2FwcGxpY2F0aW9uGAEgASgJQgTiQQECEg0KBWZvcmNlGAIgASgIEhUKDWFsbG93X21pc3NpbmcYAyABKAgiGwoZRGVsZXRlQXBwbGljYXRpb25SZXNwb25zZSLaAgoIVmFwaWRLZXkSEgoEbmFtZRgBIAEoCUIE4kEBCBITCgthcHBsaWNhdGlvbhgCIAEoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAMgASgJEigKBXN0YXRlGAQgASgOMhkuZmFuZmFyZS52MS5WYXBpZEtleVN0YXRlEhoKEnN1YnNjcmlwdGlvbl9jb3VudBgFIAEoBRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoNYWN0aXZhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI0CgtyZXRpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBAUIQCg5fYWN0aXZhdGVfdGltZUIOCgxfcmV0aXJlX3RpbWUiVwoVQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhMKC3ByaXZhdGVfa2V5GAIgASgJEhQKDG1ha2VfY3VycmVudBgDIAEoCCJBChZDcmVhdGVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiUgoUTGlzdFZhcGlkS2V5c1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWgoVTGlzdFZhcGlkS2V5c1Jlc3BvbnNlEigKCnZhcGlkX2tleXMYASADKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChlTZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhIKBG5hbWUYAiABKAlCBOJBAQIiRQoaU2V0Q3VycmVudFZhcGlkS2V5UmVzcG9uc2USJwoJdmFwaWRfa2V5GAEgASgLMhQuZmFuZmFyZS52MS5WYXBpZEtleSJPChVSZXRpcmVWYXBpZEtleVJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEgoEbmFtZRgCIAEoCUIE4kEBAhINCgVmb3JjZRgDIAEoCCJBChZSZXRpcmVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXki8wIKCEFwaVRva2VuEhIKBG5hbWUYASABKAlCBOJBAQgSGQoLYXBwbGljYXRpb24YAiABKAlCBOJBAQMSGAoQYWxsX2FwcGxpY2F0aW9ucxgDIAEoCBIlCgVyb2xlcxgEIAMoDjIQLmZhbmZhcmUudjEuUm9sZUIE4kEBAhIUCgxkaXNwbGF5X25hbWUYBSABKAkSEgoEaGludBgGIAEoCUIE4kEBAxI0CgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI1CgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSPQoObGFzdF91c2VkX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDSAGIAQFCDgoMX2V4cGlyZV90aW1lQhEKD19sYXN0X3VzZWRfdGltZSJbChVDcmVhdGVBcGlUb2tlblJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSLQoJYXBpX3Rva2VuGAIgASgLMhQuZmFuZmFyZS52MS5BcGlUb2tlbkIE4kEBAiJQChZDcmVhdGVBcGlUb2tlblJlc3BvbnNlEicKCWFwaV90b2tlbhgBIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW4SDQoFdG9rZW4YAiABKAkibAoUTGlzdEFwaVRva2Vuc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSGAoQYWxsX2FwcGxpY2F0aW9ucxgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJaChVMaXN0QXBpVG9rZW5zUmVzcG9uc2USKAoKYXBpX3Rva2VucxgBIAMoCzIULmZhbmZhcmUudjEuQXBpVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkIKFVJldm9rZUFwaVRva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJQgTiQQECEhUKDWFsbG93X21pc3NpbmcYAiABKAgiGAoWUmV2b2tlQXBpVG9rZW5SZXNwb25zZSKxAwoGT3JpZ2luEg4KBm9yaWdpbhgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLmZhbmZhcmUudjEuT3JpZ2luU3RhdGUSDgoGcXVldWVkGAMgASgFEhEKCWluX2ZsaWdodBgEIAEoBRIZChFjb25jdXJyZW5jeV9saW1pdBgFIAEoBRITCgtjb25uZWN0aW9ucxgGIAEoBRIbChNhY2NlcHRlZF9wZXJfc2Vjb25kGAcgASgBEhcKD3Rocm90dGxlZF9zaGFyZRgIIAEoARITCgtlcnJvcl9zaGFyZRgJIAEoARIuCgtsYXRlbmN5X3A1MBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtsYXRlbmN5X3A5ORgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI1CgxwYXVzZWRfdW50aWwYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESKQoMbGFzdF9wcm9ibGVtGA0gASgOMhMuZmFuZmFyZS52MS5PdXRjb21lQg8KDV9wYXVzZWRfdW50aWwiOwoSTGlzdE9yaWdpbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlMKE0xpc3RPcmlnaW5zUmVzcG9uc2USIwoHb3JpZ2lucxgBIAMoCzISLmZhbmZhcmUudjEuT3JpZ2luEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNXYXRjaE9yaWdpbnNSZXF1ZXN0IjsKFFdhdGNoT3JpZ2luc1Jlc3BvbnNlEiMKB29yaWdpbnMYASADKAsyEi5mYW5mYXJlLnYxLk9yaWdpbiJAChNSZXN1bWVPcmlnaW5SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhQKBm9yaWdpbhgCIAEoCUIE4kEBAiIWChRSZXN1bWVPcmlnaW5SZXNwb25zZSqRAQoLSG9zdFByb2ZpbGUSHAoYSE9TVF9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASJAogSE9TVF9QUk9GSUxFX0tOT1dOX1BVU0hfU0VSVklDRVMQARIgChxIT1NUX1BST0ZJTEVfQU5ZX1BVQkxJQ19IT1NUEAISHAoYSE9TVF9QUk9GSUxFX0xJU1RFRF9PTkxZEAMqhwEKDVZhcGlkS2V5U3RhdGUSHwobVkFQSURfS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXVkFQSURfS0VZX1NUQVRFX1NUQU5EQlkQARIbChdWQVBJRF9LRVlfU1RBVEVfQ1VSUkVOVBACEhsKF1ZBUElEX0tFWV9TVEFURV9SRVRJUkVEEAMqZgoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BRE1JThABEhIKDlJPTEVfUFVCTElTSEVSEAISEwoPUk9MRV9TVUJTQ1JJQkVSEAMSDwoLUk9MRV9SRUFERVIQBCqOAQoLT3JpZ2luU3RhdGUSHAoYT1JJR0lOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRT1JJR0lOX1NUQVRFX09QRU4QARIXChNPUklHSU5fU1RBVEVfUEFVU0VEEAISFwoTT1JJR0lOX1NUQVRFX0JST0tFThADEhgKFE9SSUdJTl9TVEFURV9QUk9CSU5HEAQylQsKDEFkbWluU2VydmljZRJgChFDcmVhdGVBcHBsaWNhdGlvbhIkLmZhbmZhcmUudjEuQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0GiUuZmFuZmFyZS52MS5DcmVhdGVBcHBsaWNhdGlvblJlc3BvbnNlElwKDkdldEFwcGxpY2F0aW9uEiEuZmFuZmFyZS52MS5HZXRBcHBsaWNhdGlvblJlcXVlc3QaIi5mYW5mYXJlLnYxLkdldEFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACARJiChBMaXN0QXBwbGljYXRpb25zEiMuZmFuZmFyZS52MS5MaXN0QXBwbGljYXRpb25zUmVxdWVzdBokLmZhbmZhcmUudjEuTGlzdEFwcGxpY2F0aW9uc1Jlc3BvbnNlIgOQAgESZQoRVXBkYXRlQXBwbGljYXRpb24SJC5mYW5mYXJlLnYxLlVwZGF0ZUFwcGxpY2F0aW9uUmVxdWVzdBolLmZhbmZhcmUudjEuVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZSIDkAICEmUKEURlbGV0ZUFwcGxpY2F0aW9uEiQuZmFuZmFyZS52MS5EZWxldGVBcHBsaWNhdGlvblJlcXVlc3QaJS5mYW5mYXJlLnYxLkRlbGV0ZUFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACAhJXCg5DcmVhdGVWYXBpZEtleRIhLmZhbmZhcmUudjEuQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVWYXBpZEtleVJlc3BvbnNlElkKDUxpc3RWYXBpZEtleXMSIC5mYW5mYXJlLnYxLkxpc3RWYXBpZEtleXNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0VmFwaWRLZXlzUmVzcG9uc2UiA5ACARJoChJTZXRDdXJyZW50VmFwaWRLZXkSJS5mYW5mYXJlLnYxLlNldEN1cnJlbnRWYXBpZEtleVJlcXVlc3QaJi5mYW5mYXJlLnYxLlNldEN1cnJlbnRWYXBpZEtleVJlc3BvbnNlIgOQAgISXAoOUmV0aXJlVmFwaWRLZXkSIS5mYW5mYXJlLnYxLlJldGlyZVZhcGlkS2V5UmVxdWVzdBoiLmZhbmZhcmUudjEuUmV0aXJlVmFwaWRLZXlSZXNwb25zZSIDkAICElcKDkNyZWF0ZUFwaVRva2VuEiEuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlcXVlc3QaIi5mYW5mYXJlLnYxLkNyZWF0ZUFwaVRva2VuUmVzcG9uc2USWQoNTGlzdEFwaVRva2VucxIgLmZhbmZhcmUudjEuTGlzdEFwaVRva2Vuc1JlcXVlc3QaIS5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXNwb25zZSIDkAIBElwKDlJldm9rZUFwaVRva2VuEiEuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlcXVlc3QaIi5mYW5mYXJlLnYxLlJldm9rZUFwaVRva2VuUmVzcG9uc2UiA5ACAhJTCgtMaXN0T3JpZ2lucxIeLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXF1ZXN0Gh8uZmFuZmFyZS52MS5MaXN0T3JpZ2luc1Jlc3BvbnNlIgOQAgESWAoMV2F0Y2hPcmlnaW5zEh8uZmFuZmFyZS52MS5XYXRjaE9yaWdpbnNSZXF1ZXN0GiAuZmFuZmFyZS52MS5XYXRjaE9yaWdpbnNSZXNwb25zZSIDkAIBMAESVgoMUmVzdW1lT3JpZ2luEh8uZmFuZmFyZS52MS5SZXN1bWVPcmlnaW5SZXF1ZXN0GiAuZmFuZmFyZS52MS5SZXN1bWVPcmlnaW5SZXNwb25zZSIDkAICQlwKGGlvLmdpdGh1Yi5mYW5mYXJlcHVzaC52MVABWj5naXRodWIuY29tL2ZhbmZhcmUtcHVzaC9mYW5mYXJlL2NsaWVudHMvZ28vZmFuZmFyZXYxO2ZhbmZhcmV2MWIGcHJvdG8z", [file_fanfare_v1_delivery, file_fanfare_v1_message, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+
+/**
+ * A tenant: one sender with its own keys, subscriptions, messages and tokens.
+ *
+ * @generated from message fanfare.v1.Application
+ */
+export type Application = Message<"fanfare.v1.Application"> & {
+  /**
+   * What the field `application` of every request means: [a-z][a-z0-9-]*, at most 63. Chosen by the caller, for good.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string display_name = 2;
+   */
+  displayName: string;
+
+  /**
+   * VAPID's `sub`, whom push services write to: a mailto: or https: URL, checked as strictly as Apple does.
+   *
+   * @generated from field: string contact = 3;
+   */
+  contact: string;
+
+  /**
+   * @generated from field: fanfare.v1.MessageDefaults defaults = 4;
+   */
+  defaults?: MessageDefaults | undefined;
+
+  /**
+   * Server-wide.
+   *
+   * @generated from field: fanfare.v1.Quotas quotas = 5;
+   */
+  quotas?: Quotas | undefined;
+
+  /**
+   * Server-wide.
+   *
+   * @generated from field: fanfare.v1.HostPolicy host_policy = 6;
+   */
+  hostPolicy?: HostPolicy | undefined;
+
+  /**
+   * Server-wide. Subscribe goes on, Send and Broadcast are FAILED_PRECONDITION, what is queued waits (its ttl runs).
+   *
+   * @generated from field: bool suspended = 7;
+   */
+  suspended: boolean;
+
+  /**
+   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   *
+   * @generated from field: repeated fanfare.v1.StoppedOrigin stopped_origins = 8;
+   */
+  stoppedOrigins: StoppedOrigin[];
+
+  /**
+   * As of the last minute.
+   *
+   * @generated from field: int32 subscription_count = 9;
+   */
+  subscriptionCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 10;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp update_time = 11;
+   */
+  updateTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string etag = 12;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message fanfare.v1.Application.
+ * Use `create(ApplicationSchema)` to create a new message.
+ */
+export const ApplicationSchema: GenMessage<Application> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 0);
+
+/**
+ * What a message leaves unset. Unset here: the server's configuration.
+ *
+ * @generated from message fanfare.v1.MessageDefaults
+ */
+export type MessageDefaults = Message<"fanfare.v1.MessageDefaults"> & {
+  /**
+   * @generated from field: optional google.protobuf.Duration ttl = 1;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * @generated from field: fanfare.v1.Urgency urgency = 2;
+   */
+  urgency: Urgency;
+
+  /**
+   * @generated from field: fanfare.v1.Padding padding = 3;
+   */
+  padding: Padding;
+};
+
+/**
+ * Describes the message fanfare.v1.MessageDefaults.
+ * Use `create(MessageDefaultsSchema)` to create a new message.
+ */
+export const MessageDefaultsSchema: GenMessage<MessageDefaults> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 1);
+
+/**
+ * Unset: the server's configuration. 0: nothing at all.
+ *
+ * @generated from message fanfare.v1.Quotas
+ */
+export type Quotas = Message<"fanfare.v1.Quotas"> & {
+  /**
+   * @generated from field: optional int32 max_subscriptions = 1;
+   */
+  maxSubscriptions?: number | undefined;
+
+  /**
+   * Send, Broadcast and each of SendStream count one.
+   *
+   * @generated from field: optional double max_messages_per_second = 2;
+   */
+  maxMessagesPerSecond?: number | undefined;
+
+  /**
+   * @generated from field: optional int32 max_broadcast_targets = 3;
+   */
+  maxBroadcastTargets?: number | undefined;
+
+  /**
+   * Deliveries accepted and not ended.
+   *
+   * @generated from field: optional int32 max_pending_deliveries = 4;
+   */
+  maxPendingDeliveries?: number | undefined;
+
+  /**
+   * @generated from field: optional int32 max_streams = 5;
+   */
+  maxStreams?: number | undefined;
+
+  /**
+   * Share of what the server can send while several applications want more, beside theirs; 1 to 1,000.
+   *
+   * @generated from field: optional int32 weight = 6;
+   */
+  weight?: number | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.Quotas.
+ * Use `create(QuotasSchema)` to create a new message.
+ */
+export const QuotasSchema: GenMessage<Quotas> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 2);
+
+/**
+ * Which hosts an endpoint may have. https, port 443 and public addresses always, but for the configured exceptions.
+ *
+ * @generated from message fanfare.v1.HostPolicy
+ */
+export type HostPolicy = Message<"fanfare.v1.HostPolicy"> & {
+  /**
+   * @generated from field: fanfare.v1.HostProfile profile = 1;
+   */
+  profile: HostProfile;
+
+  /**
+   * Besides the profile's: a host ("push.example.org"), or all below one (".push.example.org"). At most 100.
+   *
+   * @generated from field: repeated string extra_hosts = 2;
+   */
+  extraHosts: string[];
+
+  /**
+   * Of the exceptions in the server's configuration, the names of those that this application may use.
+   *
+   * @generated from field: repeated string exceptions = 3;
+   */
+  exceptions: string[];
+};
+
+/**
+ * Describes the message fanfare.v1.HostPolicy.
+ * Use `create(HostPolicySchema)` to create a new message.
+ */
+export const HostPolicySchema: GenMessage<HostPolicy> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 3);
+
+/**
+ * @generated from message fanfare.v1.StoppedOrigin
+ */
+export type StoppedOrigin = Message<"fanfare.v1.StoppedOrigin"> & {
+  /**
+   * scheme://host[:port]
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: fanfare.v1.Outcome outcome = 2;
+   */
+  outcome: Outcome;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp stop_time = 3;
+   */
+  stopTime?: Timestamp | undefined;
+
+  /**
+   * As DeliveryEvent.detail.
+   *
+   * @generated from field: string detail = 4;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message fanfare.v1.StoppedOrigin.
+ * Use `create(StoppedOriginSchema)` to create a new message.
+ */
+export const StoppedOriginSchema: GenMessage<StoppedOrigin> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 4);
+
+/**
+ * @generated from message fanfare.v1.CreateApplicationRequest
+ */
+export type CreateApplicationRequest = Message<"fanfare.v1.CreateApplicationRequest"> & {
+  /**
+   * @generated from field: fanfare.v1.Application application = 1;
+   */
+  application?: Application | undefined;
+
+  /**
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message fanfare.v1.CreateApplicationRequest.
+ * Use `create(CreateApplicationRequestSchema)` to create a new message.
+ */
+export const CreateApplicationRequestSchema: GenMessage<CreateApplicationRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 5);
+
+/**
+ * @generated from message fanfare.v1.CreateApplicationResponse
+ */
+export type CreateApplicationResponse = Message<"fanfare.v1.CreateApplicationResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.Application application = 1;
+   */
+  application?: Application | undefined;
+
+  /**
+   * @generated from field: fanfare.v1.VapidKey vapid_key = 2;
+   */
+  vapidKey?: VapidKey | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.CreateApplicationResponse.
+ * Use `create(CreateApplicationResponseSchema)` to create a new message.
+ */
+export const CreateApplicationResponseSchema: GenMessage<CreateApplicationResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 6);
+
+/**
+ * @generated from message fanfare.v1.GetApplicationRequest
+ */
+export type GetApplicationRequest = Message<"fanfare.v1.GetApplicationRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+};
+
+/**
+ * Describes the message fanfare.v1.GetApplicationRequest.
+ * Use `create(GetApplicationRequestSchema)` to create a new message.
+ */
+export const GetApplicationRequestSchema: GenMessage<GetApplicationRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 7);
+
+/**
+ * @generated from message fanfare.v1.GetApplicationResponse
+ */
+export type GetApplicationResponse = Message<"fanfare.v1.GetApplicationResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.Application application = 1;
+   */
+  application?: Application | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.GetApplicationResponse.
+ * Use `create(GetApplicationResponseSchema)` to create a new message.
+ */
+export const GetApplicationResponseSchema: GenMessage<GetApplicationResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 8);
+
+/**
+ * @generated from message fanfare.v1.ListApplicationsRequest
+ */
+export type ListApplicationsRequest = Message<"fanfare.v1.ListApplicationsRequest"> & {
+  /**
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListApplicationsRequest.
+ * Use `create(ListApplicationsRequestSchema)` to create a new message.
+ */
+export const ListApplicationsRequestSchema: GenMessage<ListApplicationsRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 9);
+
+/**
+ * @generated from message fanfare.v1.ListApplicationsResponse
+ */
+export type ListApplicationsResponse = Message<"fanfare.v1.ListApplicationsResponse"> & {
+  /**
+   * @generated from field: repeated fanfare.v1.Application applications = 1;
+   */
+  applications: Application[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListApplicationsResponse.
+ * Use `create(ListApplicationsResponseSchema)` to create a new message.
+ */
+export const ListApplicationsResponseSchema: GenMessage<ListApplicationsResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 10);
+
+/**
+ * @generated from message fanfare.v1.UpdateApplicationRequest
+ */
+export type UpdateApplicationRequest = Message<"fanfare.v1.UpdateApplicationRequest"> & {
+  /**
+   * `id` is required; the fields of update_mask are taken; etag, if set, must still hold.
+   *
+   * @generated from field: fanfare.v1.Application application = 1;
+   */
+  application?: Application | undefined;
+
+  /**
+   * Of display_name, contact, defaults, quotas, host_policy, suspended, and fields in them ("quotas.weight").
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.UpdateApplicationRequest.
+ * Use `create(UpdateApplicationRequestSchema)` to create a new message.
+ */
+export const UpdateApplicationRequestSchema: GenMessage<UpdateApplicationRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 11);
+
+/**
+ * @generated from message fanfare.v1.UpdateApplicationResponse
+ */
+export type UpdateApplicationResponse = Message<"fanfare.v1.UpdateApplicationResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.Application application = 1;
+   */
+  application?: Application | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.UpdateApplicationResponse.
+ * Use `create(UpdateApplicationResponseSchema)` to create a new message.
+ */
+export const UpdateApplicationResponseSchema: GenMessage<UpdateApplicationResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 12);
+
+/**
+ * @generated from message fanfare.v1.DeleteApplicationRequest
+ */
+export type DeleteApplicationRequest = Message<"fanfare.v1.DeleteApplicationRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * With its subscriptions and unfinished messages.
+   *
+   * @generated from field: bool force = 2;
+   */
+  force: boolean;
+
+  /**
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+};
+
+/**
+ * Describes the message fanfare.v1.DeleteApplicationRequest.
+ * Use `create(DeleteApplicationRequestSchema)` to create a new message.
+ */
+export const DeleteApplicationRequestSchema: GenMessage<DeleteApplicationRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 13);
+
+/**
+ * @generated from message fanfare.v1.DeleteApplicationResponse
+ */
+export type DeleteApplicationResponse = Message<"fanfare.v1.DeleteApplicationResponse"> & {
+};
+
+/**
+ * Describes the message fanfare.v1.DeleteApplicationResponse.
+ * Use `create(DeleteApplicationResponseSchema)` to create a new message.
+ */
+export const DeleteApplicationResponseSchema: GenMessage<DeleteApplicationResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 14);
+
+/**
+ * A P-256 key pair. Its private half goes in or is made here; it never comes out.
+ *
+ * @generated from message fanfare.v1.VapidKey
+ */
+export type VapidKey = Message<"fanfare.v1.VapidKey"> & {
+  /**
+   * "vapidKeys/{id}"
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string application = 2;
+   */
+  application: string;
+
+  /**
+   * base64url, unpadded, of the 65-octet uncompressed point.
+   *
+   * @generated from field: string application_server_key = 3;
+   */
+  applicationServerKey: string;
+
+  /**
+   * @generated from field: fanfare.v1.VapidKeyState state = 4;
+   */
+  state: VapidKeyState;
+
+  /**
+   * Active subscriptions that were made with it, as of the last minute.
+   *
+   * @generated from field: int32 subscription_count = 5;
+   */
+  subscriptionCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 6;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When it last became current.
+   *
+   * @generated from field: optional google.protobuf.Timestamp activate_time = 7;
+   */
+  activateTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: optional google.protobuf.Timestamp retire_time = 8;
+   */
+  retireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.VapidKey.
+ * Use `create(VapidKeySchema)` to create a new message.
+ */
+export const VapidKeySchema: GenMessage<VapidKey> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 15);
+
+/**
+ * @generated from message fanfare.v1.CreateVapidKeyRequest
+ */
+export type CreateVapidKeyRequest = Message<"fanfare.v1.CreateVapidKeyRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * To import one: PEM (PKCS #8 or SEC 1), or 32 octets in base64url as other libraries print them. Empty: made here.
+   *
+   * @generated from field: string private_key = 2;
+   */
+  privateKey: string;
+
+  /**
+   * Makes it current in the same step.
+   *
+   * @generated from field: bool make_current = 3;
+   */
+  makeCurrent: boolean;
+};
+
+/**
+ * Describes the message fanfare.v1.CreateVapidKeyRequest.
+ * Use `create(CreateVapidKeyRequestSchema)` to create a new message.
+ */
+export const CreateVapidKeyRequestSchema: GenMessage<CreateVapidKeyRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 16);
+
+/**
+ * @generated from message fanfare.v1.CreateVapidKeyResponse
+ */
+export type CreateVapidKeyResponse = Message<"fanfare.v1.CreateVapidKeyResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.VapidKey vapid_key = 1;
+   */
+  vapidKey?: VapidKey | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.CreateVapidKeyResponse.
+ * Use `create(CreateVapidKeyResponseSchema)` to create a new message.
+ */
+export const CreateVapidKeyResponseSchema: GenMessage<CreateVapidKeyResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 17);
+
+/**
+ * @generated from message fanfare.v1.ListVapidKeysRequest
+ */
+export type ListVapidKeysRequest = Message<"fanfare.v1.ListVapidKeysRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListVapidKeysRequest.
+ * Use `create(ListVapidKeysRequestSchema)` to create a new message.
+ */
+export const ListVapidKeysRequestSchema: GenMessage<ListVapidKeysRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 18);
+
+/**
+ * @generated from message fanfare.v1.ListVapidKeysResponse
+ */
+export type ListVapidKeysResponse = Message<"fanfare.v1.ListVapidKeysResponse"> & {
+  /**
+   * @generated from field: repeated fanfare.v1.VapidKey vapid_keys = 1;
+   */
+  vapidKeys: VapidKey[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListVapidKeysResponse.
+ * Use `create(ListVapidKeysResponseSchema)` to create a new message.
+ */
+export const ListVapidKeysResponseSchema: GenMessage<ListVapidKeysResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 19);
+
+/**
+ * @generated from message fanfare.v1.SetCurrentVapidKeyRequest
+ */
+export type SetCurrentVapidKeyRequest = Message<"fanfare.v1.SetCurrentVapidKeyRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message fanfare.v1.SetCurrentVapidKeyRequest.
+ * Use `create(SetCurrentVapidKeyRequestSchema)` to create a new message.
+ */
+export const SetCurrentVapidKeyRequestSchema: GenMessage<SetCurrentVapidKeyRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 20);
+
+/**
+ * @generated from message fanfare.v1.SetCurrentVapidKeyResponse
+ */
+export type SetCurrentVapidKeyResponse = Message<"fanfare.v1.SetCurrentVapidKeyResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.VapidKey vapid_key = 1;
+   */
+  vapidKey?: VapidKey | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.SetCurrentVapidKeyResponse.
+ * Use `create(SetCurrentVapidKeyResponseSchema)` to create a new message.
+ */
+export const SetCurrentVapidKeyResponseSchema: GenMessage<SetCurrentVapidKeyResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 21);
+
+/**
+ * @generated from message fanfare.v1.RetireVapidKeyRequest
+ */
+export type RetireVapidKeyRequest = Message<"fanfare.v1.RetireVapidKeyRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message fanfare.v1.RetireVapidKeyRequest.
+ * Use `create(RetireVapidKeyRequestSchema)` to create a new message.
+ */
+export const RetireVapidKeyRequestSchema: GenMessage<RetireVapidKeyRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 22);
+
+/**
+ * @generated from message fanfare.v1.RetireVapidKeyResponse
+ */
+export type RetireVapidKeyResponse = Message<"fanfare.v1.RetireVapidKeyResponse"> & {
+  /**
+   * @generated from field: fanfare.v1.VapidKey vapid_key = 1;
+   */
+  vapidKey?: VapidKey | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.RetireVapidKeyResponse.
+ * Use `create(RetireVapidKeyResponseSchema)` to create a new message.
+ */
+export const RetireVapidKeyResponseSchema: GenMessage<RetireVapidKeyResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 23);
 
 /**
  * @generated from message fanfare.v1.ApiToken
@@ -86,7 +773,7 @@ export type ApiToken = Message<"fanfare.v1.ApiToken"> & {
  * Use `create(ApiTokenSchema)` to create a new message.
  */
 export const ApiTokenSchema: GenMessage<ApiToken> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 0);
+  messageDesc(file_fanfare_v1_admin, 24);
 
 /**
  * @generated from message fanfare.v1.CreateApiTokenRequest
@@ -110,7 +797,7 @@ export type CreateApiTokenRequest = Message<"fanfare.v1.CreateApiTokenRequest"> 
  * Use `create(CreateApiTokenRequestSchema)` to create a new message.
  */
 export const CreateApiTokenRequestSchema: GenMessage<CreateApiTokenRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 1);
+  messageDesc(file_fanfare_v1_admin, 25);
 
 /**
  * @generated from message fanfare.v1.CreateApiTokenResponse
@@ -134,7 +821,7 @@ export type CreateApiTokenResponse = Message<"fanfare.v1.CreateApiTokenResponse"
  * Use `create(CreateApiTokenResponseSchema)` to create a new message.
  */
 export const CreateApiTokenResponseSchema: GenMessage<CreateApiTokenResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 2);
+  messageDesc(file_fanfare_v1_admin, 26);
 
 /**
  * @generated from message fanfare.v1.ListApiTokensRequest
@@ -168,7 +855,7 @@ export type ListApiTokensRequest = Message<"fanfare.v1.ListApiTokensRequest"> & 
  * Use `create(ListApiTokensRequestSchema)` to create a new message.
  */
 export const ListApiTokensRequestSchema: GenMessage<ListApiTokensRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 3);
+  messageDesc(file_fanfare_v1_admin, 27);
 
 /**
  * @generated from message fanfare.v1.ListApiTokensResponse
@@ -190,7 +877,7 @@ export type ListApiTokensResponse = Message<"fanfare.v1.ListApiTokensResponse"> 
  * Use `create(ListApiTokensResponseSchema)` to create a new message.
  */
 export const ListApiTokensResponseSchema: GenMessage<ListApiTokensResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 4);
+  messageDesc(file_fanfare_v1_admin, 28);
 
 /**
  * @generated from message fanfare.v1.RevokeApiTokenRequest
@@ -214,7 +901,7 @@ export type RevokeApiTokenRequest = Message<"fanfare.v1.RevokeApiTokenRequest"> 
  * Use `create(RevokeApiTokenRequestSchema)` to create a new message.
  */
 export const RevokeApiTokenRequestSchema: GenMessage<RevokeApiTokenRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 5);
+  messageDesc(file_fanfare_v1_admin, 29);
 
 /**
  * @generated from message fanfare.v1.RevokeApiTokenResponse
@@ -227,7 +914,7 @@ export type RevokeApiTokenResponse = Message<"fanfare.v1.RevokeApiTokenResponse"
  * Use `create(RevokeApiTokenResponseSchema)` to create a new message.
  */
 export const RevokeApiTokenResponseSchema: GenMessage<RevokeApiTokenResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 6);
+  messageDesc(file_fanfare_v1_admin, 30);
 
 /**
  * One push service, as this server experiences it.
@@ -314,7 +1001,7 @@ export type Origin = Message<"fanfare.v1.Origin"> & {
  * Use `create(OriginSchema)` to create a new message.
  */
 export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 7);
+  messageDesc(file_fanfare_v1_admin, 31);
 
 /**
  * @generated from message fanfare.v1.ListOriginsRequest
@@ -336,7 +1023,7 @@ export type ListOriginsRequest = Message<"fanfare.v1.ListOriginsRequest"> & {
  * Use `create(ListOriginsRequestSchema)` to create a new message.
  */
 export const ListOriginsRequestSchema: GenMessage<ListOriginsRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 8);
+  messageDesc(file_fanfare_v1_admin, 32);
 
 /**
  * @generated from message fanfare.v1.ListOriginsResponse
@@ -358,7 +1045,7 @@ export type ListOriginsResponse = Message<"fanfare.v1.ListOriginsResponse"> & {
  * Use `create(ListOriginsResponseSchema)` to create a new message.
  */
 export const ListOriginsResponseSchema: GenMessage<ListOriginsResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 9);
+  messageDesc(file_fanfare_v1_admin, 33);
 
 /**
  * @generated from message fanfare.v1.WatchOriginsRequest
@@ -371,7 +1058,7 @@ export type WatchOriginsRequest = Message<"fanfare.v1.WatchOriginsRequest"> & {
  * Use `create(WatchOriginsRequestSchema)` to create a new message.
  */
 export const WatchOriginsRequestSchema: GenMessage<WatchOriginsRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 10);
+  messageDesc(file_fanfare_v1_admin, 34);
 
 /**
  * @generated from message fanfare.v1.WatchOriginsResponse
@@ -390,7 +1077,7 @@ export type WatchOriginsResponse = Message<"fanfare.v1.WatchOriginsResponse"> & 
  * Use `create(WatchOriginsResponseSchema)` to create a new message.
  */
 export const WatchOriginsResponseSchema: GenMessage<WatchOriginsResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 11);
+  messageDesc(file_fanfare_v1_admin, 35);
 
 /**
  * @generated from message fanfare.v1.ResumeOriginRequest
@@ -414,7 +1101,7 @@ export type ResumeOriginRequest = Message<"fanfare.v1.ResumeOriginRequest"> & {
  * Use `create(ResumeOriginRequestSchema)` to create a new message.
  */
 export const ResumeOriginRequestSchema: GenMessage<ResumeOriginRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 12);
+  messageDesc(file_fanfare_v1_admin, 36);
 
 /**
  * @generated from message fanfare.v1.ResumeOriginResponse
@@ -427,7 +1114,77 @@ export type ResumeOriginResponse = Message<"fanfare.v1.ResumeOriginResponse"> & 
  * Use `create(ResumeOriginResponseSchema)` to create a new message.
  */
 export const ResumeOriginResponseSchema: GenMessage<ResumeOriginResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 13);
+  messageDesc(file_fanfare_v1_admin, 37);
+
+/**
+ * @generated from enum fanfare.v1.HostProfile
+ */
+export enum HostProfile {
+  /**
+   * The server's configuration.
+   *
+   * @generated from enum value: HOST_PROFILE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: HOST_PROFILE_KNOWN_PUSH_SERVICES = 1;
+   */
+  KNOWN_PUSH_SERVICES = 1,
+
+  /**
+   * @generated from enum value: HOST_PROFILE_ANY_PUBLIC_HOST = 2;
+   */
+  ANY_PUBLIC_HOST = 2,
+
+  /**
+   * None but extra_hosts and exceptions.
+   *
+   * @generated from enum value: HOST_PROFILE_LISTED_ONLY = 3;
+   */
+  LISTED_ONLY = 3,
+}
+
+/**
+ * Describes the enum fanfare.v1.HostProfile.
+ */
+export const HostProfileSchema: GenEnum<HostProfile> = /*@__PURE__*/
+  enumDesc(file_fanfare_v1_admin, 0);
+
+/**
+ * @generated from enum fanfare.v1.VapidKeyState
+ */
+export enum VapidKeyState {
+  /**
+   * @generated from enum value: VAPID_KEY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Signs for the subscriptions that were made with it, if any; no browser is given it.
+   *
+   * @generated from enum value: VAPID_KEY_STATE_STANDBY = 1;
+   */
+  STANDBY = 1,
+
+  /**
+   * The one that browsers subscribe with: always exactly one.
+   *
+   * @generated from enum value: VAPID_KEY_STATE_CURRENT = 2;
+   */
+  CURRENT = 2,
+
+  /**
+   * @generated from enum value: VAPID_KEY_STATE_RETIRED = 3;
+   */
+  RETIRED = 3,
+}
+
+/**
+ * Describes the enum fanfare.v1.VapidKeyState.
+ */
+export const VapidKeyStateSchema: GenEnum<VapidKeyState> = /*@__PURE__*/
+  enumDesc(file_fanfare_v1_admin, 1);
 
 /**
  * Roles add up; GetVapidPublicKey needs any. Client certificates get theirs from the configuration, by SAN.
@@ -473,7 +1230,7 @@ export enum Role {
  * Describes the enum fanfare.v1.Role.
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
-  enumDesc(file_fanfare_v1_admin, 0);
+  enumDesc(file_fanfare_v1_admin, 2);
 
 /**
  * @generated from enum fanfare.v1.OriginState
@@ -515,17 +1272,110 @@ export enum OriginState {
  * Describes the enum fanfare.v1.OriginState.
  */
 export const OriginStateSchema: GenEnum<OriginState> = /*@__PURE__*/
-  enumDesc(file_fanfare_v1_admin, 1);
+  enumDesc(file_fanfare_v1_admin, 3);
 
 /**
- * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
+ * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+ * PushService holds here.
  *
- * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
- * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+ * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+ * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+ * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
  *
  * @generated from service fanfare.v1.AdminService
  */
 export const AdminService: GenService<{
+  /**
+   * Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+   *
+   * @generated from rpc fanfare.v1.AdminService.CreateApplication
+   */
+  createApplication: {
+    methodKind: "unary";
+    input: typeof CreateApplicationRequestSchema;
+    output: typeof CreateApplicationResponseSchema;
+  },
+  /**
+   * @generated from rpc fanfare.v1.AdminService.GetApplication
+   */
+  getApplication: {
+    methodKind: "unary";
+    input: typeof GetApplicationRequestSchema;
+    output: typeof GetApplicationResponseSchema;
+  },
+  /**
+   * Those that the caller may see, in the order of their ids.
+   *
+   * @generated from rpc fanfare.v1.AdminService.ListApplications
+   */
+  listApplications: {
+    methodKind: "unary";
+    input: typeof ListApplicationsRequestSchema;
+    output: typeof ListApplicationsResponseSchema;
+  },
+  /**
+   * ABORTED: etag does not match.
+   *
+   * @generated from rpc fanfare.v1.AdminService.UpdateApplication
+   */
+  updateApplication: {
+    methodKind: "unary";
+    input: typeof UpdateApplicationRequestSchema;
+    output: typeof UpdateApplicationResponseSchema;
+  },
+  /**
+   * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+   * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+   *
+   * @generated from rpc fanfare.v1.AdminService.DeleteApplication
+   */
+  deleteApplication: {
+    methodKind: "unary";
+    input: typeof DeleteApplicationRequestSchema;
+    output: typeof DeleteApplicationResponseSchema;
+  },
+  /**
+   * Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+   * retire it. A subscription is always signed for with the key it was made with.
+   *
+   * @generated from rpc fanfare.v1.AdminService.CreateVapidKey
+   */
+  createVapidKey: {
+    methodKind: "unary";
+    input: typeof CreateVapidKeyRequestSchema;
+    output: typeof CreateVapidKeyResponseSchema;
+  },
+  /**
+   * The current key first, then newest first.
+   *
+   * @generated from rpc fanfare.v1.AdminService.ListVapidKeys
+   */
+  listVapidKeys: {
+    methodKind: "unary";
+    input: typeof ListVapidKeysRequestSchema;
+    output: typeof ListVapidKeysResponseSchema;
+  },
+  /**
+   * Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+   *
+   * @generated from rpc fanfare.v1.AdminService.SetCurrentVapidKey
+   */
+  setCurrentVapidKey: {
+    methodKind: "unary";
+    input: typeof SetCurrentVapidKeyRequestSchema;
+    output: typeof SetCurrentVapidKeyResponseSchema;
+  },
+  /**
+   * Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+   * were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+   *
+   * @generated from rpc fanfare.v1.AdminService.RetireVapidKey
+   */
+  retireVapidKey: {
+    methodKind: "unary";
+    input: typeof RetireVapidKeyRequestSchema;
+    output: typeof RetireVapidKeyResponseSchema;
+  },
   /**
    * Creates a token for a service or person. (For pages: PushService.CreateSubscriberToken.) With the first one callers
    * need credentials from then on.

@@ -16,6 +16,126 @@ public final class Admin {
         (com.google.protobuf.ExtensionRegistryLite) registry);
   }
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_Application_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_Application_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_MessageDefaults_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_MessageDefaults_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_Quotas_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_Quotas_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_HostPolicy_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_HostPolicy_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_StoppedOrigin_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_StoppedOrigin_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_CreateApplicationRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_CreateApplicationRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_CreateApplicationResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_CreateApplicationResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_GetApplicationRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_GetApplicationRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_GetApplicationResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_GetApplicationResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListApplicationsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListApplicationsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListApplicationsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListApplicationsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_UpdateApplicationRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_UpdateApplicationRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_UpdateApplicationResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_UpdateApplicationResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_DeleteApplicationRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_DeleteApplicationRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_DeleteApplicationResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_DeleteApplicationResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_VapidKey_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_VapidKey_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_CreateVapidKeyRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_CreateVapidKeyRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_CreateVapidKeyResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_CreateVapidKeyResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListVapidKeysRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListVapidKeysRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListVapidKeysResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListVapidKeysResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_SetCurrentVapidKeyRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_SetCurrentVapidKeyRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_SetCurrentVapidKeyResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_SetCurrentVapidKeyResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_RetireVapidKeyRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_RetireVapidKeyRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_RetireVapidKeyResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_RetireVapidKeyResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_fanfare_v1_ApiToken_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -95,173 +215,444 @@ public final class Admin {
   static {
     java.lang.String[] descriptorData = {
       "\n\026fanfare/v1/admin.proto\022\nfanfare.v1\032\031fa" +
-      "nfare/v1/delivery.proto\032\037google/api/fiel" +
-      "d_behavior.proto\032\036google/protobuf/durati" +
-      "on.proto\032\037google/protobuf/timestamp.prot" +
-      "o\"\327\003\n\010ApiToken\022\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004name" +
-      "\022&\n\013application\030\002 \001(\tB\004\342A\001\003R\013application" +
-      "\022)\n\020all_applications\030\003 \001(\010R\017allApplicati" +
-      "ons\022,\n\005roles\030\004 \003(\0162\020.fanfare.v1.RoleB\004\342A" +
-      "\001\002R\005roles\022!\n\014display_name\030\005 \001(\tR\013display" +
-      "Name\022\030\n\004hint\030\006 \001(\tB\004\342A\001\003R\004hint\022@\n\013expire" +
-      "_time\030\007 \001(\0132\032.google.protobuf.TimestampH" +
-      "\000R\nexpireTime\210\001\001\022A\n\013create_time\030\010 \001(\0132\032." +
-      "google.protobuf.TimestampB\004\342A\001\003R\ncreateT" +
-      "ime\022K\n\016last_used_time\030\t \001(\0132\032.google.pro" +
-      "tobuf.TimestampB\004\342A\001\003H\001R\014lastUsedTime\210\001\001" +
-      "B\016\n\014_expire_timeB\021\n\017_last_used_time\"r\n\025C" +
-      "reateApiTokenRequest\022 \n\013application\030\001 \001(" +
-      "\tR\013application\0227\n\tapi_token\030\002 \001(\0132\024.fanf" +
-      "are.v1.ApiTokenB\004\342A\001\002R\010apiToken\"a\n\026Creat" +
-      "eApiTokenResponse\0221\n\tapi_token\030\001 \001(\0132\024.f" +
-      "anfare.v1.ApiTokenR\010apiToken\022\024\n\005token\030\002 " +
-      "\001(\tR\005token\"\237\001\n\024ListApiTokensRequest\022 \n\013a" +
-      "pplication\030\001 \001(\tR\013application\022)\n\020all_app" +
-      "lications\030\002 \001(\010R\017allApplications\022\033\n\tpage" +
-      "_size\030\003 \001(\005R\010pageSize\022\035\n\npage_token\030\004 \001(" +
-      "\tR\tpageToken\"t\n\025ListApiTokensResponse\0223\n" +
-      "\napi_tokens\030\001 \003(\0132\024.fanfare.v1.ApiTokenR" +
-      "\tapiTokens\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
-      "tPageToken\"V\n\025RevokeApiTokenRequest\022\030\n\004n" +
-      "ame\030\001 \001(\tB\004\342A\001\002R\004name\022#\n\rallow_missing\030\002" +
-      " \001(\010R\014allowMissing\"\030\n\026RevokeApiTokenResp" +
-      "onse\"\322\004\n\006Origin\022\026\n\006origin\030\001 \001(\tR\006origin\022" +
-      "-\n\005state\030\002 \001(\0162\027.fanfare.v1.OriginStateR" +
-      "\005state\022\026\n\006queued\030\003 \001(\005R\006queued\022\033\n\tin_fli" +
-      "ght\030\004 \001(\005R\010inFlight\022+\n\021concurrency_limit" +
-      "\030\005 \001(\005R\020concurrencyLimit\022 \n\013connections\030" +
-      "\006 \001(\005R\013connections\022.\n\023accepted_per_secon" +
-      "d\030\007 \001(\001R\021acceptedPerSecond\022\'\n\017throttled_" +
-      "share\030\010 \001(\001R\016throttledShare\022\037\n\013error_sha" +
-      "re\030\t \001(\001R\nerrorShare\022:\n\013latency_p50\030\n \001(" +
-      "\0132\031.google.protobuf.DurationR\nlatencyP50" +
-      "\022:\n\013latency_p99\030\013 \001(\0132\031.google.protobuf." +
-      "DurationR\nlatencyP99\022B\n\014paused_until\030\014 \001" +
-      "(\0132\032.google.protobuf.TimestampH\000R\013paused" +
-      "Until\210\001\001\0226\n\014last_problem\030\r \001(\0162\023.fanfare" +
-      ".v1.OutcomeR\013lastProblemB\017\n\r_paused_unti" +
-      "l\"P\n\022ListOriginsRequest\022\033\n\tpage_size\030\001 \001" +
-      "(\005R\010pageSize\022\035\n\npage_token\030\002 \001(\tR\tpageTo" +
-      "ken\"k\n\023ListOriginsResponse\022,\n\007origins\030\001 " +
-      "\003(\0132\022.fanfare.v1.OriginR\007origins\022&\n\017next" +
-      "_page_token\030\002 \001(\tR\rnextPageToken\"\025\n\023Watc" +
-      "hOriginsRequest\"D\n\024WatchOriginsResponse\022" +
-      ",\n\007origins\030\001 \003(\0132\022.fanfare.v1.OriginR\007or" +
-      "igins\"U\n\023ResumeOriginRequest\022 \n\013applicat" +
-      "ion\030\001 \001(\tR\013application\022\034\n\006origin\030\002 \001(\tB\004" +
-      "\342A\001\002R\006origin\"\026\n\024ResumeOriginResponse*f\n\004" +
-      "Role\022\024\n\020ROLE_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN" +
-      "\020\001\022\022\n\016ROLE_PUBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBE" +
-      "R\020\003\022\017\n\013ROLE_READER\020\004*\216\001\n\013OriginState\022\034\n\030" +
-      "ORIGIN_STATE_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STA" +
-      "TE_OPEN\020\001\022\027\n\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023OR" +
-      "IGIN_STATE_BROKEN\020\003\022\030\n\024ORIGIN_STATE_PROB" +
-      "ING\020\0042\247\004\n\014AdminService\022W\n\016CreateApiToken" +
-      "\022!.fanfare.v1.CreateApiTokenRequest\032\".fa" +
-      "nfare.v1.CreateApiTokenResponse\022Y\n\rListA" +
-      "piTokens\022 .fanfare.v1.ListApiTokensReque" +
-      "st\032!.fanfare.v1.ListApiTokensResponse\"\003\220" +
-      "\002\001\022\\\n\016RevokeApiToken\022!.fanfare.v1.Revoke" +
-      "ApiTokenRequest\032\".fanfare.v1.RevokeApiTo" +
-      "kenResponse\"\003\220\002\002\022S\n\013ListOrigins\022\036.fanfar" +
-      "e.v1.ListOriginsRequest\032\037.fanfare.v1.Lis" +
-      "tOriginsResponse\"\003\220\002\001\022X\n\014WatchOrigins\022\037." +
-      "fanfare.v1.WatchOriginsRequest\032 .fanfare" +
-      ".v1.WatchOriginsResponse\"\003\220\002\0010\001\022V\n\014Resum" +
-      "eOrigin\022\037.fanfare.v1.ResumeOriginRequest" +
-      "\032 .fanfare.v1.ResumeOriginResponse\"\003\220\002\002B" +
-      "\\\n\030io.github.fanfarepush.v1P\001Z>github.co" +
-      "m/fanfare-push/fanfare/clients/go/fanfar" +
-      "ev1;fanfarev1b\006proto3"
+      "nfare/v1/delivery.proto\032\030fanfare/v1/mess" +
+      "age.proto\032\037google/api/field_behavior.pro" +
+      "to\032\036google/protobuf/duration.proto\032 goog" +
+      "le/protobuf/field_mask.proto\032\037google/pro" +
+      "tobuf/timestamp.proto\"\273\004\n\013Application\022\024\n" +
+      "\002id\030\001 \001(\tB\004\342A\001\010R\002id\022!\n\014display_name\030\002 \001(" +
+      "\tR\013displayName\022\036\n\007contact\030\003 \001(\tB\004\342A\001\002R\007c" +
+      "ontact\0227\n\010defaults\030\004 \001(\0132\033.fanfare.v1.Me" +
+      "ssageDefaultsR\010defaults\022*\n\006quotas\030\005 \001(\0132" +
+      "\022.fanfare.v1.QuotasR\006quotas\0227\n\013host_poli" +
+      "cy\030\006 \001(\0132\026.fanfare.v1.HostPolicyR\nhostPo" +
+      "licy\022\034\n\tsuspended\030\007 \001(\010R\tsuspended\022H\n\017st" +
+      "opped_origins\030\010 \003(\0132\031.fanfare.v1.Stopped" +
+      "OriginB\004\342A\001\003R\016stoppedOrigins\0223\n\022subscrip" +
+      "tion_count\030\t \001(\005B\004\342A\001\003R\021subscriptionCoun" +
+      "t\022A\n\013create_time\030\n \001(\0132\032.google.protobuf" +
+      ".TimestampB\004\342A\001\003R\ncreateTime\022A\n\013update_t" +
+      "ime\030\013 \001(\0132\032.google.protobuf.TimestampB\004\342" +
+      "A\001\003R\nupdateTime\022\022\n\004etag\030\014 \001(\tR\004etag\"\251\001\n\017" +
+      "MessageDefaults\0220\n\003ttl\030\001 \001(\0132\031.google.pr" +
+      "otobuf.DurationH\000R\003ttl\210\001\001\022-\n\007urgency\030\002 \001" +
+      "(\0162\023.fanfare.v1.UrgencyR\007urgency\022-\n\007padd" +
+      "ing\030\003 \001(\0162\023.fanfare.v1.PaddingR\007paddingB" +
+      "\006\n\004_ttl\"\257\003\n\006Quotas\0220\n\021max_subscriptions\030" +
+      "\001 \001(\005H\000R\020maxSubscriptions\210\001\001\022:\n\027max_mess" +
+      "ages_per_second\030\002 \001(\001H\001R\024maxMessagesPerS" +
+      "econd\210\001\001\0227\n\025max_broadcast_targets\030\003 \001(\005H" +
+      "\002R\023maxBroadcastTargets\210\001\001\0229\n\026max_pending" +
+      "_deliveries\030\004 \001(\005H\003R\024maxPendingDeliverie" +
+      "s\210\001\001\022$\n\013max_streams\030\005 \001(\005H\004R\nmaxStreams\210" +
+      "\001\001\022\033\n\006weight\030\006 \001(\005H\005R\006weight\210\001\001B\024\n\022_max_" +
+      "subscriptionsB\032\n\030_max_messages_per_secon" +
+      "dB\030\n\026_max_broadcast_targetsB\031\n\027_max_pend" +
+      "ing_deliveriesB\016\n\014_max_streamsB\t\n\007_weigh" +
+      "t\"\200\001\n\nHostPolicy\0221\n\007profile\030\001 \001(\0162\027.fanf" +
+      "are.v1.HostProfileR\007profile\022\037\n\013extra_hos" +
+      "ts\030\002 \003(\tR\nextraHosts\022\036\n\nexceptions\030\003 \003(\t" +
+      "R\nexceptions\"\277\001\n\rStoppedOrigin\022\034\n\006origin" +
+      "\030\001 \001(\tB\004\342A\001\003R\006origin\0223\n\007outcome\030\002 \001(\0162\023." +
+      "fanfare.v1.OutcomeB\004\342A\001\003R\007outcome\022=\n\tsto" +
+      "p_time\030\003 \001(\0132\032.google.protobuf.Timestamp" +
+      "B\004\342A\001\003R\010stopTime\022\034\n\006detail\030\004 \001(\tB\004\342A\001\003R\006" +
+      "detail\"\200\001\n\030CreateApplicationRequest\022?\n\013a" +
+      "pplication\030\001 \001(\0132\027.fanfare.v1.Applicatio" +
+      "nB\004\342A\001\002R\013application\022#\n\rvalidate_only\030\002 " +
+      "\001(\010R\014validateOnly\"\211\001\n\031CreateApplicationR" +
+      "esponse\0229\n\013application\030\001 \001(\0132\027.fanfare.v" +
+      "1.ApplicationR\013application\0221\n\tvapid_key\030" +
+      "\002 \001(\0132\024.fanfare.v1.VapidKeyR\010vapidKey\"9\n" +
+      "\025GetApplicationRequest\022 \n\013application\030\001 " +
+      "\001(\tR\013application\"S\n\026GetApplicationRespon" +
+      "se\0229\n\013application\030\001 \001(\0132\027.fanfare.v1.App" +
+      "licationR\013application\"U\n\027ListApplication" +
+      "sRequest\022\033\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n" +
+      "\npage_token\030\002 \001(\tR\tpageToken\"\177\n\030ListAppl" +
+      "icationsResponse\022;\n\014applications\030\001 \003(\0132\027" +
+      ".fanfare.v1.ApplicationR\014applications\022&\n" +
+      "\017next_page_token\030\002 \001(\tR\rnextPageToken\"\236\001" +
+      "\n\030UpdateApplicationRequest\022?\n\013applicatio" +
+      "n\030\001 \001(\0132\027.fanfare.v1.ApplicationB\004\342A\001\002R\013" +
+      "application\022A\n\013update_mask\030\002 \001(\0132\032.googl" +
+      "e.protobuf.FieldMaskB\004\342A\001\002R\nupdateMask\"V" +
+      "\n\031UpdateApplicationResponse\0229\n\013applicati" +
+      "on\030\001 \001(\0132\027.fanfare.v1.ApplicationR\013appli" +
+      "cation\"}\n\030DeleteApplicationRequest\022&\n\013ap" +
+      "plication\030\001 \001(\tB\004\342A\001\002R\013application\022\024\n\005fo" +
+      "rce\030\002 \001(\010R\005force\022#\n\rallow_missing\030\003 \001(\010R" +
+      "\014allowMissing\"\033\n\031DeleteApplicationRespon" +
+      "se\"\303\003\n\010VapidKey\022\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004nam" +
+      "e\022 \n\013application\030\002 \001(\tR\013application\0224\n\026a" +
+      "pplication_server_key\030\003 \001(\tR\024application" +
+      "ServerKey\022/\n\005state\030\004 \001(\0162\031.fanfare.v1.Va" +
+      "pidKeyStateR\005state\022-\n\022subscription_count" +
+      "\030\005 \001(\005R\021subscriptionCount\022;\n\013create_time" +
+      "\030\006 \001(\0132\032.google.protobuf.TimestampR\ncrea" +
+      "teTime\022D\n\ractivate_time\030\007 \001(\0132\032.google.p" +
+      "rotobuf.TimestampH\000R\014activateTime\210\001\001\022@\n\013" +
+      "retire_time\030\010 \001(\0132\032.google.protobuf.Time" +
+      "stampH\001R\nretireTime\210\001\001B\020\n\016_activate_time" +
+      "B\016\n\014_retire_time\"}\n\025CreateVapidKeyReques" +
+      "t\022 \n\013application\030\001 \001(\tR\013application\022\037\n\013p" +
+      "rivate_key\030\002 \001(\tR\nprivateKey\022!\n\014make_cur" +
+      "rent\030\003 \001(\010R\013makeCurrent\"K\n\026CreateVapidKe" +
+      "yResponse\0221\n\tvapid_key\030\001 \001(\0132\024.fanfare.v" +
+      "1.VapidKeyR\010vapidKey\"t\n\024ListVapidKeysReq" +
+      "uest\022 \n\013application\030\001 \001(\tR\013application\022\033" +
+      "\n\tpage_size\030\002 \001(\005R\010pageSize\022\035\n\npage_toke" +
+      "n\030\003 \001(\tR\tpageToken\"t\n\025ListVapidKeysRespo" +
+      "nse\0223\n\nvapid_keys\030\001 \003(\0132\024.fanfare.v1.Vap" +
+      "idKeyR\tvapidKeys\022&\n\017next_page_token\030\002 \001(" +
+      "\tR\rnextPageToken\"W\n\031SetCurrentVapidKeyRe" +
+      "quest\022 \n\013application\030\001 \001(\tR\013application\022" +
+      "\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004name\"O\n\032SetCurrentV" +
+      "apidKeyResponse\0221\n\tvapid_key\030\001 \001(\0132\024.fan" +
+      "fare.v1.VapidKeyR\010vapidKey\"i\n\025RetireVapi" +
+      "dKeyRequest\022 \n\013application\030\001 \001(\tR\013applic" +
+      "ation\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004name\022\024\n\005force" +
+      "\030\003 \001(\010R\005force\"K\n\026RetireVapidKeyResponse\022" +
+      "1\n\tvapid_key\030\001 \001(\0132\024.fanfare.v1.VapidKey" +
+      "R\010vapidKey\"\327\003\n\010ApiToken\022\030\n\004name\030\001 \001(\tB\004\342" +
+      "A\001\010R\004name\022&\n\013application\030\002 \001(\tB\004\342A\001\003R\013ap" +
+      "plication\022)\n\020all_applications\030\003 \001(\010R\017all" +
+      "Applications\022,\n\005roles\030\004 \003(\0162\020.fanfare.v1" +
+      ".RoleB\004\342A\001\002R\005roles\022!\n\014display_name\030\005 \001(\t" +
+      "R\013displayName\022\030\n\004hint\030\006 \001(\tB\004\342A\001\003R\004hint\022" +
+      "@\n\013expire_time\030\007 \001(\0132\032.google.protobuf.T" +
+      "imestampH\000R\nexpireTime\210\001\001\022A\n\013create_time" +
+      "\030\010 \001(\0132\032.google.protobuf.TimestampB\004\342A\001\003" +
+      "R\ncreateTime\022K\n\016last_used_time\030\t \001(\0132\032.g" +
+      "oogle.protobuf.TimestampB\004\342A\001\003H\001R\014lastUs" +
+      "edTime\210\001\001B\016\n\014_expire_timeB\021\n\017_last_used_" +
+      "time\"r\n\025CreateApiTokenRequest\022 \n\013applica" +
+      "tion\030\001 \001(\tR\013application\0227\n\tapi_token\030\002 \001" +
+      "(\0132\024.fanfare.v1.ApiTokenB\004\342A\001\002R\010apiToken" +
+      "\"a\n\026CreateApiTokenResponse\0221\n\tapi_token\030" +
+      "\001 \001(\0132\024.fanfare.v1.ApiTokenR\010apiToken\022\024\n" +
+      "\005token\030\002 \001(\tR\005token\"\237\001\n\024ListApiTokensReq" +
+      "uest\022 \n\013application\030\001 \001(\tR\013application\022)" +
+      "\n\020all_applications\030\002 \001(\010R\017allApplication" +
+      "s\022\033\n\tpage_size\030\003 \001(\005R\010pageSize\022\035\n\npage_t" +
+      "oken\030\004 \001(\tR\tpageToken\"t\n\025ListApiTokensRe" +
+      "sponse\0223\n\napi_tokens\030\001 \003(\0132\024.fanfare.v1." +
+      "ApiTokenR\tapiTokens\022&\n\017next_page_token\030\002" +
+      " \001(\tR\rnextPageToken\"V\n\025RevokeApiTokenReq" +
+      "uest\022\030\n\004name\030\001 \001(\tB\004\342A\001\002R\004name\022#\n\rallow_" +
+      "missing\030\002 \001(\010R\014allowMissing\"\030\n\026RevokeApi" +
+      "TokenResponse\"\322\004\n\006Origin\022\026\n\006origin\030\001 \001(\t" +
+      "R\006origin\022-\n\005state\030\002 \001(\0162\027.fanfare.v1.Ori" +
+      "ginStateR\005state\022\026\n\006queued\030\003 \001(\005R\006queued\022" +
+      "\033\n\tin_flight\030\004 \001(\005R\010inFlight\022+\n\021concurre" +
+      "ncy_limit\030\005 \001(\005R\020concurrencyLimit\022 \n\013con" +
+      "nections\030\006 \001(\005R\013connections\022.\n\023accepted_" +
+      "per_second\030\007 \001(\001R\021acceptedPerSecond\022\'\n\017t" +
+      "hrottled_share\030\010 \001(\001R\016throttledShare\022\037\n\013" +
+      "error_share\030\t \001(\001R\nerrorShare\022:\n\013latency" +
+      "_p50\030\n \001(\0132\031.google.protobuf.DurationR\nl" +
+      "atencyP50\022:\n\013latency_p99\030\013 \001(\0132\031.google." +
+      "protobuf.DurationR\nlatencyP99\022B\n\014paused_" +
+      "until\030\014 \001(\0132\032.google.protobuf.TimestampH" +
+      "\000R\013pausedUntil\210\001\001\0226\n\014last_problem\030\r \001(\0162" +
+      "\023.fanfare.v1.OutcomeR\013lastProblemB\017\n\r_pa" +
+      "used_until\"P\n\022ListOriginsRequest\022\033\n\tpage" +
+      "_size\030\001 \001(\005R\010pageSize\022\035\n\npage_token\030\002 \001(" +
+      "\tR\tpageToken\"k\n\023ListOriginsResponse\022,\n\007o" +
+      "rigins\030\001 \003(\0132\022.fanfare.v1.OriginR\007origin" +
+      "s\022&\n\017next_page_token\030\002 \001(\tR\rnextPageToke" +
+      "n\"\025\n\023WatchOriginsRequest\"D\n\024WatchOrigins" +
+      "Response\022,\n\007origins\030\001 \003(\0132\022.fanfare.v1.O" +
+      "riginR\007origins\"U\n\023ResumeOriginRequest\022 \n" +
+      "\013application\030\001 \001(\tR\013application\022\034\n\006origi" +
+      "n\030\002 \001(\tB\004\342A\001\002R\006origin\"\026\n\024ResumeOriginRes" +
+      "ponse*\221\001\n\013HostProfile\022\034\n\030HOST_PROFILE_UN" +
+      "SPECIFIED\020\000\022$\n HOST_PROFILE_KNOWN_PUSH_S" +
+      "ERVICES\020\001\022 \n\034HOST_PROFILE_ANY_PUBLIC_HOS" +
+      "T\020\002\022\034\n\030HOST_PROFILE_LISTED_ONLY\020\003*\207\001\n\rVa" +
+      "pidKeyState\022\037\n\033VAPID_KEY_STATE_UNSPECIFI" +
+      "ED\020\000\022\033\n\027VAPID_KEY_STATE_STANDBY\020\001\022\033\n\027VAP" +
+      "ID_KEY_STATE_CURRENT\020\002\022\033\n\027VAPID_KEY_STAT" +
+      "E_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE_UNSPECIFIED\020" +
+      "\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_PUBLISHER\020\002\022\023\n" +
+      "\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_READER\020\004*\216\001\n\013" +
+      "OriginState\022\034\n\030ORIGIN_STATE_UNSPECIFIED\020" +
+      "\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_STATE" +
+      "_PAUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022\030\n\024OR" +
+      "IGIN_STATE_PROBING\020\0042\225\013\n\014AdminService\022`\n" +
+      "\021CreateApplication\022$.fanfare.v1.CreateAp" +
+      "plicationRequest\032%.fanfare.v1.CreateAppl" +
+      "icationResponse\022\\\n\016GetApplication\022!.fanf" +
+      "are.v1.GetApplicationRequest\032\".fanfare.v" +
+      "1.GetApplicationResponse\"\003\220\002\001\022b\n\020ListApp" +
+      "lications\022#.fanfare.v1.ListApplicationsR" +
+      "equest\032$.fanfare.v1.ListApplicationsResp" +
+      "onse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fanfare" +
+      ".v1.UpdateApplicationRequest\032%.fanfare.v" +
+      "1.UpdateApplicationResponse\"\003\220\002\002\022e\n\021Dele" +
+      "teApplication\022$.fanfare.v1.DeleteApplica" +
+      "tionRequest\032%.fanfare.v1.DeleteApplicati" +
+      "onResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanf" +
+      "are.v1.CreateVapidKeyRequest\032\".fanfare.v" +
+      "1.CreateVapidKeyResponse\022Y\n\rListVapidKey" +
+      "s\022 .fanfare.v1.ListVapidKeysRequest\032!.fa" +
+      "nfare.v1.ListVapidKeysResponse\"\003\220\002\001\022h\n\022S" +
+      "etCurrentVapidKey\022%.fanfare.v1.SetCurren" +
+      "tVapidKeyRequest\032&.fanfare.v1.SetCurrent" +
+      "VapidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022" +
+      "!.fanfare.v1.RetireVapidKeyRequest\032\".fan" +
+      "fare.v1.RetireVapidKeyResponse\"\003\220\002\002\022W\n\016C" +
+      "reateApiToken\022!.fanfare.v1.CreateApiToke" +
+      "nRequest\032\".fanfare.v1.CreateApiTokenResp" +
+      "onse\022Y\n\rListApiTokens\022 .fanfare.v1.ListA" +
+      "piTokensRequest\032!.fanfare.v1.ListApiToke" +
+      "nsResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanf" +
+      "are.v1.RevokeApiTokenRequest\032\".fanfare.v" +
+      "1.RevokeApiTokenResponse\"\003\220\002\002\022S\n\013ListOri" +
+      "gins\022\036.fanfare.v1.ListOriginsRequest\032\037.f" +
+      "anfare.v1.ListOriginsResponse\"\003\220\002\001\022X\n\014Wa" +
+      "tchOrigins\022\037.fanfare.v1.WatchOriginsRequ" +
+      "est\032 .fanfare.v1.WatchOriginsResponse\"\003\220" +
+      "\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.Resume" +
+      "OriginRequest\032 .fanfare.v1.ResumeOriginR" +
+      "esponse\"\003\220\002\002B\\\n\030io.github.fanfarepush.v1" +
+      "P\001Z>github.com/fanfare-push/fanfare/clie" +
+      "nts/go/fanfarev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
           io.github.fanfarepush.v1.DeliveryOuterClass.getDescriptor(),
+          io.github.fanfarepush.v1.MessageOuterClass.getDescriptor(),
           com.google.api.FieldBehaviorProto.getDescriptor(),
           com.google.protobuf.DurationProto.getDescriptor(),
+          com.google.protobuf.FieldMaskProto.getDescriptor(),
           com.google.protobuf.TimestampProto.getDescriptor(),
         });
-    internal_static_fanfare_v1_ApiToken_descriptor =
+    internal_static_fanfare_v1_Application_descriptor =
       getDescriptor().getMessageTypes().get(0);
+    internal_static_fanfare_v1_Application_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_Application_descriptor,
+        new java.lang.String[] { "Id", "DisplayName", "Contact", "Defaults", "Quotas", "HostPolicy", "Suspended", "StoppedOrigins", "SubscriptionCount", "CreateTime", "UpdateTime", "Etag", });
+    internal_static_fanfare_v1_MessageDefaults_descriptor =
+      getDescriptor().getMessageTypes().get(1);
+    internal_static_fanfare_v1_MessageDefaults_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_MessageDefaults_descriptor,
+        new java.lang.String[] { "Ttl", "Urgency", "Padding", });
+    internal_static_fanfare_v1_Quotas_descriptor =
+      getDescriptor().getMessageTypes().get(2);
+    internal_static_fanfare_v1_Quotas_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_Quotas_descriptor,
+        new java.lang.String[] { "MaxSubscriptions", "MaxMessagesPerSecond", "MaxBroadcastTargets", "MaxPendingDeliveries", "MaxStreams", "Weight", });
+    internal_static_fanfare_v1_HostPolicy_descriptor =
+      getDescriptor().getMessageTypes().get(3);
+    internal_static_fanfare_v1_HostPolicy_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_HostPolicy_descriptor,
+        new java.lang.String[] { "Profile", "ExtraHosts", "Exceptions", });
+    internal_static_fanfare_v1_StoppedOrigin_descriptor =
+      getDescriptor().getMessageTypes().get(4);
+    internal_static_fanfare_v1_StoppedOrigin_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_StoppedOrigin_descriptor,
+        new java.lang.String[] { "Origin", "Outcome", "StopTime", "Detail", });
+    internal_static_fanfare_v1_CreateApplicationRequest_descriptor =
+      getDescriptor().getMessageTypes().get(5);
+    internal_static_fanfare_v1_CreateApplicationRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_CreateApplicationRequest_descriptor,
+        new java.lang.String[] { "Application", "ValidateOnly", });
+    internal_static_fanfare_v1_CreateApplicationResponse_descriptor =
+      getDescriptor().getMessageTypes().get(6);
+    internal_static_fanfare_v1_CreateApplicationResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_CreateApplicationResponse_descriptor,
+        new java.lang.String[] { "Application", "VapidKey", });
+    internal_static_fanfare_v1_GetApplicationRequest_descriptor =
+      getDescriptor().getMessageTypes().get(7);
+    internal_static_fanfare_v1_GetApplicationRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_GetApplicationRequest_descriptor,
+        new java.lang.String[] { "Application", });
+    internal_static_fanfare_v1_GetApplicationResponse_descriptor =
+      getDescriptor().getMessageTypes().get(8);
+    internal_static_fanfare_v1_GetApplicationResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_GetApplicationResponse_descriptor,
+        new java.lang.String[] { "Application", });
+    internal_static_fanfare_v1_ListApplicationsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(9);
+    internal_static_fanfare_v1_ListApplicationsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListApplicationsRequest_descriptor,
+        new java.lang.String[] { "PageSize", "PageToken", });
+    internal_static_fanfare_v1_ListApplicationsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(10);
+    internal_static_fanfare_v1_ListApplicationsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListApplicationsResponse_descriptor,
+        new java.lang.String[] { "Applications", "NextPageToken", });
+    internal_static_fanfare_v1_UpdateApplicationRequest_descriptor =
+      getDescriptor().getMessageTypes().get(11);
+    internal_static_fanfare_v1_UpdateApplicationRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_UpdateApplicationRequest_descriptor,
+        new java.lang.String[] { "Application", "UpdateMask", });
+    internal_static_fanfare_v1_UpdateApplicationResponse_descriptor =
+      getDescriptor().getMessageTypes().get(12);
+    internal_static_fanfare_v1_UpdateApplicationResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_UpdateApplicationResponse_descriptor,
+        new java.lang.String[] { "Application", });
+    internal_static_fanfare_v1_DeleteApplicationRequest_descriptor =
+      getDescriptor().getMessageTypes().get(13);
+    internal_static_fanfare_v1_DeleteApplicationRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_DeleteApplicationRequest_descriptor,
+        new java.lang.String[] { "Application", "Force", "AllowMissing", });
+    internal_static_fanfare_v1_DeleteApplicationResponse_descriptor =
+      getDescriptor().getMessageTypes().get(14);
+    internal_static_fanfare_v1_DeleteApplicationResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_DeleteApplicationResponse_descriptor,
+        new java.lang.String[] { });
+    internal_static_fanfare_v1_VapidKey_descriptor =
+      getDescriptor().getMessageTypes().get(15);
+    internal_static_fanfare_v1_VapidKey_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_VapidKey_descriptor,
+        new java.lang.String[] { "Name", "Application", "ApplicationServerKey", "State", "SubscriptionCount", "CreateTime", "ActivateTime", "RetireTime", });
+    internal_static_fanfare_v1_CreateVapidKeyRequest_descriptor =
+      getDescriptor().getMessageTypes().get(16);
+    internal_static_fanfare_v1_CreateVapidKeyRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_CreateVapidKeyRequest_descriptor,
+        new java.lang.String[] { "Application", "PrivateKey", "MakeCurrent", });
+    internal_static_fanfare_v1_CreateVapidKeyResponse_descriptor =
+      getDescriptor().getMessageTypes().get(17);
+    internal_static_fanfare_v1_CreateVapidKeyResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_CreateVapidKeyResponse_descriptor,
+        new java.lang.String[] { "VapidKey", });
+    internal_static_fanfare_v1_ListVapidKeysRequest_descriptor =
+      getDescriptor().getMessageTypes().get(18);
+    internal_static_fanfare_v1_ListVapidKeysRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListVapidKeysRequest_descriptor,
+        new java.lang.String[] { "Application", "PageSize", "PageToken", });
+    internal_static_fanfare_v1_ListVapidKeysResponse_descriptor =
+      getDescriptor().getMessageTypes().get(19);
+    internal_static_fanfare_v1_ListVapidKeysResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListVapidKeysResponse_descriptor,
+        new java.lang.String[] { "VapidKeys", "NextPageToken", });
+    internal_static_fanfare_v1_SetCurrentVapidKeyRequest_descriptor =
+      getDescriptor().getMessageTypes().get(20);
+    internal_static_fanfare_v1_SetCurrentVapidKeyRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_SetCurrentVapidKeyRequest_descriptor,
+        new java.lang.String[] { "Application", "Name", });
+    internal_static_fanfare_v1_SetCurrentVapidKeyResponse_descriptor =
+      getDescriptor().getMessageTypes().get(21);
+    internal_static_fanfare_v1_SetCurrentVapidKeyResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_SetCurrentVapidKeyResponse_descriptor,
+        new java.lang.String[] { "VapidKey", });
+    internal_static_fanfare_v1_RetireVapidKeyRequest_descriptor =
+      getDescriptor().getMessageTypes().get(22);
+    internal_static_fanfare_v1_RetireVapidKeyRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_RetireVapidKeyRequest_descriptor,
+        new java.lang.String[] { "Application", "Name", "Force", });
+    internal_static_fanfare_v1_RetireVapidKeyResponse_descriptor =
+      getDescriptor().getMessageTypes().get(23);
+    internal_static_fanfare_v1_RetireVapidKeyResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_RetireVapidKeyResponse_descriptor,
+        new java.lang.String[] { "VapidKey", });
+    internal_static_fanfare_v1_ApiToken_descriptor =
+      getDescriptor().getMessageTypes().get(24);
     internal_static_fanfare_v1_ApiToken_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ApiToken_descriptor,
         new java.lang.String[] { "Name", "Application", "AllApplications", "Roles", "DisplayName", "Hint", "ExpireTime", "CreateTime", "LastUsedTime", });
     internal_static_fanfare_v1_CreateApiTokenRequest_descriptor =
-      getDescriptor().getMessageTypes().get(1);
+      getDescriptor().getMessageTypes().get(25);
     internal_static_fanfare_v1_CreateApiTokenRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_CreateApiTokenRequest_descriptor,
         new java.lang.String[] { "Application", "ApiToken", });
     internal_static_fanfare_v1_CreateApiTokenResponse_descriptor =
-      getDescriptor().getMessageTypes().get(2);
+      getDescriptor().getMessageTypes().get(26);
     internal_static_fanfare_v1_CreateApiTokenResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_CreateApiTokenResponse_descriptor,
         new java.lang.String[] { "ApiToken", "Token", });
     internal_static_fanfare_v1_ListApiTokensRequest_descriptor =
-      getDescriptor().getMessageTypes().get(3);
+      getDescriptor().getMessageTypes().get(27);
     internal_static_fanfare_v1_ListApiTokensRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListApiTokensRequest_descriptor,
         new java.lang.String[] { "Application", "AllApplications", "PageSize", "PageToken", });
     internal_static_fanfare_v1_ListApiTokensResponse_descriptor =
-      getDescriptor().getMessageTypes().get(4);
+      getDescriptor().getMessageTypes().get(28);
     internal_static_fanfare_v1_ListApiTokensResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListApiTokensResponse_descriptor,
         new java.lang.String[] { "ApiTokens", "NextPageToken", });
     internal_static_fanfare_v1_RevokeApiTokenRequest_descriptor =
-      getDescriptor().getMessageTypes().get(5);
+      getDescriptor().getMessageTypes().get(29);
     internal_static_fanfare_v1_RevokeApiTokenRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_RevokeApiTokenRequest_descriptor,
         new java.lang.String[] { "Name", "AllowMissing", });
     internal_static_fanfare_v1_RevokeApiTokenResponse_descriptor =
-      getDescriptor().getMessageTypes().get(6);
+      getDescriptor().getMessageTypes().get(30);
     internal_static_fanfare_v1_RevokeApiTokenResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_RevokeApiTokenResponse_descriptor,
         new java.lang.String[] { });
     internal_static_fanfare_v1_Origin_descriptor =
-      getDescriptor().getMessageTypes().get(7);
+      getDescriptor().getMessageTypes().get(31);
     internal_static_fanfare_v1_Origin_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_Origin_descriptor,
         new java.lang.String[] { "Origin", "State", "Queued", "InFlight", "ConcurrencyLimit", "Connections", "AcceptedPerSecond", "ThrottledShare", "ErrorShare", "LatencyP50", "LatencyP99", "PausedUntil", "LastProblem", });
     internal_static_fanfare_v1_ListOriginsRequest_descriptor =
-      getDescriptor().getMessageTypes().get(8);
+      getDescriptor().getMessageTypes().get(32);
     internal_static_fanfare_v1_ListOriginsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListOriginsRequest_descriptor,
         new java.lang.String[] { "PageSize", "PageToken", });
     internal_static_fanfare_v1_ListOriginsResponse_descriptor =
-      getDescriptor().getMessageTypes().get(9);
+      getDescriptor().getMessageTypes().get(33);
     internal_static_fanfare_v1_ListOriginsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListOriginsResponse_descriptor,
         new java.lang.String[] { "Origins", "NextPageToken", });
     internal_static_fanfare_v1_WatchOriginsRequest_descriptor =
-      getDescriptor().getMessageTypes().get(10);
+      getDescriptor().getMessageTypes().get(34);
     internal_static_fanfare_v1_WatchOriginsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_WatchOriginsRequest_descriptor,
         new java.lang.String[] { });
     internal_static_fanfare_v1_WatchOriginsResponse_descriptor =
-      getDescriptor().getMessageTypes().get(11);
+      getDescriptor().getMessageTypes().get(35);
     internal_static_fanfare_v1_WatchOriginsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_WatchOriginsResponse_descriptor,
         new java.lang.String[] { "Origins", });
     internal_static_fanfare_v1_ResumeOriginRequest_descriptor =
-      getDescriptor().getMessageTypes().get(12);
+      getDescriptor().getMessageTypes().get(36);
     internal_static_fanfare_v1_ResumeOriginRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ResumeOriginRequest_descriptor,
         new java.lang.String[] { "Application", "Origin", });
     internal_static_fanfare_v1_ResumeOriginResponse_descriptor =
-      getDescriptor().getMessageTypes().get(13);
+      getDescriptor().getMessageTypes().get(37);
     internal_static_fanfare_v1_ResumeOriginResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ResumeOriginResponse_descriptor,
@@ -272,8 +663,10 @@ public final class Admin {
     com.google.protobuf.Descriptors.FileDescriptor
         .internalUpdateFileDescriptor(descriptor, registry);
     io.github.fanfarepush.v1.DeliveryOuterClass.getDescriptor();
+    io.github.fanfarepush.v1.MessageOuterClass.getDescriptor();
     com.google.api.FieldBehaviorProto.getDescriptor();
     com.google.protobuf.DurationProto.getDescriptor();
+    com.google.protobuf.FieldMaskProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();
   }
 

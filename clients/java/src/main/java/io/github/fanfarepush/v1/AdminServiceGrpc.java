@@ -4,9 +4,11 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
 
 /**
  * <pre>
- * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
- * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
- * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+ * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+ * PushService holds here.
+ * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+ * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+ * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -17,6 +19,292 @@ public final class AdminServiceGrpc {
   public static final java.lang.String SERVICE_NAME = "fanfare.v1.AdminService";
 
   // Static method descriptors that strictly reflect the proto.
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApplicationRequest,
+      io.github.fanfarepush.v1.CreateApplicationResponse> getCreateApplicationMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CreateApplication",
+      requestType = io.github.fanfarepush.v1.CreateApplicationRequest.class,
+      responseType = io.github.fanfarepush.v1.CreateApplicationResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApplicationRequest,
+      io.github.fanfarepush.v1.CreateApplicationResponse> getCreateApplicationMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApplicationRequest, io.github.fanfarepush.v1.CreateApplicationResponse> getCreateApplicationMethod;
+    if ((getCreateApplicationMethod = AdminServiceGrpc.getCreateApplicationMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getCreateApplicationMethod = AdminServiceGrpc.getCreateApplicationMethod) == null) {
+          AdminServiceGrpc.getCreateApplicationMethod = getCreateApplicationMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.CreateApplicationRequest, io.github.fanfarepush.v1.CreateApplicationResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CreateApplication"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.CreateApplicationRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.CreateApplicationResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("CreateApplication"))
+              .build();
+        }
+      }
+    }
+    return getCreateApplicationMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.GetApplicationRequest,
+      io.github.fanfarepush.v1.GetApplicationResponse> getGetApplicationMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetApplication",
+      requestType = io.github.fanfarepush.v1.GetApplicationRequest.class,
+      responseType = io.github.fanfarepush.v1.GetApplicationResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.GetApplicationRequest,
+      io.github.fanfarepush.v1.GetApplicationResponse> getGetApplicationMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.GetApplicationRequest, io.github.fanfarepush.v1.GetApplicationResponse> getGetApplicationMethod;
+    if ((getGetApplicationMethod = AdminServiceGrpc.getGetApplicationMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getGetApplicationMethod = AdminServiceGrpc.getGetApplicationMethod) == null) {
+          AdminServiceGrpc.getGetApplicationMethod = getGetApplicationMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.GetApplicationRequest, io.github.fanfarepush.v1.GetApplicationResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetApplication"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.GetApplicationRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.GetApplicationResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("GetApplication"))
+              .build();
+        }
+      }
+    }
+    return getGetApplicationMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListApplicationsRequest,
+      io.github.fanfarepush.v1.ListApplicationsResponse> getListApplicationsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListApplications",
+      requestType = io.github.fanfarepush.v1.ListApplicationsRequest.class,
+      responseType = io.github.fanfarepush.v1.ListApplicationsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListApplicationsRequest,
+      io.github.fanfarepush.v1.ListApplicationsResponse> getListApplicationsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListApplicationsRequest, io.github.fanfarepush.v1.ListApplicationsResponse> getListApplicationsMethod;
+    if ((getListApplicationsMethod = AdminServiceGrpc.getListApplicationsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getListApplicationsMethod = AdminServiceGrpc.getListApplicationsMethod) == null) {
+          AdminServiceGrpc.getListApplicationsMethod = getListApplicationsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ListApplicationsRequest, io.github.fanfarepush.v1.ListApplicationsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListApplications"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListApplicationsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListApplicationsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ListApplications"))
+              .build();
+        }
+      }
+    }
+    return getListApplicationsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.UpdateApplicationRequest,
+      io.github.fanfarepush.v1.UpdateApplicationResponse> getUpdateApplicationMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "UpdateApplication",
+      requestType = io.github.fanfarepush.v1.UpdateApplicationRequest.class,
+      responseType = io.github.fanfarepush.v1.UpdateApplicationResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.UpdateApplicationRequest,
+      io.github.fanfarepush.v1.UpdateApplicationResponse> getUpdateApplicationMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.UpdateApplicationRequest, io.github.fanfarepush.v1.UpdateApplicationResponse> getUpdateApplicationMethod;
+    if ((getUpdateApplicationMethod = AdminServiceGrpc.getUpdateApplicationMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getUpdateApplicationMethod = AdminServiceGrpc.getUpdateApplicationMethod) == null) {
+          AdminServiceGrpc.getUpdateApplicationMethod = getUpdateApplicationMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.UpdateApplicationRequest, io.github.fanfarepush.v1.UpdateApplicationResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "UpdateApplication"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.UpdateApplicationRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.UpdateApplicationResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("UpdateApplication"))
+              .build();
+        }
+      }
+    }
+    return getUpdateApplicationMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.DeleteApplicationRequest,
+      io.github.fanfarepush.v1.DeleteApplicationResponse> getDeleteApplicationMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "DeleteApplication",
+      requestType = io.github.fanfarepush.v1.DeleteApplicationRequest.class,
+      responseType = io.github.fanfarepush.v1.DeleteApplicationResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.DeleteApplicationRequest,
+      io.github.fanfarepush.v1.DeleteApplicationResponse> getDeleteApplicationMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.DeleteApplicationRequest, io.github.fanfarepush.v1.DeleteApplicationResponse> getDeleteApplicationMethod;
+    if ((getDeleteApplicationMethod = AdminServiceGrpc.getDeleteApplicationMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getDeleteApplicationMethod = AdminServiceGrpc.getDeleteApplicationMethod) == null) {
+          AdminServiceGrpc.getDeleteApplicationMethod = getDeleteApplicationMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.DeleteApplicationRequest, io.github.fanfarepush.v1.DeleteApplicationResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "DeleteApplication"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.DeleteApplicationRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.DeleteApplicationResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("DeleteApplication"))
+              .build();
+        }
+      }
+    }
+    return getDeleteApplicationMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateVapidKeyRequest,
+      io.github.fanfarepush.v1.CreateVapidKeyResponse> getCreateVapidKeyMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CreateVapidKey",
+      requestType = io.github.fanfarepush.v1.CreateVapidKeyRequest.class,
+      responseType = io.github.fanfarepush.v1.CreateVapidKeyResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateVapidKeyRequest,
+      io.github.fanfarepush.v1.CreateVapidKeyResponse> getCreateVapidKeyMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateVapidKeyRequest, io.github.fanfarepush.v1.CreateVapidKeyResponse> getCreateVapidKeyMethod;
+    if ((getCreateVapidKeyMethod = AdminServiceGrpc.getCreateVapidKeyMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getCreateVapidKeyMethod = AdminServiceGrpc.getCreateVapidKeyMethod) == null) {
+          AdminServiceGrpc.getCreateVapidKeyMethod = getCreateVapidKeyMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.CreateVapidKeyRequest, io.github.fanfarepush.v1.CreateVapidKeyResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CreateVapidKey"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.CreateVapidKeyRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.CreateVapidKeyResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("CreateVapidKey"))
+              .build();
+        }
+      }
+    }
+    return getCreateVapidKeyMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListVapidKeysRequest,
+      io.github.fanfarepush.v1.ListVapidKeysResponse> getListVapidKeysMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListVapidKeys",
+      requestType = io.github.fanfarepush.v1.ListVapidKeysRequest.class,
+      responseType = io.github.fanfarepush.v1.ListVapidKeysResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListVapidKeysRequest,
+      io.github.fanfarepush.v1.ListVapidKeysResponse> getListVapidKeysMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListVapidKeysRequest, io.github.fanfarepush.v1.ListVapidKeysResponse> getListVapidKeysMethod;
+    if ((getListVapidKeysMethod = AdminServiceGrpc.getListVapidKeysMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getListVapidKeysMethod = AdminServiceGrpc.getListVapidKeysMethod) == null) {
+          AdminServiceGrpc.getListVapidKeysMethod = getListVapidKeysMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ListVapidKeysRequest, io.github.fanfarepush.v1.ListVapidKeysResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListVapidKeys"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListVapidKeysRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListVapidKeysResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ListVapidKeys"))
+              .build();
+        }
+      }
+    }
+    return getListVapidKeysMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.SetCurrentVapidKeyRequest,
+      io.github.fanfarepush.v1.SetCurrentVapidKeyResponse> getSetCurrentVapidKeyMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "SetCurrentVapidKey",
+      requestType = io.github.fanfarepush.v1.SetCurrentVapidKeyRequest.class,
+      responseType = io.github.fanfarepush.v1.SetCurrentVapidKeyResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.SetCurrentVapidKeyRequest,
+      io.github.fanfarepush.v1.SetCurrentVapidKeyResponse> getSetCurrentVapidKeyMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.SetCurrentVapidKeyRequest, io.github.fanfarepush.v1.SetCurrentVapidKeyResponse> getSetCurrentVapidKeyMethod;
+    if ((getSetCurrentVapidKeyMethod = AdminServiceGrpc.getSetCurrentVapidKeyMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getSetCurrentVapidKeyMethod = AdminServiceGrpc.getSetCurrentVapidKeyMethod) == null) {
+          AdminServiceGrpc.getSetCurrentVapidKeyMethod = getSetCurrentVapidKeyMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.SetCurrentVapidKeyRequest, io.github.fanfarepush.v1.SetCurrentVapidKeyResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "SetCurrentVapidKey"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.SetCurrentVapidKeyRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.SetCurrentVapidKeyResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("SetCurrentVapidKey"))
+              .build();
+        }
+      }
+    }
+    return getSetCurrentVapidKeyMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RetireVapidKeyRequest,
+      io.github.fanfarepush.v1.RetireVapidKeyResponse> getRetireVapidKeyMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "RetireVapidKey",
+      requestType = io.github.fanfarepush.v1.RetireVapidKeyRequest.class,
+      responseType = io.github.fanfarepush.v1.RetireVapidKeyResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RetireVapidKeyRequest,
+      io.github.fanfarepush.v1.RetireVapidKeyResponse> getRetireVapidKeyMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RetireVapidKeyRequest, io.github.fanfarepush.v1.RetireVapidKeyResponse> getRetireVapidKeyMethod;
+    if ((getRetireVapidKeyMethod = AdminServiceGrpc.getRetireVapidKeyMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getRetireVapidKeyMethod = AdminServiceGrpc.getRetireVapidKeyMethod) == null) {
+          AdminServiceGrpc.getRetireVapidKeyMethod = getRetireVapidKeyMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.RetireVapidKeyRequest, io.github.fanfarepush.v1.RetireVapidKeyResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "RetireVapidKey"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.RetireVapidKeyRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.RetireVapidKeyResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("RetireVapidKey"))
+              .build();
+        }
+      }
+    }
+    return getRetireVapidKeyMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.CreateApiTokenRequest,
       io.github.fanfarepush.v1.CreateApiTokenResponse> getCreateApiTokenMethod;
 
@@ -269,12 +557,104 @@ public final class AdminServiceGrpc {
 
   /**
    * <pre>
-   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
-   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+   * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+   * PushService holds here.
+   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
   public interface AsyncService {
+
+    /**
+     * <pre>
+     * Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+     * </pre>
+     */
+    default void createApplication(io.github.fanfarepush.v1.CreateApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApplicationResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCreateApplicationMethod(), responseObserver);
+    }
+
+    /**
+     */
+    default void getApplication(io.github.fanfarepush.v1.GetApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.GetApplicationResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetApplicationMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Those that the caller may see, in the order of their ids.
+     * </pre>
+     */
+    default void listApplications(io.github.fanfarepush.v1.ListApplicationsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListApplicationsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListApplicationsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * ABORTED: etag does not match.
+     * </pre>
+     */
+    default void updateApplication(io.github.fanfarepush.v1.UpdateApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.UpdateApplicationResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getUpdateApplicationMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+     * </pre>
+     */
+    default void deleteApplication(io.github.fanfarepush.v1.DeleteApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.DeleteApplicationResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getDeleteApplicationMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+     * retire it. A subscription is always signed for with the key it was made with.
+     * </pre>
+     */
+    default void createVapidKey(io.github.fanfarepush.v1.CreateVapidKeyRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateVapidKeyResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCreateVapidKeyMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * The current key first, then newest first.
+     * </pre>
+     */
+    default void listVapidKeys(io.github.fanfarepush.v1.ListVapidKeysRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListVapidKeysResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListVapidKeysMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+     * </pre>
+     */
+    default void setCurrentVapidKey(io.github.fanfarepush.v1.SetCurrentVapidKeyRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.SetCurrentVapidKeyResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getSetCurrentVapidKeyMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+     * were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+     * </pre>
+     */
+    default void retireVapidKey(io.github.fanfarepush.v1.RetireVapidKeyRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RetireVapidKeyResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRetireVapidKeyMethod(), responseObserver);
+    }
 
     /**
      * <pre>
@@ -342,9 +722,11 @@ public final class AdminServiceGrpc {
   /**
    * Base class for the server implementation of the service AdminService.
    * <pre>
-   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
-   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+   * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+   * PushService holds here.
+   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
   public static abstract class AdminServiceImplBase
@@ -358,9 +740,11 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do asynchronous rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
-   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+   * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+   * PushService holds here.
+   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
   public static final class AdminServiceStub
@@ -374,6 +758,105 @@ public final class AdminServiceGrpc {
     protected AdminServiceStub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+     * </pre>
+     */
+    public void createApplication(io.github.fanfarepush.v1.CreateApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApplicationResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCreateApplicationMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     */
+    public void getApplication(io.github.fanfarepush.v1.GetApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.GetApplicationResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetApplicationMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Those that the caller may see, in the order of their ids.
+     * </pre>
+     */
+    public void listApplications(io.github.fanfarepush.v1.ListApplicationsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListApplicationsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListApplicationsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * ABORTED: etag does not match.
+     * </pre>
+     */
+    public void updateApplication(io.github.fanfarepush.v1.UpdateApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.UpdateApplicationResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getUpdateApplicationMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+     * </pre>
+     */
+    public void deleteApplication(io.github.fanfarepush.v1.DeleteApplicationRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.DeleteApplicationResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getDeleteApplicationMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+     * retire it. A subscription is always signed for with the key it was made with.
+     * </pre>
+     */
+    public void createVapidKey(io.github.fanfarepush.v1.CreateVapidKeyRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateVapidKeyResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCreateVapidKeyMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * The current key first, then newest first.
+     * </pre>
+     */
+    public void listVapidKeys(io.github.fanfarepush.v1.ListVapidKeysRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListVapidKeysResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListVapidKeysMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+     * </pre>
+     */
+    public void setCurrentVapidKey(io.github.fanfarepush.v1.SetCurrentVapidKeyRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.SetCurrentVapidKeyResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getSetCurrentVapidKeyMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+     * were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+     * </pre>
+     */
+    public void retireVapidKey(io.github.fanfarepush.v1.RetireVapidKeyRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RetireVapidKeyResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getRetireVapidKeyMethod(), getCallOptions()), request, responseObserver);
     }
 
     /**
@@ -448,9 +931,11 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do synchronous rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
-   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+   * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+   * PushService holds here.
+   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
   public static final class AdminServiceBlockingV2Stub
@@ -464,6 +949,96 @@ public final class AdminServiceGrpc {
     protected AdminServiceBlockingV2Stub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceBlockingV2Stub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.CreateApplicationResponse createApplication(io.github.fanfarepush.v1.CreateApplicationRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCreateApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     */
+    public io.github.fanfarepush.v1.GetApplicationResponse getApplication(io.github.fanfarepush.v1.GetApplicationRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Those that the caller may see, in the order of their ids.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListApplicationsResponse listApplications(io.github.fanfarepush.v1.ListApplicationsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListApplicationsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * ABORTED: etag does not match.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.UpdateApplicationResponse updateApplication(io.github.fanfarepush.v1.UpdateApplicationRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getUpdateApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.DeleteApplicationResponse deleteApplication(io.github.fanfarepush.v1.DeleteApplicationRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getDeleteApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+     * retire it. A subscription is always signed for with the key it was made with.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.CreateVapidKeyResponse createVapidKey(io.github.fanfarepush.v1.CreateVapidKeyRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCreateVapidKeyMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * The current key first, then newest first.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListVapidKeysResponse listVapidKeys(io.github.fanfarepush.v1.ListVapidKeysRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListVapidKeysMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.SetCurrentVapidKeyResponse setCurrentVapidKey(io.github.fanfarepush.v1.SetCurrentVapidKeyRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getSetCurrentVapidKeyMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+     * were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.RetireVapidKeyResponse retireVapidKey(io.github.fanfarepush.v1.RetireVapidKeyRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getRetireVapidKeyMethod(), getCallOptions(), request);
     }
 
     /**
@@ -534,9 +1109,11 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do limited synchronous rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
-   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+   * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+   * PushService holds here.
+   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
   public static final class AdminServiceBlockingStub
@@ -550,6 +1127,96 @@ public final class AdminServiceGrpc {
     protected AdminServiceBlockingStub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceBlockingStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.CreateApplicationResponse createApplication(io.github.fanfarepush.v1.CreateApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCreateApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     */
+    public io.github.fanfarepush.v1.GetApplicationResponse getApplication(io.github.fanfarepush.v1.GetApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Those that the caller may see, in the order of their ids.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListApplicationsResponse listApplications(io.github.fanfarepush.v1.ListApplicationsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListApplicationsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * ABORTED: etag does not match.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.UpdateApplicationResponse updateApplication(io.github.fanfarepush.v1.UpdateApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getUpdateApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.DeleteApplicationResponse deleteApplication(io.github.fanfarepush.v1.DeleteApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getDeleteApplicationMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+     * retire it. A subscription is always signed for with the key it was made with.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.CreateVapidKeyResponse createVapidKey(io.github.fanfarepush.v1.CreateVapidKeyRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCreateVapidKeyMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * The current key first, then newest first.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListVapidKeysResponse listVapidKeys(io.github.fanfarepush.v1.ListVapidKeysRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListVapidKeysMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.SetCurrentVapidKeyResponse setCurrentVapidKey(io.github.fanfarepush.v1.SetCurrentVapidKeyRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getSetCurrentVapidKeyMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+     * were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.RetireVapidKeyResponse retireVapidKey(io.github.fanfarepush.v1.RetireVapidKeyRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getRetireVapidKeyMethod(), getCallOptions(), request);
     }
 
     /**
@@ -619,9 +1286,11 @@ public final class AdminServiceGrpc {
   /**
    * A stub to allow clients to do ListenableFuture-style rpc calls to service AdminService.
    * <pre>
-   * For those who run Fanfare: API tokens and the health of push services. What holds for PushService holds here.
-   * Role: ADMIN; READER for List and Watch. Credentials of one application reach that application only, and not what is
-   * marked "server-wide", which needs credentials of all. Every change is in the audit log.
+   * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
+   * PushService holds here.
+   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
+   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
   public static final class AdminServiceFutureStub
@@ -635,6 +1304,105 @@ public final class AdminServiceGrpc {
     protected AdminServiceFutureStub build(
         io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
       return new AdminServiceFutureStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.CreateApplicationResponse> createApplication(
+        io.github.fanfarepush.v1.CreateApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCreateApplicationMethod(), getCallOptions()), request);
+    }
+
+    /**
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.GetApplicationResponse> getApplication(
+        io.github.fanfarepush.v1.GetApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetApplicationMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Those that the caller may see, in the order of their ids.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ListApplicationsResponse> listApplications(
+        io.github.fanfarepush.v1.ListApplicationsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListApplicationsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * ABORTED: etag does not match.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.UpdateApplicationResponse> updateApplication(
+        io.github.fanfarepush.v1.UpdateApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getUpdateApplicationMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.DeleteApplicationResponse> deleteApplication(
+        io.github.fanfarepush.v1.DeleteApplicationRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getDeleteApplicationMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
+     * retire it. A subscription is always signed for with the key it was made with.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.CreateVapidKeyResponse> createVapidKey(
+        io.github.fanfarepush.v1.CreateVapidKeyRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCreateVapidKeyMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * The current key first, then newest first.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ListVapidKeysResponse> listVapidKeys(
+        io.github.fanfarepush.v1.ListVapidKeysRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListVapidKeysMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Makes it the one that GetVapidPublicKey gives to browsers; also back to an older one. Not a retired one.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.SetCurrentVapidKeyResponse> setCurrentVapidKey(
+        io.github.fanfarepush.v1.SetCurrentVapidKeyRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getSetCurrentVapidKeyMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Destroys its private half; not that of the current key. FAILED_PRECONDITION, reason STILL_IN_USE: subscriptions
+     * were made with it; with force they are disabled, OUTCOME_KEY_MISMATCH.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.RetireVapidKeyResponse> retireVapidKey(
+        io.github.fanfarepush.v1.RetireVapidKeyRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getRetireVapidKeyMethod(), getCallOptions()), request);
     }
 
     /**
@@ -695,12 +1463,21 @@ public final class AdminServiceGrpc {
     }
   }
 
-  private static final int METHODID_CREATE_API_TOKEN = 0;
-  private static final int METHODID_LIST_API_TOKENS = 1;
-  private static final int METHODID_REVOKE_API_TOKEN = 2;
-  private static final int METHODID_LIST_ORIGINS = 3;
-  private static final int METHODID_WATCH_ORIGINS = 4;
-  private static final int METHODID_RESUME_ORIGIN = 5;
+  private static final int METHODID_CREATE_APPLICATION = 0;
+  private static final int METHODID_GET_APPLICATION = 1;
+  private static final int METHODID_LIST_APPLICATIONS = 2;
+  private static final int METHODID_UPDATE_APPLICATION = 3;
+  private static final int METHODID_DELETE_APPLICATION = 4;
+  private static final int METHODID_CREATE_VAPID_KEY = 5;
+  private static final int METHODID_LIST_VAPID_KEYS = 6;
+  private static final int METHODID_SET_CURRENT_VAPID_KEY = 7;
+  private static final int METHODID_RETIRE_VAPID_KEY = 8;
+  private static final int METHODID_CREATE_API_TOKEN = 9;
+  private static final int METHODID_LIST_API_TOKENS = 10;
+  private static final int METHODID_REVOKE_API_TOKEN = 11;
+  private static final int METHODID_LIST_ORIGINS = 12;
+  private static final int METHODID_WATCH_ORIGINS = 13;
+  private static final int METHODID_RESUME_ORIGIN = 14;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -719,6 +1496,42 @@ public final class AdminServiceGrpc {
     @java.lang.SuppressWarnings("unchecked")
     public void invoke(Req request, io.grpc.stub.StreamObserver<Resp> responseObserver) {
       switch (methodId) {
+        case METHODID_CREATE_APPLICATION:
+          serviceImpl.createApplication((io.github.fanfarepush.v1.CreateApplicationRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApplicationResponse>) responseObserver);
+          break;
+        case METHODID_GET_APPLICATION:
+          serviceImpl.getApplication((io.github.fanfarepush.v1.GetApplicationRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.GetApplicationResponse>) responseObserver);
+          break;
+        case METHODID_LIST_APPLICATIONS:
+          serviceImpl.listApplications((io.github.fanfarepush.v1.ListApplicationsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListApplicationsResponse>) responseObserver);
+          break;
+        case METHODID_UPDATE_APPLICATION:
+          serviceImpl.updateApplication((io.github.fanfarepush.v1.UpdateApplicationRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.UpdateApplicationResponse>) responseObserver);
+          break;
+        case METHODID_DELETE_APPLICATION:
+          serviceImpl.deleteApplication((io.github.fanfarepush.v1.DeleteApplicationRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.DeleteApplicationResponse>) responseObserver);
+          break;
+        case METHODID_CREATE_VAPID_KEY:
+          serviceImpl.createVapidKey((io.github.fanfarepush.v1.CreateVapidKeyRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateVapidKeyResponse>) responseObserver);
+          break;
+        case METHODID_LIST_VAPID_KEYS:
+          serviceImpl.listVapidKeys((io.github.fanfarepush.v1.ListVapidKeysRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListVapidKeysResponse>) responseObserver);
+          break;
+        case METHODID_SET_CURRENT_VAPID_KEY:
+          serviceImpl.setCurrentVapidKey((io.github.fanfarepush.v1.SetCurrentVapidKeyRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.SetCurrentVapidKeyResponse>) responseObserver);
+          break;
+        case METHODID_RETIRE_VAPID_KEY:
+          serviceImpl.retireVapidKey((io.github.fanfarepush.v1.RetireVapidKeyRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RetireVapidKeyResponse>) responseObserver);
+          break;
         case METHODID_CREATE_API_TOKEN:
           serviceImpl.createApiToken((io.github.fanfarepush.v1.CreateApiTokenRequest) request,
               (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.CreateApiTokenResponse>) responseObserver);
@@ -761,6 +1574,69 @@ public final class AdminServiceGrpc {
 
   public static final io.grpc.ServerServiceDefinition bindService(AsyncService service) {
     return io.grpc.ServerServiceDefinition.builder(getServiceDescriptor())
+        .addMethod(
+          getCreateApplicationMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.CreateApplicationRequest,
+              io.github.fanfarepush.v1.CreateApplicationResponse>(
+                service, METHODID_CREATE_APPLICATION)))
+        .addMethod(
+          getGetApplicationMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.GetApplicationRequest,
+              io.github.fanfarepush.v1.GetApplicationResponse>(
+                service, METHODID_GET_APPLICATION)))
+        .addMethod(
+          getListApplicationsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ListApplicationsRequest,
+              io.github.fanfarepush.v1.ListApplicationsResponse>(
+                service, METHODID_LIST_APPLICATIONS)))
+        .addMethod(
+          getUpdateApplicationMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.UpdateApplicationRequest,
+              io.github.fanfarepush.v1.UpdateApplicationResponse>(
+                service, METHODID_UPDATE_APPLICATION)))
+        .addMethod(
+          getDeleteApplicationMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.DeleteApplicationRequest,
+              io.github.fanfarepush.v1.DeleteApplicationResponse>(
+                service, METHODID_DELETE_APPLICATION)))
+        .addMethod(
+          getCreateVapidKeyMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.CreateVapidKeyRequest,
+              io.github.fanfarepush.v1.CreateVapidKeyResponse>(
+                service, METHODID_CREATE_VAPID_KEY)))
+        .addMethod(
+          getListVapidKeysMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ListVapidKeysRequest,
+              io.github.fanfarepush.v1.ListVapidKeysResponse>(
+                service, METHODID_LIST_VAPID_KEYS)))
+        .addMethod(
+          getSetCurrentVapidKeyMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.SetCurrentVapidKeyRequest,
+              io.github.fanfarepush.v1.SetCurrentVapidKeyResponse>(
+                service, METHODID_SET_CURRENT_VAPID_KEY)))
+        .addMethod(
+          getRetireVapidKeyMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.RetireVapidKeyRequest,
+              io.github.fanfarepush.v1.RetireVapidKeyResponse>(
+                service, METHODID_RETIRE_VAPID_KEY)))
         .addMethod(
           getCreateApiTokenMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -851,6 +1727,15 @@ public final class AdminServiceGrpc {
         if (result == null) {
           serviceDescriptor = result = io.grpc.ServiceDescriptor.newBuilder(SERVICE_NAME)
               .setSchemaDescriptor(new AdminServiceFileDescriptorSupplier())
+              .addMethod(getCreateApplicationMethod())
+              .addMethod(getGetApplicationMethod())
+              .addMethod(getListApplicationsMethod())
+              .addMethod(getUpdateApplicationMethod())
+              .addMethod(getDeleteApplicationMethod())
+              .addMethod(getCreateVapidKeyMethod())
+              .addMethod(getListVapidKeysMethod())
+              .addMethod(getSetCurrentVapidKeyMethod())
+              .addMethod(getRetireVapidKeyMethod())
               .addMethod(getCreateApiTokenMethod())
               .addMethod(getListApiTokensMethod())
               .addMethod(getRevokeApiTokenMethod())

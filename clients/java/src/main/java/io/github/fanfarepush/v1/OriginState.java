@@ -137,7 +137,7 @@ public enum OriginState
   }
   public static final com.google.protobuf.Descriptors.EnumDescriptor
       getDescriptor() {
-    return io.github.fanfarepush.v1.Admin.getDescriptor().getEnumTypes().get(1);
+    return io.github.fanfarepush.v1.Admin.getDescriptor().getEnumTypes().get(3);
   }
 
   private static final OriginState[] VALUES = values();

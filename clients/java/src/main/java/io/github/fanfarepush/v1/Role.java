@@ -149,7 +149,7 @@ public enum Role
   }
   public static final com.google.protobuf.Descriptors.EnumDescriptor
       getDescriptor() {
-    return io.github.fanfarepush.v1.Admin.getDescriptor().getEnumTypes().get(0);
+    return io.github.fanfarepush.v1.Admin.getDescriptor().getEnumTypes().get(2);
   }
 
   private static final Role[] VALUES = values();
