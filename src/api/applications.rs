@@ -15,7 +15,7 @@ use crate::domain::limits::APPLICATIONS_MAX;
 use crate::domain::{Application, MessageState, Role, VapidKeyId};
 use crate::engine::OriginHealth;
 use crate::proto::v1;
-use crate::store::{ApplicationRecord, StoreError};
+use crate::store::ApplicationRecord;
 use crate::webpush::keys::VapidKeyPair;
 
 /// What an application is now that the store has changed it, for everybody from here on.
@@ -57,12 +57,8 @@ pub(super) async fn create_application(
     let application = api
         .finish(async move {
             let _changing = own.changing.lock().await;
-            let made = own.store.create_application(&name, settings, key).await;
-            let record = made.map_err(|error| match error {
-                StoreError::AlreadyExists => ApiError::ApplicationExists,
-                error => error.into(),
-            })?;
-            changed(&own, record).await
+            let made = own.store.create_application(&name, settings, key).await?;
+            changed(&own, made).await
         })
         .await?;
     audit::done(&api.principal, "CreateApplication", &application.name, "");

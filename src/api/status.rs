@@ -403,10 +403,11 @@ impl From<StoreError> for ApiError {
                 let description = "the application has as many subscriptions as it may".to_owned();
                 Self::QuotaExceeded { subject: "max_subscriptions", description }
             }
-            StoreError::Corrupt(_)
-            | StoreError::NotFound
-            | StoreError::AlreadyExists
-            | StoreError::StillInUse => Self::Internal(error.to_string()),
+            // Of applications only: a VAPID key that exists is found before.
+            StoreError::AlreadyExists => Self::ApplicationExists,
+            StoreError::Corrupt(_) | StoreError::NotFound | StoreError::StillInUse => {
+                Self::Internal(error.to_string())
+            }
         }
     }
 }

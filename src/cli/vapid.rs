@@ -125,10 +125,15 @@ async fn show(args: ShowArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("--data-dir: {} is no directory", directory.display())));
     }
     let store = open(args.data_dir).await?;
-    for application in store.applications().await.map_err(anyhow::Error::from)? {
+    let applications = store.applications().await.map_err(anyhow::Error::from)?;
+    for application in applications.iter().filter(|application| !application.deleted) {
         for key in &application.vapid_keys {
-            let current = if application.current_vapid_key == Some(key.id) { " current" } else { "" };
-            println!("{} {}{current}", application.name, encode_base64url(&key.public));
+            let state = match key.retired {
+                Some(_) => " retired",
+                None if application.current_vapid_key == Some(key.id) => " current",
+                None => "",
+            };
+            println!("{} {}{state}", application.name, encode_base64url(&key.public));
         }
     }
     store.close().await;
