@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut code = compiler()?;
     code.include_imports(true).include_source_info(true).open_files(FILES)?;
     tonic_prost_build::configure()
+        .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
         .extern_path(".google.rpc", "::tonic_types::pb")
         .bytes(".fanfare.v1.Message.data")
         // Sorted, so that equal requests encode to equal octets: `api::validate::request_hash`.

@@ -16,6 +16,7 @@ COMMANDS = {
     "go": lambda example: [f"bin/{example}"],
     "python": lambda example: ["venv/bin/python", f"examples/{example}.py"],
     "typescript": lambda example: ["node", f"examples/{example}.js"],
+    "rust": lambda example: [f"bin/{example}"],
     "java": lambda example: ["java", "-cp", "examples/target/classes:examples/target/lib/*", example.capitalize()],
 }
 

@@ -20,7 +20,7 @@ class Stream:
         lines = []
         for line in self.process.stdout:
             lines.append(line)
-            if line == "}\n":
+            if line in ("}\n", "{}\n"):
                 return json.loads("".join(lines))
         return None
 
@@ -34,25 +34,28 @@ class Stream:
 
 class Driver:
     def __init__(self):
-        self.target, self.streams, self.answer = None, {}, None
+        self.target, self.token, self.streams, self.step = None, None, {}, None
 
+    # A step is done where its answer is wanted: what is read meanwhile waits in the pipe.
     def begin(self, step):
-        name = "close_stream" if step["do"] == "close" else step["do"]
-        self.answer = getattr(self, name)(step)
+        self.step = step
 
     def end(self):
-        return self.answer
+        name = "close_stream" if self.step["do"] == "close" else self.step["do"]
+        return getattr(self, name)(self.step)
 
     def close(self):
         for stream in self.streams.values():
             stream.process.kill()
 
     def connect(self, step):
-        self.target = step["target"].removeprefix("http://")
+        self.target, self.token = step["target"].removeprefix("http://"), step.get("token")
         return {}
 
     def start(self, method, step):
         arguments = ["grpcurl", "-plaintext", "-format-error", "-allow-unknown-fields", "-d", "@"]
+        if self.token:
+            arguments += ["-H", f"authorization: Bearer {self.token}"]
         if "deadline" in step:
             arguments += ["-max-time", str(step["deadline"])]
         # Known to it, so that a call to a server that does not answer is what is measured.

@@ -112,8 +112,10 @@ class TLSProxy:
         key = f"{directory}/tls-key.pem"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out",
-             self.certificate], check=True, capture_output=True)  # fmt: skip
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+             # rustls takes no certificate of an authority for one of a server.
+             "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", self.certificate],
+            check=True, capture_output=True)  # fmt: skip
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.certificate, key)
         self.context.set_alpn_protocols(["h2"])
@@ -177,18 +179,34 @@ class World:
         self.start()
         self.proxy = Proxy(self.port)
         self.tls = TLSProxy(self.port, directory)
+        self.guarded, self.admin_token = None, ""
 
     @property
     def target(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self):
-        self.server = Program(
+    def serve(self, port, data):
+        return Program(
             [self.fanfare, "serve", "--json", "--exit-with-stdin", "--config", f"{self.directory}/fanfare.toml", "--listen",
-             f"127.0.0.1:{self.port}", "--admin-listen", "127.0.0.1:0", "--data-dir", f"{self.directory}/data"],
-            f"{self.directory}/serve.log")  # fmt: skip
+             f"127.0.0.1:{port}", "--admin-listen", "127.0.0.1:0", "--data-dir", f"{self.directory}/{data}"],
+            f"{self.directory}/serve-{data}.log")  # fmt: skip
+
+    def start(self):
+        self.server = self.serve(self.port, "data")
+
+    def start_guarded(self):
+        """A second server, which asks who calls."""
+        data = f"{self.directory}/guarded"
+        os.mkdir(data)
+        create = ["tokens", "create", "--data-dir", data, "--role", "admin", "--all-applications"]
+        self.admin_token = subprocess.run(
+            [self.fanfare, *create], check=True, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+        self.guarded = self.serve(0, "guarded")
 
     def close(self):
+        if self.guarded:
+            self.guarded.stop()
         self.server.stop()
         self.sandbox.stop()
 
@@ -202,12 +220,15 @@ class World:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return [json.loads(line) for line in answer.read().splitlines()]
 
-    def command(self, arguments, text=""):
-        done = subprocess.run(
-            [self.fanfare, *arguments, "--server", self.target], input=text, capture_output=True, text=True, timeout=600
-        )
+    def command(self, arguments, text="", guarded=False):
+        """What a command of the program prints, called with the token of an admin where one is asked for."""
+        server = f"http://{self.guarded.ready['server']}" if guarded else self.target
+        environment = {**os.environ, "FANFARE_TOKEN": self.admin_token if guarded else ""}
+        done = subprocess.run([self.fanfare, *arguments, "--server", server], input=text, env=environment,
+                              capture_output=True, text=True, timeout=600)  # fmt: skip
         if done.returncode != 0:
             raise Failure(f"fanfare {arguments[0]}: {done.stderr[-2000:]}")
+        return done.stdout
 
     def browsers(self, count, faults=None, log=True):
         """A group of synthetic subscribers: its number, and what each gives."""
@@ -277,6 +298,7 @@ class Scenario:
             "server": world.target,
             "proxy": f"http://127.0.0.1:{world.proxy.port}",
             "tls": f"https://localhost:{world.tls.port}",
+            "guarded": world.guarded and f"http://{world.guarded.ready['server']}",
             "certificate": Path(world.tls.certificate).read_text(),
             "absent": ABSENT,
         }
@@ -308,7 +330,15 @@ class Scenario:
                 arguments = ["subscribe", "--topic", self.known["topic"]]
                 if step["count"] == 1 or step.get("one_user"):
                     arguments += ["--user", self.known["user"]]
-                self.world.command(arguments, "\n".join(map(json.dumps, browsers)))
+                self.world.command(arguments, "\n".join(map(json.dumps, browsers)), step.get("guarded", False))
+            case "token":
+                arguments = ["tokens", "create", "--json", "--role", step["role"], "--application", "default"]
+                if "expires" in step:
+                    arguments += ["--expires", step["expires"]]
+                made = json.loads(self.world.command(arguments, guarded=True))
+                self.known["token"], self.known["token_name"] = made["token"], made["apiToken"]["name"]
+            case "revoke":
+                self.world.command(["tokens", "revoke", self.known["token_name"]], guarded=True)
             case "kill" | "stop" as how:
                 self.world.server.stop(kill=how == "kill")
             case "start":
@@ -388,18 +418,24 @@ def differs(expected, seen, path):
 
 
 def main():
-    """run.py FANFARE [--only TEXT] NAME=COMMAND…: a command line for each driver; "grpcurl" needs none."""
+    """run.py FANFARE [--only TEXT] [--short] NAME=COMMAND…: a command line for each driver; "grpcurl" needs none.
+
+    --only: scenarios that have TEXT in their names. --short: those that need no history."""
     arguments = sys.argv[1:]
     fanfare = arguments.pop(0)
-    only = ""
+    scenarios = json.loads((HERE / "scenarios.json").read_text())
     if arguments[0] == "--only":
-        only = arguments[1]
+        scenarios = [one for one in scenarios if arguments[1] in one["name"]]
         arguments = arguments[2:]
-    scenarios = [one for one in json.loads((HERE / "scenarios.json").read_text()) if only in one["name"]]
+    if arguments[0] == "--short":
+        scenarios = [one for one in scenarios if "history" not in one.get("needs", [])]
+        arguments = arguments[1:]
     results = {}
     with tempfile.TemporaryDirectory(prefix="fanfare-clients-") as directory:
         world = World(fanfare, directory)
         try:
+            if any("tokens" in one.get("needs", []) for one in scenarios):
+                world.start_guarded()
             if any("history" in one.get("needs", []) for one in scenarios):
                 started = time.monotonic()
                 world.make_history()
@@ -419,7 +455,7 @@ def run_driver(world, directory, name, command, scenarios):
     result = {"scenarios": 0, "failed": 0, "left_out": 0, "seconds": 0}
     begun = time.monotonic()
     start = (lambda: grpcurl.Driver()) if name == "grpcurl" else (lambda: Driver(command.split(), log))
-    able = {"history"} if name == "grpcurl" else {"history", "resume", "library"}
+    able = {"history", "tokens"} if name == "grpcurl" else {"history", "tokens", "resume", "library"}
     driver = start()
     for scenario in scenarios:
         if not able.issuperset(scenario.get("needs", [])):

@@ -8,6 +8,7 @@
 mod adaptation;
 mod calls;
 mod checks;
+mod clients;
 mod crash;
 mod flood;
 mod hostile;
@@ -80,6 +81,8 @@ enum Drill {
     Flood,
     /// Nothing secret is in logs, metrics, errors or answers
     Leaks,
+    /// Every client is installed, passes one suite of scenarios, and its examples run
+    Clients,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
 }
@@ -112,6 +115,7 @@ async fn main() -> ExitCode {
             None => flood::drill(arguments.short).await,
         },
         Drill::Leaks => leaks::drill().await,
+        Drill::Clients => clients::drill(arguments.short).await,
         Drill::Isolation => isolation::drill(arguments.short).await,
     };
     match drilled {

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use clap::Args;
 use tonic::Status;
 
-use super::connection::{Client, Connection};
+use super::connection::{Client, Connection, RECONNECT_FOR, tell_of_loss};
 use super::failure::Failure;
-use super::follow::{Pause, is_lost_connection};
 use super::json::ProtoJson;
 use super::output;
 use super::view::outcome_name;
+use crate::client::Pause;
 use crate::proto::v1::{SubscriptionChange, WatchSubscriptionsRequest, WatchSubscriptionsResponse};
 
 /// Shows what becomes of subscriptions: added, changed, disabled, removed, and on what evidence
@@ -41,18 +41,14 @@ impl ChangesArgs {
             resume_token: self.resume_token,
             start_time: self.since.map(Into::into),
         };
-        let mut pause = Pause::new();
+        let mut pause = Pause::new(RECONNECT_FOR);
         loop {
             let ended = follow(&mut client, &mut request, &mut pause, |response| match &json {
                 Some(writer) => output::line(writer.write(response)?),
                 None => response.changes.iter().try_for_each(|change| output::line(line(change))),
             });
             let Err(lost) = ended.await else { return Ok(()) };
-            if !is_lost_connection(&lost) {
-                return Err(lost.into());
-            }
-            eprintln!("fanfare: the stream broke off ({:?}); going on from where it was", lost.code());
-            pause.wait(lost).await?;
+            pause.wait(lost.into(), tell_of_loss).await?;
         }
     }
 }
@@ -66,7 +62,7 @@ async fn follow(
 ) -> Result<(), Status> {
     let mut responses = client.watch_subscriptions(request.clone()).await?.into_inner();
     while let Some(response) = responses.message().await? {
-        *pause = Pause::new();
+        *pause = Pause::new(RECONNECT_FOR);
         show(&response).map_err(|error| Status::aborted(format!("{error:#}")))?;
         request.resume_token.clone_from(&response.resume_token);
         request.start_time = None;

@@ -6,28 +6,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Request, Status};
+use tonic::transport::Endpoint;
 
 use super::failure::Failure;
+use crate::client::{self, Calls, Certificate, ClientTlsConfig, Identity, Options};
 use crate::proto::v1::admin_service_client::AdminServiceClient;
 use crate::proto::v1::push_service_client::PushServiceClient;
 
-/// A channel on which every call has its token.
-pub(crate) type Calls = InterceptedService<Channel, Bearer>;
-/// A client of the service.
+/// The stub of the service.
 pub(crate) type Client = PushServiceClient<Calls>;
-/// A client of the service of those who run Fanfare.
+/// The stub of the service of those who run Fanfare.
 pub(super) type AdminClient = AdminServiceClient<Calls>;
 
 /// Where `server.listen` in `default.toml` listens.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8030";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest answer taken, in octets: a full page of subscriptions with all their topics and labels.
-const ANSWER_OCTETS_MAX: usize = 64 * 1024 * 1024;
+/// How long a lost stream is taken up again, without a frame, before it is given up: somebody waits for it.
+pub(super) const RECONNECT_FOR: Duration = Duration::from_secs(60);
 
 /// Which server, and whose things there.
 #[derive(Args, Clone, Debug)]
@@ -60,28 +54,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects.
-    pub(super) async fn open(&self) -> Result<Client, Failure> {
-        let client = PushServiceClient::with_interceptor(self.channel().await?, self.bearer()?);
-        Ok(client.max_decoding_message_size(ANSWER_OCTETS_MAX))
-    }
-
-    /// As [`Self::open`], for those who run Fanfare.
-    pub(super) async fn open_admin(&self) -> Result<AdminClient, Failure> {
-        Ok(AdminServiceClient::with_interceptor(self.channel().await?, self.bearer()?))
-    }
-
-    fn bearer(&self) -> Result<Bearer, Failure> {
-        let Some(token) = self.token.as_ref().filter(|token| !token.expose_secret().is_empty()) else {
-            return Ok(Bearer(None));
-        };
-        let value = MetadataValue::try_from(format!("Bearer {}", token.expose_secret()));
-        let mut value =
-            value.map_err(|_| Failure::usage("--token: must have only visible ASCII characters"))?;
-        value.set_sensitive(true);
-        Ok(Bearer(Some(value)))
-    }
-
-    async fn channel(&self) -> Result<Channel, Failure> {
+    pub(super) async fn connect(&self) -> Result<client::Client, Failure> {
         let server = match self.server.strip_prefix("http://") {
             Some(rest) if self.tls => format!("https://{rest}"),
             Some(_) | None => self.server.clone(),
@@ -93,7 +66,21 @@ impl Connection {
         } else {
             None
         };
-        channel(&server, tls).await
+        let token = self.token.as_ref().map_or("", |token| token.expose_secret());
+        let channel = endpoint(&server, tls)?.connect().await;
+        let channel = channel.with_context(|| format!("cannot connect to {server}"))?;
+        client::Client::over(channel, &options(token))
+            .map_err(|error| Failure::usage(format!("--token: {}", error.message())))
+    }
+
+    /// Connects, for calls that do not go on by themselves.
+    pub(super) async fn open(&self) -> Result<Client, Failure> {
+        Ok(self.connect().await?.push())
+    }
+
+    /// As [`Self::open`], for those who run Fanfare.
+    pub(super) async fn open_admin(&self) -> Result<AdminClient, Failure> {
+        Ok(self.connect().await?.admin())
     }
 
     fn tls_config(&self) -> Result<ClientTlsConfig, Failure> {
@@ -114,51 +101,34 @@ impl Connection {
     }
 }
 
-/// Gives every call its token, if there is one.
-#[derive(Clone, Debug)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
-        }
-        Ok(request)
-    }
-}
-
 /// Connects to a server of one's own. Later losses of the connection are repaired with the next call.
-pub(crate) async fn open(server: &str) -> Result<Client, Failure> {
-    Ok(client(channel(server, None).await?))
+pub(crate) async fn open(server: &str) -> Result<client::Client, Failure> {
+    let channel = endpoint(server, None)?.connect().await;
+    Ok(client::Client::over(channel.with_context(|| format!("cannot connect to {server}"))?, &options(""))?)
 }
 
 /// As [`open`], but connects with the first call, and again with each while that fails.
-pub(super) fn open_lazily(server: &str) -> Result<Client, Failure> {
-    Ok(client(endpoint(server, None)?.connect_lazy()))
+pub(super) fn open_lazily(server: &str) -> Result<client::Client, Failure> {
+    Ok(client::Client::over(endpoint(server, None)?.connect_lazy(), &options(""))?)
 }
 
-fn client(channel: Channel) -> Client {
-    let client = PushServiceClient::with_interceptor(channel, Bearer(None));
-    client.max_decoding_message_size(ANSWER_OCTETS_MAX)
+fn options(token: &str) -> Options {
+    Options {
+        token: token.to_owned(),
+        accept_for: RECONNECT_FOR,
+        reconnect_for: RECONNECT_FOR,
+        on_lost: tell_of_loss,
+        ..Options::default()
+    }
 }
 
-async fn channel(server: &str, tls: Option<ClientTlsConfig>) -> Result<Channel, Failure> {
-    let endpoint = endpoint(server, tls)?;
-    Ok(endpoint.connect().await.with_context(|| format!("cannot connect to {server}"))?)
+/// Tells whoever waits that a stream is taken up again.
+pub(super) fn tell_of_loss(lost: &client::Error) {
+    eprintln!("fanfare: the stream broke off ({:?}); going on from where it was", lost.code());
 }
 
 fn endpoint(server: &str, tls: Option<ClientTlsConfig>) -> Result<Endpoint, Failure> {
-    if !server.starts_with("http://") && !server.starts_with("https://") {
-        return Err(Failure::usage(format!("--server: {server} must be an http:// or https:// URL")));
-    }
-    let mut endpoint = Endpoint::from_shared(server.to_owned())
-        .map_err(|error| Failure::usage(format!("--server: {server}: {error}")))?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(Duration::from_secs(30))
-        .tcp_nodelay(true);
-    let default = || server.starts_with("https://").then(|| ClientTlsConfig::new().with_native_roots());
-    if let Some(tls) = tls.or_else(default) {
-        endpoint = endpoint.tls_config(tls).map_err(|error| Failure::usage(format!("TLS: {error}")))?;
-    }
-    Ok(endpoint)
+    let refuse = |error: client::Error| Failure::usage(format!("--server: {server}: {}", error.message()));
+    let uri = client::server_uri(server).map_err(refuse)?;
+    client::endpoint(uri, tls).map_err(refuse)
 }

@@ -7,6 +7,8 @@ use anyhow::anyhow;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
+use crate::client;
+
 /// `EX_USAGE` of sysexits.h: arguments or configuration are wrong; nothing was done.
 pub(super) const EXIT_USAGE: u8 = 64;
 
@@ -63,6 +65,12 @@ impl From<crate::config::ConfigError> for Failure {
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::failed(describe(&status))
+    }
+}
+
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        Self::failed(describe(error.status()))
     }
 }
 

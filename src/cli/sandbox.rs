@@ -162,7 +162,7 @@ impl SandboxArgs {
             seed: self.seed,
             ..SandboxSettings::default()
         };
-        let site = Site::new(open_lazily(&self.server)?, self.receipts)?.router();
+        let site = Site::new(open_lazily(&self.server)?.push(), self.receipts)?.router();
         let sandbox = Sandbox::start_with_site(settings, Arc::new(SystemClock), site)
             .await
             .context("the sandbox does not start")?;

@@ -168,9 +168,9 @@ impl AudienceArgs {
 
 /// Follows a stream and shows it.
 pub(super) async fn show(connection: &Connection, opening: Opening) -> Result<(), Failure> {
-    let mut client = connection.open().await?;
+    let client = connection.connect().await?;
     let mut view = View::new(connection.json)?;
-    let ended = follow(&mut client, opening, |frame| view.frame(frame)).await;
+    let ended = follow(&client, opening, |frame| view.frame(frame)).await;
     view.close();
-    Ok(ended?)
+    ended
 }

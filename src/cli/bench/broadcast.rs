@@ -10,9 +10,9 @@ use super::enlist::topic;
 use super::stage::Stage;
 use super::usage::{Usage, forget_resident_peak, resident_peak};
 use super::{PAYLOAD_OCTETS, TTL_SECONDS};
-use crate::cli::connection::Client;
-use crate::cli::failure::describe;
+use crate::cli::failure::Failure;
 use crate::cli::follow::{Opening, follow};
+use crate::client::Client;
 use crate::proto::v1::audience::Selector;
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::message::Payload;
@@ -81,7 +81,7 @@ pub(super) struct Stream {
 
 /// Reads a broadcast's stream to its end.
 pub(super) async fn read(
-    mut client: Client,
+    client: Client,
     request: BroadcastRequest,
     bar: &ProgressBar,
 ) -> anyhow::Result<Stream> {
@@ -100,9 +100,7 @@ pub(super) async fn read(
         }
         Ok(())
     };
-    follow(&mut client, Opening::Broadcast(request), on_frame)
-        .await
-        .map_err(|status| anyhow::anyhow!("{}", describe(&status)))?;
+    follow(&client, Opening::Broadcast(request), on_frame).await.map_err(Failure::into_error)?;
     Ok(stream)
 }
 

@@ -151,7 +151,7 @@ impl BenchArgs {
         let plan = self.plan();
         let largest = plan.sizes.last().copied().unwrap_or(0);
         let bar = self.bar("subscriptions", largest);
-        enlist::subscribe_all(&stage.client, &stage.sink.origin, &plan.sizes, &bar).await?;
+        enlist::subscribe_all(&stage.client.push(), &stage.sink.origin, &plan.sizes, &bar).await?;
         let (in_flight, runtime) = best_post(stage, plan.try_count).await?;
 
         // Connections are opened, and caches filled, that any broadcast needs.

@@ -52,7 +52,7 @@ pub(super) async fn measure(
         tokio::spawn(async move { read(client, request, &ProgressBar::hidden()).await })
     });
     let before = stage.usage()?;
-    let mut client = stage.client.clone();
+    let mut client = stage.client.push();
     while sends.to_post.len() < count && broadcast.as_ref().is_none_or(|broadcast| !broadcast.is_finished()) {
         sends.to_post.push(send(&mut client, &stage.sink.origin).await?);
         sends.bare_write.push(disk.write()?);

@@ -10,9 +10,10 @@ use super::BenchArgs;
 use super::floor::{FloorFigures, Runtime};
 use super::sink::SinkReady;
 use super::usage::Usage;
-use crate::cli::connection::{self, Client};
+use crate::cli::connection;
 use crate::cli::process::Process;
 use crate::cli::serve::ServeReady;
+use crate::client::Client;
 use crate::domain::Origin;
 
 /// Where messages are posted to.

@@ -60,7 +60,7 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
     // Only for a Chromium that is started here: any other has its endpoints at the real hosts.
     let sandbox_arguments: &[&str] = if choice == Choice::Chromium { &["--fcm"] } else { &[] };
     let stage = Stage::set(*keep, sandbox_arguments).await?;
-    let site = Site::new(stage.client.clone(), Some(stage.receipts_url()?))?;
+    let site = Site::new(stage.client.push(), Some(stage.receipts_url()?))?;
     // Not 127.0.0.1: browsers have push on localhost.
     let url = format!("http://localhost:{}/", address.port());
     let stopped = CancellationToken::new();

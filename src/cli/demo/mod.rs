@@ -138,9 +138,15 @@ impl DemoArgs {
             .find(|index| !faults.contains_key(index))
             .context("every subscriber has a fault: take more of them")?;
         let bar = self.bar("subscriptions", u64::from(self.subscribers));
-        let names =
-            enlist::subscribe_all(&stage.client, &stage.control, group, self.subscribers, chosen, &bar)
-                .await?;
+        let names = enlist::subscribe_all(
+            &stage.client.push(),
+            &stage.control,
+            group,
+            self.subscribers,
+            chosen,
+            &bar,
+        )
+        .await?;
 
         let send = self.record(stage, 1, Opening::Send(send_request())).await?;
         let cpu = CpuTime::of(stage.server_id());
@@ -153,7 +159,7 @@ impl DemoArgs {
             .filter(|(_, fault)| faults::expected(Some(*fault)).is_some_and(|expected| expected.removed))
             .filter_map(|(index, _)| names.get(*index as usize).cloned())
             .collect();
-        let mut problems = enlist::check_removed(&stage.client, &gone, names.len()).await?;
+        let mut problems = enlist::check_removed(&stage.client.push(), &gone, names.len()).await?;
         let arrivals = Arrivals::of(stage.control.received(group).await?);
         let mut checked = |recording: &Recording, payload: &str, indices: &[u32]| {
             let sha256 = hex(&Sha256::digest(payload));
@@ -172,7 +178,7 @@ impl DemoArgs {
 
     async fn record(&self, stage: &Stage, targets: u64, opening: Opening) -> anyhow::Result<Recording> {
         let bar = self.bar("deliveries", targets);
-        let recording = Recording::of(stage.client.clone(), opening, &bar).await;
+        let recording = Recording::of(&stage.client, opening, &bar).await;
         bar.finish_and_clear();
         recording
     }

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use indicatif::ProgressBar;
 use prost_types::Timestamp;
 
-use crate::cli::connection::Client;
-use crate::cli::failure::describe;
+use crate::cli::failure::Failure;
 use crate::cli::follow::{Opening, follow};
 use crate::cli::view::is_terminal;
+use crate::client::Client;
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::{DeliveryCounts, DeliveryEvent, DeliveryFrame, DeliveryState, MessageStatus, Outcome};
 
@@ -38,11 +38,9 @@ pub(super) struct Recording {
 
 impl Recording {
     /// Makes the call and records its stream to the summary.
-    pub(super) async fn of(mut client: Client, opening: Opening, bar: &ProgressBar) -> anyhow::Result<Self> {
+    pub(super) async fn of(client: &Client, opening: Opening, bar: &ProgressBar) -> anyhow::Result<Self> {
         let mut recorder = Recorder { accepted: None, ended: None, recording: Self::default() };
-        follow(&mut client, opening, |frame| recorder.frame(frame, bar))
-            .await
-            .map_err(|status| anyhow::anyhow!("{}", describe(&status)))?;
+        follow(client, opening, |frame| recorder.frame(frame, bar)).await.map_err(Failure::into_error)?;
         recorder.finish()
     }
 

@@ -9,10 +9,11 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use super::control::Control;
-use crate::cli::connection::{self, Client};
+use crate::cli::connection;
 use crate::cli::process::Process;
 use crate::cli::sandbox::SandboxReady;
 use crate::cli::serve::ServeReady;
+use crate::client::Client;
 use crate::domain::Origin;
 use crate::domain::application::DEFAULT_APPLICATION;
 
