@@ -15,6 +15,7 @@ mod connections;
 mod convert;
 mod deliveries;
 mod health;
+mod import;
 mod keys;
 pub mod layers;
 mod leash;
@@ -75,6 +76,8 @@ pub struct ApiSettings {
     /// so that streams that began together do not end together. Default 30 minutes.
     #[serde(with = "humantime_serde")]
     pub stream_age_max: Duration,
+    /// Imports that run at once, over all connections: each holds up to a request of 2 MiB. Default 16.
+    pub imports_max: usize,
     /// Subscriptions of one user that a Send reaches at most. Default 1,000; a Broadcast to the user has no such limit.
     pub user_targets_max: usize,
 }
@@ -87,6 +90,7 @@ impl Default for ApiSettings {
             credentials_required: false,
             streams_max: 10_000,
             stream_age_max: Duration::from_secs(30 * 60),
+            imports_max: 16,
             user_targets_max: 1_000,
         }
     }
@@ -121,6 +125,7 @@ pub struct Api {
     tokens: Tokens,
     callers: Callers,
     streams: Arc<Semaphore>,
+    imports: Arc<Semaphore>,
     writes: TaskTracker,
 }
 
@@ -134,9 +139,22 @@ impl Api {
         let tokens = Tokens::of(&*store).await?;
         let required = settings.credentials_required;
         let callers = Callers::load(Arc::clone(&store), Arc::clone(&clock), tokens.clone(), required).await?;
-        let streams = Arc::new(Semaphore::new(settings.streams_max.min(Semaphore::MAX_PERMITS)));
+        let permits = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        let (streams, imports) = (permits(settings.streams_max), permits(settings.imports_max));
         let writes = TaskTracker::new();
-        Ok(Self { engine, store, applications, policy, clock, settings, tokens, callers, streams, writes })
+        Ok(Self {
+            engine,
+            store,
+            applications,
+            policy,
+            clock,
+            settings,
+            tokens,
+            callers,
+            streams,
+            imports,
+            writes,
+        })
     }
 
     /// Waits for writes whose callers went away. Called once the server has stopped, before the store closes.
@@ -172,6 +190,11 @@ impl Api {
     /// Leave to open one more status stream; it is given back when the permit is dropped.
     fn stream_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         Arc::clone(&self.streams).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
+    }
+
+    /// Leave to begin one more import; as [`Self::stream_permit`].
+    fn import_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.imports).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
     }
 
     /// Runs a write to its end, also when the caller goes away in the middle.

@@ -140,6 +140,8 @@ pub struct Subscribe {
     pub replaces: Option<Replaces>,
     /// Only tells what would be stored.
     pub validate_only: bool,
+    /// It is one of very many: those that somebody waits for go before it.
+    pub bulk: bool,
 }
 
 /// What [`super::Store::subscribe`] did.

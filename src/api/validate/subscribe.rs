@@ -46,5 +46,6 @@ pub(crate) fn subscribe(request: v1::SubscribeRequest, rules: Rules<'_>) -> Resu
         time_zone,
         replaces,
         validate_only: false,
+        bulk: false,
     })
 }

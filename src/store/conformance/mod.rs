@@ -117,6 +117,7 @@ pub(crate) fn browser(application: ApplicationId, number: u32) -> Subscribe {
         time_zone: String::new(),
         replaces: None,
         validate_only: false,
+        bulk: false,
     }
 }
 
