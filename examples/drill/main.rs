@@ -11,6 +11,7 @@ mod checks;
 mod crash;
 mod flood;
 mod hostile;
+mod import;
 mod isolation;
 mod leaks;
 mod memory;
@@ -47,6 +48,9 @@ struct Arguments {
     /// Five million subscriptions: for `scale`
     #[arg(long, conflicts_with = "short")]
     large: bool,
+    /// How many: for `import`
+    #[arg(long, value_name = "COUNT", conflicts_with = "short")]
+    entries: Option<u64>,
     /// Repeats the choices of an earlier run, which prints its seed; new ones without
     #[arg(long)]
     seed: Option<u64>,
@@ -80,6 +84,8 @@ enum Drill {
     Flood,
     /// Nothing secret is in logs, metrics, errors or answers
     Leaks,
+    /// Very many are imported, and first the command, then the server is killed
+    Import,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
 }
@@ -112,6 +118,7 @@ async fn main() -> ExitCode {
             None => flood::drill(arguments.short).await,
         },
         Drill::Leaks => leaks::drill().await,
+        Drill::Import => import::drill(arguments.short, arguments.entries).await,
         Drill::Isolation => isolation::drill(arguments.short).await,
     };
     match drilled {
