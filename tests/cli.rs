@@ -19,6 +19,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::timeout;
 
+#[path = "cli/import.rs"]
+mod import;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,6 +12,7 @@ mod clients;
 mod crash;
 mod flood;
 mod hostile;
+mod import;
 mod isolation;
 mod leaks;
 mod memory;
@@ -48,6 +49,9 @@ struct Arguments {
     /// Five million subscriptions: for `scale`
     #[arg(long, conflicts_with = "short")]
     large: bool,
+    /// How many: for `import`
+    #[arg(long, value_name = "COUNT", conflicts_with = "short")]
+    entries: Option<u64>,
     /// Repeats the choices of an earlier run, which prints its seed; new ones without
     #[arg(long)]
     seed: Option<u64>,
@@ -83,6 +87,8 @@ enum Drill {
     Leaks,
     /// Every client is installed, passes one suite of scenarios, and its examples run
     Clients,
+    /// Very many are imported, and first the command, then the server is killed
+    Import,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
 }
@@ -116,6 +122,7 @@ async fn main() -> ExitCode {
         },
         Drill::Leaks => leaks::drill().await,
         Drill::Clients => clients::drill(arguments.short).await,
+        Drill::Import => import::drill(arguments.short, arguments.entries).await,
         Drill::Isolation => isolation::drill(arguments.short).await,
     };
     match drilled {

@@ -30,11 +30,11 @@ const PLAN_SLOWER_MAX: f64 = 2.0;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Nobody listens there: nothing is delivered, and nothing proves that a subscription is gone.
-const ORIGIN: &str = "https://localhost:1";
-const EXCEPTION: &str = "[[push_services.exceptions]]\nname = \"nobody\"\nhost = \"localhost\"\nport = 1\n\
+pub(crate) const ORIGIN: &str = "https://localhost:1";
+pub(crate) const EXCEPTION: &str = "[[push_services.exceptions]]\nname = \"nobody\"\nhost = \"localhost\"\nport = 1\n\
                          cidrs = [\"127.0.0.0/8\", \"::1/128\"]\n";
 /// Any point of the curve: nothing is decrypted.
-const P256DH: &str =
+pub(crate) const P256DH: &str =
     "BDbmz9cwRiShsSoaUB_NOV4pa5rsRq9-l3ryVA1fbOIXs-VZkeSNUMLoF0bgWnMTqo4asFoewDF80UjRJP00XbE";
 
 /// One size of the store.

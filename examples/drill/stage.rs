@@ -58,6 +58,8 @@ pub(crate) struct Launch {
     pub(crate) program: Option<PathBuf>,
     /// Where it dies: `name` or `name:pass`. Needs a program with the feature `failpoints`.
     pub(crate) failpoint: Option<String>,
+    /// Where it is called, instead of at a port that is free.
+    pub(crate) listen: Option<SocketAddr>,
     /// No file of it may grow beyond, in octets.
     pub(crate) file_octets_max: Option<u64>,
 }
@@ -169,6 +171,9 @@ impl Stage {
         // Not --exit-with-stdin: only a signal ends it.
         words.extend([program, "serve".to_owned(), "--json".to_owned()]);
         words.extend(["--config".to_owned(), config, "--data-dir".to_owned(), data]);
+        if let Some(listen) = launch.listen {
+            words.extend(["--listen".to_owned(), listen.to_string()]);
+        }
         let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
         let (process, ready) =
             Process::start::<ServeReady>(Path::new(&words[0]), &arguments, &path("server.log")).await?;
@@ -431,7 +436,7 @@ async fn connect(address: SocketAddr) -> anyhow::Result<Client> {
 }
 
 /// What the kernel tells of a process in kibibytes, in octets.
-fn status_octets(process: u32, field: &str) -> anyhow::Result<u64> {
+pub(crate) fn status_octets(process: u32, field: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));

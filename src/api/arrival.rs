@@ -26,8 +26,8 @@ use crate::domain::limits::LIST_REQUEST_OCTETS_MAX;
 const OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// More of one request is left for the service, which refuses it.
 const REQUEST_OCTETS_MAX: usize = LIST_REQUEST_OCTETS_MAX + 1024;
-/// The one RPC that answers before its request is complete.
-const STREAMING: &str = "SendStream";
+/// The RPCs that answer before their requests are complete.
+const STREAMING: [&str; 2] = ["ImportSubscriptions", "SendStream"];
 
 /// The requests that are arriving, in the order in which they began.
 #[derive(Debug)]
@@ -210,7 +210,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         use tower::ServiceExt as _;
         let inner = self.inner.clone();
-        let waits = !matches!(method(request.uri().path()), STREAMING | OTHER_METHOD);
+        let method = method(request.uri().path());
+        let waits = method != OTHER_METHOD && !STREAMING.contains(&method);
         let arrival = waits.then(|| self.arrivals.enter());
         Box::pin(async move {
             let Some(arrival) = arrival else { return inner.oneshot(request).await };

@@ -15,6 +15,7 @@ mod connections;
 mod convert;
 mod deliveries;
 mod health;
+mod import;
 mod keys;
 pub mod layers;
 mod leash;
@@ -43,7 +44,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{Application, Clock, EndpointPolicy};
@@ -78,6 +79,8 @@ pub struct ApiSettings {
     /// so that streams that began together do not end together. Default 30 minutes.
     #[serde(with = "humantime_serde")]
     pub stream_age_max: Duration,
+    /// Imports that run at once, over all connections: each holds up to a request of 2 MiB. Default 16.
+    pub imports_max: usize,
     /// Subscriptions of one user that a Send reaches at most. Default 1,000; a Broadcast to the user has no such limit.
     pub user_targets_max: usize,
 }
@@ -90,6 +93,7 @@ impl Default for ApiSettings {
             credentials_required: false,
             streams_max: 10_000,
             stream_age_max: Duration::from_secs(30 * 60),
+            imports_max: 16,
             user_targets_max: 1_000,
         }
     }
@@ -128,6 +132,7 @@ pub struct Api {
     callers: Callers,
     streams: Arc<Semaphore>,
     used: Used,
+    imports: Arc<Semaphore>,
     writes: TaskTracker,
 }
 
@@ -141,7 +146,8 @@ impl Api {
         let tokens = Tokens::of(&*store).await?;
         let required = settings.credentials_required;
         let callers = Callers::load(Arc::clone(&store), Arc::clone(&clock), tokens.clone(), required).await?;
-        let streams = Arc::new(Semaphore::new(settings.streams_max.min(Semaphore::MAX_PERMITS)));
+        let permits = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        let (streams, imports) = (permits(settings.streams_max), permits(settings.imports_max));
         Ok(Self {
             applications: engine.applications().clone(),
             engine,
@@ -154,6 +160,7 @@ impl Api {
             tokens,
             callers,
             streams,
+            imports,
             used: Used::default(),
             writes: TaskTracker::new(),
         })
@@ -188,6 +195,11 @@ impl Api {
         let ApiSettings { gcm_key, receipts, .. } = self.settings;
         let policy = application.policy.as_deref().unwrap_or(&*self.policy);
         Rules { application, policy, gcm_key, receipts, now: self.clock.now() }
+    }
+
+    /// Leave to begin one more import; it is given back when the permit is dropped.
+    fn import_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.imports).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
     }
 
     /// Runs a write to its end, also when the caller goes away in the middle.

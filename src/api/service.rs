@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::status::ApiError;
 use super::{
-    Api, changes, deliveries, keys, messages, send_stream, sending, subscriber_tokens, subscriptions,
+    Api, changes, deliveries, import, keys, messages, send_stream, sending, subscriber_tokens, subscriptions,
     watching,
 };
 use crate::proto::v1;
@@ -18,10 +18,6 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn answer<T>(result: Result<T, ApiError>) -> Answer<T> {
     Ok(Response::new(result?))
-}
-
-fn not_implemented<T>(rpc: &'static str) -> Answer<T> {
-    Err(ApiError::NotImplemented(rpc).into())
 }
 
 #[tonic::async_trait]
@@ -70,9 +66,11 @@ impl PushService for Api {
 
     async fn import_subscriptions(
         &self,
-        _: Request<Streaming<v1::ImportSubscriptionsRequest>>,
+        request: Request<Streaming<v1::ImportSubscriptionsRequest>>,
     ) -> Answer<Self::ImportSubscriptionsStream> {
-        not_implemented("ImportSubscriptions")
+        let api = self.caller(&request)?;
+        let lifetime = api.lifetime(request.metadata());
+        answer(import::import_subscriptions(&api, request.into_inner(), lifetime))
     }
 
     type SendStream = Answers<v1::SendResponse>;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
 
@@ -59,7 +60,7 @@ pub(crate) enum ApiError {
     Suspended,
     /// Something depends on it: what, and how much.
     StillInUse(HashMap<String, String>),
-    /// Too many status streams are open.
+    /// Too many status streams are open, or too many imports run.
     TooManyStreams,
     /// The application has sent more messages a second than it may: when it may send the next.
     TooManyMessages(Duration),
@@ -220,7 +221,7 @@ impl ApiError {
                 "too many deliveries of the application have not ended: nothing was done".into()
             }
             Self::QuotaExceeded { description, .. } => description.clone(),
-            Self::TooManyStreams => "too many status streams are open".into(),
+            Self::TooManyStreams => "too many streams are open".into(),
             Self::TooManyCalls => "too many calls at once: nothing was done".into(),
             Self::TooManyCallsOfCaller(_) => {
                 "the caller makes too many calls a second: nothing was done".into()
@@ -332,6 +333,15 @@ impl From<ApiError> for Status {
         details.set_error_info(reason_name(error.reason()), ERROR_DOMAIN, metadata);
         Status::with_error_details(error.code(), error.message(), details)
     }
+}
+
+/// The very status that a call of its own would have ended with: tonic has put it into the details already.
+pub(crate) fn embedded(status: &Status) -> tonic_types::pb::Status {
+    tonic_types::pb::Status::decode(status.details()).unwrap_or_else(|_| tonic_types::pb::Status {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    })
 }
 
 /// The value's name without its prefix, as `ErrorInfo.reason` has it.

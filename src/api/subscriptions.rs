@@ -8,9 +8,10 @@ use super::tokens::List;
 use super::validate::{self, lists, selector};
 use super::{Api, ApiFor, subscriber_tokens};
 use crate::domain::{Application, SubscriptionId};
+use crate::engine::Engine;
 use crate::observe::SubscriptionChange;
 use crate::proto::v1;
-use crate::store::{ListFilter, Selector, Subscribe};
+use crate::store::{ListFilter, Selector, Store, Subscribe, Subscribed};
 
 pub(super) async fn subscribe(
     api: &ApiFor<'_>,
@@ -24,23 +25,26 @@ pub(super) async fn subscribe(
         return preview(api, &application, subscribe).await;
     }
     let (store, engine) = (Arc::clone(&api.store), api.engine.clone());
-    let subscribed = api
-        .finish(async move {
-            let subscribed = store.subscribe(subscribe).await?;
-            let id = subscribed.subscription.target.id;
-            let change =
-                if subscribed.created { SubscriptionChange::Added } else { SubscriptionChange::Updated };
-            engine.subscription_changed(id, change).await;
-            if let Some(removed) = subscribed.removed {
-                engine.subscription_changed(removed, SubscriptionChange::Unsubscribed).await;
-            }
-            Ok(subscribed)
-        })
-        .await?;
+    let subscribed = api.finish(async move { store_subscription(&store, &engine, subscribe).await }).await?;
     Ok(v1::SubscribeResponse {
         subscription: Some(subscription(&application, &subscribed.subscription)),
         created: subscribed.created,
     })
+}
+
+/// Stores a subscription and tells the engine. To be run to its end, also when the caller goes away.
+pub(super) async fn store_subscription(
+    store: &Arc<dyn Store>,
+    engine: &Engine,
+    subscribe: Subscribe,
+) -> Result<Subscribed, ApiError> {
+    let subscribed = store.subscribe(subscribe).await?;
+    let change = if subscribed.created { SubscriptionChange::Added } else { SubscriptionChange::Updated };
+    engine.subscription_changed(subscribed.subscription.target.id, change).await;
+    if let Some(removed) = subscribed.removed {
+        engine.subscription_changed(removed, SubscriptionChange::Unsubscribed).await;
+    }
+    Ok(subscribed)
 }
 
 /// What Subscribe would answer, without a name and times where there are none yet.

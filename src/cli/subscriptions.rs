@@ -15,14 +15,16 @@ use crate::proto::v1::{
     update_subscription_request,
 };
 
-/// Shows, changes and removes stored subscriptions
+/// Shows, changes, removes, imports and exports stored subscriptions
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   fanfare subscriptions list --topic news
   fanfare subscriptions get subscriptions/00af… --json
   fanfare subscriptions update subscriptions/00af… --add-topic sports --remove-topic news
   fanfare subscriptions remove --user alice
-  fanfare subscriptions watch")]
+  fanfare subscriptions watch
+  fanfare subscriptions import --rejected rejected.jsonl subscriptions.jsonl
+  fanfare subscriptions export --data-dir fanfare-data subscriptions.jsonl")]
 pub(super) struct SubscriptionsArgs {
     #[command(subcommand)]
     action: Action,
@@ -68,6 +70,8 @@ enum Action {
         user: Option<String>,
     },
     Watch(super::changes::ChangesArgs),
+    Import(super::import::ImportArgs),
+    Export(super::export::ExportArgs),
     /// Removes one, or all of a user
     Remove {
         #[command(flatten)]
@@ -133,6 +137,8 @@ impl SubscriptionsArgs {
                 Printer::new(&connection)?.print(&response.subscription.unwrap_or_default())
             }
             Action::Watch(args) => args.run().await,
+            Action::Import(args) => args.run().await,
+            Action::Export(args) => args.run().await,
             Action::Remove { connection, which, allow_missing } => {
                 remove(&connection, which, allow_missing).await
             }

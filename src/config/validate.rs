@@ -120,6 +120,7 @@ fn bounds(config: &Config, problems: &mut Problems) {
         ("server.http.arriving_calls_max", http.arriving_calls_max, 1),
         ("server.http.calls_per_second_max", http.calls_per_second_max as usize, 1),
         ("server.calls.streams_max", calls.streams_max, 1),
+        ("server.calls.imports_max", calls.imports_max, 1),
         ("server.calls.user_targets_max", calls.user_targets_max, 1),
     ];
     problems.unless(

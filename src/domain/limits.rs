@@ -77,6 +77,8 @@ pub const PAGE_SIZE_DEFAULT: usize = 50;
 pub const PAGE_SIZE_MAX: usize = 1_000;
 /// Events of one frame of a status stream.
 pub const FRAME_EVENTS_MAX: usize = 500;
+/// Entries of a request of an import.
+pub const IMPORT_ENTRIES_MAX: usize = 1_000;
 /// A request, in octets.
 pub const REQUEST_OCTETS_MAX: usize = 64 * 1024;
 /// A Broadcast or import request, in octets.

@@ -501,6 +501,11 @@ impl Engine {
         self.draining.is_cancelled()
     }
 
+    /// Returns once this server begins to stop: from then on nothing new is taken.
+    pub async fn draining(&self) {
+        self.draining.cancelled().await;
+    }
+
     /// Returns once streams are to end: this server stops, and everything under way was settled or given up.
     pub async fn streams_ended(&self) {
         self.stop_streams.cancelled().await;

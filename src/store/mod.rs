@@ -11,7 +11,8 @@
 //!   events, its end) takes the application's next sequence number inside its transaction, so that the order of numbers
 //!   is the order of becoming visible, without gaps. [`Store::synced`] tells how far it may be read.
 //! * **Writers of different classes share.** Accepts and commits with the outcome of a Send go first, then other
-//!   commits, then subscriptions, then [`Store::reap`], [`Store::learn`] and [`Store::trim`].
+//!   commits, then subscriptions, then those of an import ([`Subscribe::bulk`]), then [`Store::reap`],
+//!   [`Store::learn`] and [`Store::trim`].
 //! * **A corrupt record is reported and skipped** in lists and scans, and is [`StoreError::Corrupt`] where it was asked
 //!   for by name.
 //!

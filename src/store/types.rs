@@ -163,6 +163,8 @@ pub struct Subscribe {
     pub subscriptions_max: Option<u32>,
     /// Only tells what would be stored.
     pub validate_only: bool,
+    /// It is one of very many: those that somebody waits for go before it.
+    pub bulk: bool,
 }
 
 /// What [`super::Store::subscribe`] did.

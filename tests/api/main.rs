@@ -10,6 +10,7 @@ mod contract;
 mod control;
 mod fields;
 mod harness;
+mod import;
 mod origins;
 mod receipts;
 mod send_stream;

@@ -77,7 +77,18 @@ async fn errors_are_shown_with_their_details() {
         ("Send", "{}".to_owned(), "InvalidArgument", "BadRequest"),
         ("CancelMessage", "{}".to_owned(), "InvalidArgument", "BadRequest"),
         ("CreateSubscriberToken", "{}".to_owned(), "InvalidArgument", "BadRequest"),
-        ("ImportSubscriptions", "{}".to_owned(), "Unimplemented", "NOT_IMPLEMENTED"),
+        (
+            "ImportSubscriptions",
+            r#"{"subscriptions": [{"application": "nobody"}]}"#.to_owned(),
+            "NotFound",
+            "APPLICATION_NOT_FOUND",
+        ),
+        (
+            "Broadcast",
+            r#"{"audience": {"filter": "x"}, "message": {"empty": {}}}"#.to_owned(),
+            "Unimplemented",
+            "NOT_IMPLEMENTED",
+        ),
     ];
     for (method, body, code, detail) in cases {
         let (succeeded, text) =

@@ -94,6 +94,7 @@ pub(crate) fn subscribe(
             .filter(|other| *other != browser)
             .map(|other| Replaces::Endpoint(endpoint_of(other))),
         subscriptions_max: None,
+        bulk: false,
         validate_only: false,
     }
 }

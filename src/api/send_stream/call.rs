@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
-use prost::Message as _;
 use tokio::time::Instant;
-use tonic::Status;
 
 use super::RECEIVING_MAX;
 use super::row::Row;
@@ -17,7 +15,7 @@ use crate::api::access::Principal;
 use crate::api::convert::{delivery, message, receipt};
 use crate::api::leash::{CallEnd, Leash};
 use crate::api::sending::{Submitted, submit_send};
-use crate::api::status::ApiError;
+use crate::api::status::{ApiError, embedded};
 use crate::api::validate::sending::{self, Recipient, Sending};
 use crate::domain::limits::FRAME_EVENTS_MAX;
 use crate::domain::{Application, DeliveryCounts, MessageId, ReportLevel, Timestamp, Violations};
@@ -234,7 +232,7 @@ impl Call {
         let name = &self.application.name;
         let content = match result {
             Err(ApiError::Draining) => return None,
-            Err(error) => Content::Rejected(rejected(&error.into())),
+            Err(error) => Content::Rejected(embedded(&error.into())),
             Ok((Submitted::DryRun { targets, estimated }, _)) => {
                 let message = Some(message::dry_run(name, targets, estimated));
                 Content::Accepted(v1::MessageAccepted { message, replayed: false })
@@ -451,13 +449,4 @@ fn add(sum: &mut DeliveryCounts, counts: &DeliveryCounts) {
     ] {
         *sum = sum.saturating_add(*count);
     }
-}
-
-/// The very status that Send would have ended with: tonic has put it into the details already.
-fn rejected(status: &Status) -> tonic_types::pb::Status {
-    tonic_types::pb::Status::decode(status.details()).unwrap_or_else(|_| tonic_types::pb::Status {
-        code: status.code().into(),
-        message: status.message().to_owned(),
-        details: Vec::new(),
-    })
 }

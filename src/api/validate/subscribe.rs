@@ -47,5 +47,6 @@ pub(crate) fn subscribe(request: v1::SubscribeRequest, rules: Rules<'_>) -> Resu
         replaces,
         subscriptions_max: rules.application.settings.quotas.max_subscriptions,
         validate_only: false,
+        bulk: false,
     })
 }

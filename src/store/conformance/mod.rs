@@ -121,6 +121,7 @@ pub(crate) fn browser(application: ApplicationId, number: u32) -> Subscribe {
         replaces: None,
         subscriptions_max: None,
         validate_only: false,
+        bulk: false,
     }
 }
 

@@ -16,11 +16,13 @@ pub(crate) enum Class {
     Commit,
     /// Subscriptions, applications, keys, tokens.
     Record,
+    /// Subscriptions of an import.
+    Import,
     /// The reaper.
     Reap,
 }
 
-const CLASSES: [Class; 4] = [Class::Urgent, Class::Commit, Class::Record, Class::Reap];
+const CLASSES: [Class; 5] = [Class::Urgent, Class::Commit, Class::Record, Class::Import, Class::Reap];
 
 /// Every so many jobs, one is taken from the next class in turn, so that none waits for ever.
 const TURN_JOBS: u64 = 8;
@@ -32,7 +34,7 @@ struct Queued<J> {
 }
 
 struct Waiting<J> {
-    jobs: [VecDeque<Queued<J>>; 4],
+    jobs: [VecDeque<Queued<J>>; CLASSES.len()],
     taken: u64,
     closed: bool,
 }
@@ -41,7 +43,7 @@ struct Waiting<J> {
 pub(crate) struct Queue<J> {
     waiting: Mutex<Waiting<J>>,
     filled: Condvar,
-    places: [Arc<Semaphore>; 4],
+    places: [Arc<Semaphore>; CLASSES.len()],
 }
 
 impl<J> std::fmt::Debug for Queue<J> {
@@ -58,9 +60,13 @@ impl<J> Queue<J> {
     /// A queue with `length` places for each class.
     pub(crate) fn new(length: usize) -> Self {
         Self {
-            waiting: Mutex::new(Waiting { jobs: [const { VecDeque::new() }; 4], taken: 0, closed: false }),
+            waiting: Mutex::new(Waiting {
+                jobs: [const { VecDeque::new() }; CLASSES.len()],
+                taken: 0,
+                closed: false,
+            }),
             filled: Condvar::new(),
-            places: [(); 4].map(|()| Arc::new(Semaphore::new(length))),
+            places: [(); CLASSES.len()].map(|()| Arc::new(Semaphore::new(length))),
         }
     }
 
@@ -99,7 +105,8 @@ impl<J> Queue<J> {
     fn take(waiting: &mut Waiting<J>) -> Option<(J, OwnedSemaphorePermit)> {
         waiting.taken += 1;
         let turn = waiting.taken / TURN_JOBS;
-        let first = if waiting.taken.is_multiple_of(TURN_JOBS) { (turn % 4) as usize } else { 0 };
+        let first =
+            if waiting.taken.is_multiple_of(TURN_JOBS) { (turn % CLASSES.len() as u64) as usize } else { 0 };
         let classes = (0..CLASSES.len()).map(|class| (first + class) % CLASSES.len());
         let class = classes.into_iter().find(|class| !waiting.jobs[*class].is_empty())?;
         waiting.jobs[class].pop_front().map(|queued| (queued.job, queued.permit))
@@ -133,13 +140,14 @@ mod tests {
         for number in 0..3 {
             queue.push(Class::Reap, ("reap", number)).await.unwrap();
             queue.push(Class::Commit, ("commit", number)).await.unwrap();
+            queue.push(Class::Import, ("import", number)).await.unwrap();
         }
         let served: Vec<_> = std::iter::from_fn(|| queue.next().map(|(job, _)| job)).collect();
-        assert_eq!(served.len(), 46);
+        assert_eq!(served.len(), 49);
         assert!(served[..7].iter().all(|(class, _)| *class == "urgent"));
         let first = |class| served.iter().position(|(served, _)| *served == class).unwrap();
-        assert!(first("commit") < 16 && first("reap") < 40, "{served:?}");
-        for class in ["urgent", "commit", "reap"] {
+        assert!(first("commit") < 16 && first("import") < 32 && first("reap") < 40, "{served:?}");
+        for class in ["urgent", "commit", "import", "reap"] {
             let numbers: Vec<_> = served.iter().filter(|(served, _)| *served == class).collect();
             assert!(numbers.is_sorted(), "{numbers:?}");
         }

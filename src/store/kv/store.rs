@@ -162,7 +162,8 @@ impl Store for KvStore {
     }
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
-        self.write(Class::Record, move |writer| writer.subscribe(subscribe)).await
+        let class = if subscribe.bulk { Class::Import } else { Class::Record };
+        self.write(class, move |writer| writer.subscribe(subscribe)).await
     }
 
     async fn subscription(
