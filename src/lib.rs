@@ -11,6 +11,7 @@ mod failpoint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod observe;
+pub mod open_files;
 pub mod proto;
 pub mod sandbox;
 pub mod store;

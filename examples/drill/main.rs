@@ -13,6 +13,7 @@ mod flood;
 mod hostile;
 mod isolation;
 mod leaks;
+mod matrix;
 mod memory;
 mod metrics;
 mod restart;
@@ -78,6 +79,8 @@ enum Drill {
     Hostile,
     /// Callers who mean harm, from a process of their own
     Flood,
+    /// Every RPC with every kind of caller, by TLS
+    Matrix,
     /// Nothing secret is in logs, metrics, errors or answers
     Leaks,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
@@ -111,6 +114,7 @@ async fn main() -> ExitCode {
             Some(plan) => flood::attack(plan).await.map(|()| Vec::new()),
             None => flood::drill(arguments.short).await,
         },
+        Drill::Matrix => matrix::drill(arguments.short).await,
         Drill::Leaks => leaks::drill().await,
         Drill::Isolation => isolation::drill(arguments.short).await,
     };

@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod cpu;
 pub mod demo;
+mod doctor;
 mod failure;
 mod follow;
 mod input;
@@ -64,6 +65,7 @@ enum Command {
     Origins(origins::OriginsArgs),
     Tokens(tokens::TokensArgs),
     Store(store::StoreArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs a command line to its end: arguments as the process got them.
@@ -103,6 +105,7 @@ impl Command {
             Self::Origins(args) => args.run().await,
             Self::Tokens(args) => args.run().await,
             Self::Store(args) => args.run().await,
+            Self::Doctor(args) => args.run().await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod contract;
 mod control;
 mod fields;
 mod harness;
+mod matrix;
 mod origins;
 mod receipts;
 mod send_stream;
