@@ -12,10 +12,7 @@ use fanfare::store::kv::measured::encode_segments;
 
 use limits::{Limit, beside};
 use paths::PAGE;
-use paths::store::{ALL, events};
-
-/// A subscription's row, about.
-const ROW_OCTETS: usize = 360;
+use paths::store::{ALL, ROW_OCTETS, events};
 
 /// Walks a page's worth of rows in a tree in memory and copies them.
 fn walk() -> Limit {
@@ -29,11 +26,13 @@ fn walk() -> Limit {
 
 fn paths_of_the_store(criterion: &mut Criterion) {
     let octets = encode_segments(&events()).iter().map(Vec::len).sum();
-    let [encode, decode, read, record] = &ALL;
+    let [encode, decode, read, record, seal, open] = &ALL;
     beside(criterion, encode, vec![Limit::copy(octets)]);
     beside(criterion, decode, vec![Limit::copy(octets)]);
     beside(criterion, read, vec![walk()]);
     beside(criterion, record, vec![Limit::copy(octets)]);
+    beside(criterion, seal, vec![Limit::copy(ROW_OCTETS)]);
+    beside(criterion, open, vec![Limit::copy(ROW_OCTETS)]);
 }
 
 criterion_group!(benches, paths_of_the_store);

@@ -15,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::api::layers::CallObserver;
 use crate::api::server::{Health, ServeError, serve};
 use crate::api::{Api, ApiParts, receipts};
-use crate::config::{Config, PLACEHOLDER_CONTACT};
+use crate::config::{Config, MasterKeyFailure, PLACEHOLDER_CONTACT, mode_open_to_others};
 use crate::domain::{Application, Clock, EndpointPolicy, VapidKeyId};
 use crate::engine::applications::Bases;
 use crate::engine::{AttemptSettings, Engine, EngineParts};
 use crate::observe::{Metrics, admin};
+use crate::open_files;
+use crate::store::kv::sealing::Sealing;
 use crate::store::kv::sled::OpenError;
 use crate::store::kv::{self, KvStore};
 use crate::store::{Store, StoreError};
@@ -46,6 +48,9 @@ pub enum AppError {
         /// Why.
         error: OpenError,
     },
+    /// There is no master key although one is configured.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyFailure),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,6 +75,17 @@ pub enum AppError {
     /// A task ended by a panic.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl AppError {
+    /// Whether the configuration is at fault: starting again would not help.
+    #[must_use]
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::MasterKey(_) | Self::Open { error: OpenError::MasterKeyMissing { .. }, .. } | Self::GcmKey
+        )
+    }
 }
 
 /// A running server.
@@ -124,7 +140,9 @@ impl App {
         let transport = Arc::new(HttpTransport::new(config.transport.clone(), Arc::clone(&policy))?);
 
         let metrics = Arc::new(Metrics::new());
-        let store: Arc<dyn Store> = Arc::new(open_store(&config, Arc::clone(&clock)).await?);
+        let opened = Arc::new(open_store(&config, Arc::clone(&clock)).await?);
+        let reseal_due = opened.is_reseal_due().await?;
+        let store: Arc<dyn Store> = Arc::clone(&opened) as Arc<dyn Store>;
         let bases = config.bases();
         let (applications, deleted) = applications(&*store, &bases, &*policy, &*clock).await?;
         let mut api_settings = config.server.calls.clone();
@@ -174,6 +192,9 @@ impl App {
         health.serving().await;
         let ready = Arc::new(ready);
         ready.send_replace(true);
+        if reseal_due {
+            tokio::spawn(stop.clone().run_until_cancelled_owned(reseal(opened)));
+        }
         tokio::spawn(stop.clone().run_until_cancelled_owned({
             let (store, health, ready) = (Arc::clone(&store), health.clone(), Arc::clone(&ready));
             async move {
@@ -305,6 +326,21 @@ fn warn_of_risks(config: &Config) {
             "application_defaults.contact is still the built-in one: set your own before sending to real push services"
         );
     }
+    let needed = open_files::needed(config);
+    if let Some(limit) = open_files::limit().filter(|limit| *limit < needed) {
+        tracing::warn!(
+            limit,
+            needed,
+            "fewer files may be open than server.http.connections_max lets be needed: raise the limit (ulimit -n)"
+        );
+    }
+    let key_files = [&config.store.sealing.master_key_file, &config.server.tls.private_key];
+    for file in key_files.into_iter().flatten() {
+        if let Some(mode) = mode_open_to_others(file) {
+            let mode = format!("{mode:04o}");
+            tracing::warn!(file = %file.display(), mode, "others may read this key file: chmod 600");
+        }
+    }
     let server = &config.server;
     let address = server.listen;
     if !address.ip().is_loopback() {
@@ -320,6 +356,20 @@ fn warn_of_risks(config: &Config) {
     }
 }
 
+/// Brings what was stored before to the present key and policy. Broken off, it goes on at the next start.
+async fn reseal(store: Arc<KvStore>) {
+    tracing::info!("sealing in the background what was stored otherwise before");
+    match store.reseal(|_| ()).await {
+        Ok(done) => tracing::info!(
+            rows = done.rows,
+            rewritten = done.rewritten,
+            damaged = done.damaged,
+            "everything is sealed as configured; former master keys are needed no more"
+        ),
+        Err(error) => tracing::warn!(%error, "sealing what was stored before was broken off"),
+    }
+}
+
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
     let fail = |error| AppError::Bind { address, error };
     let listener = TcpListener::bind(address).await.map_err(fail)?;
@@ -332,11 +382,24 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError
 /// # Errors
 /// [`AppError::Open`]: among others, when another process uses it.
 pub async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<KvStore, AppError> {
+    let sealing = config.store.sealing.sealing().await?;
+    open_sealed_store(config, clock, sealing).await
+}
+
+/// The same, sealing as told.
+///
+/// # Errors
+/// [`AppError::Open`]: among others, when a master key is missing.
+pub async fn open_sealed_store(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    sealing: Sealing,
+) -> Result<KvStore, AppError> {
     let directory = config.store.data_dir.clone();
     let settings = config.store.settings();
     let open = {
         let directory = directory.clone();
-        move || kv::open_sled(Path::new(&directory), clock, settings)
+        move || kv::open_sled(Path::new(&directory), clock, settings, &sealing)
     };
     tokio::task::spawn_blocking(open).await?.map_err(|error| AppError::Open { directory, error })
 }

@@ -125,6 +125,13 @@ fn unknown_keys_and_wrong_types_name_the_key_and_where_it_came_from() {
     assert!(flag.starts_with("--listen: server.listen: "), "{flag}");
     let toml = Given::nothing().file("[server").error();
     assert!(toml.contains("fanfare.toml: TOML parse error at line 1"), "{toml}");
+    // The line that does not read is quoted, unless a secret stands in it.
+    let quoted = Given::nothing().file("[store]\ndata_dir = \"here").error();
+    assert!(quoted.contains("data_dir = \"here"), "{quoted}");
+    for key in ["[store.sealing]\nmaster_key", "[gcm]\napi_key", "[transport]\negress_proxy"] {
+        let hidden = Given::nothing().file(&format!("{key} = \"a-secret")).error();
+        assert!(hidden.contains("at line 2") && !hidden.contains("a-secret"), "{hidden}");
+    }
     let mut missing = Given::nothing();
     missing.sources.file = Some("there/is/no/such.toml".into());
     assert!(missing.error().contains("not found"), "{}", missing.error());

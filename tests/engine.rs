@@ -117,6 +117,7 @@ impl Server {
             time_zone: String::new(),
             replaces: None,
             subscriptions_max: None,
+            bulk: false,
             validate_only: false,
         };
         self.store.subscribe(subscribe).await.unwrap()

@@ -10,7 +10,7 @@ use fanfare::domain::{
     MessageKind, MessageSpec, Outcome, Padding, Payload, SubscriptionId, SubscriptionKeys, Urgency,
     VapidKeyId,
 };
-use fanfare::store::kv::measured::{decode_segment, encode_segments};
+use fanfare::store::kv::measured::{RowSealer, decode_segment, encode_segments};
 use fanfare::store::kv::{self, KvStore};
 use fanfare::store::{
     Commit, EntryState, GroupId, MessageCommit, NewMessage, NewPage, PageCommit, PageEntry, PageKey,
@@ -26,11 +26,13 @@ const SUBSCRIPTIONS: u32 = 8_192;
 const MESSAGE: MessageId = MessageId([9; 16]);
 
 /// All of them.
-pub const ALL: [Path; 4] = [
+pub const ALL: [Path; 6] = [
     Path::new("encode a segment", PAGE, encode_segment),
     Path::new("decode a segment", PAGE, decode_segments),
     Path::new("read a page of an audience", PAGE, read_audience),
     Path::new("write, record and end a page", PAGE, write_page),
+    Path::new("seal a row", 1, seal_row),
+    Path::new("open a sealed row", 1, open_row),
 ];
 
 /// The events of a page that was accepted.
@@ -77,6 +79,26 @@ fn decode_segments() -> Run {
         for segment in &segments {
             black_box(decode_segment(MESSAGE, black_box(segment)).unwrap());
         }
+    })
+}
+
+/// A subscription's row, about.
+pub const ROW_OCTETS: usize = 360;
+
+fn seal_row() -> Run {
+    let (sealer, value) = (RowSealer::new(), vec![1; ROW_OCTETS]);
+    Box::new(move || {
+        black_box(sealer.seal(black_box(&value)));
+    })
+}
+
+fn open_row() -> Run {
+    let sealer = RowSealer::new();
+    let sealed = sealer.seal(&[1; ROW_OCTETS]);
+    Box::new(move || {
+        let mut value = sealed.clone();
+        sealer.open(black_box(&mut value));
+        assert_eq!(value.len(), ROW_OCTETS);
     })
 }
 
@@ -162,6 +184,7 @@ fn subscribe(application: ApplicationId, number: u32) -> Subscribe {
         time_zone: String::new(),
         replaces: None,
         subscriptions_max: None,
+        bulk: false,
         validate_only: false,
     }
 }

@@ -233,7 +233,7 @@ fn is_bad(index: u64) -> bool {
 
 /// As long as FCM's.
 fn endpoint(index: u64) -> String {
-    format!("{ORIGIN}/push/{}", sha256(index.to_string()).repeat(3))
+    format!("{ORIGIN}/push/{}", sha256(&index.to_string()).repeat(3))
 }
 
 fn user(index: u64) -> String {

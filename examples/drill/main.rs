@@ -15,6 +15,7 @@ mod hostile;
 mod import;
 mod isolation;
 mod leaks;
+mod matrix;
 mod memory;
 mod metrics;
 mod restart;
@@ -83,6 +84,8 @@ enum Drill {
     Hostile,
     /// Callers who mean harm, from a process of their own
     Flood,
+    /// Every RPC with every kind of caller, by TLS
+    Matrix,
     /// Nothing secret is in logs, metrics, errors or answers
     Leaks,
     /// Every client is installed, passes one suite of scenarios, and its examples run
@@ -120,6 +123,7 @@ async fn main() -> ExitCode {
             Some(plan) => flood::attack(plan).await.map(|()| Vec::new()),
             None => flood::drill(arguments.short).await,
         },
+        Drill::Matrix => matrix::drill(arguments.short).await,
         Drill::Leaks => leaks::drill().await,
         Drill::Clients => clients::drill(arguments.short).await,
         Drill::Import => import::drill(arguments.short, arguments.entries).await,

@@ -27,6 +27,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// are other timeouts: PING for HTTP/2, hyper's for the header of HTTP/1.1.
 const PREFACE_OCTETS: usize = 24;
 
+/// What a connection may read before others have their turn. Without it, the task of one that has much to say would go on
+/// for as long as its octets last: 4 KiB of small frames are about a hundred calls that are begun, and a hundred such
+/// connections let everybody wait for tenths of a second.
+const TURN_OCTETS: usize = 4 * 1024;
+
 /// Connections as they come: at most `connections_max` at once, each with `preface_timeout` to begin; with TLS, as long
 /// for the handshake before. Handshakes do not wait for each other.
 pub(super) fn incoming(
@@ -92,6 +97,8 @@ pub(super) struct Connection {
     stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
     /// Until enough was read.
     preface: Option<Preface>,
+    /// Octets that were read in this turn.
+    turn: usize,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -102,7 +109,7 @@ impl Connection {
         preface_timeout: Duration,
     ) -> Self {
         let preface = Some(Preface { timeout: Box::pin(sleep(preface_timeout)), octets: 0 });
-        Self { stream, preface, _place: place }
+        Self { stream, preface, turn: 0, _place: place }
     }
 }
 
@@ -145,10 +152,20 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if self.turn >= TURN_OCTETS {
+            // Behind all that wait to run.
+            self.turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let room = buffer.remaining().min(TURN_OCTETS - self.turn);
+        let mut some = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut some);
+        let octets = some.filled().len();
+        buffer.advance(octets);
+        self.turn = if read.is_pending() { 0 } else { self.turn + octets };
         if let Some(preface) = &mut self.preface {
-            preface.octets += buffer.filled().len() - before;
+            preface.octets += octets;
             if preface.octets >= PREFACE_OCTETS {
                 self.preface = None;
             } else if read.is_pending() && preface.timeout.as_mut().poll(cx).is_ready() {
@@ -227,6 +244,40 @@ mod tests {
             client.write_all(said).await.unwrap();
             assert_eq!(begins(&mut accepted).await, stays, "{} octets", said.len());
         }
+    }
+
+    #[tokio::test]
+    async fn who_has_much_to_say_gives_others_their_turn() {
+        let (listener, address) = listen().await;
+        let mut incoming = Box::pin(incoming(listener, 1, Duration::from_secs(60), None));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut accepted = incoming.next().await.unwrap().unwrap();
+        client.write_all(&[b'x'; 4 * TURN_OCTETS]).await.unwrap();
+        drop(client);
+        let mut buffer = vec![0; 4 * TURN_OCTETS];
+        // However much has come and there is room for.
+        let mut turns = Vec::new();
+        let mut turn = 0;
+        loop {
+            let mut some = ReadBuf::new(&mut buffer);
+            match futures_util::poll!(std::future::poll_fn(|cx| {
+                Pin::new(&mut accepted).poll_read(cx, &mut some)
+            })) {
+                Poll::Pending => {
+                    turns.push(std::mem::take(&mut turn));
+                    tokio::task::yield_now().await;
+                }
+                Poll::Ready(read) => {
+                    read.unwrap();
+                    if some.filled().is_empty() {
+                        break;
+                    }
+                    turn += some.filled().len();
+                }
+            }
+        }
+        assert_eq!(turns.iter().sum::<usize>() + turn, 4 * TURN_OCTETS);
+        assert!(turns.iter().all(|octets| *octets <= TURN_OCTETS) && turns.len() >= 4, "{turns:?}");
     }
 
     #[tokio::test]

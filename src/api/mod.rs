@@ -47,6 +47,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
+use crate::domain::application::is_application_name;
 use crate::domain::{Application, Clock, EndpointPolicy};
 use crate::engine::Engine;
 use crate::engine::applications::{Applications, Bases};
@@ -188,7 +189,9 @@ impl Api {
             Scope::Application(own) if name.is_empty() || name == own => self.applications.get(own),
             Scope::Application(_) => None,
         };
-        found.ok_or_else(|| ApiError::NotFound(Resource::Application(name.to_owned())))
+        // What cannot be a name may be a secret in the wrong field, and is not repeated.
+        let told = if is_application_name(name) { name } else { "?" };
+        found.ok_or_else(|| ApiError::NotFound(Resource::Application(told.to_owned())))
     }
 
     fn rules<'a>(&'a self, application: &'a Application) -> Rules<'a> {

@@ -38,6 +38,11 @@ pub(super) struct ConfigSource {
 }
 
 impl ConfigSource {
+    /// For commands without `--config`: FANFARE_CONFIG counts all the same, as it may name the master key.
+    pub(super) fn of_environment() -> Self {
+        Self { config: std::env::var_os("FANFARE_CONFIG").map(PathBuf::from) }
+    }
+
     /// The layers, without flags.
     pub(super) fn sources(&self) -> Sources {
         let file = self.config.clone().filter(|path| !path.as_os_str().is_empty());

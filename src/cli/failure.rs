@@ -62,6 +62,12 @@ impl From<crate::config::ConfigError> for Failure {
     }
 }
 
+impl From<crate::app::AppError> for Failure {
+    fn from(error: crate::app::AppError) -> Self {
+        if error.is_of_configuration() { Self::Usage(error.into()) } else { Self::Failed(error.into()) }
+    }
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::failed(describe(&status))

@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod cpu;
 pub mod demo;
+mod doctor;
 mod export;
 mod failure;
 mod follow;
@@ -70,6 +71,7 @@ enum Command {
     Origins(origins::OriginsArgs),
     Tokens(tokens::TokensArgs),
     Store(store::StoreArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs a command line to its end: arguments as the process got them.
@@ -111,6 +113,7 @@ impl Command {
             Self::Origins(args) => args.run().await,
             Self::Tokens(args) => args.run().await,
             Self::Store(args) => args.run().await,
+            Self::Doctor(args) => args.run().await,
         }
     }
 }

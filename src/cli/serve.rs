@@ -102,7 +102,7 @@ impl ServeArgs {
             .with_flag("--insecure", "server.insecure", self.insecure.then_some(true));
         let config = config::load(&sources)?.config;
         logs::start(&config.log).map_err(anyhow::Error::from)?;
-        let mut app = App::start(config, Arc::new(SystemClock)).await.map_err(anyhow::Error::from)?;
+        let mut app = App::start(config, Arc::new(SystemClock)).await?;
         self.tell(&ready(&app))?;
         tokio::select! {
             asked = self.stop.asked() => asked.context("cannot listen for signals")?,

@@ -164,13 +164,13 @@ async fn import(args: ImportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens the store that the configuration, or the argument, names.
+/// Opens the store that the configuration of the environment, or the argument, names.
 pub(super) async fn open(data_dir: Option<PathBuf>) -> Result<KvStore, Failure> {
-    let sources = ConfigSource::default().sources();
+    let sources = ConfigSource::of_environment().sources();
     let sources =
         sources.with_flag("--data-dir", "store.data_dir", data_dir.map(|dir| dir.display().to_string()));
     let config = config::load(&sources)?.config;
-    Ok(app::open_store(&config, Arc::new(SystemClock)).await.map_err(anyhow::Error::from)?)
+    Ok(app::open_store(&config, Arc::new(SystemClock)).await?)
 }
 
 /// What `web-push generate-vapid-keys --json` prints.

@@ -171,7 +171,7 @@ fn unreadable(origin: &str, error: &config::ConfigError) -> ConfigError {
 fn problem(error: &config::ConfigError) -> String {
     use config::ConfigError as Library;
     if let Library::FileParse { cause, .. } = error {
-        return cause.to_string().trim_end().to_owned();
+        return without_secrets(&cause.to_string());
     }
     let (what, key) = if let Library::At { error, key, .. } = error {
         (problem(error), key)
@@ -181,4 +181,11 @@ fn problem(error: &config::ConfigError) -> String {
         return error.to_string();
     };
     key.as_ref().map_or(what.clone(), |key| format!("{key}: {what}"))
+}
+
+/// The library quotes the line that does not read: not if a secret stands in it.
+fn without_secrets(problem: &str) -> String {
+    let has_secret = |line: &&str| show::SECRET_KEYS.iter().any(|key| line.contains(key));
+    let lines: Vec<_> = problem.trim_end().lines().filter(|line| !has_secret(line)).collect();
+    lines.join("\n")
 }

@@ -4,6 +4,7 @@
 
 mod error;
 mod load;
+mod sealing;
 mod show;
 mod validate;
 
@@ -27,6 +28,7 @@ use crate::transport::{HttpSettings, PushServicesSettings};
 
 pub use error::{ConfigError, Problem};
 pub use load::{Loaded, Override, Sources, load};
+pub use sealing::{MasterKeyFailure, SealingConfig, mode_open_to_others};
 
 /// The built-in layer, with comments.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -138,6 +140,8 @@ pub struct StoreConfig {
     pub group_rows: usize,
     /// Reads that may run at once.
     pub reads: usize,
+    /// What is sealed, and under which keys.
+    pub sealing: SealingConfig,
 }
 
 impl StoreConfig {

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 /// Keys whose values are secrets.
-const SECRET_KEYS: [&str; 2] = ["api_key", "egress_proxy"];
+pub(super) const SECRET_KEYS: [&str; 3] = ["api_key", "egress_proxy", "master_key"];
 
 /// All keys that are set, as TOML, secrets hidden.
 pub(super) fn redacted_toml(merged: &config::Config) -> String {

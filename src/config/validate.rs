@@ -24,6 +24,7 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     shutdown(config, &mut problems);
     push_services(config, &mut problems);
     bounds(config, &mut problems);
+    sealing(config, &mut problems);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         problems.add("log.filter", error.to_string());
     }
@@ -97,6 +98,24 @@ fn push_services(config: &Config, problems: &mut Problems) {
     }
     if let Err(error) = config.transport.validate() {
         problems.add_told(&error);
+    }
+}
+
+fn sealing(config: &Config, problems: &mut Problems) {
+    let sealing = &config.store.sealing;
+    let sources = sealing.sources();
+    if let [first, second, ..] = sources[..] {
+        problems.add(
+            format!("store.sealing.{second}"),
+            format!("cannot be set with {first}: the master key comes from one place"),
+        );
+    }
+    for (key, is_set) in [("subscriptions", sealing.subscriptions), ("payloads", sealing.payloads)] {
+        problems.unless(
+            !is_set || !sources.is_empty(),
+            &format!("store.sealing.{key}"),
+            "needs a master key: master_key, master_key_file or master_key_command",
+        );
     }
 }
 

@@ -17,7 +17,8 @@ use crate::store::kv::records::segment::{FeedTime, FeedValue, SegmentHeader, Seg
 use crate::store::kv::records::subscription::{
     MemberValue, SubscriptionReference, SubscriptionValue, TopicValue,
 };
-use crate::store::kv::records::{Mark, Number, SequenceValue};
+use crate::store::kv::records::{Mark, Number, SealingValue, SequenceValue};
+use crate::store::kv::sealing::{MasterKey, Sealing};
 
 const SUBSCRIPTION: SubscriptionId = SubscriptionId([1; 16]);
 const MESSAGE: MessageId = MessageId([2; 16]);
@@ -72,7 +73,13 @@ pub fn records(data: &[u8]) {
             read::<Number>(value).map(Number::narrow),
             read::<SequenceValue>(value),
             read::<Mark>(value),
+            read::<SealingValue>(value),
         )),
+        25 => {
+            let row = &value[..value.len().min(8)];
+            Sealing::fuzzed(row, &value[row.len()..]);
+        }
+        26 => drop(MasterKey::parse_all(&String::from_utf8_lossy(value))),
         _ => {
             let _ = (keys::application_of(value), keys::vapid_key_of(value), keys::subscription_of(value));
             let _ = (keys::origin_of(value), keys::message_of(value), keys::aged_at(value));

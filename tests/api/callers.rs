@@ -21,43 +21,7 @@ use tower::ServiceExt;
 use v1::push_service_client::PushServiceClient;
 
 use crate::harness::{POOL, Refused, Server, browser, memory};
-
-/// Which callers each RPC lets in, beside an admin of all applications (who may do everything): admin, publisher, subscriber,
-/// reader of one application, and a page with a subscriber token. Written apart from the server's own table.
-const MATRIX: [(&str, &str); 32] = [
-    ("Subscribe", "admin subscriber page"),
-    ("Unsubscribe", "admin subscriber page"),
-    ("GetSubscription", "admin subscriber reader"),
-    ("UpdateSubscription", "admin subscriber"),
-    ("ListSubscriptions", "admin reader"),
-    ("WatchSubscriptions", "admin reader"),
-    ("ImportSubscriptions", "admin subscriber"),
-    ("Send", "admin publisher"),
-    ("Broadcast", "admin publisher"),
-    ("SendStream", "admin publisher"),
-    ("WatchDeliveries", "admin publisher reader"),
-    ("GetMessage", "admin publisher reader"),
-    ("ListMessages", "admin publisher reader"),
-    ("ListDeliveries", "admin publisher reader"),
-    ("CancelMessage", "admin publisher"),
-    ("GetVapidPublicKey", "admin publisher subscriber reader page"),
-    ("CreateSubscriberToken", "admin subscriber"),
-    ("CreateApplication", ""),
-    ("GetApplication", "admin reader"),
-    ("ListApplications", "admin reader"),
-    ("UpdateApplication", "admin"),
-    ("DeleteApplication", ""),
-    ("CreateVapidKey", "admin"),
-    ("ListVapidKeys", "admin reader"),
-    ("SetCurrentVapidKey", "admin"),
-    ("RetireVapidKey", "admin"),
-    ("CreateApiToken", "admin"),
-    ("ListApiTokens", "admin reader"),
-    ("RevokeApiToken", "admin"),
-    ("ListOrigins", ""),
-    ("WatchOrigins", ""),
-    ("ResumeOrigin", "admin"),
-];
+use crate::matrix::MATRIX;
 
 /// A token in the store: its text.
 async fn token(store: &dyn Store, application: &str, roles: &[Role], expires: Option<Timestamp>) -> String {

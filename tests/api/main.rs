@@ -11,6 +11,7 @@ mod control;
 mod fields;
 mod harness;
 mod import;
+mod matrix;
 mod origins;
 mod receipts;
 mod send_stream;

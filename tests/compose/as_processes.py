@@ -62,9 +62,25 @@ def call(url, body=None):
         return response.read()
 
 
-def client(fanfare, arguments, stdin=None):
+def first_token(fanfare, work):
+    """Makes the first token by the command that docker-compose.yml tells."""
+    told = re.search(r"^# +docker-compose run --rm server (.*)$", pathlib.Path("docker-compose.yml").read_text(), re.M)
+    (work / "data").mkdir()
+    arguments = told.group(1).replace(STATE, str(work)).split()
+    done = subprocess.run([fanfare, *arguments], stdout=subprocess.PIPE, timeout=60, check=True)
+    return done.stdout.decode().strip()
+
+
+def client(fanfare, token, arguments, stdin=None):
     """Runs a command of the client and gives what it prints, a list of JSON objects."""
-    done = subprocess.run([fanfare, *arguments, "--json"], input=stdin, stdout=subprocess.PIPE, timeout=60, check=True)
+    done = subprocess.run(
+        [fanfare, *arguments, "--json"],
+        input=stdin,
+        stdout=subprocess.PIPE,
+        env={"FANFARE_TOKEN": token},
+        timeout=60,
+        check=True,
+    )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -87,6 +103,7 @@ def main():
     assert (work / "sandbox" / "ca.pem").stat().st_size > 0
     config(work, ready["push_origin"].rsplit(":", 1)[1])
     control = f"http://{ready['control']}"
+    token = first_token(fanfare, work)
     server, ready = start(fanfare, command(services["server"], work), work)
     address = f"--server=http://{ready['server']}"
     call(f"http://{ready['admin']}/readyz")
@@ -94,9 +111,11 @@ def main():
     key = ready["applications"][0]["application_server_key"]
     group = json.loads(call(f"{control}/groups", json.dumps({"count": 1, "application_server_key": key}).encode()))
     subscription = call(f"{control}/groups/{group['group']}/subscriptions")
-    (stored,) = client(fanfare, ["subscribe", address, "--user=alice"], subscription)
+    refused = subprocess.run([fanfare, "subscriptions", "list", address], capture_output=True, timeout=60)
+    assert refused.returncode == 1 and b"CREDENTIALS_INVALID" in refused.stderr, refused
+    (stored,) = client(fanfare, token, ["subscribe", address, "--user=alice"], subscription)
     assert stored["created"] is True, stored
-    frames = client(fanfare, ["send", address, "--user=alice", "--title=Hello"])
+    frames = client(fanfare, token, ["send", address, "--user=alice", "--title=Hello"])
     accepted = frames[-1]["summary"]["counts"]["accepted"]
     assert accepted == 1, frames
     counts = json.loads(call(f"{control}/counts"))

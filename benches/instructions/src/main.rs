@@ -11,9 +11,15 @@ mod paths;
 
 use paths::{engine, store, webpush};
 
-/// What these need first (a key, a store) or how they run (hash maps, threads) costs more or less each time: they are only
-/// timed.
-const UNSTEADY: [&str; 3] = ["build a request", "read a page of an audience", "write, record and end a page"];
+/// What these need first (a key, a store, a nonce) or how they run (hash maps, threads) costs more or less each time: they are
+/// only timed.
+const UNSTEADY: [&str; 5] = [
+    "build a request",
+    "read a page of an audience",
+    "write, record and end a page",
+    "seal a row",
+    "open a sealed row",
+];
 
 fn main() {
     let all = || webpush::PURE.iter().chain(&store::ALL).chain(&engine::ALL);

@@ -1,6 +1,6 @@
 //! The attacker's side.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Begun, Done};
@@ -45,6 +45,8 @@ pub(crate) struct Plan {
 const OPENING: usize = 256;
 /// Between two octets of a slow sender.
 const OCTET_PAUSE: Duration = Duration::from_millis(500);
+/// Where the attacker calls from; the honest caller does from 127.0.0.1.
+const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// SETTINGS, empty; and the head of a HEADERS frame of 100 octets, without them.
 const BEGUN_HEADERS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 100, 1, 4, 0, 0, 0, 1];
@@ -108,7 +110,7 @@ pub(crate) async fn attack(plan: &str) -> anyhow::Result<()> {
         Attack::Silent | Attack::Slow => {
             let opened = stream::iter(0..plan.connections).map(|number| {
                 let (counters, target) = (Arc::clone(&counters), plan.target);
-                async move { TcpStream::connect(target).await.ok().map(|stream| (number, stream, counters)) }
+                async move { connect(target).await.ok().map(|stream| (number, stream, counters)) }
             });
             let attack = plan.attack;
             opened
@@ -158,6 +160,13 @@ pub(crate) async fn attack(plan: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From an address of its own: who calls from the same one shares a rate with it.
+async fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((ATTACKER, 0).into())?;
+    socket.connect(target).await
+}
+
 fn is_done(plan: &Plan, counters: &Counters) -> bool {
     plan.attack == Attack::Cancelled && counters.cancelled.load(Ordering::Relaxed) >= plan.calls
 }
@@ -196,7 +205,7 @@ async fn slow(stream: TcpStream, at_once: &[u8], until: Instant, counters: &Coun
 
 /// Opens calls on a connection until the server ends it; cancels them or never ends them.
 async fn flood(plan: &Plan, counters: &Arc<Counters>) -> anyhow::Result<()> {
-    let stream = TcpStream::connect(plan.target).await?;
+    let stream = connect(plan.target).await?;
     add(&counters.connections);
     let (sender, connection) = h2::client::handshake(stream).await?;
     let ended = Arc::clone(counters);

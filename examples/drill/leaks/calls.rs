@@ -8,15 +8,12 @@ use fanfare::proto::v1::send_request::Recipient;
 use fanfare::proto::v1::{self, DeliveryFrame, PushSubscription, SendRequest, SubscribeRequest};
 use futures_util::StreamExt as _;
 use serde_json::json;
-use tonic::{Request, Status};
+use tonic::Status;
 
 use super::needles::{Kind, Needles};
 use super::{Captured, Group};
 use crate::calls::{broadcast, call_broadcast, call_send};
 use crate::stage::{Client, Server, Stage, push_subscription};
-
-/// A caller's credentials, which mean nothing to the server yet.
-const BEARER: &str = "a-callers-bearer-token-0123456789abcdef";
 
 /// What was provoked.
 #[derive(Debug, Default)]
@@ -41,7 +38,6 @@ pub(super) async fn play(
     needles: &mut Needles,
     captured: &mut Captured,
 ) -> anyhow::Result<Told> {
-    needles.add_text(Kind::Token, BEARER);
     let mut player =
         Player { client: server.client.clone(), needles, captured, told: Told::default(), payloads: 0 };
     let names = player.subscribe(group).await?;
@@ -89,7 +85,7 @@ async fn faults(stage: &Stage, group: &Group) -> anyhow::Result<()> {
 }
 
 impl Player<'_> {
-    /// A call with credentials; what is told of it is kept.
+    /// What is told of a call is kept.
     fn note<T: std::fmt::Debug>(&mut self, answer: Result<T, Status>) -> Option<T> {
         match answer {
             Ok(answer) => {
@@ -104,15 +100,6 @@ impl Player<'_> {
                 None
             }
         }
-    }
-
-    /// With the caller's credentials.
-    fn request<T>(message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        if let Ok(value) = format!("Bearer {BEARER}").parse() {
-            request.metadata_mut().insert("authorization", value);
-        }
-        request
     }
 
     /// A text that nobody else has.
@@ -132,7 +119,7 @@ impl Player<'_> {
                 topics: vec!["leaks".to_owned()],
                 ..SubscribeRequest::default()
             };
-            let answer = self.client.subscribe(Self::request(request)).await;
+            let answer = self.client.subscribe(request).await;
             let answer = self.note(answer).context("a subscription was refused")?.into_inner();
             names.push(answer.subscription.unwrap_or_default().name);
         }
@@ -222,18 +209,18 @@ impl Player<'_> {
 
     async fn ask(&mut self, group: &Group, names: &[String]) -> anyhow::Result<()> {
         let page = v1::ListSubscriptionsRequest { page_size: 2, ..Default::default() };
-        let answer = self.client.list_subscriptions(Self::request(page)).await;
+        let answer = self.client.list_subscriptions(page).await;
         if let Some(answer) = self.note(answer) {
             self.needles.add_text(Kind::Position, &answer.into_inner().next_page_token);
         }
-        let answer = self.client.list_messages(Self::request(v1::ListMessagesRequest::default())).await;
+        let answer = self.client.list_messages(v1::ListMessagesRequest::default()).await;
         let messages = self.note(answer).map(|answer| answer.into_inner().messages).unwrap_or_default();
         for message in messages {
             let get = v1::GetMessageRequest { name: message.name.clone(), ..Default::default() };
-            let answer = self.client.get_message(Self::request(get)).await;
+            let answer = self.client.get_message(get).await;
             self.note(answer);
             let list = v1::ListDeliveriesRequest { parent: message.name, ..Default::default() };
-            let answer = self.client.list_deliveries(Self::request(list)).await;
+            let answer = self.client.list_deliveries(list).await;
             self.note(answer);
         }
         let endpoint = group.browsers[0]["endpoint"].as_str().unwrap_or_default().to_owned();
@@ -242,11 +229,10 @@ impl Player<'_> {
             v1::get_subscription_request::Selector::Name(names[0].clone()),
         ] {
             let get = v1::GetSubscriptionRequest { selector: Some(selector), ..Default::default() };
-            let answer = self.client.get_subscription(Self::request(get)).await;
+            let answer = self.client.get_subscription(get).await;
             self.note(answer);
         }
-        let answer =
-            self.client.get_vapid_public_key(Self::request(v1::GetVapidPublicKeyRequest::default())).await;
+        let answer = self.client.get_vapid_public_key(v1::GetVapidPublicKeyRequest::default()).await;
         self.note(answer);
         Ok(())
     }
@@ -277,7 +263,7 @@ impl Player<'_> {
             with(&endpoint.repeat(60), &keys.p256dh, &keys.auth),
         ] {
             let request = SubscribeRequest { push_subscription: Some(browser), ..Default::default() };
-            let answer = self.client.subscribe(Self::request(request)).await;
+            let answer = self.client.subscribe(request).await;
             self.note(answer);
         }
         // In every other field.
@@ -294,21 +280,21 @@ impl Player<'_> {
                 replaces: format!("{secret} "),
                 validate_only: false,
             };
-            let answer = self.client.subscribe(Self::request(request)).await;
+            let answer = self.client.subscribe(request).await;
             self.note(answer);
             let request = v1::WatchDeliveriesRequest {
                 parent: "messages/-".into(),
                 resume_token: secret.clone(),
                 ..Default::default()
             };
-            let answer = self.client.watch_deliveries(Self::request(request)).await;
+            let answer = self.client.watch_deliveries(request).await;
             self.note(answer.map(|_| "a stream"));
             let request = v1::ListMessagesRequest { page_token: secret.clone(), ..Default::default() };
-            let answer = self.client.list_messages(Self::request(request)).await;
+            let answer = self.client.list_messages(request).await;
             self.note(answer);
             let selector = v1::unsubscribe_request::Selector::Endpoint(format!("{endpoint}x"));
             let request = v1::UnsubscribeRequest { selector: Some(selector), ..Default::default() };
-            let answer = self.client.unsubscribe(Self::request(request)).await;
+            let answer = self.client.unsubscribe(request).await;
             self.note(answer);
             let request = SendRequest {
                 recipient: Some(Recipient::UserId("nobody".to_owned())),
@@ -338,10 +324,10 @@ impl Player<'_> {
             name: "messages/00000000000000000000000000000000".into(),
             ..Default::default()
         };
-        let answer = self.client.get_message(Self::request(get)).await;
+        let answer = self.client.get_message(get).await;
         self.note(answer);
         let token = v1::CreateSubscriberTokenRequest::default();
-        let answer = self.client.create_subscriber_token(Self::request(token)).await;
+        let answer = self.client.create_subscriber_token(token).await;
         self.note(answer.map(|_| "a token"));
         Ok(())
     }
@@ -352,7 +338,7 @@ impl Player<'_> {
             let selector = v1::unsubscribe_request::Selector::Endpoint(endpoint);
             let request = v1::UnsubscribeRequest { selector: Some(selector), ..Default::default() };
             for _ in 0..2 {
-                let answer = self.client.unsubscribe(Self::request(request.clone())).await;
+                let answer = self.client.unsubscribe(request.clone()).await;
                 self.note(answer);
             }
         }

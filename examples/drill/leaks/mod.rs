@@ -4,17 +4,21 @@
 //!
 //! The server runs with everything logged, as text and as JSON; every kind of call is made, rightly and wrongly, with secrets
 //! where they belong and where they do not; push services answer whatever a service can answer, and repeat what they were
-//! sent; the program's other commands are made to fail. Then all that was written is searched. The search is proved by
-//! planting each form of each secret in the same texts.
+//! sent; API tokens and pages' tokens are made, used, misused and revoked; the disk gets full; the program's other commands
+//! are made to fail. Everything is sealed, so the files of the store are searched too. Then all that was written is
+//! searched. The search is proved by planting each form of each secret in the same texts.
 
 mod calls;
+mod disk;
 mod needles;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use fanfare::webpush::VapidKeyPair;
+use fanfare::webpush::keys::encode_base64url;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -66,6 +70,15 @@ pub(crate) async fn drill() -> anyhow::Result<Vec<String>> {
     let (mut figures, mut checks) = (Figures::default(), Checks::default());
     let (mut captured, mut needles) = (Captured::default(), Needles::default());
     let stage = Stage::set(&Configuration::default()).await?;
+    // Of them the second is a former one.
+    let master_keys = [(); 2].map(|()| rand::random::<[u8; 32]>());
+    for key in &master_keys {
+        needles.add(Kind::MasterKey, key);
+    }
+    let master_keys = master_keys.map(|key| encode_base64url(&key)).join(" ");
+    let sealing =
+        format!("[store.sealing]\nmaster_key = \"{master_keys}\"\nsubscriptions = true\npayloads = true\n");
+    stage.configure(&Configuration { sections: sealing.clone(), ..Configuration::default() })?;
     import_key(&stage, &mut needles, &mut captured).await?;
     needles.add_text(Kind::Token, GCM_KEY);
     needles.add_text(Kind::Token, PROXY_PASSWORD);
@@ -79,7 +92,7 @@ pub(crate) async fn drill() -> anyhow::Result<Vec<String>> {
         let proxy = if format == "json" { proxy.as_str() } else { "" };
         let sections = format!(
             "[log]\nfilter = \"trace\"\nformat = \"{format}\"\n[gcm]\napi_key = \"{GCM_KEY}\"\n\
-             [transport]\ndeadline = \"2s\"\n{proxy}\n[receipts]\nlisten = \"127.0.0.1:0\"\n\
+             {sealing}[transport]\ndeadline = \"2s\"\n{proxy}\n[receipts]\nlisten = \"127.0.0.1:0\"\n\
              [push_services]\nhosts = [\"127.0.0.1:1\", \"unreachable.example\", \"localhost:1\"]\n"
         );
         stage.configure(&Configuration { engine: "retry_base = \"100ms\"".to_owned(), sections })?;
@@ -92,6 +105,7 @@ pub(crate) async fn drill() -> anyhow::Result<Vec<String>> {
                 *figure.entry(name).or_default() += count;
             }
         }
+        tokens::play(&server, &group, &mut needles, &mut captured, &mut figures).await?;
         for path in ["metrics", "readyz", "healthz", "no-such-path"] {
             let answer = reqwest::get(format!("http://{}/{path}", server.admin)).await?;
             captured.add("admin port", format!("{:?}", answer.headers()));
@@ -102,7 +116,14 @@ pub(crate) async fn drill() -> anyhow::Result<Vec<String>> {
         count_levels(&String::from_utf8_lossy(&log), &mut figures.log_lines);
         captured.add(&format!("log as {format}"), log);
     }
+    disk::play(&stage, &mut needles, &mut captured, &mut figures).await?;
     commands(&stage, &mut captured).await?;
+    for entry in std::fs::read_dir(stage.data())? {
+        let path = entry?.path();
+        if path.is_file() {
+            captured.add("data directory", std::fs::read(path)?);
+        }
+    }
     stage.clear().await?;
 
     judge(&captured, &needles, &mut figures, &mut checks);
@@ -118,7 +139,9 @@ async fn import_key(stage: &Stage, needles: &mut Needles, captured: &mut Capture
     std::fs::write(&file, pair.to_pem()?.as_bytes())?;
     let data = stage.data();
     let arguments = ["vapid", "import", "--data-dir", path(&data)?, "--make-current", path(&file)?];
-    let output = Command::new(stage.program()).args(arguments).output().await?;
+    let config = stage.directory().join("fanfare.toml");
+    let output =
+        Command::new(stage.program()).args(arguments).env("FANFARE_CONFIG", &config).output().await?;
     ensure!(output.status.success(), "the key was not imported: {}", String::from_utf8_lossy(&output.stderr));
     captured.add("commands", output.stdout);
     captured.add("commands", output.stderr);
@@ -150,7 +173,7 @@ async fn commands(stage: &Stage, captured: &mut Captured) -> anyhow::Result<()> 
     let config = path(&file)?.to_owned();
     let data = stage.data();
     let key = stage.directory().join("vapid.pem");
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 14] = [
         &["config", "show", "--config", &config],
         &["config", "check", "--config", &config],
         &["vapid", "show", "--data-dir", path(&data)?],
@@ -158,11 +181,27 @@ async fn commands(stage: &Stage, captured: &mut Captured) -> anyhow::Result<()> 
         &["vapid", "import", "--data-dir", path(&data)?, &config],
         &["subscriptions", "list", "--server", "http://127.0.0.1:1"],
         &["store", "--data-dir", path(&data)?],
+        &["store", "stats", "--data-dir", path(&data)?],
+        &["store", "reseal", "--config", &config, "--data-dir", path(&data)?],
+        &["doctor", "--config", &config, "--data-dir", path(&data)?],
+        &["doctor", "--json", "--config", &config, "--data-dir", path(&data)?],
+        &["tokens", "list", "--server", "http://127.0.0.1:1", "--token", "fft_nonsense"],
+        &["vapid", "show", &config],
+        &["serve", "--config", &config, "--data-dir", path(&data)?, "--listen", "192.0.2.1:1"],
     ];
     for arguments in commands {
-        let output = Command::new(stage.program()).args(arguments).output().await?;
-        captured.add("commands", output.stdout);
-        captured.add("commands", output.stderr);
+        // As they are, with a master key that is not the one, with what is none, and with the right ones.
+        let other = encode_base64url(&[9; 32]);
+        for (variable, value) in [
+            ("FANFARE_LOG__FORMAT", "text"),
+            ("FANFARE_STORE__SEALING__MASTER_KEY", &other),
+            ("FANFARE_STORE__SEALING__MASTER_KEY", "no key at all"),
+            ("FANFARE_CONFIG", &config),
+        ] {
+            let output = Command::new(stage.program()).args(arguments).env(variable, value).output().await?;
+            captured.add("commands", output.stdout);
+            captured.add("commands", output.stderr);
+        }
     }
     Ok(())
 }
@@ -209,13 +248,19 @@ fn judge(captured: &Captured, needles: &Needles, figures: &mut Figures, checks: 
     checks.check(figures.planted == figures.planted_found, || {
         format!("of {} planted secrets {} were found", figures.planted, figures.planted_found)
     });
-    for place in ["log as text", "log as json", "admin port", "answers", "errors", "commands"] {
+    for place in
+        ["log as text", "log as json", "admin port", "answers", "errors", "commands", "data directory"]
+    {
         let octets = figures.searched.get(place).copied().unwrap_or_default();
         checks.check(octets > 100, || format!("{place}: only {octets} octets were written"));
     }
-    let lines: usize = figures.log_lines.values().sum();
-    checks.check(lines > 0, || "nothing was logged".to_owned());
-    for code in ["InvalidArgument", "NotFound", "PermissionDenied", "AlreadyExists", "OutOfRange"] {
+    // Below INFO the program says hardly anything.
+    for level in ["ERROR", "WARN", "INFO"] {
+        let lines = figures.log_lines.get(level).copied().unwrap_or_default();
+        checks.check(lines > 0, || format!("nothing was logged as {level}"));
+    }
+    let codes = ["InvalidArgument", "NotFound", "PermissionDenied", "AlreadyExists", "OutOfRange"];
+    for code in codes.into_iter().chain(["Unauthenticated", "Unavailable"]) {
         checks.check(figures.statuses.contains_key(code), || format!("no call ended with {code}"));
     }
     for outcome in ["Accepted", "Gone", "Rejected", "Unavailable", "Throttled", "Blocked", "Unreachable"] {

@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     EndpointPath,
     AuthSecret,
     PrivateKey,
+    MasterKey,
     /// Of callers, of VAPID, of the operator: whatever lets its holder in.
     Token,
     Payload,

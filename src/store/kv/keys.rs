@@ -58,6 +58,9 @@ mod kind {
     }
 }
 
+/// Begins the names of the store's own secrets.
+const SECRETS: &[u8] = b"secret/";
+
 /// A topic's number within its application. 0 stands for everyone and is never given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TopicId(pub(crate) u32);
@@ -108,6 +111,39 @@ impl KeyRange {
         self.from = self.from.max(key.to_vec());
         self
     }
+}
+
+/// What of a row's value is secret: what it takes to have it sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// Nothing that matters more than that the row is there.
+    None,
+    /// What speaks for an application: private keys, signed tokens, the store's own secrets.
+    Keys,
+    /// Endpoints, their keys, and what is known of subscribers.
+    Subscriptions,
+    /// What messages say.
+    Payloads,
+}
+
+/// What is secret in the value of a row.
+pub(crate) fn secrecy(key: &[u8]) -> Secrecy {
+    match key.first() {
+        Some(&(kind::VAPID_KEY | kind::VAPID_TOKEN)) => Secrecy::Keys,
+        Some(&kind::META) if key[1..].starts_with(SECRETS) => Secrecy::Keys,
+        // Topic rows have copies of targets, pages have those that are stored nowhere else.
+        Some(&(kind::SUBSCRIPTION | kind::TOPIC | kind::PAGE)) => Secrecy::Subscriptions,
+        Some(&kind::OPEN) => Secrecy::Payloads,
+        Some(_) | None => Secrecy::None,
+    }
+}
+
+/// The rows that may be sealed.
+pub(crate) fn secret_ranges() -> Vec<KeyRange> {
+    let kinds = [kind::VAPID_KEY, kind::VAPID_TOKEN, kind::SUBSCRIPTION, kind::TOPIC, kind::OPEN, kind::PAGE];
+    let mut ranges: Vec<_> = kinds.map(|kind| KeyRange::prefix(&[kind])).into();
+    ranges.push(KeyRange::prefix(&secret("")));
+    ranges
 }
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -204,7 +240,7 @@ pub(crate) fn meta(name: &str) -> Vec<u8> {
 }
 
 pub(crate) fn secret(name: &str) -> Vec<u8> {
-    key(kind::META, &[b"secret/", name.as_bytes()])
+    key(kind::META, &[SECRETS, name.as_bytes()])
 }
 
 /// The last sequence number that an application has used.

@@ -32,6 +32,7 @@ mod receipts;
 mod recording;
 pub(crate) mod records;
 mod rotation;
+pub mod sealing;
 mod sequences;
 pub mod sled;
 mod stopping;
@@ -58,6 +59,7 @@ use self::origins::Origins;
 use self::progress::Progress;
 use self::queue::{Class, Queue};
 use self::records::{Mark, Number};
+use self::sealing::{Sealed, Sealing};
 use self::sequences::Sequences;
 use self::sled::{OpenError, Sled};
 use self::transaction::{Damage, Reader, Rows, Transaction};
@@ -65,8 +67,12 @@ use self::writer::{Job, Writer, submit};
 use super::StoreError;
 use crate::domain::Clock;
 
-/// The version of the layout; a store with another one is not opened.
-const FORMAT: u32 = 1;
+/// The latest version of the layout; a store with a later one is not opened.
+const FORMAT: u32 = FORMAT_SEALED;
+/// Nothing is sealed.
+const FORMAT_UNSEALED: u32 = 1;
+/// Some values are sealed; otherwise the same.
+const FORMAT_SEALED: u32 = 2;
 /// What the version is stored under.
 const FORMAT_NAME: &str = "format";
 /// Noted once subscriptions are counted by VAPID key.
@@ -114,6 +120,8 @@ struct Shared {
     progress: Progress,
     origins: Arc<Origins>,
     damage: Arc<Damage>,
+    /// When master keys were given.
+    sealed: Option<Arc<Sealed>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -127,13 +135,18 @@ impl std::fmt::Debug for KvStore {
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open_sled(directory: &Path, clock: Arc<dyn Clock>, settings: Settings) -> Result<KvStore, OpenError> {
+pub fn open_sled(
+    directory: &Path,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    sealing: &Sealing,
+) -> Result<KvStore, OpenError> {
     let backend = Sled::open(directory, settings.cache_octets)?;
     let noted = sled::has_records(directory)?;
     if noted && backend.get(&keys::meta(FORMAT_NAME))?.is_none() {
         return Err(OpenError::Database("its records are gone".to_owned()));
     }
-    let store = KvStore::open(Arc::new(backend), clock, rand::make_rng(), settings)?;
+    let store = KvStore::open_sealed(Arc::new(backend), clock, rand::make_rng(), settings, sealing)?;
     if !noted {
         sled::note_records(directory)?;
     }
@@ -159,9 +172,24 @@ impl KvStore {
         random: StdRng,
         settings: Settings,
     ) -> Result<Self, OpenError> {
+        Self::open_sealed(backend, clock, random, settings, &Sealing::default())
+    }
+
+    /// The same, with what is to be sealed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_sealed(
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        random: StdRng,
+        settings: Settings,
+        sealing: &Sealing,
+    ) -> Result<Self, OpenError> {
         let damage = Arc::new(Damage::default());
+        check_format(&Reader::new(Arc::clone(&backend), Arc::clone(&damage)))?;
+        let (backend, sealed) = sealing::admit(backend, sealing)?;
         let reader = Reader::new(Arc::clone(&backend), Arc::clone(&damage));
-        check_format(&reader)?;
         count_keys(&reader)?;
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
@@ -174,6 +202,7 @@ impl KvStore {
             progress: Progress::new(&commits, &changes),
             origins: Arc::clone(&origins),
             damage: Arc::clone(&damage),
+            sealed,
             clock: Arc::clone(&clock),
         });
         let gathered = Reader::new(Arc::new(Gathered::new(backend)), damage);
@@ -285,14 +314,14 @@ fn closed() -> StoreError {
 fn check_format(reader: &Reader) -> Result<(), OpenError> {
     let key = keys::meta(FORMAT_NAME);
     match reader.record::<Number>(&key)? {
-        Some(number) if number.value == u64::from(FORMAT) => Ok(()),
+        Some(number) if sealing::is_known(number.value) => Ok(()),
         Some(number) => {
             let found = number.narrow().unwrap_or(u32::MAX);
             Err(OpenError::Format { found, known: FORMAT })
         }
         None => {
             let mut transaction = Transaction::new(reader.clone());
-            transaction.put(key, &Number::new(FORMAT));
+            transaction.put(key, &Number::new(FORMAT_UNSEALED));
             Ok(reader.backend().apply(transaction.into_batch())?)
         }
     }

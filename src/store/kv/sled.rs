@@ -39,6 +39,18 @@ pub enum OpenError {
         /// What is known.
         known: u32,
     },
+    /// Values are sealed under master keys that were not given.
+    #[error(
+        "its records are sealed under master key {missing}, which is not given{}: put it into store.sealing, after the \
+         current one if it is a former key",
+        if given.is_empty() { String::new() } else { format!(" (given: {given})") }
+    )]
+    MasterKeyMissing {
+        /// The keys' names.
+        missing: String,
+        /// Those of the keys that were given.
+        given: String,
+    },
     /// It opened, but what is needed first does not read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,8 +107,30 @@ impl Sled {
         // The names of new files are durable only when their directory is.
         file.sync_all()?;
         File::open(directory)?.sync_all()?;
+        make_private(directory)?;
         Ok(Self { db, log: LogFile(file), _lock: lock })
     }
+}
+
+/// Takes from all others what the directory holds: the process's umask decided when the files were made. Their directory
+/// is closed to others anyway; copies of the files are not.
+fn make_private(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            make_private(&entry.path())?;
+        }
+        if kind.is_dir() || kind.is_file() {
+            let mode = if kind.is_dir() { 0o700 } else { 0o600 };
+            match fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode)) {
+                // sled removes old snapshots beside this.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                set => set?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A file that stands beside sled's once the store has its first records. sled opens a damaged log as if it were empty:

@@ -149,6 +149,11 @@ impl Transaction {
         octets
     }
 
+    /// A value as it is.
+    pub(crate) fn put_value(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.batch.writes.insert(key, Some(value));
+    }
+
     pub(crate) fn remove(&mut self, key: Vec<u8>) {
         self.batch.writes.insert(key, None);
     }

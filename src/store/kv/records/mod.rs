@@ -72,6 +72,21 @@ impl Record for SequenceValue {
     const KIND: &'static str = "sequence";
 }
 
+/// Which master keys values are sealed under.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct SealingValue {
+    /// Of each key, 16 octets.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) fingerprints: Vec<Vec<u8>>,
+    /// What all rows are brought to already.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) policy: Vec<u8>,
+}
+
+impl Record for SealingValue {
+    const KIND: &'static str = "sealing";
+}
+
 /// A row whose key says all.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(crate) struct Mark {}

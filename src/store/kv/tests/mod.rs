@@ -3,6 +3,7 @@
 mod damage;
 mod durability;
 mod files;
+mod sealing;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use rand::rngs::StdRng;
 use tempfile::TempDir;
 
 use super::memory::Memory;
+use super::sealing::{MasterKey, Sealing};
 use super::sled::OpenError;
 use super::{KvStore, Settings, open_sled};
 use crate::domain::ManualClock;
@@ -25,12 +27,22 @@ struct InMemory {
     clock: ManualClock,
     /// Another one for each time that it is opened.
     seed: AtomicU64,
+    sealing: Sealing,
+}
+
+/// Everything that can be is sealed, under the key of this number.
+fn sealing(number: u8) -> Sealing {
+    Sealing::new(vec![MasterKey::new(&[number; 32])], true, true)
 }
 
 impl InMemory {
+    fn sealed() -> Self {
+        Self { sealing: sealing(1), ..Self::new() }
+    }
+
     fn new() -> Self {
         let memory = Mutex::new(Memory::new());
-        Self { memory, clock: ManualClock::at(START), seed: AtomicU64::new(7) }
+        Self { memory, clock: ManualClock::at(START), seed: AtomicU64::new(7), sealing: Sealing::default() }
     }
 
     fn memory(&self) -> Memory {
@@ -50,7 +62,7 @@ impl InMemory {
     fn open_with(&self, settings: Settings) -> KvStore {
         let random = StdRng::seed_from_u64(self.seed.fetch_add(1, Ordering::SeqCst));
         let clock = Arc::new(self.clock.clone());
-        KvStore::open(Arc::new(self.memory()), clock, random, settings).unwrap()
+        KvStore::open_sealed(Arc::new(self.memory()), clock, random, settings, &self.sealing).unwrap()
     }
 }
 
@@ -74,11 +86,16 @@ impl Harness for InMemory {
 struct OnDisk {
     directory: TempDir,
     clock: ManualClock,
+    sealing: Sealing,
 }
 
 impl OnDisk {
     fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), clock: ManualClock::at(START) }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            clock: ManualClock::at(START),
+            sealing: Sealing::default(),
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -87,7 +104,7 @@ impl OnDisk {
 
     fn try_open(&self) -> Result<KvStore, OpenError> {
         let settings = Settings { cache_octets: 16 << 20, ..Settings::default() };
-        open_sled(&self.path(), Arc::new(self.clock.clone()), settings)
+        open_sled(&self.path(), Arc::new(self.clock.clone()), settings, &self.sealing)
     }
 }
 
@@ -112,4 +129,8 @@ mod memory {
 
 mod sled {
     crate::store::conformance::conformance!(super::super::OnDisk::new());
+}
+
+mod sealed {
+    crate::store::conformance::conformance!(super::super::InMemory::sealed());
 }

@@ -1,0 +1,111 @@
+//! The place where values are sealed and opened: between the database and everything that reads and writes rows.
+
+use std::sync::Arc;
+
+use super::super::backend::{Backend, Batch, Order, Row};
+use super::super::keys::{self, KeyRange};
+use super::super::records::{Number, Record, SealingValue};
+use super::super::sled::OpenError;
+use super::super::{FORMAT, FORMAT_NAME, FORMAT_SEALED, FORMAT_UNSEALED};
+use super::{Fingerprint, Sealing};
+use crate::store::StoreError;
+
+/// What the keys are noted under that values are sealed with.
+pub(super) const SEALING_NAME: &str = "sealing";
+
+/// A database in which some values are sealed.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(super) database: Arc<dyn Backend>,
+    pub(super) sealing: Sealing,
+}
+
+impl Backend for Sealed {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut value = self.database.get(key)?;
+        if let Some(value) = &mut value {
+            self.sealing.open(key, value);
+        }
+        Ok(value)
+    }
+
+    fn scan(&self, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let mut rows = self.database.scan(range, order, limit)?;
+        for (key, value) in &mut rows {
+            self.sealing.open(key, value);
+        }
+        Ok(rows)
+    }
+
+    fn apply(&self, mut batch: Batch) -> Result<(), StoreError> {
+        for (key, value) in &mut batch.writes {
+            if let (Some(value), Some(master)) = (value, self.sealing.wanted(key)) {
+                let refused = || StoreError::Unavailable("a value could not be sealed".to_owned());
+                *value = master.seal(key, value).ok_or_else(refused)?;
+            }
+        }
+        self.database.apply(batch)
+    }
+
+    fn file_octets(&self) -> Result<u64, StoreError> {
+        self.database.file_octets()
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.database.sync()
+    }
+}
+
+/// What is noted of the keys.
+pub(super) fn noted(database: &dyn Backend) -> Result<SealingValue, StoreError> {
+    let value = database.get(&keys::meta(SEALING_NAME))?;
+    value.map_or_else(|| Ok(SealingValue::default()), |value| SealingValue::from_value(&value))
+}
+
+/// The rows that note them. A version that knows nothing of sealing must not open such a store: it would find no VAPID
+/// keys and make new ones.
+pub(super) fn notes(noted: &SealingValue) -> Batch {
+    let format = if noted.fingerprints.is_empty() { FORMAT_UNSEALED } else { FORMAT_SEALED };
+    let mut batch = Batch::default();
+    batch.writes.insert(keys::meta(SEALING_NAME), Some(noted.to_value()));
+    batch.writes.insert(keys::meta(FORMAT_NAME), Some(Number::new(format).to_value()));
+    batch
+}
+
+/// The database as it is to be used, and the sealing of it if there is any.
+type Admitted = (Arc<dyn Backend>, Option<Arc<Sealed>>);
+
+/// Checks that every key is given that values are sealed with, notes the current one before anything is sealed with it,
+/// and puts the sealing before the database. Without keys it is the database itself.
+pub(crate) fn admit(database: Arc<dyn Backend>, sealing: &Sealing) -> Result<Admitted, OpenError> {
+    let mut known = noted(&*database)?;
+    let is_given = |fingerprint: &[u8]| sealing.keys.iter().any(|key| key.fingerprint.0 == *fingerprint);
+    let missing: Vec<_> = known.fingerprints.iter().filter(|noted| !is_given(noted)).collect();
+    if !missing.is_empty() {
+        let name = |octets: &Vec<u8>| {
+            let octets: [u8; 16] = octets.as_slice().try_into().unwrap_or_default();
+            Fingerprint(octets).to_string()
+        };
+        return Err(OpenError::MasterKeyMissing {
+            missing: missing.into_iter().map(name).collect::<Vec<_>>().join(", "),
+            given: sealing.keys.iter().map(|key| key.fingerprint.to_string()).collect::<Vec<_>>().join(", "),
+        });
+    }
+    if sealing.keys.is_empty() {
+        return Ok((database, None));
+    }
+    if let Some(current) = sealing.current()
+        && !known.fingerprints.iter().any(|noted| *noted == current.fingerprint.0)
+    {
+        known.fingerprints.push(current.fingerprint.0.to_vec());
+        database.apply(notes(&known))?;
+        database.sync()?;
+    }
+    let sealed = Arc::new(Sealed { database, sealing: sealing.clone() });
+    Ok((Arc::clone(&sealed) as Arc<dyn Backend>, Some(sealed)))
+}
+
+/// Whether this version reads the format.
+pub(in super::super) fn is_known(format: u64) -> bool {
+    (u64::from(FORMAT_UNSEALED)..=u64::from(FORMAT)).contains(&format)
+}
