@@ -115,6 +115,7 @@ impl Server {
             time_zone: String::new(),
             replaces: None,
             validate_only: false,
+            bulk: false,
         };
         self.store.subscribe(subscribe).await.unwrap()
     }

@@ -162,6 +162,7 @@ fn subscribe(application: ApplicationId, number: u32) -> Subscribe {
         time_zone: String::new(),
         replaces: None,
         validate_only: false,
+        bulk: false,
     }
 }
 

@@ -94,5 +94,6 @@ pub(crate) fn subscribe(
             .filter(|other| *other != browser)
             .map(|other| Replaces::Endpoint(endpoint_of(other))),
         validate_only: false,
+        bulk: false,
     }
 }
