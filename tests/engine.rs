@@ -119,6 +119,7 @@ impl Server {
             subscriptions_max: None,
             bulk: false,
             validate_only: false,
+            bulk: false,
         };
         self.store.subscribe(subscribe).await.unwrap()
     }

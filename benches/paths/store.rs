@@ -186,6 +186,7 @@ fn subscribe(application: ApplicationId, number: u32) -> Subscribe {
         subscriptions_max: None,
         bulk: false,
         validate_only: false,
+        bulk: false,
     }
 }
 

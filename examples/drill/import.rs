@@ -2,7 +2,8 @@
 //! started again; later the server is, while the command waits for it.
 //!
 //! What must hold: in the end exactly those are stored that can be, each with its user, and exactly the others are told as
-//! rejected, each once; the command goes on where it was; and neither takes more than so much memory.
+//! rejected, each once; the command goes on where it was; neither takes more than so much memory; and a Send beside the
+//! import is accepted as if there were none.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,15 +13,18 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use fanfare::proto::v1::send_request::Recipient;
+use fanfare::proto::v1::{ReportLevel, SendRequest};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 
-use crate::calls::sha256;
+use crate::calls::{message, sha256};
 use crate::checks::Checks;
 use crate::scale::{EXCEPTION, ORIGIN, P256DH};
-use crate::stage::{Configuration, End, Launch, Server, Stage, directory_octets, status_octets};
+use crate::stage::{Client, Configuration, End, Launch, Server, Stage, directory_octets, status_octets};
 
 const ALL: u64 = 1_000_000;
 const ALL_SHORT: u64 = 20_000;
@@ -30,8 +34,13 @@ const BAD_EVERY: u64 = 1_000;
 const LOOK: Duration = Duration::from_millis(10);
 /// What the command may take: it holds a few thousand entries, however many there are.
 const COMMAND_OCTETS_MAX: u64 = 96 << 20;
-/// What the server may take beside what its store does, for each subscription.
-const SERVER_OCTETS_MAX: u64 = 512 << 20;
+/// What the server may take, of which most is its store's cache (docs/storage.md).
+const SERVER_OCTETS_MAX: u64 = 640 << 20;
+
+/// A Send beside the import, from its call to its acceptance: what a group of the store's writer and a sync take.
+const ACCEPTED_WITHIN: Duration = Duration::from_millis(250);
+/// How often one is made.
+const SEND_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default, Serialize)]
 struct Figures {
@@ -46,6 +55,10 @@ struct Figures {
     /// From the first start of the command to its end, with both interruptions.
     seconds: f64,
     resumed_after: u64,
+    /// Sends beside the import.
+    sends: usize,
+    send_accepted_p50_ms: f64,
+    send_accepted_p99_ms: f64,
     command_peak_octets: u64,
     server_peak_octets: u64,
     store_octets: u64,
@@ -72,7 +85,12 @@ pub(crate) async fn drill(short: bool, entries: Option<u64>) -> anyhow::Result<V
     eprintln!("the command was killed after {noted}, {:.0} a second", drill.figures.per_second);
 
     let mut command = drill.start(&server)?;
+    let (done, until) = oneshot::channel();
+    let sending = tokio::spawn(send_beside(server.connect().await?, until));
     let noted = drill.wait_for(&mut command, &server, entries * 2 / 3).await?;
+    // Nobody waits for it when the sender has failed, which is told below.
+    let _ = done.send(());
+    drill.took(sending.await??);
     server.end(End::Kill).await?;
     eprintln!("the server was killed after {noted}");
     let server = drill.stage.launch(&Launch { listen, ..Launch::default() }).await?;
@@ -149,6 +167,17 @@ impl Drill {
         }
     }
 
+    fn took(&mut self, mut took: Vec<Duration>) {
+        took.sort_unstable();
+        let millis = |share: usize| {
+            let at = (took.len() * share / 100).min(took.len().saturating_sub(1));
+            took.get(at).map_or(f64::INFINITY, |took| took.as_secs_f64() * 1_000.0)
+        };
+        self.figures.sends = took.len();
+        self.figures.send_accepted_p50_ms = millis(50);
+        self.figures.send_accepted_p99_ms = millis(99);
+    }
+
     fn look_at_server(&mut self, server: &Server) -> anyhow::Result<()> {
         let peak = server.resident_peak_octets()?;
         self.figures.server_peak_octets = self.figures.server_peak_octets.max(peak);
@@ -167,6 +196,10 @@ impl Drill {
         });
         checks.check(count("created") + count("updated") == all - bad, || format!("the command told {told}"));
         checks.check(count("resumed_after") >= all / 3, || "it did not go on where it was killed".to_owned());
+
+        let (p99, most) = (self.figures.send_accepted_p99_ms, ACCEPTED_WITHIN.as_secs_f64() * 1_000.0);
+        checks
+            .check(p99 <= most, || format!("a Send beside the import took {p99:.0} ms to be accepted (p99)"));
 
         let mut lines = BTreeSet::new();
         for line in BufReader::new(File::open(self.rejected())?).lines() {
@@ -224,6 +257,27 @@ impl Drill {
         checks.check(wrong == 0, || format!("{wrong} of {stored} should not be there, or twice"));
         checks.check(missing == 0, || format!("{missing} are missing"));
         Ok(())
+    }
+}
+
+/// Sends to a stored user, one after the other; gives how long each took to be accepted.
+async fn send_beside(mut client: Client, mut until: oneshot::Receiver<()>) -> anyhow::Result<Vec<Duration>> {
+    let mut took = Vec::new();
+    loop {
+        let request = SendRequest {
+            recipient: Some(Recipient::UserId(user(0))),
+            message: Some(message("beside")),
+            report_level: ReportLevel::Accepted.into(),
+            ..SendRequest::default()
+        };
+        let started = Instant::now();
+        let mut frames = client.send(request).await?.into_inner();
+        frames.message().await?.context("Send ended without a frame")?;
+        took.push(started.elapsed());
+        tokio::select! {
+            _ = &mut until => return Ok(took),
+            () = tokio::time::sleep(SEND_EVERY) => {}
+        }
     }
 }
 

@@ -219,7 +219,7 @@ impl Call {
         self.alone = false;
         match answer.result {
             Ok(Imported { name, created }) => {
-                let name = name.map_or_else(String::new, |id| id.name());
+                let name = name.map_or_else(String::new, SubscriptionId::name);
                 Ok(v1::ImportAnswer { answer: Some(Content::Name(name)), created })
             }
             Err(error @ (ApiError::Draining | ApiError::Overloaded | ApiError::StoreUnavailable)) => {

@@ -96,5 +96,6 @@ pub(crate) fn subscribe(
         subscriptions_max: None,
         bulk: false,
         validate_only: false,
+        bulk: false,
     }
 }

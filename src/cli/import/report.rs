@@ -1,6 +1,7 @@
 //! What an import tells: progress, the rejected entries, the figures, and how far it got.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,8 @@ impl RejectedFile {
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
+        let written = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
@@ -150,7 +152,8 @@ impl Report {
             let mut text = format!("fanfare: line {line}: {}: {}", rejection.reason, rejection.message);
             if rejection.violations.len() > 1 {
                 for of in &rejection.violations {
-                    text.push_str(&format!("\n  {}: {}", of.field, of.description));
+                    // Writing to a string does not fail.
+                    let _ = write!(text, "\n  {}: {}", of.field, of.description);
                 }
             }
             self.bar.suspend(|| eprintln!("{text}"));
@@ -162,14 +165,14 @@ impl Report {
 
     /// Notes how far the import got.
     pub(super) fn save(&mut self) -> anyhow::Result<()> {
-        if let Some(rejected) = &mut self.rejected {
-            // Before the checkpoint, which counts it.
-            rejected.flush()?;
-        }
         let Counts { entries, rejected, .. } = self.counts;
         self.bar.set_message(format!("{entries} entries, {rejected} rejected, {:.0}/s", self.rate()));
         if self.saved_entries != self.counts.entries {
             self.saved_entries = self.counts.entries;
+            if let Some(rejected) = &mut self.rejected {
+                // Before the checkpoint, which counts it.
+                rejected.flush()?;
+            }
             self.write_checkpoint()?;
         }
         Ok(())
@@ -263,5 +266,9 @@ fn bar(octets: Option<u64>) -> ProgressBar {
 }
 
 pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    octets.iter().fold(String::new(), |mut text, octet| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
 }

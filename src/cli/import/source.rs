@@ -123,14 +123,15 @@ impl Entries {
         // Some tools mark UTF-8 at its beginning.
         let marked = head.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec);
         let head = marked.unwrap_or(head);
-        let format = match format {
-            Format::Auto => Format::of(&head).with_context(|| {
+        let format = if format == Format::Auto {
+            Format::of(&head).with_context(|| {
                 format!(
                     "{path}: cannot tell its format: JSON begins with [ or {{, and CSV with a line of column names, one \
                      of them endpoint; or give --format"
                 )
-            })?,
-            format => format,
+            })?
+        } else {
+            format
         };
         let consumed = Arc::new(AtomicU64::new(0));
         let input = Counted { input: Cursor::new(head).chain(input), consumed: Arc::clone(&consumed) };

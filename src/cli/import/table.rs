@@ -35,8 +35,8 @@ impl Table {
             .take(ENTRY_OCTETS_MAX as u64)
             .read_until(b'\n', &mut head)
             .context("cannot read on")?;
-        let count = |delimiter: &u8| head.iter().filter(|octet| *octet == delimiter).count();
-        let delimiter = [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
+        let pieces = |delimiter: &u8| head.split(|octet| octet == delimiter).count();
+        let delimiter = [b'\t', b';', b','].into_iter().max_by_key(pieces).unwrap_or(b',');
         let left = Arc::new(AtomicUsize::new(ENTRY_OCTETS_MAX + BUFFER_OCTETS));
         let input = Bounded { input: Cursor::new(head).chain(octets), left: Arc::clone(&left) };
         let mut rows = ReaderBuilder::new()
@@ -85,9 +85,10 @@ impl Table {
 /// In words that do not repeat what was read.
 fn plain_error(error: csv::Error) -> anyhow::Error {
     let line = error.position().map_or(0, csv::Position::line);
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => anyhow::Error::from(error).context("cannot read on"),
-        _ => anyhow::anyhow!("line {line}: the rows do not read as CSV"),
+    if let csv::ErrorKind::Io(error) = error.into_kind() {
+        anyhow::Error::from(error).context("cannot read on")
+    } else {
+        anyhow::anyhow!("line {line}: the rows do not read as CSV")
     }
 }
 

@@ -93,8 +93,9 @@ impl<R: BufRead> Objects<R> {
             match (octet, self.list) {
                 (b'\n', _) => self.line += 1,
                 (b' ' | b'\t' | b'\r', _) => {}
-                (b'[', List::Unknown) => self.list = List::Open { comma: false },
-                (b',', List::Open { comma: true }) => self.list = List::Open { comma: false },
+                (b'[', List::Unknown) | (b',', List::Open { comma: true }) => {
+                    self.list = List::Open { comma: false };
+                }
                 (b']', List::Open { .. }) => self.list = List::Closed,
                 (b'{', List::Unknown | List::No | List::Open { comma: false }) => {
                     self.list = match self.list {

@@ -52,7 +52,7 @@ macro_rules! conformance {
                 subscriptions_are_counted_by_their_key, keys_are_retired, a_deleted_application_is_cleared_away;
             subscribing: the_endpoint_decides, empty_fields_stay, another_user_gets_nothing,
                 topics_keep_their_time, replaces_keeps_the_name, replaces_a_stored_endpoint,
-                replaces_of_another_user, unknown_replaces_is_passed_over;
+                replaces_of_another_user, unknown_replaces_is_passed_over, very_many_are_stored_as_one;
             subscriptions: are_selected_and_removed, many_of_a_user_are_removed, are_patched, are_listed_in_order,
                 targets_come_as_asked, only_evidence_on_this_generation_counts, applications_are_apart;
             messages: are_accepted_with_their_pages, big_sends_take_several_pages, nobody_is_an_end,

@@ -194,3 +194,28 @@ pub(crate) async fn unknown_replaces_is_passed_over(harness: &dyn Harness) {
     let itself = store.subscribe(itself).await.unwrap();
     assert_eq!((itself.created, itself.removed, itself.subscription.revision), (false, None, 1));
 }
+
+pub(crate) async fn very_many_are_stored_as_one(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let first = subscribe(&*store, app, 0, &["news"]).await;
+    // Those of an import, beside one of which they are many.
+    let bulk = (0..100).map(|number| {
+        let browser = Subscribe { bulk: true, topics: names(&["sport"]), ..browser(app, number) };
+        store.subscribe(browser)
+    });
+    let stored = futures_util::future::join_all(bulk).await;
+    let one = stored[0].as_ref().unwrap();
+    assert_eq!((one.created, one.subscription.target.id), (false, first.subscription.target.id));
+    assert!(stored[1..].iter().all(|stored| stored.as_ref().unwrap().created));
+    let store = harness.reopen(store);
+    let listed = store.list_subscriptions(app, &ListFilter::All, None, 1_000).await.unwrap();
+    assert_eq!(listed.len(), 100);
+    // What an export takes of them.
+    for stored in stored {
+        let stored = stored.unwrap().subscription;
+        let found = listed.iter().find(|of| of.target.id == stored.target.id).unwrap();
+        assert_eq!(found.target.endpoint.expose(), stored.target.endpoint.expose());
+        assert_eq!((&found.target.keys, &found.topics), (&stored.target.keys, &stored.topics));
+    }
+}
