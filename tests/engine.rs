@@ -117,8 +117,8 @@ impl Server {
             time_zone: String::new(),
             replaces: None,
             subscriptions_max: None,
-            bulk: false,
             validate_only: false,
+
             bulk: false,
         };
         self.store.subscribe(subscribe).await.unwrap()

@@ -184,8 +184,8 @@ fn subscribe(application: ApplicationId, number: u32) -> Subscribe {
         time_zone: String::new(),
         replaces: None,
         subscriptions_max: None,
-        bulk: false,
         validate_only: false,
+
         bulk: false,
     }
 }

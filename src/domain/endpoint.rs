@@ -75,6 +75,18 @@ impl Endpoint {
         Ok(Self { url: url.into(), origin })
     }
 
+    /// Reads what [`Self::parse`] took when it was stored, http included. Most URLs are written so plainly that their origin
+    /// can be read off, at a small part of what a URL parser takes.
+    ///
+    /// # Errors
+    /// Like [`Self::parse`].
+    pub fn restore(url: &str) -> Result<Self, EndpointError> {
+        match plain_origin(url) {
+            Some(origin) => Ok(Self { url: url.into(), origin }),
+            None => Self::parse(url, true),
+        }
+    }
+
     /// The URL itself, for the request that goes to it and for the store.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -86,6 +98,30 @@ impl Endpoint {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+}
+
+/// The origin of an https URL that spells it as a URL parser does; `None` where one is needed to tell.
+fn plain_origin(url: &str) -> Option<Origin> {
+    const SCHEME: &str = "https://";
+    let rest = url.strip_prefix(SCHEME)?;
+    let authority = &rest[..rest.find(['/', '?'])?];
+    let (host, port) = match authority.split_once(':') {
+        None => (authority, 443),
+        // Without leading zeros or a sign, and never the default port.
+        Some((host, digits)) if digits.starts_with(|first: char| matches!(first, '1'..='9')) => {
+            (host, digits.parse().ok().filter(|port| *port != 443)?)
+        }
+        Some(_) => return None,
+    };
+    let plain =
+        |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'.');
+    // The last label of a number is an IPv4 address, in one of many notations. Punycode may be wrong.
+    let last_label = host.rsplit('.').next()?;
+    let is_name = last_label.starts_with(|first: char| first.is_ascii_lowercase()) && !host.contains("xn--");
+    (is_name && host.bytes().all(plain)).then(|| {
+        let text = &url[..SCHEME.len() + authority.len()];
+        Origin { text: text.into(), host: host.into(), port, https: true }
+    })
 }
 
 impl fmt::Debug for Endpoint {
@@ -201,6 +237,40 @@ mod tests {
         assert_eq!(format!("{endpoint:?}"), "Endpoint(https://push.example.net/…)");
         let other = Endpoint::parse("https://push.example.net:8443/p", false).unwrap();
         assert_eq!(other.origin().as_str(), "https://push.example.net:8443");
+    }
+
+    #[test]
+    fn what_was_stored_is_read_as_it_was_parsed() {
+        for url in [
+            "https://fcm.googleapis.com/fcm/send/cxYz:APA91b-_",
+            "https://wns2-par02p.notify.windows.com/w/?token=BQYAAA%3d%3d",
+            "https://push.example.net?token",
+            "https://push.example.net",
+            "https://push.example.net./p",
+            "https://a..b/p",
+            "https://-a-.b-/p",
+            "https://Push.Example.net/p",
+            "https://push.example.net:443/p",
+            "https://push.example.net:8443/p",
+            "https://push.example.net:08443/p",
+            "https://push.example.net:+8443/p",
+            "https://push.example.net:65536/p",
+            "https://push.example.net:80?p",
+            "https://push.example.net:/p",
+            "https://push:1:2/p",
+            "https://xn--mnchen-3ya.example/p",
+            "https://m\u{fc}nchen.example/p",
+            "https://127.0.0.1/p",
+            "https://127.1/p",
+            "https://0x7f.1/p",
+            "https://127.0.0.0x1/p",
+            "https://push.0xe/p",
+            "https://[::1]/p",
+            "http://127.0.0.1:8080/p",
+            "http://push.example.net/p",
+        ] {
+            assert_eq!(Endpoint::restore(url), Endpoint::parse(url, true), "{url}");
+        }
     }
 
     #[test]

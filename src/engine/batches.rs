@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::attempt::{AttemptReport, Attempter, Prepared, Unprepared};
-use super::core::{Attempt, Input};
+use super::core::{Attempt, EntryRef, Input};
 use super::learn;
 use crate::domain::{ApplicationId, MessageKind, Outcome};
 use crate::failpoint::failpoint;
@@ -46,6 +47,9 @@ pub(super) struct Waiting {
     /// Tasks that encrypt them.
     preparers: usize,
 }
+
+/// An attempt and what is to be posted; `None`: preparing it panicked.
+type Ready = (Attempt, Option<Result<Prepared, Unprepared>>);
 
 impl Batches {
     /// Makes an attempt: a Send's at once, a broadcast's together with others.
@@ -86,21 +90,38 @@ impl Batches {
                     return;
                 }
             }
-            let mut ready = Vec::with_capacity(attempts.len());
+            // What goes out by one of the transport's threads, together.
+            let mut ready: Vec<(Option<Handle>, Vec<Ready>)> = Vec::with_capacity(1);
+            let most = attempts.len();
             for (number, attempt) in attempts.drain(..).enumerate() {
                 if number > 0 && number % ENCRYPTIONS_IN_A_ROW == 0 {
                     tokio::task::yield_now().await;
                 }
                 if let Ok(token) = self.attempter.token_at_hand(&attempt) {
                     let prepare = || self.attempter.prepare(&attempt, token);
-                    let prepared = catch_unwind(AssertUnwindSafe(prepare));
-                    ready.push((attempt, prepared.ok()));
+                    let prepared = catch_unwind(AssertUnwindSafe(prepare)).ok();
+                    let place = self.attempter.transport.runtime(attempt.target.endpoint.origin());
+                    let is_there =
+                        |of: &(Option<Handle>, _)| of.0.as_ref().map(Handle::id) == place.map(Handle::id);
+                    if let Some(group) = ready.iter_mut().find(|of| is_there(of)) {
+                        group.1.push((attempt, prepared));
+                    } else {
+                        let mut group = Vec::with_capacity(most);
+                        group.push((attempt, prepared));
+                        ready.push((place.cloned(), group));
+                    }
                 } else {
                     // The others don't wait until its token is signed and stored.
                     self.spawn(Arc::clone(&self).sign_first(attempt));
                 }
             }
-            self.spawn(Arc::clone(&self).post(ready));
+            for (place, ready) in ready {
+                let posting = self.until_stopped(Arc::clone(&self).post(ready));
+                match place {
+                    Some(place) => self.tasks.spawn_on(posting, &place),
+                    None => self.tasks.spawn(posting),
+                };
+            }
         }
     }
 
@@ -113,23 +134,33 @@ impl Batches {
         }
     }
 
-    /// Posts what was prepared; `None` for what panicked.
-    async fn post(self: Arc<Self>, ready: Vec<(Attempt, Option<Result<Prepared, Unprepared>>)>) {
-        let posts = ready.into_iter().map(|(attempt, prepared)| async {
+    /// Posts what was prepared; `None` for what panicked. What ends together is reported together.
+    async fn post(self: Arc<Self>, ready: Vec<Ready>) {
+        let (most, batches) = (ready.len(), &*self);
+        let posts = ready.into_iter().map(|(attempt, prepared)| async move {
             let report = match prepared {
                 Some(Ok(prepared)) => {
-                    AssertUnwindSafe(self.attempter.deliver(&attempt, prepared)).catch_unwind().await.ok()
+                    let delivering = batches.attempter.deliver(&attempt, prepared);
+                    AssertUnwindSafe(delivering).catch_unwind().await.ok()
                 }
                 Some(Err(unprepared)) => Some(unprepared.report()),
                 None => None,
             };
-            self.ended(attempt, report).await;
+            batches.end(&attempt, report)
         });
-        posts.collect::<FuturesUnordered<_>>().collect::<()>().await;
+        let mut ended = posts.collect::<FuturesUnordered<_>>().ready_chunks(most.max(1));
+        while let Some(ended) = ended.next().await {
+            self.report(ended).await;
+        }
     }
 
-    /// Reports; `None`: it panicked.
     async fn ended(&self, attempt: Attempt, report: Option<AttemptReport>) {
+        let ended = self.end(&attempt, report);
+        self.report(vec![ended]).await;
+    }
+
+    /// What an attempt came to; `None`: it panicked.
+    fn end(&self, attempt: &Attempt, report: Option<AttemptReport>) -> (EntryRef, AttemptReport) {
         let report = report.unwrap_or_else(|| {
             tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
             AttemptReport::failed(Outcome::Internal, "", None)
@@ -139,11 +170,22 @@ impl Batches {
             // Dropped when too many wait: it will be learned again.
             let _ = self.lessons.try_send((attempt.message.application.id, lesson));
         }
+        (attempt.entry, report)
+    }
+
+    async fn report(&self, ended: Vec<(EntryRef, AttemptReport)>) {
         // It fails only when the engine has stopped.
-        let _ = self.reports.send(Input::AttemptEnded { entry: attempt.entry, report }).await;
+        let _ = self.reports.send(Input::AttemptsEnded(ended)).await;
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(work).map(|_| ()));
+        self.tasks.spawn(self.until_stopped(work));
+    }
+
+    fn until_stopped(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        self.stop.clone().run_until_cancelled_owned(work).map(|_| ())
     }
 }

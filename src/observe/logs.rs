@@ -72,6 +72,9 @@ where
         let target = metadata.target();
         target == "fanfare" || target.starts_with("fanfare::") || *metadata.level() <= LevelFilter::INFO
     });
+    // Without a hint of each, nobody knows that nothing below `filter` is wanted: libraries that log by the `log` crate, sled
+    // above all, would make a record of every step to have it refused.
+    let ours = ours.with_max_level_hint(LevelFilter::TRACE);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let layer = match settings.format {
         LogFormat::Text => layer.boxed(),
@@ -128,6 +131,17 @@ mod tests {
         });
         let lines: Vec<_> = text.lines().map(|line| line.rsplit(": ").next().unwrap()).collect();
         assert_eq!(lines, ["ours in detail", "theirs"], "{text}");
+    }
+
+    #[test]
+    fn what_no_filter_lets_through_is_not_even_recorded() {
+        for (filter, level) in
+            [("info", LevelFilter::INFO), ("warn,fanfare::engine=debug", LevelFilter::DEBUG)]
+        {
+            let settings = LogSettings { filter: filter.into(), format: LogFormat::Text };
+            let subscriber = subscriber(&settings, io::sink, false).unwrap();
+            assert_eq!(subscriber.max_level_hint(), Some(level), "{filter}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod tls;
 use std::fmt;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 
 pub use http::{HttpTransport, StartError};
 pub use policy::{HostPolicy, PolicyError};
@@ -40,6 +41,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Connections to an origin that are open now, as far as this side knows: one that the push service closed while it
     /// was idle counts until the next request or until it is closed here too. Cheap.
     fn connections(&self, origin: &Origin) -> usize;
+
+    /// Where a task that posts many requests to this origin had better run, beside its connections; `None`: anywhere. What
+    /// runs there must not keep the thread for long.
+    fn runtime(&self, _origin: &Origin) -> Option<&Handle> {
+        None
+    }
 }
 
 /// Why there is no answer. Nothing of the endpoint but what its origin tells is in it.

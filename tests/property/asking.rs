@@ -94,7 +94,6 @@ pub(crate) fn subscribe(
             .filter(|other| *other != browser)
             .map(|other| Replaces::Endpoint(endpoint_of(other))),
         subscriptions_max: None,
-        bulk: false,
         validate_only: false,
         bulk: false,
     }

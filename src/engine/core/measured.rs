@@ -139,7 +139,7 @@ impl MeasuredCore {
             Effect::Start(attempt) => {
                 let mut report = AttemptReport::failed(Outcome::Accepted, "", Some(LATENCY));
                 report.http_status = Some(201);
-                self.core.take(self.now, Input::AttemptEnded { entry: attempt.entry, report });
+                self.core.take(self.now, Input::AttemptsEnded(vec![(attempt.entry, report)]));
                 0
             }
             Effect::Commit { commit, .. } => {

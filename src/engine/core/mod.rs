@@ -110,8 +110,8 @@ pub(crate) enum Input {
     PageLoaded { head: PageHead, page: Option<StoredPage>, as_of: u64 },
     /// The answer to [`Effect::Lookup`].
     TargetFound { entry: EntryRef, target: Option<Target>, as_of: u64 },
-    /// The answer to [`Effect::Start`].
-    AttemptEnded { entry: EntryRef, report: AttemptReport },
+    /// The answers to [`Effect::Start`], as many as came together.
+    AttemptsEnded(Vec<(EntryRef, AttemptReport)>),
     /// The answer to [`Effect::Commit`]: it is synced, and these messages ended with it.
     Committed { application: ApplicationId, ended: Vec<MessageId> },
     /// A planning step ended a message that had nothing left to deliver.
@@ -284,7 +284,11 @@ impl Core {
             Input::PageFound(head) => self.page_found(head),
             Input::PageLoaded { head, page, as_of } => self.page_loaded(&head, page, as_of),
             Input::TargetFound { entry, target, as_of } => self.target_found(entry, target, as_of),
-            Input::AttemptEnded { entry, report } => self.attempt_ended(now, entry, report),
+            Input::AttemptsEnded(ended) => {
+                for (entry, report) in ended {
+                    self.attempt_ended(now, entry, report);
+                }
+            }
             Input::Committed { application, ended } => {
                 self.committed(now, application);
                 for message in ended {

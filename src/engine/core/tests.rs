@@ -292,7 +292,7 @@ impl World {
                 if report.refused_stream {
                     self.is_settled((attempt.message.id, attempt.target.id));
                 }
-                self.input(Input::AttemptEnded { entry: attempt.entry, report });
+                self.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
             }
             Effect::Lookup { entry, subscription, .. } => {
                 let target = self.targets.get(&subscription).cloned();
@@ -510,7 +510,7 @@ fn a_paused_lane_waits_and_another_goes_on() {
     report.throttle = super::super::attempt::Throttle::Origin;
     report.retry_after = Some(Duration::from_secs(30));
     world.todo.clear();
-    world.input(Input::AttemptEnded { entry: entry.unwrap(), report });
+    world.input(Input::AttemptsEnded(vec![(entry.unwrap(), report)]));
     let starts = |world: &World| {
         let origin_of = |effect: &Effect| match effect {
             Effect::Start(attempt) => Some(attempt.target.origin.0),
@@ -540,7 +540,7 @@ fn operators_see_each_lane() {
     let mut report = AttemptReport::failed(Outcome::Throttled, "", Some(Duration::from_millis(1)));
     report.throttle = super::super::attempt::Throttle::Origin;
     report.retry_after = Some(Duration::from_secs(30));
-    world.input(Input::AttemptEnded { entry: attempt.entry, report });
+    world.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
     let all = health(&mut world);
     assert_eq!(all.len(), 3);
     let name = format!("https://{}", attempt.target.origin.0);

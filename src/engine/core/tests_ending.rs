@@ -15,7 +15,7 @@ fn pause_all(world: &mut World) {
             return;
         }
         for attempt in starts {
-            world.input(Input::AttemptEnded { entry: attempt.entry, report: throttled(HOUR) });
+            world.input(Input::AttemptsEnded(vec![(attempt.entry, throttled(HOUR))]));
         }
     }
 }
@@ -68,7 +68,7 @@ fn a_stopped_message_ends_wherever_it_waits() {
     for (number, attempt) in starts.into_iter().enumerate() {
         let outcome = if number == 0 { Outcome::Accepted } else { Outcome::Unavailable };
         let report = AttemptReport::failed(outcome, "", None);
-        world.input(Input::AttemptEnded { entry: attempt.entry, report });
+        world.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
     }
     live_until(&mut world, START.plus(Duration::from_secs(1)));
     let ends = world.ends(message);
@@ -122,7 +122,7 @@ fn a_clock_that_jumps_back_delays() {
     world.add_message(MessageKind::Send, HOUR, 1);
     let starts = world.take_starts();
     let report = AttemptReport::failed(Outcome::Unavailable, "", None);
-    world.input(Input::AttemptEnded { entry: starts[0].entry, report });
+    world.input(Input::AttemptsEnded(vec![(starts[0].entry, report)]));
     world.settle();
     let due = world.core.idle_for(world.now()).expect("it is tried again");
     world.wall = Timestamp::from_micros(world.wall.as_micros() - 600_000_000);

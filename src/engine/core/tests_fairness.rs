@@ -178,7 +178,7 @@ impl World {
                 // Without an answer there is no status.
                 let answered = matches!(outcome, Outcome::Accepted | Outcome::Unavailable);
                 report.http_status = answered.then_some(if outcome == Outcome::Accepted { 201 } else { 500 });
-                self.input(Input::AttemptEnded { entry: attempt.entry, report });
+                self.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
             }
             Effect::Lookup { entry, subscription, .. } => {
                 let origin = self.origins[&subscription];

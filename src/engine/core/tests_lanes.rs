@@ -43,7 +43,7 @@ impl Answers {
                 *self.asked.entry(origin).or_default() += 1;
                 let report =
                     self.reports.get(&origin).map_or_else(|| answered(Outcome::Accepted, 201), |of| of());
-                world.input(Input::AttemptEnded { entry: attempt.entry, report });
+                world.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
             }
             if world.wall >= end {
                 return;
@@ -227,7 +227,7 @@ fn lanes_that_do_not_answer_hold_a_quarter_at_most() {
     let Some(Effect::Start(attempt)) = place.map(|place| world.todo.remove(place)) else {
         panic!("it was asked")
     };
-    world.input(Input::AttemptEnded { entry: attempt.entry, report: answered(Outcome::Accepted, 201) });
+    world.input(Input::AttemptsEnded(vec![(attempt.entry, answered(Outcome::Accepted, 201))]));
     assert_eq!(health_of(&mut world, 1).in_flight, super::tests::settings().lane_concurrency);
     assert!(health_of(&mut world, 0).in_flight <= quarter);
     assert!(world.wall == START);

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 
+use crate::transport::tls::Protocol;
+
 /// Nothing has left yet.
 const WAITING: u8 = 0;
 /// The body may have left.
@@ -44,16 +46,28 @@ impl Drop for Departure {
 #[error("the request was given up")]
 pub(super) struct Withdrawn;
 
+/// h2 (0.4) copies frames below 256 octets into its buffer, and makes a write to the connection of its own of each that is
+/// larger. In small ones, the requests of a batch leave together: a write costs more than a few frames.
+const SMALL_FRAME_OCTETS: usize = 255;
+/// Larger bodies are not worth it: they would be too many frames.
+const IN_SMALL_FRAMES_OCTETS_MAX: usize = 8 * SMALL_FRAME_OCTETS;
+
 /// A request's body.
 #[derive(Debug)]
 pub(super) struct RequestBody {
     data: Option<Bytes>,
+    frame_octets_max: usize,
     departure: Arc<AtomicU8>,
 }
 
 impl RequestBody {
-    pub(super) fn new(data: Bytes, departure: &Departure) -> Self {
-        Self { data: Some(data).filter(|data| !data.is_empty()), departure: Arc::clone(&departure.0) }
+    pub(super) fn new(data: Bytes, protocol: Protocol, departure: &Departure) -> Self {
+        let small = protocol == Protocol::Http2 && data.len() <= IN_SMALL_FRAMES_OCTETS_MAX;
+        Self {
+            data: Some(data).filter(|data| !data.is_empty()),
+            frame_octets_max: if small { SMALL_FRAME_OCTETS } else { usize::MAX },
+            departure: Arc::clone(&departure.0),
+        }
     }
 
     /// False if it was withdrawn.
@@ -72,6 +86,12 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {
         if !self.leave() {
             return Poll::Ready(Some(Err(Withdrawn)));
+        }
+        let most = self.frame_octets_max;
+        if let Some(data) = self.data.as_mut()
+            && data.len() > most
+        {
+            return Poll::Ready(Some(Ok(Frame::data(data.split_to(most)))));
         }
         Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
     }
@@ -112,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_leaves_or_is_withdrawn_but_not_both() {
         let departure = Departure::default();
-        let mut body = RequestBody::new(Bytes::from_static(b"ciphertext"), &departure);
+        let mut body = RequestBody::new(Bytes::from_static(b"ciphertext"), Protocol::Http2, &departure);
         assert!(!body.is_end_stream());
         assert!(!departure.has_left(), "the header alone is no message");
         assert!(body.frame().await.unwrap().is_ok());
@@ -120,21 +140,45 @@ mod tests {
         assert!(!departure.withdraw());
 
         let departure = Departure::default();
-        let mut body = RequestBody::new(Bytes::from_static(b"ciphertext"), &departure);
+        let mut body = RequestBody::new(Bytes::from_static(b"ciphertext"), Protocol::Http2, &departure);
         assert!(departure.withdraw());
         assert!(body.frame().await.unwrap().is_err());
         assert!(!departure.has_left());
 
         let departure = Departure::default();
-        let mut body = RequestBody::new(Bytes::from_static(b"ciphertext"), &departure);
+        let mut body = RequestBody::new(Bytes::from_static(b"ciphertext"), Protocol::Http2, &departure);
         drop(departure);
         assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn over_http2_a_body_leaves_in_small_frames_if_they_are_few() {
+        for (octets, protocol, frames) in [
+            (255, Protocol::Http2, 1),
+            (256, Protocol::Http2, 2),
+            (IN_SMALL_FRAMES_OCTETS_MAX, Protocol::Http2, 8),
+            (IN_SMALL_FRAMES_OCTETS_MAX + 1, Protocol::Http2, 1),
+            (1_103, Protocol::Http1, 1),
+        ] {
+            let whole = Bytes::from_iter((0..octets).map(|octet| octet as u8));
+            let departure = Departure::default();
+            let mut body = RequestBody::new(whole.clone(), protocol, &departure);
+            let (mut left, mut count) = (BytesMut::new(), 0);
+            while let Some(frame) = body.frame().await {
+                left.extend_from_slice(&frame.unwrap().into_data().unwrap());
+                count += 1;
+                assert_eq!(body.size_hint().exact(), Some((octets - left.len()) as u64));
+                assert_eq!(body.is_end_stream(), left.len() == octets);
+                assert!(!departure.withdraw(), "its first frame has left");
+            }
+            assert_eq!((left.freeze(), count), (whole, frames), "{octets}");
+        }
     }
 
     #[test]
     fn a_message_without_a_body_leaves_with_its_header() {
         let departure = Departure::default();
-        assert!(RequestBody::new(Bytes::new(), &departure).is_end_stream());
+        assert!(RequestBody::new(Bytes::new(), Protocol::Http2, &departure).is_end_stream());
         assert!(departure.has_left());
     }
 }

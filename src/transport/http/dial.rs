@@ -3,8 +3,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tower::{Layer, Service};
 
 use super::classify::classify;
+use super::lock;
 use crate::transport::TransportError;
 use crate::transport::tls::Protocol;
 
@@ -92,15 +93,22 @@ impl<S> Layer<S> for DialLayer {
     type Service = Dial<S>;
 
     fn layer(&self, connector: S) -> Dial<S> {
-        Dial { connector, layer: self.clone() }
+        Dial { connector: Arc::new(Mutex::new(connector)), layer: self.clone() }
     }
 }
 
-/// The wrapped connector.
-#[derive(Clone, Debug)]
+/// The wrapped connector. Hyper and reqwest clone it several times for each request, though hardly any dials: so what
+/// they clone is a reference.
+#[derive(Debug)]
 pub(super) struct Dial<S> {
-    connector: S,
+    connector: Arc<Mutex<S>>,
     layer: DialLayer,
+}
+
+impl<S> Clone for Dial<S> {
+    fn clone(&self) -> Self {
+        Self { connector: Arc::clone(&self.connector), layer: self.layer.clone() }
+    }
 }
 
 impl<S, T> Service<T> for Dial<S>
@@ -114,11 +122,11 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.connector.poll_ready(context)
+        lock(&self.connector).poll_ready(context)
     }
 
     fn call(&mut self, destination: T) -> Self::Future {
-        let connecting = self.connector.call(destination);
+        let connecting = lock(&self.connector).call(destination);
         let DialLayer { timeout, protocol, line } = self.layer.clone();
         Box::pin(async move {
             let failure = match tokio::time::timeout(timeout, connecting).await {

@@ -1,7 +1,7 @@
 //! Posting over HTTPS with reqwest: HTTP/2 where it is agreed on, HTTP/1.1 else.
 //!
 //! [`origins`] keeps the [`connections`] of all origins, [`slot`] is one of them, [`dial`] opens it, [`classify`] says
-//! what an error means.
+//! what an error means. All that belongs to a connection runs on one of the [`threads`].
 
 mod body;
 mod classify;
@@ -9,6 +9,7 @@ mod connections;
 mod dial;
 mod origins;
 mod slot;
+mod threads;
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,12 +18,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::BytesMut;
 use http::HeaderMap;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use self::body::Departure;
 use self::connections::{Bounds, Lease};
 use self::origins::Origins;
 use self::slot::{EgressProxy, SlotError, SlotFactory, Way};
+use self::threads::ConnectionThreads;
 use super::policy::{HostPolicy, Reach};
 use super::resolver::{Lookup, Remembering, SystemLookup};
 use super::settings::HttpSettings;
@@ -55,6 +58,9 @@ pub enum StartError {
     /// The client does not take the egress proxy.
     #[error("transport.egress_proxy can't be used")]
     Proxy,
+    /// The system gives no threads for connections.
+    #[error("no threads for connections can be had")]
+    Thread,
 }
 
 /// The transport over the network.
@@ -66,13 +72,14 @@ pub struct HttpTransport {
     tls: Tls,
     proxy: Option<EgressProxy>,
     origins: Arc<Origins>,
+    threads: ConnectionThreads,
 }
 
 impl HttpTransport {
-    /// Reads the system's root certificates; opens nothing. Needs a tokio runtime from the first [`Transport::post`] on.
+    /// Reads the system's root certificates; opens nothing. Starts the threads on which connections will live.
     ///
     /// # Errors
-    /// A setting out of its range.
+    /// [`StartError`].
     pub fn new(settings: HttpSettings, policy: Arc<HostPolicy>) -> Result<Self, StartError> {
         Self::with_lookup(settings, policy, Arc::new(SystemLookup::default()))
     }
@@ -80,7 +87,7 @@ impl HttpTransport {
     /// Like [`Self::new`], with another resolver of names.
     ///
     /// # Errors
-    /// A setting out of its range.
+    /// [`StartError`].
     pub fn with_lookup(
         settings: HttpSettings,
         policy: Arc<HostPolicy>,
@@ -101,7 +108,16 @@ impl HttpTransport {
             None => None,
         };
         let lookup = Remembering::new(lookup, settings.dns_cache_age_max, settings.dns_cache_names_max);
-        Ok(Self { settings: Arc::new(settings), policy, lookup: Arc::new(lookup), tls, proxy, origins })
+        let threads = ConnectionThreads::start().map_err(|_| StartError::Thread)?;
+        Ok(Self {
+            settings: Arc::new(settings),
+            policy,
+            lookup: Arc::new(lookup),
+            tls,
+            proxy,
+            origins,
+            threads,
+        })
     }
 
     fn slot_factory(&self, origin: &Origin) -> Result<SlotFactory, TransportError> {
@@ -150,6 +166,48 @@ impl HttpTransport {
             }
         }
     }
+
+    /// One request and its answer, within the deadline.
+    async fn exchange(&self, request: PushRequest) -> Result<PushResponse, TransportError> {
+        let deadline = Instant::now() + self.settings.deadline;
+        let mut timer = pin!(sleep_until(deadline));
+        let mut last = None;
+        let sent = tokio::select! {
+            biased;
+            sent = self.send(&request, &mut last) => Some(sent),
+            () = timer.as_mut() => None,
+        };
+        let Some(sent) = sent else {
+            return Err(last.map_or(TransportError::TimedOut { sent: false }, Try::timed_out));
+        };
+        let mut response = sent?;
+        if header_octets(response.headers()) > self.settings.response_header_octets_max as usize {
+            let detail = "the answer's header fields are too large".into();
+            return Err(TransportError::Unreachable { detail, sent: true });
+        }
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = BytesMut::new();
+        // Most answers have none.
+        if response.content_length() != Some(0) {
+            let reading = body::read(&mut response, self.settings.response_body_octets_max, &mut body);
+            timer.as_mut().reset(deadline.min(Instant::now() + BODY_PATIENCE));
+            // Then the body is what has come of it, like one that breaks off.
+            tokio::select! {
+                biased;
+                () = reading => {}
+                () = timer => {}
+            }
+        }
+        // Over HTTP/1.1 a service may say in the status line what it says nowhere else.
+        if let Some(phrase) =
+            response.extensions().get::<hyper::ext::ReasonPhrase>().filter(|_| body.is_empty())
+        {
+            let phrase = phrase.as_bytes();
+            body.extend_from_slice(&phrase[..phrase.len().min(self.settings.response_body_octets_max)]);
+        }
+        Ok(PushResponse { status, headers, body: body.freeze() })
+    }
 }
 
 /// One way that a request goes: the place that it holds on a connection, and whether it has left.
@@ -179,45 +237,16 @@ impl Transport for HttpTransport {
     async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError> {
         let policy: &dyn EndpointPolicy = request.policy.as_deref().unwrap_or(&*self.policy);
         policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
-        let deadline = Instant::now() + self.settings.deadline;
-        let mut timer = pin!(sleep_until(deadline));
-        let mut last = None;
-        let sent = tokio::select! {
-            biased;
-            sent = self.send(&request, &mut last) => Some(sent),
-            () = timer.as_mut() => None,
-        };
-        let Some(sent) = sent else {
-            return Err(last.map_or(TransportError::TimedOut { sent: false }, Try::timed_out));
-        };
-        let mut response = sent?;
-        if header_octets(response.headers()) > self.settings.response_header_octets_max as usize {
-            let detail = "the answer's header fields are too large".into();
-            return Err(TransportError::Unreachable { detail, sent: true });
-        }
-        let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
-        let mut body = BytesMut::new();
-        let reading = body::read(&mut response, self.settings.response_body_octets_max, &mut body);
-        timer.as_mut().reset(deadline.min(Instant::now() + BODY_PATIENCE));
-        // Then the body is what has come of it, like one that breaks off.
-        tokio::select! {
-            biased;
-            () = reading => {}
-            () = timer => {}
-        }
-        // Over HTTP/1.1 a service may say in the status line what it says nowhere else.
-        if let Some(phrase) =
-            response.extensions().get::<hyper::ext::ReasonPhrase>().filter(|_| body.is_empty())
-        {
-            let phrase = phrase.as_bytes();
-            body.extend_from_slice(&phrase[..phrase.len().min(self.settings.response_body_octets_max)]);
-        }
-        Ok(PushResponse { status, headers, body: body.freeze() })
+        let thread = self.threads.of(request.endpoint.origin());
+        thread.wrap(self.exchange(request)).await
     }
 
     fn connections(&self, origin: &Origin) -> usize {
         self.origins.connections(origin)
+    }
+
+    fn runtime(&self, origin: &Origin) -> Option<&Handle> {
+        Some(self.threads.of(origin).runtime())
     }
 }
 

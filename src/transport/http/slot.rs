@@ -193,7 +193,8 @@ impl Slot {
             .map_err(|_| SlotError::Failed(unsent("the endpoint is no URL")))?;
         let mut request = Request::new(Method::POST, url);
         *request.headers_mut() = push.headers.clone();
-        *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(push.body.clone(), departure)));
+        let body = RequestBody::new(push.body.clone(), self.protocol, departure);
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
         let connection = self.line.current();
         let mut failures = self.line.failures();
         let answer = tokio::select! {

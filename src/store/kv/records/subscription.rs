@@ -76,7 +76,7 @@ impl TargetValue {
             inline,
             generation: self.generation,
             // Whether http passes was decided when it was stored.
-            endpoint: Endpoint::parse(&self.endpoint, true).map_err(|_| corrupt())?,
+            endpoint: Endpoint::restore(&self.endpoint).map_err(|_| corrupt())?,
             origin: OriginId(self.origin),
             keys: SubscriptionKeys {
                 p256dh: array(&self.p256dh, Self::KIND)?,
