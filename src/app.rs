@@ -184,7 +184,7 @@ impl App {
             let mut settings = config.server.http.clone();
             settings.tls = config.server.tls.clone();
             let observer = Arc::new(Calls(metrics));
-            async move { serve(listener.0, api, &health, settings, observer, stop).await }
+            async move { Box::pin(serve(listener.0, api, &health, settings, observer, stop)).await }
         });
         if let Some((listener, _)) = receipts {
             tokio::spawn(receipts::serve(listener, engine.clone(), stop.clone()));
