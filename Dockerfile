@@ -7,6 +7,7 @@ COPY proto proto
 COPY third_party third_party
 COPY src src
 COPY benches benches
+COPY clients/service-config.json clients/service-config.json
 COPY clients/web/src clients/web/src
 COPY clients/web/demo clients/web/demo
 RUN cargo build --release --locked --bin fanfare

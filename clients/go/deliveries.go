@@ -62,7 +62,9 @@ type Deliveries struct {
 	first    *pb.DeliveryFrame
 	message  *pb.MessageStatus
 	replayed bool
-	ended    bool
+	// Everything that was asked for has come, although the call has not ended.
+	told  bool
+	ended bool
 }
 
 // A response of Send, Broadcast or WatchDeliveries.
@@ -159,7 +161,7 @@ func (d *Deliveries) next() (*pb.DeliveryFrame, error) {
 			return frame, nil
 		}
 		d.receiver = nil
-		if errors.Is(err, io.EOF) || d.told() {
+		if errors.Is(err, io.EOF) || d.told {
 			break
 		}
 		if err := d.pause.wait(d.ctx, err); err != nil {
@@ -198,6 +200,8 @@ func (d *Deliveries) advance(frame *pb.DeliveryFrame) {
 		d.message, d.replayed = kind.Accepted.Message, kind.Accepted.Replayed
 		if d.begin != nil {
 			d.watch.Parent, d.begin = d.message.GetName(), nil
+			dryRun := d.watch.Parent == ""
+			d.told = dryRun || d.watch.ReportLevel == pb.ReportLevel_REPORT_LEVEL_ACCEPTED
 		}
 	case *pb.DeliveryFrame_Progress:
 		if kind.Progress.GetName() != "" {
@@ -208,10 +212,4 @@ func (d *Deliveries) advance(frame *pb.DeliveryFrame) {
 		// The server ends the call now; if the connection is lost instead, nothing is missing.
 		d.ended = d.watch.Parent == kind.Summary.Name
 	}
-}
-
-// told tells whether everything that was asked for has come, although the call did not end.
-func (d *Deliveries) told() bool {
-	dryRun := d.watch.Parent == ""
-	return d.begin == nil && (dryRun || d.watch.ReportLevel == pb.ReportLevel_REPORT_LEVEL_ACCEPTED)
 }

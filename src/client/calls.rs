@@ -176,29 +176,4 @@ fn status_of(error: tonic::transport::Error) -> Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_is_told_in_eight_digits() {
-        let told = |limit| {
-            let mut headers = HeaderMap::new();
-            announce(&mut headers, limit);
-            headers[GRPC_TIMEOUT].to_str().unwrap().to_owned()
-        };
-        assert_eq!(told(Duration::from_secs(10)), "10000m");
-        assert_eq!(told(Duration::from_millis(99_999_999)), "99999999m");
-        assert_eq!(told(Duration::from_secs(100_000)), "100000S");
-        assert_eq!(told(Duration::MAX), "99999999S");
-    }
-
-    #[test]
-    fn the_callers_own_deadline_stays() {
-        let mut headers = HeaderMap::from_iter([(
-            http::HeaderName::from_static(GRPC_TIMEOUT),
-            HeaderValue::from_static("5S"),
-        )]);
-        announce(&mut headers, Duration::from_secs(10));
-        assert_eq!(headers[GRPC_TIMEOUT], "5S");
-    }
-}
+mod tests;

@@ -91,6 +91,8 @@ pub struct Deliveries {
     events: std::vec::IntoIter<DeliveryEvent>,
     message: Option<MessageStatus>,
     replayed: bool,
+    /// Everything that was asked for has come, although the call has not ended.
+    told: bool,
     ended: bool,
 }
 
@@ -109,7 +111,13 @@ impl Deliveries {
         begin: Option<Begin>,
         watch: WatchDeliveriesRequest,
     ) -> Result<Self, Error> {
-        let mut opened = Self {
+        let mut opened = Self::new(client, begin, watch);
+        opened.first = opened.next().await?;
+        Ok(opened)
+    }
+
+    fn new(client: &Client, begin: Option<Begin>, watch: WatchDeliveriesRequest) -> Self {
+        Self {
             deadline: client.limit().map(|limit| Instant::now() + limit),
             client: client.clone(),
             begin,
@@ -120,10 +128,9 @@ impl Deliveries {
             events: Vec::new().into_iter(),
             message: None,
             replayed: false,
+            told: false,
             ended: false,
-        };
-        opened.first = opened.next().await?;
-        Ok(opened)
+        }
     }
 
     /// Waits for the next frame; none at the end of the stream. Store the resume token of a frame together with what you
@@ -208,7 +215,7 @@ impl Deliveries {
                 Err(reason) => reason,
             };
             self.frames = None;
-            if self.is_told() {
+            if self.told {
                 return Ok(None);
             }
             self.pause.wait(reason, self.client.on_lost).await?;
@@ -255,8 +262,11 @@ impl Deliveries {
                 self.message.clone_from(&accepted.message);
                 self.replayed = accepted.replayed;
                 if self.begin.take().is_some() {
-                    self.watch.parent =
-                        self.message.as_ref().map(|message| message.name.clone()).unwrap_or_default();
+                    let message = self.message.as_ref();
+                    self.watch.parent = message.map(|message| message.name.clone()).unwrap_or_default();
+                    // Without a name: a dry run.
+                    self.told =
+                        self.watch.parent.is_empty() || self.watch.report_level() == ReportLevel::Accepted;
                 }
             }
             Some(Kind::Progress(message)) if !message.name.is_empty() => self.message = Some(message.clone()),
@@ -268,10 +278,71 @@ impl Deliveries {
             Some(Kind::Progress(_) | Kind::Events(_) | Kind::Receipts(_)) | None => {}
         }
     }
+}
 
-    /// Whether everything that was asked for has come, although the call did not end.
-    fn is_told(&self) -> bool {
-        let dry_run = self.watch.parent.is_empty();
-        self.begin.is_none() && (dry_run || self.watch.report_level() == ReportLevel::Accepted)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Options, connect};
+    use crate::proto::v1::MessageAccepted;
+
+    fn frame(kind: Kind, token: &str) -> DeliveryFrame {
+        DeliveryFrame { kind: Some(kind), resume_token: token.to_owned() }
+    }
+
+    fn message(name: &str) -> MessageStatus {
+        MessageStatus { name: name.to_owned(), ..MessageStatus::default() }
+    }
+
+    fn accepted(name: &str) -> DeliveryFrame {
+        frame(Kind::Accepted(MessageAccepted { message: Some(message(name)), replayed: false }), "first")
+    }
+
+    fn opened(begin: Option<Begin>, watch: WatchDeliveriesRequest) -> Deliveries {
+        Deliveries::new(&connect("http://127.0.0.1:1", Options::default()).unwrap(), begin, watch)
+    }
+
+    fn sent(report_level: ReportLevel) -> Deliveries {
+        let watch = WatchDeliveriesRequest { report_level: report_level.into(), ..Default::default() };
+        opened(Some(Begin::Send(Box::default())), watch)
+    }
+
+    #[tokio::test]
+    async fn an_accepted_message_is_watched_from_the_last_token() {
+        let mut stream = sent(ReportLevel::Attempts);
+        stream.advance(&accepted("messages/1"));
+        assert!(stream.begin.is_none() && !stream.told);
+        stream.advance(&frame(Kind::Progress(MessageStatus::default()), "second"));
+        assert_eq!((stream.watch.parent.as_str(), stream.resume_token()), ("messages/1", "second"));
+        assert_eq!(stream.message().unwrap().name, "messages/1");
+        stream.advance(&frame(Kind::Summary(message("messages/1")), "last"));
+        assert!(stream.ended);
+    }
+
+    #[tokio::test]
+    async fn a_watch_of_everything_goes_on_whatever_is_accepted_or_ends() {
+        let parent = "messages/-".to_owned();
+        let mut stream = opened(None, WatchDeliveriesRequest { parent, ..Default::default() });
+        stream.advance(&accepted("messages/1"));
+        stream.advance(&frame(Kind::Summary(message("messages/1")), "second"));
+        assert_eq!((stream.watch.parent.as_str(), stream.resume_token()), ("messages/-", "second"));
+        assert!(!stream.ended && !stream.told);
+    }
+
+    #[tokio::test]
+    async fn what_has_been_told_in_full_is_not_asked_for_again() {
+        let mut fire_and_forget = sent(ReportLevel::Accepted);
+        assert!(!fire_and_forget.told, "the same request_id makes repeating it harmless");
+        fire_and_forget.advance(&accepted("messages/1"));
+        assert!(fire_and_forget.told);
+        let mut dry_run = sent(ReportLevel::Terminal);
+        dry_run.advance(&accepted(""));
+        assert!(dry_run.told);
+    }
+
+    #[test]
+    fn a_request_id_of_the_callers_own_stays() {
+        assert_eq!(request_id("mine".to_owned()), "mine");
+        assert_ne!(request_id(String::new()), request_id(String::new()));
     }
 }

@@ -43,6 +43,8 @@ export class Deliveries implements AsyncIterableIterator<DeliveryFrame> {
   #pause: Pause;
   #first: DeliveryFrame | undefined;
   #ended = false;
+  /** Everything that was asked for has come, although the call has not ended. */
+  #told = false;
 
   private constructor(follow: Follow, watch: WatchDeliveriesRequest, begin?: (signal: AbortSignal) => Call) {
     this.#follow = follow;
@@ -88,7 +90,7 @@ export class Deliveries implements AsyncIterableIterator<DeliveryFrame> {
         return { done: false, value: frame };
       } catch (error) {
         this.#call = undefined;
-        if (this.#ended || this.#isTold()) break;
+        if (this.#ended || this.#told) break;
         try {
           await this.#pause.wait(this.#isLate() ? late() : error, this.#signal);
         } catch (reason) {
@@ -136,7 +138,11 @@ export class Deliveries implements AsyncIterableIterator<DeliveryFrame> {
     if (kind.case === "accepted") {
       this.message = kind.value.message;
       this.replayed = kind.value.replayed;
-      if (this.#begin) this.#watch.parent = this.message?.name ?? "";
+      if (this.#begin) {
+        this.#watch.parent = this.message?.name ?? "";
+        const dryRun = this.#watch.parent === "";
+        this.#told = dryRun || this.#watch.reportLevel === ReportLevel.ACCEPTED;
+      }
       this.#begin = undefined;
     } else if (kind.case === "progress" && kind.value.name) {
       this.message = kind.value;
@@ -145,12 +151,6 @@ export class Deliveries implements AsyncIterableIterator<DeliveryFrame> {
       // The server ends the call now; if the connection is lost instead, nothing is missing.
       this.#ended = this.#watch.parent === kind.value.name;
     }
-  }
-
-  /** Whether everything that was asked for has come, although the call did not end. */
-  #isTold(): boolean {
-    const dryRun = this.#watch.parent === "";
-    return !this.#begin && (dryRun || this.#watch.reportLevel === ReportLevel.ACCEPTED);
   }
 
   /** Whether a signal of AbortSignal.timeout() has ended it. */

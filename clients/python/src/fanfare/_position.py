@@ -35,6 +35,8 @@ class Position:
         self.pause = Pause(accept_for, self.deadline)
         self.message: message_pb2.MessageStatus | None = None
         self.replayed = False
+        #: Whether everything that was asked for has come, although the call has not ended.
+        self.told = False
         self.ended = False
 
     def timeout(self) -> float | None:
@@ -50,17 +52,14 @@ class Position:
             self.message, self.replayed = frame.accepted.message, frame.accepted.replayed
             if self.begin is not None:
                 self.watch.parent, self.begin = self.message.name, None
+                dry_run = not self.watch.parent
+                self.told = dry_run or self.watch.report_level == delivery_pb2.REPORT_LEVEL_ACCEPTED
         elif kind == "progress" and frame.progress.name:
             self.message = frame.progress
         elif kind == "summary":
             self.message = frame.summary
             # The server ends the call now; if the connection is lost instead, nothing is missing.
             self.ended = self.watch.parent == frame.summary.name
-
-    def told(self) -> bool:
-        """Whether everything that was asked for has come, although the call did not end."""
-        dry_run = not self.watch.parent
-        return self.begin is None and (dry_run or self.watch.report_level == delivery_pb2.REPORT_LEVEL_ACCEPTED)
 
 
 def subscribe_request(subscription: Any, fields: dict[str, Any]) -> push_pb2.SubscribeRequest:

@@ -119,7 +119,7 @@ class Deliveries(Iterator[push_pb2.DeliveryFrame]):
                 break
             except grpc.RpcError as error:
                 self._call = None
-                if self._at.told():
+                if self._at.told:
                     break
                 try:
                     time.sleep(self._at.pause.before_again(Error.of(error)))

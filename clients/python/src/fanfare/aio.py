@@ -103,7 +103,7 @@ class Deliveries(AsyncIterator[push_pb2.DeliveryFrame]):
                 frame = await self._receive()
             except grpc.RpcError as error:
                 self._call = None
-                if self._at.told():
+                if self._at.told:
                     break
                 try:
                     await asyncio.sleep(self._at.pause.before_again(Error.of(error)))

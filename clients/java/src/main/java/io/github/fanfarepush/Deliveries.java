@@ -36,6 +36,8 @@ public final class Deliveries implements Iterator<DeliveryFrame>, AutoCloseable 
   private DeliveryFrame next;
   private MessageStatus message;
   private boolean replayed;
+  // Everything that was asked for has come, although the call has not ended.
+  private boolean told;
 
   Deliveries(
       Fanfare client,
@@ -78,7 +80,7 @@ public final class Deliveries implements Iterator<DeliveryFrame>, AutoCloseable 
         }
       } catch (StatusRuntimeException error) {
         call = null;
-        if (isTold()) {
+        if (told) {
           close();
           break;
         }
@@ -186,6 +188,8 @@ public final class Deliveries implements Iterator<DeliveryFrame>, AutoCloseable 
         if (begin != null) {
           goesOn.setParent(message.getName());
           begin = null;
+          boolean dryRun = message.getName().isEmpty();
+          told = dryRun || watch.getReportLevel() == ReportLevel.REPORT_LEVEL_ACCEPTED;
         }
       }
       case PROGRESS -> {
@@ -203,11 +207,5 @@ public final class Deliveries implements Iterator<DeliveryFrame>, AutoCloseable 
       default -> {}
     }
     watch = goesOn.build();
-  }
-
-  /** Whether everything that was asked for has come, although the call did not end. */
-  private boolean isTold() {
-    boolean dryRun = watch.getParent().isEmpty();
-    return begin == null && (dryRun || watch.getReportLevel() == ReportLevel.REPORT_LEVEL_ACCEPTED);
   }
 }
