@@ -160,7 +160,7 @@ mod tests {
             (IN_SMALL_FRAMES_OCTETS_MAX + 1, Protocol::Http2, 1),
             (1_103, Protocol::Http1, 1),
         ] {
-            let whole = Bytes::from_iter((0..octets).map(|octet| octet as u8));
+            let whole: Bytes = (0..octets).map(|octet| octet as u8).collect();
             let departure = Departure::default();
             let mut body = RequestBody::new(whole.clone(), protocol, &departure);
             let (mut left, mut count) = (BytesMut::new(), 0);
