@@ -92,7 +92,8 @@ fn plain_error(error: csv::Error) -> anyhow::Error {
     }
 }
 
-/// Ends when one row takes more than there is left: a quote that is not closed would take the rest of the file.
+/// Ends when one row takes more than there is left: a quote that is not closed would take the rest of the file. Leaves
+/// carriage returns out: after those at the ends of lines, the CSV reader's line numbers would be one too low.
 struct Bounded {
     input: io::Chain<Cursor<Vec<u8>>, Octets>,
     left: Arc<AtomicUsize>,
@@ -100,15 +101,27 @@ struct Bounded {
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        let left = self.left.load(Ordering::Relaxed);
-        if read > left {
-            let why =
-                format!("a row has more than {ENTRY_OCTETS_MAX} octets: a quotation mark may be missing");
-            return Err(io::Error::other(why));
+        loop {
+            let read = self.input.read(buffer)?;
+            let left = self.left.load(Ordering::Relaxed);
+            if read > left {
+                return Err(io::Error::other(format!(
+                    "a row has more than {ENTRY_OCTETS_MAX} octets: a quotation mark may be missing"
+                )));
+            }
+            self.left.store(left - read, Ordering::Relaxed);
+            let mut kept = 0;
+            for index in 0..read {
+                if buffer[index] != b'\r' {
+                    buffer[kept] = buffer[index];
+                    kept += 1;
+                }
+            }
+            // None would mean the end.
+            if kept > 0 || read == 0 {
+                return Ok(kept);
+            }
         }
-        self.left.store(left - read, Ordering::Relaxed);
-        Ok(read)
     }
 }
 

@@ -180,7 +180,7 @@ mod tests {
         let first = r#"{"a":"}]\"{\\","b":[{"c":{}}]}"#;
         for text in [
             format!("[{first},{{}}\n,\n{{\"d\":1}}]\n"),
-            format!("{first}\n{{}}\n\n{{\"d\":1}}"),
+            format!("{first}\n{{}}\n{{\"d\":1}}"),
             format!(" [\t{first} ,\r\n{{}},\n{{\"d\":1}} ] "),
         ] {
             for found in objects(&text) {

@@ -364,7 +364,8 @@ impl StateValue {
     }
 
     fn terminal(&self) -> u32 {
-        self.accepted + self.failed + self.expired + self.cancelled
+        // Damaged counters must not end the process.
+        [self.failed, self.expired, self.cancelled].into_iter().fold(self.accepted, u32::saturating_add)
     }
 
     /// Whether nothing is left to plan or to deliver.

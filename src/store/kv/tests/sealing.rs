@@ -127,6 +127,35 @@ async fn what_was_stored_before_is_sealed_anew_at_any_time_and_former_keys_may_g
 }
 
 #[tokio::test]
+async fn sealing_anew_that_is_broken_off_by_a_crash_goes_on() {
+    let mut harness = InMemory::new();
+    let (_, secret) = fill(&harness.open_kv()).await;
+    harness.sealing = sealing(1);
+    let store = harness.open_kv();
+    let all = store.stale_rows().await.unwrap();
+    let (told, heard) = tokio::sync::oneshot::channel();
+    let mut told = Some(told);
+    let resealing = store.reseal(|_| {
+        told.take().map(|told| told.send(()));
+    });
+    tokio::select! {
+        biased;
+        _ = heard => {}
+        done = resealing => panic!("it was not broken off: {done:?}"),
+    }
+    harness.crash();
+    drop(store);
+    let store = harness.open_kv();
+    check(&store, secret).await;
+    assert!(store.is_reseal_due().await.unwrap());
+    let left = store.stale_rows().await.unwrap();
+    assert!(left > 0 && left < all, "{left} of {all}");
+    assert_eq!(store.reseal(|_| ()).await.unwrap().rewritten, left);
+    assert!(!SECRETS.iter().any(|text| has(&harness, text)));
+    check(&store, secret).await;
+}
+
+#[tokio::test]
 async fn a_value_in_another_row_is_damage() {
     let harness = InMemory::sealed();
     let (app, _) = fill(&harness.open_kv()).await;
