@@ -203,7 +203,7 @@ impl Server {
         let serving = tokio::spawn({
             let (health, stop, calls) =
                 (health.clone(), stop.clone(), Arc::clone(&calls) as Arc<dyn CallObserver>);
-            async move { serve(listener, api, &health, server_settings, calls, stop).await }
+            async move { Box::pin(serve(listener, api, &health, server_settings, calls, stop)).await }
         });
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
         // With TLS the test connects by itself.
