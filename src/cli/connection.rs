@@ -128,7 +128,7 @@ pub(super) fn tell_of_loss(lost: &client::Error) {
 }
 
 fn endpoint(server: &str, tls: Option<ClientTlsConfig>) -> Result<Endpoint, Failure> {
-    let refuse = |error: client::Error| Failure::usage(format!("--server: {server}: {}", error.message()));
-    let uri = client::server_uri(server).map_err(refuse)?;
-    client::endpoint(uri, tls).map_err(refuse)
+    let uri = client::server_uri(server)
+        .map_err(|error| Failure::usage(format!("--server: {server}: {}", error.message())))?;
+    client::endpoint(uri, tls).map_err(|error| Failure::usage(error.message()))
 }
