@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::NOW;
 use crate::api::status::ApiError;
-use crate::api::validate::{Rules, lists, selector, sending, subscribe, update};
+use crate::api::validate::{Rules, api_token, application, lists, selector, sending, subscribe, update};
 use crate::domain::{Application, ApplicationId, MessageDefaults, Padding, Urgency, VapidKeyId};
 use crate::proto::v1;
 use crate::transport::{HostPolicy, Profile, PushServicesSettings};
@@ -68,6 +68,13 @@ pub fn requests(data: &[u8]) {
         9 => drop(read(request, |request| lists::watch(&request))),
         10 => drop(read(request, |request| lists::watch_subscriptions(&request))),
         11 => drop(read(request, |request: v1::ListOriginsRequest| lists::origins(&request))),
+        12 => drop(read(request, |request| application::create(&request, policy))),
+        13 => {
+            let set = &APPLICATION.settings;
+            drop(read(request, |request| application::update(&request, set, policy)));
+        }
+        14 => drop(read(request, |request| application::create_vapid_key(&request))),
+        15 => drop(read(request, |request| api_token::create(&request, NOW))),
         _ => {}
     }
 }
