@@ -213,7 +213,11 @@ impl ApiError {
             Self::ApplicationExists => "there is an application of that name".into(),
             Self::VapidKeyExists => "the application has this VAPID key".into(),
             Self::Suspended => "the application is suspended: nothing is sent for it".into(),
-            Self::StillInUse(_) => "it is still in use".into(),
+            Self::StillInUse(uses) => {
+                let mut uses: Vec<_> = uses.iter().map(|(what, much)| format!("{what} {much}")).collect();
+                uses.sort_unstable();
+                format!("it is still in use: {}", uses.join(", "))
+            }
             Self::TooManyMessages(_) => {
                 "the application sends too many messages a second: nothing was done".into()
             }
