@@ -23,6 +23,7 @@ mod failpoint;
 pub mod fuzzing;
 #[cfg(feature = "server")]
 pub mod observe;
+#[cfg(feature = "server")]
 pub mod open_files;
 pub mod proto;
 #[cfg(feature = "server")]
