@@ -177,7 +177,11 @@ impl Stage {
         let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
         let (process, ready) =
             Process::start::<ServeReady>(Path::new(&words[0]), &arguments, &path("server.log")).await?;
-        let (address, client) = (ready.server, connect(ready.server).await?);
+        let address = ready.server;
+        // It may have ended meanwhile: then its log says why.
+        let client = connect(address)
+            .await
+            .with_context(|| fs::read_to_string(path("server.log")).unwrap_or_default())?;
         let keys = ready.applications.into_iter().map(|of| (of.name, of.application_server_key)).collect();
         Ok(Server { address, client, keys, admin: ready.admin, process })
     }
