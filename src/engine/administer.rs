@@ -113,7 +113,10 @@ impl Engine {
                 return;
             }
             for message in messages {
-                let _ = persist("stopping a message", || self.cancel(id, message.id)).await;
+                // One that does not read would be listed for ever.
+                if persist("stopping a message", || self.cancel(id, message.id)).await.is_none() {
+                    return;
+                }
             }
         }
     }

@@ -91,9 +91,9 @@ pub struct EngineParts {
     pub transport: Arc<dyn Transport>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
-    /// All applications, those too that were deleted and are not cleared away.
+    /// All applications that can be named.
     pub applications: Applications,
-    /// Those of them that were deleted.
+    /// Those that were deleted and are not cleared away yet.
     pub deleted: Vec<Arc<Application>>,
     /// Every bound.
     pub settings: EngineSettings,
