@@ -10,7 +10,6 @@ use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{application as validate, lists};
 use super::{Api, ApiFor, audit};
-use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::limits::APPLICATIONS_MAX;
 use crate::domain::{Application, MessageState, Role, VapidKeyId};
 use crate::engine::OriginHealth;
@@ -142,7 +141,7 @@ pub(super) async fn delete_application(
     request: v1::DeleteApplicationRequest,
 ) -> Result<v1::DeleteApplicationResponse, ApiError> {
     let name = request.application.clone();
-    validate::delete(&name, name == DEFAULT_APPLICATION || api.bases.named.contains_key(&name))?;
+    validate::delete(&name, api.bases.named.contains_key(&name))?;
     let own = api.api.clone();
     let deleted = api
         .finish(async move {

@@ -8,9 +8,9 @@ use clap::{Args, Subcommand};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::json::ProtoJson;
+use super::message::{proto_padding, proto_urgency};
 use super::output;
 use crate::config::{PaddingName, UrgencyName};
-use crate::domain::{Padding, Urgency};
 use crate::proto::v1::{
     self, Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest, HostPolicy,
     HostProfile, ListApplicationsRequest, MessageDefaults, Quotas, UpdateApplicationRequest,
@@ -187,8 +187,8 @@ impl Settings {
             contact: self.contact.unwrap_or_default(),
             defaults: Some(MessageDefaults {
                 ttl: self.ttl.and_then(|ttl| ttl.try_into().ok()),
-                urgency: self.urgency.map_or(v1::Urgency::Unspecified, urgency).into(),
-                padding: self.padding.map_or(v1::Padding::Unspecified, padding).into(),
+                urgency: self.urgency.map_or(v1::Urgency::Unspecified, proto_urgency).into(),
+                padding: self.padding.map_or(v1::Padding::Unspecified, proto_padding).into(),
             }),
             quotas: Some(Quotas {
                 max_subscriptions: self.max_subscriptions,
@@ -206,23 +206,6 @@ impl Settings {
             ..Application::default()
         };
         (application, paths)
-    }
-}
-
-fn urgency(name: UrgencyName) -> v1::Urgency {
-    match Urgency::from(name) {
-        Urgency::VeryLow => v1::Urgency::VeryLow,
-        Urgency::Low => v1::Urgency::Low,
-        Urgency::Normal => v1::Urgency::Normal,
-        Urgency::High => v1::Urgency::High,
-    }
-}
-
-fn padding(name: PaddingName) -> v1::Padding {
-    match Padding::from(name) {
-        Padding::None => v1::Padding::None,
-        Padding::PowerOfTwo => v1::Padding::PowerOfTwo,
-        Padding::Maximum => v1::Padding::Maximum,
     }
 }
 

@@ -141,7 +141,7 @@ fn proto_duration(duration: Duration) -> anyhow::Result<prost_types::Duration> {
     prost_types::Duration::try_from(duration).ok().context("--ttl is too long")
 }
 
-fn proto_urgency(urgency: UrgencyName) -> v1::Urgency {
+pub(super) fn proto_urgency(urgency: UrgencyName) -> v1::Urgency {
     match urgency {
         UrgencyName::VeryLow => v1::Urgency::VeryLow,
         UrgencyName::Low => v1::Urgency::Low,
@@ -150,7 +150,7 @@ fn proto_urgency(urgency: UrgencyName) -> v1::Urgency {
     }
 }
 
-fn proto_padding(padding: PaddingName) -> v1::Padding {
+pub(super) fn proto_padding(padding: PaddingName) -> v1::Padding {
     match padding {
         PaddingName::None => v1::Padding::None,
         PaddingName::PowerOfTwo => v1::Padding::PowerOfTwo,

@@ -311,6 +311,7 @@ impl Engine {
         };
         tasks.spawn(driver.run());
         for application in applications.ids() {
+            // Before the first attempt: what is recorded as gone must not be attempted again.
             reapers.start(application).await?;
         }
         tasks.spawn(planner.run());

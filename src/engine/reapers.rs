@@ -57,7 +57,6 @@ impl Reapers {
             }
             known.insert(application, Known { evidence, stop });
         }
-        // Before the first attempt: what is recorded as gone must not be attempted again.
         reaper.catch_up().await?;
         self.tasks.spawn(reaper.run());
         Ok(())
