@@ -180,11 +180,12 @@ pub(crate) struct Attempter {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unsigned;
 
-/// A request that is ready to be posted.
+/// What is left of an attempt once its payload is encrypted: the rest is made by whoever posts it, so that what all
+/// requests share (the token's value above all) is counted up and down by one processor.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    request: PushRequest,
-    service: PushService,
+    /// None for a message without a payload.
+    encrypted: Option<Encrypted>,
     /// None for a service that takes none.
     token: Option<Arc<VapidToken>>,
 }
@@ -223,7 +224,7 @@ impl Attempter {
         self.tokens.at_hand(key).map(Some).ok_or(Unsigned)
     }
 
-    /// Makes the request of a message that is still to be posted.
+    /// Encrypts a message that is still to be posted.
     pub(super) fn prepare(
         &self,
         attempt: &Attempt,
@@ -232,13 +233,7 @@ impl Attempter {
         if !self.may_post(&attempt.message) {
             return Err(Unprepared::TooLate);
         }
-        let service = PushService::of(&attempt.target.endpoint);
-        let authorization = match &token {
-            Some(token) => Authorization::Vapid(token),
-            None => Authorization::Gcm(self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?),
-        };
-        let request = self.request(&attempt.message, &attempt.target, service, authorization)?;
-        Ok(Prepared { request, service, token })
+        Ok(Prepared { encrypted: self.encrypt(&attempt.message, &attempt.target)?, token })
     }
 
     /// Posts what was prepared, unless it has become too late for it.
@@ -246,7 +241,12 @@ impl Attempter {
         if !self.may_post(&attempt.message) {
             return Unprepared::TooLate.report();
         }
-        let Prepared { request, service, token } = prepared;
+        let Prepared { encrypted, token } = prepared;
+        let service = PushService::of(&attempt.target.endpoint);
+        let request = match self.request(attempt, service, encrypted, token.as_deref()) {
+            Ok(request) => request,
+            Err(unprepared) => return unprepared.report(),
+        };
         let (report, refused) = self.post(request, service, attempt).await;
         let Some(token) = token.filter(|_| refused) else { return report };
         match self.deliver_again(attempt, service, &token).await {
@@ -267,7 +267,8 @@ impl Attempter {
         let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
         match self.sign_again(message, target, &origin, refused).await? {
             Some(token) if self.may_post(message) => {
-                let request = self.request(message, target, service, Authorization::Vapid(&token))?;
+                let encrypted = self.encrypt(message, target)?;
+                let request = self.request(attempt, service, encrypted, Some(&token))?;
                 Ok(Some(self.post(request, service, attempt).await.0))
             }
             Some(_) | None => Ok(None),
@@ -294,31 +295,39 @@ impl Attempter {
 
     fn request(
         &self,
-        message: &ActiveMessage,
-        target: &Target,
+        attempt: &Attempt,
         service: PushService,
-        authorization: Authorization<'_>,
+        encrypted: Option<Encrypted>,
+        token: Option<&VapidToken>,
     ) -> Result<PushRequest, Unprepared> {
+        let (message, endpoint) = (&*attempt.message, attempt.target.endpoint.clone());
+        let authorization = match token {
+            Some(token) => Authorization::Vapid(token),
+            None => Authorization::Gcm(self.settings.gcm_key.as_ref().ok_or(Unprepared::GcmKey)?),
+        };
         let spec = &message.spec;
-        let encrypted = (!spec.payload.0.is_empty()).then(|| self.encrypt(message, target)).transpose()?;
         let headers =
             MessageHeaders::new(spec.urgency, spec.topic_header.as_deref()).map_err(|_| Unprepared::Topic)?;
         let ttl = remaining_ttl(message, self.clock.now());
-        let mut request =
-            request::build(target.endpoint.clone(), service, encrypted, ttl, &headers, authorization);
+        let mut request = request::build(endpoint, service, encrypted, ttl, &headers, authorization);
         // As it is now: the message may be older than the choice.
         request.policy = self.applications.by_id(message.application.id).and_then(|of| of.policy.clone());
         Ok(request)
     }
 
-    fn encrypt(&self, message: &ActiveMessage, target: &Target) -> Result<Encrypted, Unprepared> {
+    /// `None`: there is nothing to encrypt.
+    fn encrypt(&self, message: &ActiveMessage, target: &Target) -> Result<Option<Encrypted>, Unprepared> {
         let spec = &message.spec;
+        if spec.payload.0.is_empty() {
+            return Ok(None);
+        }
         let payload = match spec.receipt_token_at {
             Some(at) => Cow::Owned(self.with_token(message, target, at).ok_or(Unprepared::ReceiptToken)?),
             None => Cow::Borrowed(&*spec.payload.0),
         };
         let body_max = body_octets_max(target.body_octets_max);
-        Ok(encrypt(&target.keys, target.encoding, &payload, spec.padding, body_max, Ephemeral::fresh()?)?)
+        let ephemeral = Ephemeral::fresh()?;
+        Ok(Some(encrypt(&target.keys, target.encoding, &payload, spec.padding, body_max, ephemeral)?))
     }
 
     /// The payload with the delivery's own receipt token.

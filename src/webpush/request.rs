@@ -33,7 +33,7 @@ const WNS_CACHE: HeaderValue = HeaderValue::from_static("cache");
 const WNS_NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// More headers than any request has, so that the map never grows.
-const HEADERS_MAX: usize = 12;
+const HEADERS_MAX: usize = 6;
 
 /// A POST to a push resource (RFC 8030 section 5). `Content-Length` follows from the body.
 #[derive(Clone)]
