@@ -18,6 +18,10 @@ const HTTP1_MEMORY: Duration = Duration::from_secs(600);
 /// How long no further connection is tried after one could not be opened beside others that are.
 const GROWTH_PAUSE: Duration = Duration::from_secs(10);
 
+/// So many requests in a row go over one connection, if it has room: those that come together, as a broadcast's do, leave
+/// in one write.
+const IN_A_ROW: usize = 16;
+
 /// Bounds of [`Connections`] and [`super::origins::Origins`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -47,6 +51,8 @@ pub(super) struct Connections {
 struct Slots {
     /// The oldest first.
     open: Vec<Arc<Slot>>,
+    /// Which of them was chosen last, and how many more in a row go over it.
+    turn: (usize, usize),
     /// Since when HTTP/1.1 is spoken with an origin that was offered HTTP/2.
     fell_back: Option<Instant>,
     /// When another slot may be opened again.
@@ -69,6 +75,7 @@ impl Connections {
             http1_permits: Arc::new(Semaphore::new(bounds.http1_per_origin)),
             slots: Mutex::new(Slots {
                 open: Vec::new(),
+                turn: (0, 0),
                 fell_back: None,
                 grow_after: None,
                 peak: 0,
@@ -115,18 +122,26 @@ impl Connections {
         self.factory.protocol(slots.fell_back.is_some())
     }
 
-    /// The slot with the fewest requests of those with room: rather one that is open than one that is being dialled.
+    /// The slot with the fewest requests of those with room: rather one that is open than one that is being dialled. The
+    /// next ones in a row go over it too.
     fn choose(&self, slots: &mut Slots, now: Instant) -> Result<Arc<Slot>, TransportError> {
         let protocol = self.factory.protocol(slots.fell_back.is_some());
         let full = |slot: &Slot| slot.in_flight() >= self.bounds.requests_per_slot;
-        let best = slots.open.iter().min_by_key(|slot| (full(slot), !slot.is_open(), slot.in_flight()));
+        let (place, more) = slots.turn;
+        if let Some(slot) = slots.open.get(place).filter(|slot| more > 0 && slot.is_open() && !full(slot)) {
+            slots.turn = (place, more - 1);
+            return Ok(Arc::clone(slot));
+        }
+        let load = |slot: &Slot| (full(slot), !slot.is_open(), slot.in_flight());
+        let best = slots.open.iter().enumerate().min_by_key(|(_, slot)| load(slot));
         let slots_max = match protocol {
             Protocol::Http2 => self.bounds.slots_per_origin,
             // One client has any number of connections.
             Protocol::Http1 => 1,
         };
         let may_grow = slots.open.len() < slots_max && slots.grow_after.is_none_or(|after| now >= after);
-        if let Some(slot) = best.filter(|slot| !full(slot) || !may_grow) {
+        if let Some((place, slot)) = best.filter(|(_, slot)| !full(slot) || !may_grow) {
+            slots.turn = (place, IN_A_ROW - 1);
             return Ok(Arc::clone(slot));
         }
         let slot = Arc::new(self.factory.open(protocol)?);
