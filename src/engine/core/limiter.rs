@@ -13,7 +13,8 @@
 //! for example): then the lane goes back to where it was and expects them for a while.
 //!
 //! Latency never makes a lane slower, because this machine's own load shows in it; a lane whose latency is far above its
-//! own best does not grow.
+//! own best does not grow. Nor does one beyond [`ENOUGH`] whose attempts are kept waiting here, above all for their
+//! encryption: then it is this machine that is slow, and more of them would only push each other out of its caches.
 
 use std::time::Duration;
 
@@ -59,10 +60,15 @@ const BASELINE: Duration = Duration::from_secs(30);
 /// The latency up to which a lane grows: so many times its best, and this on top.
 const LATENCY_FACTOR: u32 = 4;
 const LATENCY_SLACK: Duration = Duration::from_millis(20);
+/// Concurrency up to which a lane grows even while this machine is busy, so that none falls far behind another.
+const ENOUGH: f64 = 128.0;
+/// Beyond it attempts may wait here for so long, as a part of what their answers take.
+const WAITING_SHARE: u32 = 2;
 
 /// What an attempt was like when it started; to be given back with its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
+    started: Instant,
     steps: u32,
     /// How many were in flight, with it.
     in_flight: f64,
@@ -228,6 +234,7 @@ impl Limiter {
         }
         let by_rate = self.is_by_rate(now, BURST.mul_f64(5.0_f64.max(100.0 / self.rate)));
         Ticket {
+            started: now,
             steps: self.steps,
             in_flight,
             by_concurrency: in_flight >= self.concurrency.floor() * 0.9,
@@ -253,7 +260,7 @@ impl Limiter {
                     observed.accepted += 1.0;
                     observed.places = (observed.places + 0.25).min(self.concurrency);
                 } else {
-                    self.grow(now, ticket);
+                    self.grow(now, ticket, latency);
                 }
             }
             End::Refused => match &mut self.observation {
@@ -290,7 +297,7 @@ impl Limiter {
 
     // ------------------------------------------------------------ growth
 
-    fn grow(&mut self, now: Instant, ticket: Ticket) {
+    fn grow(&mut self, now: Instant, ticket: Ticket, latency: Duration) {
         let slow = self.latency.is_some_and(|latency| {
             latency > self.best.saturating_mul(LATENCY_FACTOR).saturating_add(LATENCY_SLACK)
         });
@@ -307,6 +314,10 @@ impl Limiter {
             let most = self.rate + 1.0 / longest.as_secs_f64();
             self.rate = (self.rate * growth).min(most);
         } else if ticket.by_concurrency {
+            let waited = now.saturating_duration_since(ticket.started).saturating_sub(latency);
+            if self.concurrency >= ENOUGH && waited > latency / WAITING_SHARE {
+                return;
+            }
             let passed = now.saturating_duration_since(self.concurrency_grown).min(longest).as_secs_f64();
             self.concurrency_grown = now;
             let growth = self.growth(now, passed, self.concurrency < self.known_concurrency);
@@ -495,6 +506,9 @@ mod tests {
         random: StdRng,
         takes: Takes,
         millis: std::ops::Range<f64>,
+        /// What this machine works for each attempt before it leaves, and until when it has its hands full.
+        work: Duration,
+        busy: Instant,
         now: Instant,
         /// Ends by time: (when, number).
         ends: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -516,6 +530,8 @@ mod tests {
                 random: StdRng::seed_from_u64(seed),
                 takes,
                 millis,
+                work: Duration::ZERO,
+                busy: now,
                 now,
                 ends: BinaryHeap::new(),
                 flights: std::collections::BTreeMap::new(),
@@ -553,8 +569,9 @@ mod tests {
             self.working += usize::from(taken);
             let end = if taken { End::Answered(latency) } else { End::Refused };
             self.started += 1;
+            self.busy = self.busy.max(self.now) + self.work;
             self.flights.insert(self.started, (ticket, end));
-            self.ends.push(Reverse((self.now + latency, self.started)));
+            self.ends.push(Reverse((self.busy + latency, self.started)));
         }
 
         /// Lets time pass; answers what was accepted a second, and the share that was refused.
@@ -645,6 +662,19 @@ mod tests {
             world.run(0.5);
             assert_eq!(world.limiter.concurrency(), MAX);
             assert_eq!(world.limiter.rate(), None);
+        }
+    }
+
+    #[test]
+    fn has_no_more_in_flight_than_a_busy_machine_can_feed() {
+        for (millis, most) in [(1.0..2.0, 160), (10.0..15.0, 512), (40.0..50.0, MAX)] {
+            let mut world = World::new(1, Takes::Everything, millis.clone());
+            world.work = Duration::from_micros(50);
+            world.run(1.0);
+            let (rate, _) = world.run(1.0);
+            let concurrency = world.limiter.concurrency();
+            assert!(rate > 0.98 * 20_000.0, "{millis:?} {rate} {concurrency}");
+            assert!(concurrency <= most, "{millis:?} {concurrency}");
         }
     }
 
