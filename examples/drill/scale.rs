@@ -9,7 +9,10 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use fanfare::proto::v1::{CancelMessageRequest, PushSubscription, PushSubscriptionKeys, SubscribeRequest};
+use fanfare::proto::v1::{
+    CancelMessageRequest, ImportSubscriptionsRequest, PushSubscription, PushSubscriptionKeys,
+    SubscribeRequest,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
@@ -23,6 +26,10 @@ const ALL_LARGE: u32 = 5_000_000;
 const TOPIC: &str = "all";
 /// Subscribe calls in flight.
 const CONCURRENCY: usize = 256;
+/// So many come by a Subscribe of their own, the last of each step, which is measured; those before are imported.
+const BY_SUBSCRIBE: u32 = 100_000;
+/// Entries of one request of an import.
+const IMPORTED_AT_ONCE: usize = 500;
 /// Of the largest store, in terms of a tenth of it.
 const OCTETS_GROWTH_MAX: f64 = 1.5;
 const PLAN_SLOWER_MAX: f64 = 2.0;
@@ -41,7 +48,8 @@ pub(crate) const P256DH: &str =
 #[derive(Clone, Debug, Default, Serialize)]
 struct Step {
     subscriptions: u32,
-    /// Over those that came with this step.
+    imported_per_second: Option<f64>,
+    /// Over the last ones that came with this step.
     subscribed_per_second: f64,
     disk_octets_each: f64,
     /// Of the server that took them, with what it needs without any.
@@ -90,10 +98,20 @@ async fn grow(
     indices: Range<u32>,
     empty: u64,
 ) -> anyhow::Result<(Server, Step)> {
-    let (added, to) = (f64::from(indices.end - indices.start), indices.end);
+    let to = indices.end;
+    let imported = indices.start..to.saturating_sub(BY_SUBSCRIBE).max(indices.start);
+    let subscribed = imported.end..to;
+    let per_second =
+        |of: Range<u32>, start: Instant| f64::from(of.end - of.start) / start.elapsed().as_secs_f64();
+    let mut imported_per_second = None;
+    if !imported.is_empty() {
+        let start = Instant::now();
+        import(server.client.clone(), imported.clone()).await?;
+        imported_per_second = Some(per_second(imported, start));
+    }
     let start = Instant::now();
-    subscribe(&server.client, indices).await?;
-    let subscribed_per_second = added / start.elapsed().as_secs_f64();
+    subscribe(&server.client, subscribed.clone()).await?;
+    let subscribed_per_second = per_second(subscribed, start);
     let disk = directory_octets(&stage.data())?;
     let resident_octets = server.resident_octets()?;
 
@@ -107,6 +125,7 @@ async fn grow(
     let resident_planned_octets = server.resident_octets()?;
     let step = Step {
         subscriptions: to,
+        imported_per_second,
         subscribed_per_second,
         disk_octets_each: disk as f64 / f64::from(to),
         resident_octets,
@@ -127,22 +146,27 @@ async fn start_again(stage: &Stage) -> anyhow::Result<(Server, Duration)> {
     Ok((server, start.elapsed()))
 }
 
+fn request(index: u32) -> SubscribeRequest {
+    // As long as FCM's.
+    let endpoint = format!("{ORIGIN}/push/{}", sha256(&index.to_string()).repeat(3));
+    let keys = PushSubscriptionKeys { p256dh: P256DH.to_owned(), auth: "TPsY_eG9dSsleK1NN3eE-Q".to_owned() };
+    SubscribeRequest {
+        push_subscription: Some(PushSubscription {
+            endpoint,
+            keys: Some(keys),
+            ..PushSubscription::default()
+        }),
+        topics: vec![TOPIC.to_owned()],
+        ..SubscribeRequest::default()
+    }
+}
+
 async fn subscribe(client: &Client, indices: Range<u32>) -> anyhow::Result<()> {
     let bar = progress_bar(u64::from(indices.end - indices.start), "subscribed");
     stream::iter(indices)
         .map(|index| {
             let mut client = client.clone();
-            // As long as FCM's.
-            let endpoint = format!("{ORIGIN}/push/{}", sha256(&index.to_string()).repeat(3));
-            let keys =
-                PushSubscriptionKeys { p256dh: P256DH.to_owned(), auth: "TPsY_eG9dSsleK1NN3eE-Q".to_owned() };
-            let subscription = PushSubscription { endpoint, keys: Some(keys), ..PushSubscription::default() };
-            let request = SubscribeRequest {
-                push_subscription: Some(subscription),
-                topics: vec![TOPIC.to_owned()],
-                ..SubscribeRequest::default()
-            };
-            async move { client.subscribe(request).await }
+            async move { client.subscribe(request(index)).await }
         })
         .buffer_unordered(CONCURRENCY)
         .try_for_each(|_| {
@@ -150,6 +174,19 @@ async fn subscribe(client: &Client, indices: Range<u32>) -> anyhow::Result<()> {
             std::future::ready(Ok(()))
         })
         .await?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+async fn import(mut client: Client, indices: Range<u32>) -> anyhow::Result<()> {
+    let bar = progress_bar(u64::from(indices.end - indices.start), "imported");
+    let requests = stream::iter(indices).map(request).chunks(IMPORTED_AT_ONCE);
+    let requests = requests.map(|subscriptions| ImportSubscriptionsRequest { subscriptions });
+    let mut responses = client.import_subscriptions(requests).await?.into_inner();
+    while let Some(response) = responses.message().await? {
+        ensure!(response.answers.iter().all(|answer| answer.created), "an entry was not stored");
+        bar.inc(response.answers.len() as u64);
+    }
     bar.finish_and_clear();
     Ok(())
 }

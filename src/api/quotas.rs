@@ -9,12 +9,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Api;
+use super::rate::Paid;
 use super::status::ApiError;
 use crate::domain::{Application, ApplicationId, MessageKind};
 use crate::store::Recipients;
 
-/// What an application that sends less often than that may have saved up: a second's worth, and at least one message.
-const BURST: Duration = Duration::from_secs(1);
 /// Rates below this are none: their interval would be no time.
 const RATE_MIN: f64 = 1e-6;
 
@@ -22,26 +21,17 @@ const RATE_MIN: f64 = 1e-6;
 #[derive(Debug)]
 struct Usage {
     streams: usize,
-    /// When all its messages will have been paid for (the generic cell rate algorithm).
-    paid: Instant,
+    messages: Paid,
 }
 
 impl Usage {
     fn new() -> Self {
-        Self { streams: 0, paid: Instant::now() }
+        Self { streams: 0, messages: Paid::new(Instant::now()) }
     }
 
     /// Takes one message, or says how long to wait.
     fn message(&mut self, per_second: f64, now: Instant) -> Result<(), Duration> {
-        let interval = Duration::from_secs_f64(1.0 / per_second);
-        let next = self.paid.max(now) + interval;
-        match next.saturating_duration_since(now + BURST.max(interval)) {
-            Duration::ZERO => {
-                self.paid = next;
-                Ok(())
-            }
-            wait => Err(wait),
-        }
+        self.messages.take(Duration::from_secs_f64(1.0 / per_second), now)
     }
 }
 
@@ -158,7 +148,7 @@ mod tests {
     #[test]
     fn a_rate_is_kept_and_a_second_of_it_saved_up() {
         let start = Instant::now();
-        let mut usage = Usage { streams: 0, paid: start };
+        let mut usage = Usage { streams: 0, messages: Paid::new(start) };
         let taken = (0..20).filter(|_| usage.message(10.0, start).is_ok()).count();
         assert_eq!(taken, 10);
         let wait = usage.message(10.0, start).unwrap_err();
@@ -170,7 +160,7 @@ mod tests {
     #[test]
     fn a_slow_rate_lets_one_go_at_a_time() {
         let start = Instant::now();
-        let mut usage = Usage { streams: 0, paid: start };
+        let mut usage = Usage { streams: 0, messages: Paid::new(start) };
         assert!(usage.message(0.1, start).is_ok());
         let wait = usage.message(0.1, start).unwrap_err();
         assert!(wait > Duration::from_secs(9) && wait <= Duration::from_secs(10), "{wait:?}");

@@ -20,7 +20,7 @@ use super::status::ApiError;
 
 /// Callers that are remembered; beyond it those with nothing to pay back are forgotten first, then all.
 const CALLERS_MAX: usize = 16_384;
-/// What a caller may have saved up.
+/// What may have been saved up: a second's worth, and at least one.
 const BURST: Duration = Duration::from_secs(1);
 
 /// Who calls, as limits know it. Whatever finds out who a caller is puts this among the request's extensions; else it is the
@@ -49,13 +49,35 @@ impl Caller {
     }
 }
 
-/// Keeps the rate of each caller: for each the time at which everything it did will have been paid for (the generic cell
-/// rate algorithm).
+/// The time at which everything that somebody did will have been paid for (the generic cell rate algorithm).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paid(Instant);
+
+impl Paid {
+    /// Of somebody who has done nothing.
+    pub(super) fn new(now: Instant) -> Self {
+        Self(now)
+    }
+
+    /// Takes one more, which costs `interval`, or says how long to wait.
+    pub(super) fn take(&mut self, interval: Duration, now: Instant) -> Result<(), Duration> {
+        let next = self.0.max(now) + interval;
+        match next.saturating_duration_since(now + BURST.max(interval)) {
+            Duration::ZERO => {
+                self.0 = next;
+                Ok(())
+            }
+            wait => Err(wait),
+        }
+    }
+}
+
+/// Keeps the rate of each caller.
 #[derive(Debug)]
 struct Rates {
     /// What a call costs.
     interval: Duration,
-    paid: Mutex<HashMap<Caller, Instant>>,
+    paid: Mutex<HashMap<Caller, Paid>>,
 }
 
 impl Rates {
@@ -67,20 +89,12 @@ impl Rates {
     fn begin(&self, caller: Caller, now: Instant) -> Result<(), Duration> {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         if paid.len() >= CALLERS_MAX && !paid.contains_key(&caller) {
-            paid.retain(|_, paid| *paid > now);
+            paid.retain(|_, paid| paid.0 > now);
             if paid.len() >= CALLERS_MAX {
                 paid.clear();
             }
         }
-        let of_caller = paid.entry(caller).or_insert(now);
-        let next = (*of_caller).max(now) + self.interval;
-        match next.saturating_duration_since(now + BURST) {
-            Duration::ZERO => {
-                *of_caller = next;
-                Ok(())
-            }
-            wait => Err(wait),
-        }
+        paid.entry(caller).or_insert(Paid::new(now)).take(self.interval, now)
     }
 }
 

@@ -14,7 +14,8 @@
 //!
 //! Latency never makes a lane slower, because this machine's own load shows in it; a lane whose latency is far above its
 //! own best does not grow. Nor does one beyond [`ENOUGH`] whose attempts are kept waiting here, above all for their
-//! encryption: then it is this machine that is slow, and more of them would only push each other out of its caches.
+//! encryption: then it is this machine that is slow, and more of them only push each other out of its caches. If they wait
+//! here longer than for their answers, fewer would be answered as soon, and the lane goes back.
 
 use std::time::Duration;
 
@@ -62,8 +63,10 @@ const LATENCY_FACTOR: u32 = 4;
 const LATENCY_SLACK: Duration = Duration::from_millis(20);
 /// Concurrency up to which a lane grows even while this machine is busy, so that none falls far behind another.
 const ENOUGH: f64 = 128.0;
-/// Beyond it attempts may wait here for so long, as a part of what their answers take.
+/// Beyond it a lane grows while attempts wait here for this part of what their answers take at most.
 const WAITING_SHARE: u32 = 2;
+/// How long it takes a lane to halve, in seconds, whose attempts wait here longer than that.
+const WAITING_HALVES: f64 = 0.5;
 
 /// What an attempt was like when it started; to be given back with its end.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +163,8 @@ pub(super) struct Limiter {
     retreat: Option<Retreat>,
     series: Option<Series>,
     background: Option<Background>,
+    /// How long attempts wait here, on average.
+    waited: Duration,
     latency: Option<Duration>,
     latencies: u32,
     best: Duration,
@@ -189,6 +194,7 @@ impl Limiter {
             retreat: None,
             series: None,
             background: None,
+            waited: Duration::ZERO,
             latency: None,
             latencies: 0,
             best: Duration::MAX,
@@ -256,11 +262,13 @@ impl Limiter {
         match end {
             End::Answered(latency) => {
                 self.note_latency(now, latency);
+                let waited = now.saturating_duration_since(ticket.started).saturating_sub(latency);
+                self.waited = (self.waited * 127 + waited) / 128;
                 if let Some(observed) = &mut self.observation {
                     observed.accepted += 1.0;
                     observed.places = (observed.places + 0.25).min(self.concurrency);
                 } else {
-                    self.grow(now, ticket, latency);
+                    self.grow(now, ticket);
                 }
             }
             End::Refused => match &mut self.observation {
@@ -297,28 +305,29 @@ impl Limiter {
 
     // ------------------------------------------------------------ growth
 
-    fn grow(&mut self, now: Instant, ticket: Ticket, latency: Duration) {
-        let slow = self.latency.is_some_and(|latency| {
-            latency > self.best.saturating_mul(LATENCY_FACTOR).saturating_add(LATENCY_SLACK)
-        });
-        if slow {
-            return;
-        }
-        let mut longest = OBSERVE_MIN.max(self.latency.unwrap_or_default());
-        if ticket.by_rate {
-            longest = longest.max(Duration::from_secs_f64(1.5 / self.rate));
+    fn grow(&mut self, now: Instant, ticket: Ticket) {
+        let latency = self.latency.unwrap_or_default();
+        let slow = latency > self.best.saturating_mul(LATENCY_FACTOR).saturating_add(LATENCY_SLACK);
+        let longest = OBSERVE_MIN.max(latency);
+        if ticket.by_rate && !slow {
+            let longest = longest.max(Duration::from_secs_f64(1.5 / self.rate));
             let passed = now.saturating_duration_since(self.rate_grown).min(longest).as_secs_f64();
             self.rate_grown = now;
             let growth = self.growth(now, passed, self.rate < self.known_rate);
             // One request more for each that was taken, at most.
             let most = self.rate + 1.0 / longest.as_secs_f64();
             self.rate = (self.rate * growth).min(most);
-        } else if ticket.by_concurrency {
-            let waited = now.saturating_duration_since(ticket.started).saturating_sub(latency);
-            if self.concurrency >= ENOUGH && waited > latency / WAITING_SHARE {
+        } else if ticket.by_concurrency && !ticket.by_rate {
+            let passed = now.saturating_duration_since(self.concurrency_grown).min(longest).as_secs_f64();
+            let beyond = self.concurrency >= ENOUGH;
+            if beyond && self.waited > latency {
+                self.concurrency_grown = now;
+                self.concurrency = (self.concurrency * (-passed / WAITING_HALVES).exp2()).max(ENOUGH);
                 return;
             }
-            let passed = now.saturating_duration_since(self.concurrency_grown).min(longest).as_secs_f64();
+            if slow || beyond && self.waited > latency / WAITING_SHARE {
+                return;
+            }
             self.concurrency_grown = now;
             let growth = self.growth(now, passed, self.concurrency < self.known_concurrency);
             self.concurrency = (self.concurrency * growth).min(self.concurrency + 1.0).min(self.max);
