@@ -69,7 +69,7 @@ pub(super) struct BenchArgs {
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(100..=10_000_000))]
     endpoints: Vec<usize>,
     /// How often floor and broadcasts take turns
-    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// An HTTPS sink of your own, that answers 201 over HTTP/2, on this machine; see benches/sink
     #[arg(long, value_name = "ORIGIN")]
