@@ -307,6 +307,25 @@ pub(super) mod tests {
         assert_eq!(open(&connections), 3);
     }
 
+    #[tokio::test]
+    async fn requests_in_a_row_go_over_one_connection() {
+        let bounds = Bounds { requests_per_slot: 2 * IN_A_ROW, ..bounds(1) };
+        let connections = Arc::new(Connections::new(factory(true), bounds, Instant::now()));
+        let lease = || connections.lease().now_or_never().unwrap().unwrap();
+        let filled: Vec<_> = (0..=bounds.requests_per_slot).map(|_| lease()).collect();
+        assert_eq!(open(&connections), 2);
+        drop(filled);
+        let mut slots = lock(&connections.slots);
+        slots.open.iter().for_each(|slot| slot.dialled());
+        slots.turn = (0, 0);
+        drop(slots);
+        let leases: Vec<_> = (0..4 * IN_A_ROW).map(|_| lease()).collect();
+        for (number, pair) in leases.windows(2).enumerate() {
+            let changes = (number + 1) % IN_A_ROW == 0;
+            assert_eq!(Arc::ptr_eq(&pair[0].slot, &pair[1].slot), !changes, "{number}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn slots_close_when_fewer_were_enough_for_a_while() {
         let connections = connections(true);

@@ -70,7 +70,7 @@ impl Line {
         self.failed.subscribe()
     }
 
-    fn dialled(&self) {
+    pub(super) fn dialled(&self) {
         self.opened.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -156,6 +156,12 @@ impl Slot {
         self.protocol
     }
 
+    /// As if its connection had been opened.
+    #[cfg(test)]
+    pub(super) fn dialled(&self) {
+        self.line.dialled();
+    }
+
     /// Requests that have a place on it.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
