@@ -63,9 +63,9 @@ const LATENCY_FACTOR: u32 = 4;
 const LATENCY_SLACK: Duration = Duration::from_millis(20);
 /// Concurrency up to which a lane grows even while this machine is busy, so that none falls far behind another.
 const ENOUGH: f64 = 128.0;
-/// Beyond it a lane grows while attempts wait here for this part of what their answers take at most.
-const WAITING_SHARE: u32 = 2;
-/// How long it takes a lane to halve, in seconds, whose attempts wait here longer than that.
+/// Beyond it a lane grows while attempts wait here for this part of what their answers take, at most.
+const WAITING_SHARE: f64 = 0.5;
+/// How long it takes a lane to halve, in seconds, whose attempts wait here longer than for their answers.
 const WAITING_HALVES: f64 = 0.5;
 
 /// What an attempt was like when it started; to be given back with its end.
@@ -163,8 +163,8 @@ pub(super) struct Limiter {
     retreat: Option<Retreat>,
     series: Option<Series>,
     background: Option<Background>,
-    /// How long attempts wait here, on average.
-    waited: Duration,
+    /// How long attempts wait here, on average, in seconds; looked at beyond [`ENOUGH`] only.
+    waited: f64,
     latency: Option<Duration>,
     latencies: u32,
     best: Duration,
@@ -194,7 +194,7 @@ impl Limiter {
             retreat: None,
             series: None,
             background: None,
-            waited: Duration::ZERO,
+            waited: 0.0,
             latency: None,
             latencies: 0,
             best: Duration::MAX,
@@ -262,8 +262,10 @@ impl Limiter {
         match end {
             End::Answered(latency) => {
                 self.note_latency(now, latency);
-                let waited = now.saturating_duration_since(ticket.started).saturating_sub(latency);
-                self.waited = (self.waited * 127 + waited) / 128;
+                if self.concurrency >= ENOUGH {
+                    let waited = now.saturating_duration_since(ticket.started).saturating_sub(latency);
+                    self.waited += (waited.as_secs_f64() - self.waited) / 128.0;
+                }
                 if let Some(observed) = &mut self.observation {
                     observed.accepted += 1.0;
                     observed.places = (observed.places + 0.25).min(self.concurrency);
@@ -308,33 +310,45 @@ impl Limiter {
     fn grow(&mut self, now: Instant, ticket: Ticket) {
         let latency = self.latency.unwrap_or_default();
         let slow = latency > self.best.saturating_mul(LATENCY_FACTOR).saturating_add(LATENCY_SLACK);
-        let longest = OBSERVE_MIN.max(latency);
-        if ticket.by_rate && !slow {
-            let longest = longest.max(Duration::from_secs_f64(1.5 / self.rate));
-            let passed = now.saturating_duration_since(self.rate_grown).min(longest).as_secs_f64();
-            self.rate_grown = now;
-            let growth = self.growth(now, passed, self.rate < self.known_rate);
-            // One request more for each that was taken, at most.
-            let most = self.rate + 1.0 / longest.as_secs_f64();
-            self.rate = (self.rate * growth).min(most);
-        } else if ticket.by_concurrency && !ticket.by_rate {
-            let passed = now.saturating_duration_since(self.concurrency_grown).min(longest).as_secs_f64();
-            let beyond = self.concurrency >= ENOUGH;
-            if beyond && self.waited > latency {
-                self.concurrency_grown = now;
+        if ticket.by_rate {
+            if !slow {
+                self.grow_rate(now, latency);
+            }
+        } else if ticket.by_concurrency {
+            let waited = if self.concurrency < ENOUGH { 0.0 } else { self.waited / latency.as_secs_f64() };
+            if waited > 1.0 {
+                let passed = self.since_concurrency_grew(now, latency);
                 self.concurrency = (self.concurrency * (-passed / WAITING_HALVES).exp2()).max(ENOUGH);
-                return;
-            }
-            if slow || beyond && self.waited > latency / WAITING_SHARE {
-                return;
-            }
-            self.concurrency_grown = now;
-            let growth = self.growth(now, passed, self.concurrency < self.known_concurrency);
-            self.concurrency = (self.concurrency * growth).min(self.concurrency + 1.0).min(self.max);
-            if self.rate.is_finite() && !self.is_by_rate(now, RATE_FORGOTTEN) {
-                self.rate = f64::INFINITY;
+            } else if !slow && waited <= WAITING_SHARE {
+                self.grow_concurrency(now, latency);
             }
         }
+    }
+
+    fn grow_rate(&mut self, now: Instant, latency: Duration) {
+        let longest = OBSERVE_MIN.max(latency).max(Duration::from_secs_f64(1.5 / self.rate));
+        let passed = now.saturating_duration_since(self.rate_grown).min(longest).as_secs_f64();
+        self.rate_grown = now;
+        let growth = self.growth(now, passed, self.rate < self.known_rate);
+        // One request more for each that was taken, at most.
+        let most = self.rate + 1.0 / longest.as_secs_f64();
+        self.rate = (self.rate * growth).min(most);
+    }
+
+    fn grow_concurrency(&mut self, now: Instant, latency: Duration) {
+        let passed = self.since_concurrency_grew(now, latency);
+        let growth = self.growth(now, passed, self.concurrency < self.known_concurrency);
+        self.concurrency = (self.concurrency * growth).min(self.concurrency + 1.0).min(self.max);
+        if self.rate.is_finite() && !self.is_by_rate(now, RATE_FORGOTTEN) {
+            self.rate = f64::INFINITY;
+        }
+    }
+
+    /// In seconds; it changes now.
+    fn since_concurrency_grew(&mut self, now: Instant, latency: Duration) -> f64 {
+        let passed = now.saturating_duration_since(self.concurrency_grown);
+        self.concurrency_grown = now;
+        passed.min(OBSERVE_MIN.max(latency)).as_secs_f64()
     }
 
     /// By what a limit grows in this time, in seconds.
