@@ -48,6 +48,7 @@ pub(crate) const P256DH: &str =
 #[derive(Clone, Debug, Default, Serialize)]
 struct Step {
     subscriptions: u32,
+    /// `None`: all came by Subscribe.
     imported_per_second: Option<f64>,
     /// Over the last ones that came with this step.
     subscribed_per_second: f64,

@@ -32,8 +32,8 @@ const AESGCM: HeaderValue = HeaderValue::from_static("aesgcm");
 const WNS_CACHE: HeaderValue = HeaderValue::from_static("cache");
 const WNS_NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// More headers than any request has, so that the map never grows.
-const HEADERS_MAX: usize = 6;
+/// As many headers as most requests have at most: more would only take memory while a request is under way.
+const HEADERS_USUAL: usize = 6;
 
 /// A POST to a push resource (RFC 8030 section 5). `Content-Length` follows from the body.
 #[derive(Clone)]
@@ -152,7 +152,7 @@ pub fn build(
     message: &MessageHeaders,
     authorization: Authorization<'_>,
 ) -> PushRequest {
-    let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
+    let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
     match service {
         PushService::Apple => {
             headers.insert(TTL, HeaderValue::from(ttl.max(1)));

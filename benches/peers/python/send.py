@@ -1,5 +1,5 @@
-"""Sends with PyPI's pywebpush: `send.py JOB COUNT IN_FLIGHT WAY`, where WAY is `webpush_async`, its one documented call
-for asyncio, or `send_async`, which is below it, with a VAPID token that is signed once."""
+"""Sends with PyPI's pywebpush: `send.py JOB COUNT IN_FLIGHT WAY`, where WAY is `webpush_async`, its one call for
+everything, or `send_async`, with a VAPID token that is signed once."""
 
 import asyncio
 import json

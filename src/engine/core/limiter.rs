@@ -163,7 +163,7 @@ pub(super) struct Limiter {
     retreat: Option<Retreat>,
     series: Option<Series>,
     background: Option<Background>,
-    /// How long attempts wait here, on average, in seconds; looked at beyond [`ENOUGH`] only.
+    /// How long attempts wait here, over the last hundred or so, in seconds; looked at beyond [`ENOUGH`] only.
     waited: f64,
     latency: Option<Duration>,
     latencies: u32,
@@ -315,11 +315,12 @@ impl Limiter {
                 self.grow_rate(now, latency);
             }
         } else if ticket.by_concurrency {
-            let waited = if self.concurrency < ENOUGH { 0.0 } else { self.waited / latency.as_secs_f64() };
-            if waited > 1.0 {
+            let waited = if self.concurrency < ENOUGH { 0.0 } else { self.waited };
+            let answered = latency.as_secs_f64();
+            if waited > answered {
                 let passed = self.since_concurrency_grew(now, latency);
                 self.concurrency = (self.concurrency * (-passed / WAITING_HALVES).exp2()).max(ENOUGH);
-            } else if !slow && waited <= WAITING_SHARE {
+            } else if !slow && waited <= answered * WAITING_SHARE {
                 self.grow_concurrency(now, latency);
             }
         }
