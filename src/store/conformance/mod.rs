@@ -61,7 +61,8 @@ macro_rules! conformance {
             audiences: topics_are_merged, everyone_who_had_joined, lists_tell_who_is_missing,
                 users_are_read_in_pieces, long_lists_keep_their_order;
             planning: pages_come_before_the_cursor, an_interrupted_step_is_told, missing_ones_count,
-                an_empty_plan_ends, wrong_pages_are_refused, pages_count_how_often_they_are_taken_up;
+                an_empty_plan_ends, wrong_pages_are_refused, pages_count_how_often_they_are_taken_up,
+                pages_have_the_targets_of_now;
             recording: events_come_back_whole, retries_are_kept, counters_reconcile, settled_pages_stay_settled,
                 commits_must_match_their_pages, big_commits_leave_no_gap, messages_share_a_commit,
                 cancelled_deliveries_tell, feeds_tell_of_all, times_lead_to_numbers, ended_messages_lose_their_payload;

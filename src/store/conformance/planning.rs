@@ -1,12 +1,13 @@
 //! Writing pages and moving the cursor.
 
 use super::{
-    Harness, START, application, broadcast, commit, event, events, page, planned, step, stranger, subscribe,
+    Harness, START, application, broadcast, browser, commit, event, events, ids_of, names, page, planned,
+    read_audience, settling, step, stranger, subscribe,
 };
-use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome};
+use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome, Target};
 use crate::store::{
     EntryState, FeedEntry, GroupId, NewPage, PageCommit, PageEntry, PageKey, PageUpdate, Plan, PlanStep,
-    StoreError,
+    Removal, Selector, StoreError, SubscriptionPatch,
 };
 
 pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
@@ -143,4 +144,62 @@ pub(crate) async fn pages_count_how_often_they_are_taken_up(harness: &dyn Harnes
     assert_eq!(store.page(app, keys[1]).await.unwrap().unwrap().head.starts, 2);
     store.page_taken_up(vec![keys[0]]).await.unwrap();
     assert_eq!(starts().await[..2], [1, 2]);
+}
+
+pub(crate) async fn pages_have_the_targets_of_now(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    for number in 0..90 {
+        subscribe(&*store, app, number, if number % 2 == 0 { &["a", "c"] } else { &["b"] }).await;
+    }
+    let topics = |of: &[&str]| Audience::Topics(names(of));
+    for audience in [Audience::All, topics(&["a"]), topics(&["a", "b", "c"])] {
+        let message = broadcast(&*store, app, audience).await;
+        let read = ids_of(&read_audience(&*store, app, message, 100).await.targets);
+        // All, those of one page between few and between many others, and an order that is not that of ids.
+        let few: Vec<_> = read.iter().copied().step_by(2).collect();
+        let many: Vec<_> = read.iter().copied().step_by(5).collect();
+        let backwards: Vec<_> = read.iter().copied().rev().collect();
+        let all = [read, few, many, backwards];
+        let pages = (0..).zip(&all).map(|(number, ids)| {
+            let entries = ids.iter().copied().map(PageEntry::Stored).collect();
+            NewPage { number, group: GroupId(3), entries, due: START }
+        });
+        store.plan(PlanStep { pages: pages.collect(), done: true, ..step(app, message) }).await.unwrap();
+
+        // One goes, one leaves its topics, one has other keys now, one is disabled.
+        let of_now = store.targets(app, &all[1]).await.unwrap();
+        let present: Vec<Target> = of_now.into_iter().flatten().collect();
+        store.unsubscribe(app, &Selector::Id(present[1].id)).await.unwrap();
+        let patch = SubscriptionPatch { topics: Some(Vec::new()), ..SubscriptionPatch::default() };
+        store.update_subscription(app, &Selector::Id(present[2].id), patch).await.unwrap();
+        let mut again = browser(app, 0);
+        (again.endpoint, again.keys.auth) = (present[3].endpoint.clone(), [99; 16]);
+        (again.topics, again.keys.p256dh) = (names(&["a", "b"]), present[3].keys.p256dh);
+        store.subscribe(again).await.unwrap();
+        let evidence = Removal {
+            subscription: present[4].id,
+            generation: present[4].generation,
+            outcome: Outcome::KeyMismatch,
+            http_status: None,
+            message,
+        };
+        store.reap(app, vec![evidence], 1).await.unwrap();
+
+        for (number, ids) in (0..).zip(&all) {
+            let key = PageKey { message, number };
+            let page = store.page(app, key).await.unwrap().unwrap();
+            let targets: Vec<_> = page.entries.into_iter().map(|entry| entry.target).collect();
+            assert!(targets == store.targets(app, ids).await.unwrap(), "{number}");
+            assert!(targets.iter().any(Option::is_some));
+            // All but the first have ended.
+            let mut settled = settling(key, &ids[1..], DeliveryState::Accepted, Outcome::Accepted);
+            settled.update.entries.insert(0, EntryState::Waiting);
+            commit(&*store, app, message, vec![settled]).await;
+            let page = store.page(app, key).await.unwrap().unwrap();
+            let mut targets = page.entries.iter().map(|entry| entry.target.as_ref());
+            assert!(targets.next().unwrap() == store.targets(app, &ids[..1]).await.unwrap()[0].as_ref());
+            assert!(targets.all(|target| target.is_none()));
+        }
+    }
 }

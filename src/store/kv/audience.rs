@@ -12,7 +12,7 @@ use super::records::message::{AudienceKind, ListValue, OpenValue, StateValue};
 use super::records::subscription::{MemberValue, TargetValue, TopicValue};
 use super::subscriptions::of_user;
 use super::transaction::{Reader, Rows, Scan};
-use crate::domain::{ApplicationId, MessageId, SubscriptionId, SubscriptionState, Timestamp};
+use crate::domain::{ApplicationId, MessageId, SubscriptionId, SubscriptionState, Target, Timestamp};
 use crate::store::{AudienceChunk, Missing, StoreError};
 
 /// Rows that one piece reads at most, whatever comes of them.
@@ -39,22 +39,92 @@ pub(crate) fn read(
         began: began.unwrap_or(open.header()?.created()),
         cursor: Cursor::decode(cursor)?,
         limit: limit.max(1),
+        rows_max: CHUNK_ROWS,
         chunk: AudienceChunk { cursor: cursor.to_vec(), ..AudienceChunk::default() },
     };
     match open.audience_kind()? {
         AudienceKind::Resolved => Ok(AudienceChunk { done: true, ..piece.chunk }),
         AudienceKind::Subscriptions => piece.listed(open.lists, Piece::listed_subscription),
         AudienceKind::Users => piece.listed(open.lists, Piece::listed_user),
-        AudienceKind::All => piece.merge(&[(Membership::Everyone, keys::subscriptions(application))]),
+        AudienceKind::All | AudienceKind::Topics => {
+            let mut scans = scans(reader, application, &open)?;
+            if let Cursor::Member(id) = piece.cursor {
+                scans.iter_mut().for_each(|scan| scan.start_after(id));
+            }
+            piece.merge(scans)
+        }
+    }
+}
+
+/// Reads what [`read`] gave from `first` to `last` once more, as far as `rows_max` rows of its scans go. Members that have
+/// changed since may be missing, and all of an audience that is a list are.
+pub(crate) fn read_again(
+    reader: &Reader,
+    application: ApplicationId,
+    message: MessageId,
+    (first, last): (SubscriptionId, SubscriptionId),
+    rows_max: usize,
+) -> Result<Vec<Target>, StoreError> {
+    let Some(open) = reader.record::<OpenValue>(&keys::open(application, message))? else {
+        return Ok(Vec::new());
+    };
+    let mut scans = scans(reader, application, &open)?;
+    scans.iter_mut().for_each(|scan| scan.keep_between(first, last));
+    let piece = Piece {
+        reader,
+        application,
+        message,
+        // Whoever was given then belongs to it.
+        began: Timestamp::from_micros(u64::MAX),
+        cursor: Cursor::Start,
+        limit: rows_max,
+        rows_max,
+        chunk: AudienceChunk::default(),
+    };
+    Ok(piece.merge(scans)?.targets)
+}
+
+/// The scans that together are an audience in the order of ids; none for a list.
+fn scans(
+    reader: &Reader,
+    application: ApplicationId,
+    open: &OpenValue,
+) -> Result<Vec<MemberScan>, StoreError> {
+    match open.audience_kind()? {
+        AudienceKind::Resolved | AudienceKind::Subscriptions | AudienceKind::Users => Ok(Vec::new()),
+        AudienceKind::All => {
+            Ok(vec![MemberScan { membership: Membership::Everyone, range: keys::subscriptions(application) }])
+        }
         AudienceKind::Topics => {
-            let mut scans = Vec::new();
+            let mut scans = Vec::with_capacity(open.topics.len());
             for name in &open.topics {
                 if let Some(topic) = index::topic(reader, application, name)? {
-                    scans.push((Membership::Topic, keys::topic_members(application, topic)));
+                    let range = keys::topic_members(application, topic);
+                    scans.push(MemberScan { membership: Membership::Topic, range });
                 }
             }
-            piece.merge(&scans)
+            Ok(scans)
         }
+    }
+}
+
+/// Rows of members in the order of their ids.
+struct MemberScan {
+    membership: Membership,
+    /// Of keys that end with an id. Its start is what they begin with, until it is narrowed.
+    range: KeyRange,
+}
+
+impl MemberScan {
+    fn start_after(&mut self, id: SubscriptionId) {
+        let key = [&self.range.from[..], &id.0].concat();
+        self.range = self.range.clone().after(&key);
+    }
+
+    fn keep_between(&mut self, first: SubscriptionId, last: SubscriptionId) {
+        let key = |id: SubscriptionId| [&self.range.from[..], &id.0].concat();
+        let behind = [&key(last)[..], &[0]].concat();
+        self.range = self.range.clone().starting_at(&key(first)).before(&behind);
     }
 }
 
@@ -66,6 +136,7 @@ struct Piece<'a> {
     began: Timestamp,
     cursor: Cursor,
     limit: usize,
+    rows_max: usize,
     chunk: AudienceChunk,
 }
 
@@ -146,28 +217,17 @@ impl Piece<'_> {
     }
 
     /// Walks several scans as one, in the order of ids, each subscription once.
-    fn merge(mut self, ranges: &[(Membership, KeyRange)]) -> Result<AudienceChunk, StoreError> {
-        let start = match self.cursor {
-            Cursor::Member(id) => Some(id),
-            Cursor::Start | Cursor::Listed { .. } => None,
-        };
-        let piece = (self.limit / ranges.len().max(1)).clamp(MERGE_ROWS_MIN, CHUNK_ROWS);
-        let mut scans: Vec<_> = ranges
-            .iter()
-            .map(|(membership, range)| {
-                let range = match start {
-                    // The id is the end of the key, the prefix its start.
-                    Some(id) => range.clone().after(&[&range.from[..], &id.0].concat()),
-                    None => range.clone(),
-                };
-                (*membership, self.reader.scan_by(range, Order::Ascending, piece))
-            })
+    fn merge(mut self, scans: Vec<MemberScan>) -> Result<AudienceChunk, StoreError> {
+        let piece = (self.limit / scans.len().max(1)).clamp(MERGE_ROWS_MIN, CHUNK_ROWS);
+        let mut scans: Vec<_> = scans
+            .into_iter()
+            .map(|scan| (scan.membership, self.reader.scan_by(scan.range, Order::Ascending, piece)))
             .collect();
         let mut heads = BinaryHeap::new();
         let mut to_advance: Vec<usize> = (0..scans.len()).collect();
         let mut rows = 0;
         loop {
-            if self.is_full() || rows >= CHUNK_ROWS {
+            if self.is_full() || rows >= self.rows_max {
                 return Ok(self.chunk);
             }
             for scan in to_advance.drain(..) {

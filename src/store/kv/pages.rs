@@ -1,5 +1,6 @@
 //! Pages: writing them while planning, and reading them.
 
+use super::audience;
 use super::backend::Order;
 use super::index;
 use super::keys;
@@ -9,11 +10,13 @@ use super::records::message::{PlanValue, StateValue};
 use super::records::page::{HeadValue, PageValue};
 use super::transaction::{Reader, Rows};
 use super::writer::{TRANSACTION_ROWS, Writer};
-use crate::domain::{ApplicationId, DeliveryEvent, MessageId, MessageKind, SubscriptionId};
+use crate::domain::{ApplicationId, DeliveryEvent, MessageId, MessageKind, SubscriptionId, Target};
 use crate::store::{EntryState, NewPage, PageHead, PageKey, StoreError, StoredEntry, StoredPage};
 
 /// Pages of one transaction: a body and a head each.
 pub(crate) const TRANSACTION_PAGES: usize = TRANSACTION_ROWS / 2;
+/// Rows of an audience that are read for each of a page's targets at most: a row costs a part of what a lookup does.
+const ROWS_FOR_EACH: usize = 2;
 
 /// See [`crate::store::Store::page_heads`].
 pub(crate) fn heads(reader: &Reader) -> Result<Vec<PageHead>, StoreError> {
@@ -58,12 +61,17 @@ pub(crate) fn read(
         return Err(StoreError::Corrupt(PageValue::KIND));
     }
     let mut inline = page.into_inline()?.into_iter().peekable();
+    let together =
+        if inline.peek().is_none() { together(reader, application, key, &ids, &states)? } else { Vec::new() };
+    let mut together = together.into_iter().peekable();
     let mut entries = Vec::with_capacity(ids.len());
     for (place, (id, state)) in ids.into_iter().zip(states).enumerate() {
-        let on_page = inline.next_if(|(inline, _)| *inline == place);
-        let target = match (&state, on_page) {
+        let on_page = inline.next_if(|(inline, _)| *inline == place).map(|(_, target)| target);
+        while together.next_if(|target| target.id < id).is_some() {}
+        let at_hand = on_page.or_else(|| together.next_if(|target| target.id == id));
+        let target = match (&state, at_hand) {
             (EntryState::Settled, _) => None,
-            (EntryState::Waiting | EntryState::Retrying(_), Some((_, target))) => Some(target),
+            (EntryState::Waiting | EntryState::Retrying(_), Some(target)) => Some(target),
             (EntryState::Waiting | EntryState::Retrying(_), None) => {
                 reader.readable(index::target(reader, application, id))?.flatten()
             }
@@ -71,6 +79,25 @@ pub(crate) fn read(
         entries.push(StoredEntry { id, state, target });
     }
     Ok(Some(StoredPage { head: head.head(key)?, entries }))
+}
+
+/// Targets of a page in the order of their ids, read in one go: those of a page that was planned by topics, or for everyone,
+/// lie next to one another there, between few others. None if the page is not in that order or most of it is settled.
+fn together(
+    reader: &Reader,
+    application: ApplicationId,
+    key: PageKey,
+    ids: &[SubscriptionId],
+    states: &[EntryState],
+) -> Result<Vec<Target>, StoreError> {
+    let open = states.iter().filter(|state| !matches!(state, EntryState::Settled)).count();
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
+    if 2 * open < ids.len() || !ids.is_sorted() {
+        return Ok(Vec::new());
+    }
+    let rows_max = ROWS_FOR_EACH * ids.len();
+    let read = audience::read_again(reader, application, key.message, (*first, *last), rows_max);
+    Ok(reader.readable(read)?.unwrap_or_default())
 }
 
 /// See [`crate::store::Store::page_ids`].
