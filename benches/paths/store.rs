@@ -162,7 +162,7 @@ impl Stage {
         let commit = Commit { application, urgent: true, messages };
         self.runtime.block_on(async {
             self.store.plan(step).await.unwrap();
-            self.store.commit(commit).await.unwrap();
+            self.store.commit(commit.into()).await.unwrap();
         });
     }
 }

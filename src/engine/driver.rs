@@ -151,13 +151,13 @@ impl Driver {
                         self.recovered.remove(&page.update.key);
                     }
                 }
-                let metrics = Arc::clone(&self.metrics);
+                let (commit, metrics) = (Arc::new(commit), Arc::clone(&self.metrics));
                 let (store, evidence) = (Arc::clone(&self.store), self.reapers.evidence(commit.application));
                 self.spawn(async move {
                     let application = commit.application;
                     let ring = evidence.filter(|_| has_evidence(&commit));
                     let started = Instant::now();
-                    let committed = persist("a commit", || store.commit(commit.clone())).await;
+                    let committed = persist("a commit", || store.commit(Arc::clone(&commit))).await;
                     failpoint("commit-synced");
                     count(&metrics, &commit, &kinds, committed.is_some(), started.elapsed());
                     if let Some(ring) = ring {

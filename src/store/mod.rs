@@ -23,6 +23,8 @@ pub(crate) mod conformance;
 pub mod kv;
 pub mod types;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -392,7 +394,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     ///
     /// A page whose outcomes do not fit its stored state, or whose record does not read, is reported and passed over: the
     /// others of the commit are recorded. Outcomes for a page that has been settled are dropped.
-    async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError>;
+    ///
+    /// Shared, because the caller keeps it for another try.
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Vec<MessageId>, StoreError>;
 
     /// Records what browsers reported, and says what became of each. Of each kind the first one of a delivery counts; one
     /// whose message is not there, or has been trimmed, does not. In transactions of a few receipts each.

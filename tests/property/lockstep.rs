@@ -235,7 +235,7 @@ store! {
         }).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Vec<MessageId>, StoreError> {
         let pages = commit.messages.iter().flat_map(|message| &message.pages);
         let events: Vec<_> = pages.flat_map(|page| &page.events).cloned().collect();
         self.call("commit", self.inner.commit(commit), |done| {

@@ -316,7 +316,7 @@ pub(crate) async fn commit(
     pages: Vec<PageCommit>,
 ) -> Vec<MessageId> {
     let messages = vec![MessageCommit { message, pages }];
-    store.commit(super::Commit { application, urgent: false, messages }).await.unwrap()
+    store.commit(super::Commit { application, urgent: false, messages }.into()).await.unwrap()
 }
 
 /// All events of a message, in order, out of its segments, read two at a time.

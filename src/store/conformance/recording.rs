@@ -237,7 +237,8 @@ pub(crate) async fn messages_share_a_commit(harness: &dyn Harness) {
         messages.push(message);
     }
     let before = *store.synced(app).borrow();
-    let ended = store.commit(Commit { application: app, urgent: true, messages: commits }).await.unwrap();
+    let commit = Commit { application: app, urgent: true, messages: commits };
+    let ended = store.commit(commit.into()).await.unwrap();
     assert_eq!(ended, messages);
     let feed = store.feed(app, before + 1, 10).await.unwrap();
     assert_eq!(feed.len(), 1);

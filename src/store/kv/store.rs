@@ -1,5 +1,7 @@
 //! The contract's methods: each says which code answers it, on the writer's thread and in which class, or beside it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -436,7 +438,7 @@ impl Store for KvStore {
         self.read(move |reader| pages::ids(reader, key)).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Vec<MessageId>, StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Vec<MessageId>, StoreError> {
         let class = if commit.urgent { Class::Urgent } else { Class::Commit };
         self.write(class, move |writer| writer.commit(&commit)).await
     }

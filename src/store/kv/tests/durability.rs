@@ -110,7 +110,7 @@ async fn a_crash_loses_the_unsynced_and_nothing_else() {
     let messages = vec![crate::store::MessageCommit { message: sent, pages: vec![outcome.clone()] }];
     let mut lost = async move {
         let commit = crate::store::Commit { application: app, urgent: true, messages };
-        unsynced.commit(commit).await
+        unsynced.commit(commit.into()).await
     }
     .boxed();
     until_sync(&memory, &mut lost).await;
