@@ -13,7 +13,7 @@ use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
 use crate::webpush::encryption::body_octets_max;
 use crate::webpush::outcome::{self, Circumstances, Scope, Signal, Verdict};
-use crate::webpush::request::{self, Authorization, GcmKey, MessageHeaders, PushRequest};
+use crate::webpush::request::{self, Authorization, GcmKey, MessageHeaders, PushRequest, PushResponse};
 use crate::webpush::vapid::VapidToken;
 use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
 
@@ -249,7 +249,8 @@ impl Attempter {
         };
         let (report, refused) = self.post(request, service, attempt).await;
         let Some(token) = token.filter(|_| refused) else { return report };
-        match self.deliver_again(attempt, service, &token).await {
+        // Rare, and large: its place is not in every attempt's future.
+        match Box::pin(self.deliver_again(attempt, service, &token)).await {
             Ok(Some(again)) => again,
             Ok(None) => report,
             Err(unprepared) => unprepared.report(),
@@ -347,20 +348,31 @@ impl Attempter {
     }
 
     /// Posts and judges; tells also whether the VAPID token was refused.
-    async fn post(
+    fn post(
         &self,
         request: PushRequest,
         service: PushService,
         attempt: &Attempt,
-    ) -> (AttemptReport, bool) {
+    ) -> impl Future<Output = (AttemptReport, bool)> + Send {
         let body_octets = request.body.len();
         let started = Instant::now();
         let message = &attempt.message;
         if let (1, MessageKind::Send, Some(durable_at)) = (attempt.number, message.kind, message.durable_at) {
             self.metrics.send_started(started - durable_at);
         }
-        let answer = self.transport.post(request).await;
-        let latency = started.elapsed();
+        // Before anything waits, so that the request is in this future alone.
+        let answer = self.transport.post(request);
+        async move { self.judge(answer.await, started.elapsed(), service, body_octets, attempt) }
+    }
+
+    fn judge(
+        &self,
+        answer: Result<PushResponse, TransportError>,
+        latency: Duration,
+        service: PushService,
+        body_octets: usize,
+        attempt: &Attempt,
+    ) -> (AttemptReport, bool) {
         let response = match answer {
             Ok(response) => response,
             Err(error) => {

@@ -166,13 +166,12 @@ impl Report {
     /// What does not hold of what must.
     pub(super) fn judge(&mut self) {
         let mut problems = Vec::new();
-        for of in &self.broadcasts {
-            if of.ratio > RATIO_MAX {
-                problems.push(format!(
-                    "a push to {} endpoints costs {:.2} floors, more than {RATIO_MAX}",
-                    of.endpoints, of.ratio
-                ));
-            }
+        // The smallest; how much dearer larger ones may be is what the growth tells.
+        if let Some(of) = self.broadcasts.first().filter(|of| of.ratio > RATIO_MAX) {
+            problems.push(format!(
+                "a push to {} endpoints costs {:.2} floors, more than {RATIO_MAX}",
+                of.endpoints, of.ratio
+            ));
         }
         if let Some(growth) = self.growth.filter(|growth| *growth > GROWTH_MAX) {
             problems.push(format!(

@@ -34,7 +34,7 @@ pub(super) struct Sends {
     pub(super) store_us: Option<f64>,
 }
 
-/// Sends one after the other beside a broadcast at `load` of `pushes_per_second`: `count`, or as many as fit beside it.
+/// Sends one after the other beside as many broadcasts at `load` of `pushes_per_second` as it takes.
 pub(super) async fn measure(
     stage: &Stage,
     count: usize,
@@ -45,15 +45,20 @@ pub(super) async fn measure(
 ) -> anyhow::Result<Sends> {
     let mut sends = Sends { load, ..Sends::default() };
     let disk = BareStore::open(&stage.directory().join("bare"))?;
-    let broadcast = (load > 0.0).then(|| {
+    let begin = || {
         let mut request = request(endpoints, (load * pushes_per_second).max(1.0));
         request.cancel_on_disconnect = true;
         let client = stage.client.clone();
         tokio::spawn(async move { read(client, request, &ProgressBar::hidden()).await })
-    });
+    };
+    let mut broadcast = (load > 0.0).then(begin);
     let before = stage.usage()?;
     let mut client = stage.client.push();
-    while sends.to_post.len() < count && broadcast.as_ref().is_none_or(|broadcast| !broadcast.is_finished()) {
+    while sends.to_post.len() < count {
+        if let Some(ended) = broadcast.take_if(|broadcast| broadcast.is_finished()) {
+            ended.await.context("the broadcast panicked")??;
+            broadcast = Some(begin());
+        }
         sends.to_post.push(send(&mut client, &stage.sink.origin).await?);
         sends.bare_write.push(disk.write()?);
         bar.inc(1);

@@ -49,7 +49,9 @@ pub(crate) fn read(
         AudienceKind::All | AudienceKind::Topics => {
             let mut scans = scans(reader, application, &open)?;
             if let Cursor::Member(id) = piece.cursor {
-                scans.iter_mut().for_each(|scan| scan.start_after(id));
+                for scan in &mut scans {
+                    scan.start_after(id);
+                }
             }
             piece.merge(scans)
         }
@@ -69,7 +71,9 @@ pub(crate) fn read_again(
         return Ok(Vec::new());
     };
     let mut scans = scans(reader, application, &open)?;
-    scans.iter_mut().for_each(|scan| scan.keep_between(first, last));
+    for scan in &mut scans {
+        scan.keep_between(first, last);
+    }
     let piece = Piece {
         reader,
         application,

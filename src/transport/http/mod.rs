@@ -168,13 +168,13 @@ impl HttpTransport {
     }
 
     /// One request and its answer, within the deadline.
-    async fn exchange(&self, request: PushRequest) -> Result<PushResponse, TransportError> {
+    async fn exchange(&self, request: &PushRequest) -> Result<PushResponse, TransportError> {
         let deadline = Instant::now() + self.settings.deadline;
         let mut timer = pin!(sleep_until(deadline));
         let mut last = None;
         let sent = tokio::select! {
             biased;
-            sent = self.send(&request, &mut last) => Some(sent),
+            sent = self.send(request, &mut last) => Some(sent),
             () = timer.as_mut() => None,
         };
         let Some(sent) = sent else {
@@ -238,7 +238,7 @@ impl Transport for HttpTransport {
         let policy: &dyn EndpointPolicy = request.policy.as_deref().unwrap_or(&*self.policy);
         policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
         let thread = self.threads.of(request.endpoint.origin());
-        thread.wrap(self.exchange(request)).await
+        thread.wrap(self.exchange(&request)).await
     }
 
     fn connections(&self, origin: &Origin) -> usize {

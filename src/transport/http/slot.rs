@@ -195,18 +195,13 @@ impl Slot {
         push: &PushRequest,
         departure: &Departure,
     ) -> Result<reqwest::Response, SlotError> {
-        let url = Url::parse(push.endpoint.expose())
-            .map_err(|_| SlotError::Failed(unsent("the endpoint is no URL")))?;
-        let mut request = Request::new(Method::POST, url);
-        *request.headers_mut() = push.headers.clone();
-        let body = RequestBody::new(push.body.clone(), self.protocol, departure);
-        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        let execution = self.client.execute(self.request(push, departure)?);
         let connection = self.line.current();
         let mut failures = self.line.failures();
         let answer = tokio::select! {
             biased;
             failure = self.shared_failure(&mut failures, departure) => return Err(failure.into()),
-            answer = self.client.execute(request) => answer,
+            answer = execution => answer,
         };
         answer.map_err(|error| match dial_error(&error) {
             Some(failure) => failure.clone().into(),
@@ -217,6 +212,16 @@ impl Slot {
             },
             None => self.failed(&error, connection, departure),
         })
+    }
+
+    fn request(&self, push: &PushRequest, departure: &Departure) -> Result<Request, SlotError> {
+        let url = Url::parse(push.endpoint.expose())
+            .map_err(|_| SlotError::Failed(unsent("the endpoint is no URL")))?;
+        let mut request = Request::new(Method::POST, url);
+        *request.headers_mut() = push.headers.clone();
+        let body = RequestBody::new(push.body.clone(), self.protocol, departure);
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        Ok(request)
     }
 
     /// What a request's error says about the request and its connection.
