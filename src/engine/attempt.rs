@@ -365,6 +365,7 @@ impl Attempter {
         async move { self.judge(answer.await, started.elapsed(), service, body_octets, attempt) }
     }
 
+    /// What an answer means, and whether the VAPID token was refused.
     fn judge(
         &self,
         answer: Result<PushResponse, TransportError>,
