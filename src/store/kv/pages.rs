@@ -15,7 +15,8 @@ use crate::store::{EntryState, NewPage, PageHead, PageKey, StoreError, StoredEnt
 
 /// Pages of one transaction: a body and a head each.
 pub(crate) const TRANSACTION_PAGES: usize = TRANSACTION_ROWS / 2;
-/// Rows of an audience that are read for each of a page's targets at most: a row costs a part of what a lookup does.
+/// Rows of an audience that are read for each of a page's targets at most: of one whose targets lie far apart they are read in
+/// vain, and each of its targets is looked up.
 const ROWS_FOR_EACH: usize = 2;
 
 /// See [`crate::store::Store::page_heads`].
@@ -56,13 +57,15 @@ pub(crate) fn read(
     else {
         return Ok(None);
     };
-    let (ids, states) = (page.ids(), head.states()?);
+    let (ids, states, head) = (page.ids(), head.states()?, head.head(key)?);
     if ids.len() != states.len() {
         return Err(StoreError::Corrupt(PageValue::KIND));
     }
     let mut inline = page.into_inline()?.into_iter().peekable();
-    let together =
-        if inline.peek().is_none() { together(reader, application, key, &ids, &states)? } else { Vec::new() };
+    let together = match head.kind {
+        MessageKind::Send => Vec::new(),
+        MessageKind::Broadcast => together(reader, application, key, &ids, &states)?,
+    };
     let mut together = together.into_iter().peekable();
     let mut entries = Vec::with_capacity(ids.len());
     for (place, (id, state)) in ids.into_iter().zip(states).enumerate() {
@@ -78,7 +81,7 @@ pub(crate) fn read(
         };
         entries.push(StoredEntry { id, state, target });
     }
-    Ok(Some(StoredPage { head: head.head(key)?, entries }))
+    Ok(Some(StoredPage { head, entries }))
 }
 
 /// Targets of a page in the order of their ids, read in one go: those of a page that was planned by topics, or for everyone,
