@@ -100,6 +100,7 @@ test('the demo opens its page in a browser, which subscribes, sends to itself an
     })`);
     const chip = (name) => `[...document.querySelectorAll('.chip')].some((chip) => chip.textContent === '${name}')`;
     await shows('document.getElementById("live")?.textContent === "live"');
+    await shows('document.getElementById("subscribe").disabled === false');
     await browser.click('#subscribe');
     await shows('document.getElementById("state").className === "good"');
     const empty = await display.look();

@@ -29,11 +29,14 @@ async function call(path, content, method = "POST") {
 
 const topics = () => [...document.querySelectorAll("[name=topic]:checked")].map((box) => box.value);
 let name = null;
+let savedTopics = [];
 let requestReceipts = false;
 
 const backend = {
   async save(subscription, replaces) {
-    ({ name } = await call("subscriptions", { subscription, replaces, topics: topics() }));
+    const chosen = topics();
+    ({ name } = await call("subscriptions", { subscription, replaces, topics: chosen }));
+    savedTopics = chosen;
   },
   remove: (endpoint) => call("subscriptions", { endpoint }, "DELETE"),
 };
@@ -47,41 +50,49 @@ function showSubscribed(subscription) {
   $("unsubscribe").hidden = !subscription;
   $("subscribe").textContent = subscription ? "Save topics" : "Subscribe";
   $("send").disabled = !subscription;
-  if (subscription) show("good", `Subscribed, through the push service at ${new URL(subscription.endpoint).host}.`);
-  else show("", "Not subscribed yet.");
+  if (!subscription) return show("", "Not subscribed yet.");
+  const to = savedTopics.length ? `to ${savedTopics.join(", ")}` : "to no topic";
+  show("good", `Subscribed ${to}, through the push service at ${new URL(subscription.endpoint).host}.`);
 }
 
 const explain = (error) =>
   show("bad", error instanceof PushError ? REASONS[error.reason] : `That did not work: ${error.message}`);
 
+/** Runs what changes the subscription. Nothing is sent meanwhile: it would go to what was saved before. */
+async function change(work) {
+  show("", "Saving…");
+  $("send").disabled = true;
+  try {
+    showSubscribed(await work());
+  } catch (error) {
+    explain(error);
+    $("send").disabled = $("unsubscribe").hidden;
+  }
+}
+
 async function start() {
   const { reason } = support();
-  if (reason) {
-    $("subscribe").disabled = true;
-    return show("bad", REASONS[reason]);
-  }
+  if (reason) return show("bad", REASONS[reason]);
   const { key, receipts } = await call("settings.json", undefined, "GET");
   requestReceipts = Boolean(receipts);
   const registration = await register(`sw.js?receipts=${encodeURIComponent(receipts ?? "")}`);
   const options = { key, backend, registration };
-  $("subscribe-form").addEventListener("submit", async (event) => {
+  $("subscribe-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    try {
-      showSubscribed(await subscribe(options));
-    } catch (error) {
-      explain(error);
-    }
+    change(() => subscribe(options));
   });
-  $("unsubscribe").addEventListener("click", async () => {
-    try {
+  $("unsubscribe").addEventListener("click", () =>
+    change(async () => {
       await unsubscribe({ backend, registration });
-      showSubscribed(null);
       $("subscribe").focus();
-    } catch (error) {
-      explain(error);
-    }
-  });
-  showSubscribed(await refresh(options));
+      return null;
+    }),
+  );
+  try {
+    showSubscribed(await refresh(options));
+  } finally {
+    $("subscribe").disabled = false;
+  }
 }
 
 // ---------------------------------------------------------------- 2: send
