@@ -24,15 +24,16 @@ pub fn sandbox_connections(data: &[u8]) {
     let browsers = Arc::new(Browsers::new(&SandboxLimits::default(), Arc::new(ManualClock::at(NOW))));
     let stream = join(octets, sink());
     let stop = CancellationToken::new();
+    let session = browsers.next_session();
     runtime.block_on(async {
         if protocol % 2 == 0 {
             let Some(origin) = Origin::parse("https://localhost:8032") else { return };
             let limits = Some(autopush::limits());
             let socket = WebSocketStream::from_raw_socket(stream, Role::Server, limits).await;
-            autopush::serve(socket, Arc::clone(&browsers), origin, stop).await;
+            autopush::serve(socket, Arc::clone(&browsers), session, origin, stop).await;
         } else {
             // How it ended tells nothing.
-            drop(mcs::serve(stream, Arc::clone(&browsers), stop).await);
+            drop(mcs::serve(stream, Arc::clone(&browsers), session, stop).await);
         }
     });
     assert!(browsers.list().iter().all(|browser| !browser.connected), "who has left is still connected");

@@ -344,8 +344,13 @@ async fn a_browser_has_one_connection_and_can_be_ordered_offline() {
     let mut first = Firefox::connect(&harness, None).await;
     let to = first.subscribe(&harness, CHANNEL).await;
     let uaid = first.uaid.clone();
+    let hello = json!({"messageType": "hello", "use_webpush": true, "uaid": uaid});
+    // Made before the second connection, and heard after it.
+    let mut late = Firefox { socket: Firefox::open(&harness).await, uaid: String::new() };
     let second = Firefox::connect(&harness, Some(&uaid)).await;
+    late.say(hello.clone()).await;
     assert_eq!(first.ended().await, Some((1011, "Ghost".to_owned())));
+    assert_eq!(late.ended().await, Some((1011, "Ghost".to_owned())));
 
     let path = format!("/user-agents/{uaid}");
     let order = async |reachable: bool| {
@@ -355,7 +360,6 @@ async fn a_browser_has_one_connection_and_can_be_ordered_offline() {
     order(false).await;
     assert_eq!(second.ended().await, None);
     let mut refused = Firefox::open(&harness).await;
-    let hello = json!({"messageType": "hello", "use_webpush": true, "uaid": uaid});
     refused.send(Message::text(hello.to_string())).await.unwrap();
     assert_eq!(Firefox { socket: refused, uaid: String::new() }.ended().await, None);
     assert_eq!(harness.status(&to, "kept").await, 201);

@@ -56,6 +56,12 @@ struct Login {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
+struct LoginAnswer {
+    #[prost(message, optional, tag = "3")]
+    error: Option<()>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
 struct Stanza {
     #[prost(string, tag = "3")]
     from: String,
@@ -109,8 +115,8 @@ struct Mcs {
 }
 
 impl Mcs {
-    /// Logs in, having these messages already.
-    async fn login(harness: &Harness, received: &[&str]) -> Self {
+    /// Connects without a word.
+    async fn open(harness: &Harness) -> Self {
         let mut roots = RootCertStore::empty();
         let authority = harness.sandbox.authority_pem().unwrap().as_bytes();
         roots.add(rustls::pki_types::CertificateDer::from_pem_slice(authority).unwrap()).unwrap();
@@ -124,18 +130,30 @@ impl Mcs {
         let stream = TcpStream::connect(address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-        let mut mcs = Self { stream, read: BytesMut::new() };
-        mcs.stream.write_u8(VERSION).await.unwrap();
+        Self { stream, read: BytesMut::new() }
+    }
+
+    /// Connects and logs in, having these messages already.
+    async fn login(harness: &Harness, received: &[&str]) -> Self {
+        let mut mcs = Self::open(harness).await;
+        assert!(mcs.log_in(received).await);
+        mcs
+    }
+
+    /// Gives whether the login is taken.
+    async fn log_in(&mut self, received: &[&str]) -> bool {
+        self.stream.write_u8(VERSION).await.unwrap();
         let login = Login {
             id: "chrome".to_owned(),
             user: DEVICE.0.to_owned(),
             auth_token: DEVICE.1.to_owned(),
             received: received.iter().map(|&id| id.to_owned()).collect(),
         };
-        mcs.say(LOGIN_REQUEST, &login).await;
-        assert_eq!(mcs.stream.read_u8().await.unwrap(), VERSION);
-        assert_eq!(mcs.hear().await.0, LOGIN_RESPONSE);
-        mcs
+        self.say(LOGIN_REQUEST, &login).await;
+        assert_eq!(self.stream.read_u8().await.unwrap(), VERSION);
+        let (tag, body) = self.hear().await;
+        assert_eq!(tag, LOGIN_RESPONSE);
+        LoginAnswer::decode(body).unwrap().error.is_none()
     }
 
     async fn say(&mut self, tag: u8, message: &impl Message) {
@@ -242,6 +260,20 @@ async fn messages_come_over_mcs_until_they_are_acknowledged() {
     assert_eq!(register(&harness, "&delete=true").await, format!("deleted={SUBTYPE}"));
     let gone = harness.post(&endpoint, harness.good_headers(), Vec::new()).await;
     assert_eq!(gone.refusal(), (410, Some(106)));
+}
+
+/// Chromium sometimes gives up its first connection for another one, and is heard on both.
+#[tokio::test]
+async fn the_connection_that_was_made_last_counts_whichever_logs_in_last() {
+    let harness = harness().await;
+    let token = register(&harness, "").await.strip_prefix("token=").unwrap().to_owned();
+    let mut older = Mcs::open(&harness).await;
+    let mut newer = Mcs::login(&harness, &[]).await;
+    assert!(!older.log_in(&[]).await);
+    drop(older);
+    let endpoint = format!("{}/fcm/send/{token}", harness.origin());
+    assert_eq!(harness.post(&endpoint, harness.good_headers(), Vec::new()).await.status, 201);
+    newer.message().await;
 }
 
 #[tokio::test]

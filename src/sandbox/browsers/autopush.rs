@@ -61,20 +61,21 @@ struct Autopush<S> {
     last_ping: Option<Instant>,
 }
 
-/// Serves a connection to its end, or until `stop`.
+/// Serves a connection to its end, or until `stop`. Its number is from [`Browsers::next_session`].
 pub(crate) async fn serve<S>(
     socket: WebSocketStream<S>,
     browsers: Arc<Browsers>,
+    session: u64,
     origin: Origin,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut autopush = Autopush { socket, browsers, origin, last_ping: None };
-    let closing = match autopush.hello().await {
+    let closing = match autopush.hello(session).await {
         ControlFlow::Break(closing) => closing,
         ControlFlow::Continue(connected) => {
-            let (browser, session) = (connected.user_agent, connected.session);
+            let browser = connected.user_agent;
             let closing = autopush.converse(connected, &stop).await;
             autopush.browsers.disconnect(browser, session);
             closing
@@ -89,7 +90,7 @@ pub(crate) async fn serve<S>(
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Autopush<S> {
     /// The first frame and its answer.
-    async fn hello(&mut self) -> Step<Connected> {
+    async fn hello(&mut self, session: u64) -> Step<Connected> {
         let wrong = Closing::Frame(CloseCode::Error, "Expected hello");
         let frame = match timeout(HELLO_TIMEOUT, self.frame()).await {
             Ok(frame) => frame?,
@@ -98,9 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Autopush<S> {
         let ClientFrame::Hello { uaid, broadcasts } = frame else { return Step::Break(wrong) };
         // One that cannot be read is none.
         let known = uaid.and_then(|uaid| Uuid::try_parse(&uaid).ok());
-        let connected = match self.browsers.connect(known, BrowserProtocol::Autopush) {
+        let connected = match self.browsers.connect(session, known, BrowserProtocol::Autopush) {
             Ok(connected) => connected,
             Err(BrowserError::Unreachable) => return Step::Break(Closing::Silent),
+            Err(BrowserError::Replaced) => return Step::Break(End::Replaced.into()),
             Err(BrowserError::TooMany | BrowserError::TooManyChannels) => {
                 return Step::Break(Closing::Frame(CloseCode::Again, "Too many browsers"));
             }
@@ -112,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Autopush<S> {
             broadcasts: BroadcastAnswer::to(broadcasts.unwrap_or_default()),
         };
         if let Step::Break(closing) = self.send(&hello).await {
-            self.browsers.disconnect(connected.user_agent, connected.session);
+            self.browsers.disconnect(connected.user_agent, session);
             return Step::Break(closing);
         }
         Step::Continue(connected)
@@ -210,9 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Autopush<S> {
         };
         let (status, endpoint) = match self.browsers.register(browser, id, key) {
             Ok(token) => (200, format!("{}{PUSH_PATH}{token}", self.origin)),
-            Err(BrowserError::TooMany | BrowserError::TooManyChannels | BrowserError::Unreachable) => {
-                (500, String::new())
-            }
+            Err(_) => (500, String::new()),
         };
         self.send(&ServerFrame::Register { channel, status, push_endpoint: &endpoint }).await
     }

@@ -55,25 +55,34 @@ struct Mcs<S> {
     unacknowledged: Vec<(i32, Outgoing)>,
 }
 
-/// Serves a connection to its end, or until `stop`.
-pub(crate) async fn serve<S>(stream: S, browsers: Arc<Browsers>, stop: CancellationToken) -> io::Result<()>
+/// Serves a connection to its end, or until `stop`. Its number is from [`Browsers::next_session`].
+pub(crate) async fn serve<S>(
+    stream: S,
+    browsers: Arc<Browsers>,
+    session: u64,
+    stop: CancellationToken,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut mcs = Mcs { stream, read: BytesMut::new(), browsers, stream_id: 0, unacknowledged: Vec::new() };
     let login = timeout(LOGIN_TIMEOUT, mcs.login());
-    let Some(connected) = login.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? else {
-        return Ok(());
+    let login = login.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let Some(connected) = mcs.connect(session, &login) else {
+        return mcs.answer(login, Some(ErrorInfo { code: 1, message: None })).await;
     };
-    let (browser, session) = (connected.user_agent, connected.session);
-    let ended = mcs.converse(connected, &stop).await;
+    let browser = connected.user_agent;
+    let ended = match mcs.answer(login, None).await {
+        Ok(()) => mcs.converse(connected, &stop).await,
+        Err(error) => Err(error),
+    };
     mcs.browsers.disconnect(browser, session);
     ended
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Mcs<S> {
-    /// Version and login; none where it is refused.
-    async fn login(&mut self) -> io::Result<Option<Connected>> {
+    /// Version and login.
+    async fn login(&mut self) -> io::Result<LoginRequest> {
         if self.stream.read_u8().await? != VERSION {
             return Err(invalid("another version"));
         }
@@ -81,25 +90,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mcs<S> {
         if tag != tag::LOGIN_REQUEST {
             return Err(invalid("no login"));
         }
-        let login = LoginRequest::decode(body)?;
-        self.stream.write_u8(VERSION).await?;
-        let device = Device::parse(&login.user, &login.auth_token);
-        let connected = device
-            .and_then(|device| self.browsers.connect(Some(device.user_agent()), BrowserProtocol::Mcs).ok());
-        let error = connected.is_none().then_some(ErrorInfo { code: 1, message: None });
+        Ok(LoginRequest::decode(body)?)
+    }
+
+    /// None where it is refused.
+    fn connect(&self, session: u64, login: &LoginRequest) -> Option<Connected> {
+        let device = Device::parse(&login.user, &login.auth_token)?;
+        let connected =
+            self.browsers.connect(session, Some(device.user_agent()), BrowserProtocol::Mcs).ok()?;
         for message in &login.received_persistent_id {
-            if let Some(connected) = &connected {
-                self.browsers.acknowledge(connected.user_agent, None, message, None);
-            }
+            self.browsers.acknowledge(connected.user_agent, None, message, None);
         }
+        Some(connected)
+    }
+
+    async fn answer(&mut self, login: LoginRequest, error: Option<ErrorInfo>) -> io::Result<()> {
+        self.stream.write_u8(VERSION).await?;
         let response = LoginResponse {
             id: login.id,
             jid: None,
             error,
             server_timestamp: i64::try_from(self.browsers.now().as_millis()).ok(),
         };
-        self.send(tag::LOGIN_RESPONSE, &response).await?;
-        Ok(connected)
+        self.send(tag::LOGIN_RESPONSE, &response).await
     }
 
     async fn converse(&mut self, mut connected: Connected, stop: &CancellationToken) -> io::Result<()> {

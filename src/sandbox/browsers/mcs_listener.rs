@@ -35,6 +35,7 @@ pub(crate) async fn listen(socket: TcpListener, tls: TlsAcceptor, routes: Browse
 fn serve(stream: TcpStream, tls: TlsAcceptor, routes: BrowserRoutes) {
     let Ok(permit) = routes.room.clone().try_acquire_owned() else { return };
     let BrowserRoutes { browsers, stop, tasks, .. } = routes;
+    let session = browsers.next_session();
     tasks.spawn(async move {
         let _permit = permit;
         let handshake = tokio::select! {
@@ -42,7 +43,7 @@ fn serve(stream: TcpStream, tls: TlsAcceptor, routes: BrowserRoutes) {
             () = stop.cancelled() => return,
         };
         let Ok(Ok(stream)) = handshake else { return };
-        if let Err(error) = mcs::serve(stream, browsers, stop).await {
+        if let Err(error) = mcs::serve(stream, browsers, session, stop).await {
             tracing::debug!(%error, "a browser's connection ended");
         }
     });

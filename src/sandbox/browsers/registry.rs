@@ -46,6 +46,8 @@ pub(crate) enum BrowserError {
     TooManyChannels,
     #[error("this browser was ordered to be offline")]
     Unreachable,
+    #[error("this browser has connected anew since")]
+    Replaced,
 }
 
 /// A browser that connected.
@@ -73,10 +75,19 @@ impl Browsers {
         }
     }
 
-    /// A browser connects: one that is known, or a new one. An earlier connection of it ends. Chromium's name is taken as
-    /// it is, since nobody else has it.
+    /// The number of a connection that was made just now, for [`Self::connect`].
+    pub(crate) fn next_session(&self) -> u64 {
+        let mut state = self.lock();
+        state.sessions += 1;
+        state.sessions
+    }
+
+    /// A browser connects: one that is known, or a new one. An earlier connection of it ends; a later one stays, and this
+    /// one is refused: a browser that gave up a connection and made another may be heard on both, in any order. Chromium's
+    /// name is taken as it is, since nobody else has it.
     pub(crate) fn connect(
         &self,
+        session: u64,
         known: Option<Uuid>,
         protocol: BrowserProtocol,
     ) -> Result<Connected, BrowserError> {
@@ -89,21 +100,22 @@ impl Browsers {
         });
         let id = known.unwrap_or_else(|| Uuid::from_u128(rand::random()));
         state.make(id, protocol, now, self.user_agents_max)?;
-        state.sessions += 1;
-        let number = state.sessions;
         let Some(user_agent) = state.all.get_mut(&id) else { return Err(BrowserError::TooMany) };
         if !user_agent.reachable {
             return Err(BrowserError::Unreachable);
+        }
+        if user_agent.session.as_ref().is_some_and(|current| current.number > session) {
+            return Err(BrowserError::Replaced);
         }
         user_agent.end(End::Replaced);
         user_agent.rewind();
         user_agent.seen = now;
         let wake = Arc::new(Notify::new());
         let (end, ended) = oneshot::channel();
-        user_agent.session = Some(Session { number, wake: Arc::clone(&wake), end });
+        user_agent.session = Some(Session { number: session, wake: Arc::clone(&wake), end });
         user_agent.wake();
         self.events.write(now, id, BrowserEventKind::Connected, About::default());
-        Ok(Connected { user_agent: id, session: number, wake, end: ended })
+        Ok(Connected { user_agent: id, session, wake, end: ended })
     }
 
     /// A connection ended. Nothing is kept of a browser that never subscribed.

@@ -62,12 +62,13 @@ async fn connect(State(routes): State<BrowserRoutes>, mut request: Request) -> R
         return (StatusCode::BAD_REQUEST, "this connection cannot become a WebSocket\n").into_response();
     };
     let tasks = routes.tasks.clone();
+    let session = routes.browsers.next_session();
     tasks.spawn(async move {
         let _permit = permit;
         let Ok(upgraded) = upgrade.await else { return };
         let socket =
             WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(autopush::limits()));
-        autopush::serve(socket.await, routes.browsers, routes.origin, routes.stop).await;
+        autopush::serve(socket.await, routes.browsers, session, routes.origin, routes.stop).await;
     });
     response
 }

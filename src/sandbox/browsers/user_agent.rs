@@ -58,7 +58,7 @@ pub(crate) struct Outgoing {
 /// A connection, as the registry sees it.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Tells it from earlier ones of the same browser.
+    /// Tells it from others of the same browser: later ones have higher numbers.
     pub(crate) number: u64,
     /// Tells it that there is something to send.
     pub(crate) wake: Arc<Notify>,
