@@ -57,14 +57,14 @@ async function forward(client, webhook, options) {
   const names = [];
   const work = async () => {
     for (let alert = alerts.shift(); alert; alert = alerts.shift()) {
-      names.push(await broadcast(client, broadcastOf(alert, webhook, { ...options, now: Date.now() })));
+      names.push(await broadcast(client, broadcastOf(alert, webhook, { now: Date.now(), ...options })));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return names;
 }
 
-/** The bridge: `POST /alerts`, and `GET /healthz`. */
+/** The bridge: `POST /alerts`, and `GET /healthz`. Its clock stands still where `options` have the time, `now`. */
 export function bridge(client, options) {
   return createServer(async (request, response) => {
     const answer = (status, content) =>

@@ -12,8 +12,6 @@ import { Stage, assertAccepted, assertFailed } from './lib/stage.js';
 const directory = process.env.FANFARE_WORK;
 const profile = join(directory, 'chromium-profile');
 let stage, sandbox, fanfare, site, chromium;
-// Where the events of this start of Chromium begin.
-let started;
 
 before(async () => {
   stage = await Stage.start(directory, 'Chromium', ['--fcm']);
@@ -27,15 +25,14 @@ after(async () => {
 });
 
 async function start() {
-  started = sandbox.events.now;
   chromium = await Chromium.start({ directory, profile, push: sandbox.chromium.arguments });
   await chromium.grant(site.origin);
 }
 
 async function subscribe(options) {
   const channel = await stage.subscribe(chromium, options);
-  // It connects only once somebody has subscribed.
-  await sandbox.events.find('Chromium connects', (event) => event.event === 'connected', { after: started });
+  // It is connected only while somebody has subscribed, and an earlier subscription was ended.
+  await stage.connected(channel, true);
   return channel;
 }
 
@@ -96,9 +93,8 @@ test('what was sent while the connection was lost is delivered by the next one, 
 
 test('what was sent while the browser was closed arrives after its restart, of a collapse key the newest, of what ran out nothing', async () => {
   const channel = await subscribe();
-  const after = sandbox.events.now;
   await chromium.stop();
-  await sandbox.events.find('Chromium is gone', (event) => event.event === 'disconnected', { after });
+  await stage.connected(channel, false);
   const [older, newer, brief, lasting] = [text(100), text(100), text(100), text(100)];
   assertAccepted(await fanfare.send(channel.name, older, ['--collapse-key', 'score']));
   assertAccepted(await fanfare.send(channel.name, newer, ['--collapse-key', 'score']));

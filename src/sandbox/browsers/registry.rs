@@ -121,8 +121,8 @@ impl Browsers {
     /// A connection ended. Nothing is kept of a browser that never subscribed.
     pub(crate) fn disconnect(&self, id: Uuid, session: u64) {
         let now = self.clock.now();
-        self.events.write(now, id, BrowserEventKind::Disconnected, About::default());
         let mut state = self.lock();
+        self.events.write(now, id, BrowserEventKind::Disconnected, About::default());
         let Some(user_agent) = state.all.get_mut(&id).filter(|it| it.is_session(session)) else { return };
         user_agent.session = None;
         user_agent.seen = now;

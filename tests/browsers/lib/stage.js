@@ -64,20 +64,30 @@ export class Stage {
     return changes.find(matches);
   }
 
-  // Cuts the browser off while something is done.
-  async whileAway({ userAgent }, act) {
-    const after = this.sandbox.events.now;
-    await this.sandbox.setReachable(userAgent, false);
-    await this.sandbox.events.find(`${this.name} is cut off`, (event) => event.event === 'disconnected', { after });
+  // Waits until the browser is connected, or is not.
+  async connected({ userAgent }, wanted) {
+    for (;;) {
+      const after = this.sandbox.events.now;
+      const [{ connected }] = await this.sandbox.call('GET', `/user-agents/${userAgent}`);
+      if (connected === wanted) return;
+      const changes = ({ event }) => event === 'connected' || event === 'disconnected';
+      await this.sandbox.events.find(`${this.name} is connected: ${wanted}`, changes, { after });
+    }
+  }
+
+  // Cuts the browser off while something is done: once that is ordered, nothing is sent to it any more.
+  async whileAway(channel, act) {
+    await this.sandbox.setReachable(channel.userAgent, false);
     await act();
-    await this.sandbox.setReachable(userAgent, true);
-    await this.sandbox.events.find(`${this.name} is back`, (event) => event.event === 'connected', { after });
+    await this.sandbox.setReachable(channel.userAgent, true);
+    await this.connected(channel, true);
   }
 
   // Sends, and waits until the push service grants no more time to the message, by its own clock.
   async sendUntilOver(channel, bytes, seconds) {
+    const after = this.sandbox.events.now;
     assertAccepted(await this.fanfare.send(channel.name, bytes, ['--ttl', `${seconds}s`]));
-    const { time_micros: accepted } = await this.event('accepted', channel);
+    const { time_micros: accepted } = await this.event('accepted', channel, { after });
     const over = accepted / 1000 + 1000 * seconds - Date.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, over)));
   }

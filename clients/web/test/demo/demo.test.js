@@ -162,14 +162,16 @@ test("the gRPC-Web module hands subscriptions to the same server", async () => {
   await backend.save({ ...told, endpoint: old, expirationTime: Date.now() + 3_600_000 });
   await backend.save(told, old);
   // It is there: what is sent to its topic comes.
-  const arrived = worker.evaluate(
-    () => new Promise((resolve) => self.addEventListener("push", (event) => resolve(event.data.json()), { once: true })));
+  await worker.evaluate(() => {
+    self.arrived = new Promise((resolve) =>
+      self.addEventListener("push", (event) => resolve(event.data.json()), { once: true }));
+  });
   await fetch(`${origin}messages`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ topic: "straight", message: { json: { straight: true } } }),
   });
-  assert.deepEqual(await arrived, { straight: true });
+  assert.deepEqual(await worker.evaluate(() => self.arrived), { straight: true });
   await backend.remove(told.endpoint);
   await backend.remove(told.endpoint);
   const bad = backend.save({ ...told, keys: { p256dh: "x", auth: "y" } });
