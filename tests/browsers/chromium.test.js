@@ -31,7 +31,7 @@ async function start() {
 
 async function subscribe(options) {
   const channel = await stage.subscribe(chromium, options);
-  // It is connected only while somebody has subscribed, and an earlier subscription was ended.
+  // It is connected only while there is a subscription, and to subscribe anew ends the last one.
   await stage.connected(channel, true);
   return channel;
 }
@@ -44,6 +44,10 @@ async function arrived(channel, bytes, options) {
   await site.pushed('worker', bytes, options);
   await stage.event('acknowledged', channel);
 }
+
+// How often the worker was told of a message. The sandbox may have sent it more often: Chromium gives connections up.
+const times = (bytes) =>
+  site.events.all(({ from, data }) => from === 'worker' && data === bytes.toString('base64')).length;
 
 for (const encoding of ['aes128gcm', 'aesgcm']) {
   test(`page and worker get exactly the octets that were sent, in ${encoding}`, async () => {
@@ -88,7 +92,7 @@ test('what was sent while the connection was lost is delivered by the next one, 
   await stage.whileAway(channel, async () => assertAccepted(await fanfare.send(channel.name, bytes)));
   await arrived(channel, bytes);
   const [{ waiting }] = await sandbox.call('GET', `/user-agents/${channel.userAgent}`);
-  assert.deepEqual([waiting, stage.sent(channel)], [0, 1]);
+  assert.deepEqual([waiting, times(bytes)], [0, 1]);
 });
 
 test('what was sent while the browser was closed arrives after its restart, of a collapse key the newest, of what ran out nothing', async () => {
@@ -105,7 +109,7 @@ test('what was sent while the browser was closed arrives after its restart, of a
   await arrived(channel, newer);
   await stage.event('expired', channel);
   await arrived(channel, lasting);
-  assert.equal(stage.sent(channel), 2);
+  assert.deepEqual([older, newer, brief, lasting].map(times), [0, 1, 0, 1]);
 });
 
 test('a message for other keys fires no event', async () => {

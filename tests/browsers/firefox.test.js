@@ -175,7 +175,7 @@ async function told(kind, { args = [], picture, act }) {
     await find(kind);
     const all = stream.events.all().flatMap(events);
     assert.ok(all.every(({ subscription }) => subscription === channel.name), JSON.stringify(all));
-    // Its answer and the browser's receipts come by different ways, in any order.
+    // The push service's answer and the browser's receipts come by different ways, in any order.
     return { states: all.flatMap(({ state }) => state ?? []), receipts: all.flatMap(({ kind }) => kind ?? []) };
   } finally {
     await stream.stop();

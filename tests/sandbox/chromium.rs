@@ -262,7 +262,7 @@ async fn messages_come_over_mcs_until_they_are_acknowledged() {
     assert_eq!(gone.refusal(), (410, Some(106)));
 }
 
-/// Chromium sometimes gives up its first connection for another one, and is heard on both.
+/// Chromium often gives up its first connection for another one, and is heard on both.
 #[tokio::test]
 async fn the_connection_that_was_made_last_counts_whichever_logs_in_last() {
     let harness = harness().await;

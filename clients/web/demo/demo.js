@@ -58,15 +58,24 @@ function showSubscribed(subscription) {
 const explain = (error) =>
   show("bad", error instanceof PushError ? REASONS[error.reason] : `That did not work: ${error.message}`);
 
-/** Runs what changes the subscription. Nothing is sent meanwhile: it would go to what was saved before. */
+let changing = false;
+
+/**
+ * Runs what changes the subscription, one at a time. Nothing is sent meanwhile: it would go to what was saved before. The
+ * buttons that change it stay as they are, since one that is disabled loses the focus.
+ */
 async function change(work) {
-  show("", "Saving…");
+  if (changing) return;
+  changing = true;
+  show("", "One moment…");
   $("send").disabled = true;
   try {
     showSubscribed(await work());
   } catch (error) {
     explain(error);
     $("send").disabled = $("unsubscribe").hidden;
+  } finally {
+    changing = false;
   }
 }
 
@@ -88,11 +97,8 @@ async function start() {
       return null;
     }),
   );
-  try {
-    showSubscribed(await refresh(options));
-  } finally {
-    $("subscribe").disabled = false;
-  }
+  await change(() => refresh(options));
+  $("subscribe").disabled = false;
 }
 
 // ---------------------------------------------------------------- 2: send
@@ -225,4 +231,7 @@ function watch() {
 }
 
 watch();
-start().catch(explain);
+start().catch((error) => {
+  explain(error);
+  $("state").append(" Reload this page to try again.");
+});

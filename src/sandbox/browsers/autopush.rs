@@ -75,7 +75,7 @@ pub(crate) async fn serve<S>(
     let closing = match autopush.hello(session).await {
         ControlFlow::Break(closing) => closing,
         ControlFlow::Continue(connected) => {
-            let browser = connected.user_agent;
+            let (browser, session) = (connected.user_agent, connected.session);
             let closing = autopush.converse(connected, &stop).await;
             autopush.browsers.disconnect(browser, session);
             closing

@@ -66,12 +66,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut mcs = Mcs { stream, read: BytesMut::new(), browsers, stream_id: 0, unacknowledged: Vec::new() };
-    let login = timeout(LOGIN_TIMEOUT, mcs.login());
-    let login = login.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let login = within(LOGIN_TIMEOUT, mcs.login()).await?;
     let Some(connected) = mcs.connect(session, &login) else {
         return mcs.answer(login, Some(ErrorInfo { code: 1, message: None })).await;
     };
-    let browser = connected.user_agent;
+    let (browser, session) = (connected.user_agent, connected.session);
     let ended = match mcs.answer(login, None).await {
         Ok(()) => mcs.converse(connected, &stop).await,
         Err(error) => Err(error),
@@ -105,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mcs<S> {
     }
 
     async fn answer(&mut self, login: LoginRequest, error: Option<ErrorInfo>) -> io::Result<()> {
-        self.stream.write_u8(VERSION).await?;
+        within(SEND_TIMEOUT, self.stream.write_u8(VERSION)).await?;
         let response = LoginResponse {
             id: login.id,
             jid: None,
@@ -128,9 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mcs<S> {
                 _ = &mut connected.end => return Ok(()),
                 () = stop.cancelled() => return Ok(()),
                 () = connected.wake.notified() => continue,
-                message = timeout(SILENCE_MAX, self.message()) => message,
+                message = within(SILENCE_MAX, self.message()) => message,
             };
-            let (tag, body) = message.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            let (tag, body) = message?;
             if self.take(tag, body, connected.user_agent).await?.is_break() {
                 return Ok(());
             }
@@ -178,10 +177,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mcs<S> {
             self.stream.write_all(&octets).await?;
             self.stream.flush().await
         };
-        timeout(SEND_TIMEOUT, sent).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        within(SEND_TIMEOUT, sent).await?;
         self.stream_id += 1;
         Ok(())
     }
+}
+
+/// Gives up what does not end in time.
+async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(time, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Takes a message from the front of what came, once all of it is there.

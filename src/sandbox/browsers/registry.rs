@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::sandbox::subscriber::{PushMessage, Subscriber};
 /// The browsers.
 pub(crate) struct Browsers {
     state: Mutex<State>,
+    /// Connections so far.
+    sessions: AtomicU64,
     pub(crate) events: Events,
     tokens: TokenKey,
     clock: Arc<dyn Clock>,
@@ -34,7 +37,6 @@ pub(crate) struct Browsers {
 #[derive(Debug, Default)]
 struct State {
     all: HashMap<Uuid, UserAgent>,
-    sessions: u64,
 }
 
 /// Why a browser cannot connect or subscribe.
@@ -65,6 +67,7 @@ impl Browsers {
     pub(crate) fn new(limits: &SandboxLimits, clock: Arc<dyn Clock>) -> Self {
         Self {
             state: Mutex::default(),
+            sessions: AtomicU64::default(),
             events: Events::new(limits.browser_events_max),
             tokens: TokenKey::random(),
             clock,
@@ -77,9 +80,7 @@ impl Browsers {
 
     /// The number of a connection that was made just now, for [`Self::connect`].
     pub(crate) fn next_session(&self) -> u64 {
-        let mut state = self.lock();
-        state.sessions += 1;
-        state.sessions
+        self.sessions.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A browser connects: one that is known, or a new one. An earlier connection of it ends; a later one stays, and this
