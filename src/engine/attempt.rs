@@ -59,6 +59,8 @@ pub(crate) struct AttemptReport {
     pub(crate) signal: Option<Signal>,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
+    /// There was no connection for it: its endpoint played no part in what it came to.
+    pub(crate) unsent: bool,
 }
 
 impl AttemptReport {
@@ -76,7 +78,13 @@ impl AttemptReport {
             body_octets_max: None,
             signal: None,
             refused_stream: false,
+            unsent: false,
         }
+    }
+
+    /// Whether it failed in a way that may be its endpoint's or its origin's, and may be over by the next attempt.
+    pub(crate) fn fails_endpoint(&self) -> bool {
+        !self.unsent && (self.refused_stream || (self.outcome.is_retryable() && self.latency.is_some()))
     }
 
     fn of_error(error: &TransportError, latency: Duration) -> Self {
@@ -86,7 +94,11 @@ impl AttemptReport {
             TransportError::TimedOut { .. } => Outcome::TimedOut,
         };
         let refused_stream = matches!(error, TransportError::StreamRefused);
-        Self { refused_stream, ..Self::failed(outcome, &error.to_string(), Some(latency)) }
+        let unsent = match error {
+            TransportError::Unreachable { sent, .. } | TransportError::TimedOut { sent } => !sent,
+            TransportError::Blocked(_) | TransportError::StreamRefused => false,
+        };
+        Self { refused_stream, unsent, ..Self::failed(outcome, &error.to_string(), Some(latency)) }
     }
 
     fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
@@ -107,6 +119,7 @@ impl AttemptReport {
             body_octets_max: verdict.body_octets_max,
             signal: verdict.signal,
             refused_stream: false,
+            unsent: false,
         }
     }
 }

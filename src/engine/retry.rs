@@ -41,15 +41,18 @@ impl Backoff {
     /// When to try again; `None` when that would be too late.
     ///
     /// Without a word of the push service: exponential with full jitter, so that a burst of failures comes back spread over
-    /// the whole wait. With Retry-After: not before it, at most `max`, and up to an eighth later, for the same reason. Then
+    /// the whole wait. With Retry-After: not before it, at most `max`, and up to an eighth later, for the same reason, or
+    /// as much later as without it where it asks for less: 0, or a date that has passed, would be no wait at all. Then
     /// rounded up to an eighth of the wait.
     pub(crate) fn next(&self, failure: Failure) -> Option<Timestamp> {
         let more = if failure.outcome == Outcome::Throttled { THROTTLED_DOUBLINGS } else { 0 };
         let doublings = failure.attempts.saturating_sub(1).saturating_add(more).min(20);
         let step = self.base.saturating_mul(1 << doublings).min(self.max);
         let asked = failure.retry_after.map(|asked| asked.min(self.max));
-        let (least, spread, wait) =
-            asked.map_or((Duration::ZERO, step, step), |asked| (asked, asked / GRAINS, asked));
+        let (least, spread, wait) = asked.map_or((Duration::ZERO, step, step), |asked| {
+            let shorter = asked < step;
+            (asked, if shorter { step } else { asked / GRAINS }, asked.max(step))
+        });
         let jitter = 1 + failure.random % micros(spread).max(1);
         let due = failure.now.plus(least).plus(Duration::from_micros(jitter));
         let latest = failure.expires.minus(LAST_SECOND);

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Attempts in a row without any answer after which it opens.
+use super::endpoints::{Distinct, EndpointKey};
+
+/// Attempts in a row without any answer after which it opens, to as many different endpoints; or as many in a row for which
+/// there was no connection.
 const UNANSWERED_MAX: u32 = 5;
-/// Answers in a row that say the service has failed (5xx), and the time they must have lasted: a moment's overload is the
-/// [limiter](super::limiter)'s.
+/// Answers in a row that say the service has failed (5xx), from how many different endpoints, and the time they must have
+/// lasted: a moment's overload is the [limiter](super::limiter)'s.
 const FAILED_MAX: u32 = 20;
+const FAILED_ENDPOINTS: usize = 8;
 const FAILED_FOR: Duration = Duration::from_secs(2);
 /// How long it is open the first time and at most; twice as long each time. Up to a quarter is taken off at random.
 const OPEN_FIRST: Duration = Duration::from_secs(1);
@@ -34,7 +38,7 @@ pub(super) enum Sign {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Breaker {
     /// Attempts are made.
-    Closed { unanswered: u32, failed: u32, failing_since: Option<Instant> },
+    Closed { run: Run },
     /// None are, until then; the how many-th time in a row.
     Open { until: Instant, times: u32 },
     /// One is made at a time, to see whether the service has come back.
@@ -62,7 +66,29 @@ pub(super) enum Change {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self::Closed { unanswered: 0, failed: 0, failing_since: None }
+        Self::Closed { run: Run::default() }
+    }
+}
+
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Run {
+    unconnected: u32,
+    unanswered: u32,
+    failed: u32,
+    failing_since: Option<Instant>,
+    /// Of those that had a connection.
+    endpoints: Distinct,
+}
+
+impl Run {
+    fn wears_out(&self, now: Instant) -> bool {
+        let long = self.failing_since.is_some_and(|since| now.saturating_duration_since(since) >= FAILED_FOR);
+        let endpoints = self.endpoints.count();
+        self.unconnected >= UNANSWERED_MAX
+            || (self.unconnected + self.unanswered >= UNANSWERED_MAX
+                && endpoints + self.unconnected as usize >= UNANSWERED_MAX as usize)
+            || (self.failed >= FAILED_MAX && endpoints >= FAILED_ENDPOINTS && long)
     }
 }
 
@@ -92,18 +118,33 @@ impl Breaker {
         false
     }
 
-    /// An attempt ended, which was the probe or not. `random` is uniform.
-    pub(super) fn ended(&mut self, now: Instant, sign: Sign, was_probe: bool, random: u64) -> Change {
+    /// An attempt ended, which was the probe or not. `endpoint`: to which, if there was a connection for it. `random` is
+    /// uniform.
+    pub(super) fn ended(
+        &mut self,
+        now: Instant,
+        sign: Sign,
+        endpoint: Option<EndpointKey>,
+        was_probe: bool,
+        random: u64,
+    ) -> Change {
         match self {
-            Self::Closed { unanswered, failed, failing_since } => {
-                match sign {
-                    Sign::Lives => *self = Self::default(),
-                    Sign::None => {}
-                    Sign::Unanswered => *unanswered += 1,
-                    Sign::Failed => {
-                        *unanswered = 0;
-                        *failed += 1;
-                        failing_since.get_or_insert(now);
+            Self::Closed { run } => {
+                match (sign, endpoint) {
+                    (Sign::Lives, _) => *self = Self::default(),
+                    (Sign::None, _) => {}
+                    (Sign::Unanswered, None) => run.unconnected += 1,
+                    (Sign::Unanswered, Some(endpoint)) => {
+                        run.unanswered += 1;
+                        run.endpoints.add(endpoint);
+                    }
+                    (Sign::Failed, endpoint) => {
+                        (run.unconnected, run.unanswered) = (0, 0);
+                        run.failed += 1;
+                        run.failing_since.get_or_insert(now);
+                        if let Some(endpoint) = endpoint {
+                            run.endpoints.add(endpoint);
+                        }
                     }
                 }
                 if self.is_worn_out(now) {
@@ -133,9 +174,8 @@ impl Breaker {
     }
 
     fn is_worn_out(&self, now: Instant) -> bool {
-        let Self::Closed { unanswered, failed, failing_since } = self else { return false };
-        let long = failing_since.is_some_and(|since| now.saturating_duration_since(since) >= FAILED_FOR);
-        *unanswered >= UNANSWERED_MAX || (*failed >= FAILED_MAX && long)
+        let Self::Closed { run } = self else { return false };
+        run.wears_out(now)
     }
 
     fn open(now: Instant, times: u32, random: u64) -> Self {
@@ -154,12 +194,18 @@ fn open_time(times: u32) -> Duration {
 mod tests {
     use super::*;
 
+    fn endpoint(number: u64) -> Option<EndpointKey> {
+        let mut id = [0; 16];
+        id[8..].copy_from_slice(&number.to_be_bytes());
+        Some(crate::domain::SubscriptionId(id))
+    }
+
     fn after_unanswered(now: Instant) -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 1..UNANSWERED_MAX {
-            assert_eq!(breaker.ended(now, Sign::Unanswered, false, 0), Change::Nothing);
+            assert_eq!(breaker.ended(now, Sign::Unanswered, None, false, 0), Change::Nothing);
         }
-        assert_eq!(breaker.ended(now, Sign::Unanswered, false, 0), Change::Opened);
+        assert_eq!(breaker.ended(now, Sign::Unanswered, None, false, 0), Change::Opened);
         breaker
     }
 
@@ -175,10 +221,10 @@ mod tests {
             assert!(breaker.started());
             assert!(matches!(breaker.look(now), Look::Until(later) if later > now), "one probe at a time");
             assert!(!breaker.started());
-            assert_eq!(breaker.ended(now, Sign::Unanswered, false, 0), Change::Nothing, "from before");
-            assert_eq!(breaker.ended(now, Sign::Unanswered, true, 0), Change::Opened);
+            assert_eq!(breaker.ended(now, Sign::Unanswered, None, false, 0), Change::Nothing, "from before");
+            assert_eq!(breaker.ended(now, Sign::Unanswered, None, true, 0), Change::Opened);
         }
-        assert_eq!(breaker.ended(now, Sign::Lives, false, 0), Change::Closed);
+        assert_eq!(breaker.ended(now, Sign::Lives, None, false, 0), Change::Closed);
         assert_eq!(breaker.look(now), Look::Go);
         assert_eq!(after_unanswered(now).look(now), Look::Until(now + OPEN_FIRST), "it begins anew");
     }
@@ -189,9 +235,26 @@ mod tests {
         let mut breaker = Breaker::default();
         for millis in 0..1_000 {
             let at = now + Duration::from_millis(millis);
-            assert_eq!(breaker.ended(at, Sign::Failed, false, 0), Change::Nothing);
+            let endpoint = endpoint(millis % 100);
+            assert_eq!(breaker.ended(at, Sign::Failed, endpoint, false, 0), Change::Nothing);
         }
-        assert_eq!(breaker.ended(now + FAILED_FOR, Sign::Failed, false, 0), Change::Opened);
+        assert_eq!(breaker.ended(now + FAILED_FOR, Sign::Failed, endpoint(1), false, 0), Change::Opened);
+    }
+
+    #[test]
+    fn a_few_endpoints_do_not_open_it() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for second in 0..1_000 {
+            let (at, of) = (now + Duration::from_secs(second), endpoint(second % 4));
+            assert_eq!(breaker.ended(at, Sign::Failed, of, false, 0), Change::Nothing);
+            assert_eq!(breaker.ended(at, Sign::Unanswered, of, false, 0), Change::Nothing);
+        }
+        for number in 0..UNANSWERED_MAX {
+            let expected = if number + 1 < UNANSWERED_MAX { Change::Nothing } else { Change::Opened };
+            let endpoint = endpoint(u64::from(number));
+            assert_eq!(breaker.ended(now, Sign::Unanswered, endpoint, false, 0), expected);
+        }
     }
 
     #[test]
@@ -201,7 +264,7 @@ mod tests {
         let later = now + OPEN_MAX;
         assert_eq!(breaker.look(later), Look::Probe);
         assert!(breaker.started());
-        breaker.ended(later, Sign::None, true, 0);
+        breaker.ended(later, Sign::None, None, true, 0);
         assert_eq!(breaker.look(later), Look::Probe);
     }
 

@@ -5,15 +5,27 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::domain::limits::TTL_ZERO_GRACE;
-use crate::domain::{ApplicationId, MessageKind, OriginId, Target, Timestamp};
+use crate::domain::{ApplicationId, DeliveryState, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::engine::attempt::AttemptReport;
 
-use super::gate::{Ended, Hearing, Pass, STOPPED_WAIT, Silence, wall};
-use super::page::{EntryRef, Phase};
+use super::endpoints::{EndpointKey, Endpoints, Standing};
+use super::gate::{Ended, Flight, Hearing, Pass, Place, STOPPED_WAIT, Silence, wall};
+use super::page::{Entry, EntryRef, Phase};
+use super::settle::Ending;
 use super::{ActiveMessage, Administered, Core, NOWHERE, Now};
 
 /// A lane that has not answered for so long although attempts are under way is silent.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(2);
+
+/// An attempt that is under way for so long while others of its lane are answered keeps nobody waiting any more.
+const LINGERS_AFTER: Duration = Duration::from_secs(3);
+/// How often attempts under way are looked at for it.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long an endpoint waits that is to blame while its lane waits for a probe.
+const NOT_A_PROBE: Duration = Duration::from_secs(2);
+
+/// How long a delivery waits for a place apart, if none becomes free before.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
 
 impl Core {
     pub(super) fn silence(&self) -> Silence {
@@ -62,6 +74,101 @@ impl Core {
         Some(wall(now, until))
     }
 
+    /// Whether its endpoint may be sent to.
+    pub(super) fn standing(&mut self, now: Now, target: &Target) -> Standing {
+        // An eighth of all places, at most, is for those that are to blame.
+        let apart_max = (self.settings.max_unsettled / 8).max(1);
+        let standing = self.endpoints.standing(now.wall, Endpoints::key(target), target.origin, apart_max);
+        if standing == Standing::Apart && self.gates.of(target.origin, now.monotonic).wants_probe() {
+            // What becomes of it would not tell whether the origin has come back.
+            return Standing::Waits(now.wall.plus(NOT_A_PROBE));
+        }
+        standing
+    }
+
+    /// Puts a delivery off until a place apart is free.
+    pub(super) fn wait_for_place(
+        &mut self,
+        now: Now,
+        at: EntryRef,
+        message: &ActiveMessage,
+        origin: OriginId,
+    ) {
+        self.put_off(now, at, message, now.wall.plus(PLACE_WAIT));
+        self.endpoints.wait_for_place(origin, at);
+    }
+
+    /// Puts a delivery off until its endpoint may be tried again. Of those that wait with the same collapse key only the newest
+    /// goes on, as at the push service.
+    pub(super) fn wait_for_endpoint(
+        &mut self,
+        now: Now,
+        at: EntryRef,
+        message: &ActiveMessage,
+        target: &Target,
+        until: Timestamp,
+    ) {
+        let endpoint = Endpoints::key(target);
+        if self.collapse(now, at, message, endpoint) {
+            self.put_off(now, at, message, until);
+            self.waits_for(at, endpoint);
+        }
+    }
+
+    /// Ends what waits for the same endpoint with the same collapse key and is older. Answers whether this delivery goes on.
+    pub(super) fn collapse(
+        &mut self,
+        now: Now,
+        at: EntryRef,
+        message: &ActiveMessage,
+        endpoint: EndpointKey,
+    ) -> bool {
+        while let Some(older) = self.collapses_with(endpoint, at, message) {
+            if let Some(entry) = self.entry(older)
+                && let Phase::BackingOff(due) = entry.phase
+            {
+                self.timers.remove(&(due, older));
+            }
+            self.end(now, older, Ending::without_attempt(DeliveryState::Cancelled, Outcome::Superseded));
+            if older == at {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A delivery that backs off is looked at as soon as its endpoint is accepted.
+    pub(super) fn waits_for(&mut self, at: EntryRef, endpoint: EndpointKey) {
+        if let Some(entry) = self.pages.get_mut(&at.page).and_then(|page| page.entry_mut(at.index)) {
+            entry.waits_for = Some(endpoint);
+            self.endpoints.wait(endpoint, at);
+        }
+    }
+
+    /// The older one of this delivery and of one that waits for the same endpoint with the same collapse key.
+    fn collapses_with(
+        &self,
+        endpoint: EndpointKey,
+        at: EntryRef,
+        message: &ActiveMessage,
+    ) -> Option<EntryRef> {
+        let topic = message.spec.topic_header.as_ref()?;
+        let same = |other: &EntryRef| {
+            self.messages.get(&other.page.message).is_some_and(|of| {
+                of.id != message.id
+                    && of.application.id == message.application.id
+                    && of.spec.topic_header.as_ref() == Some(topic)
+            })
+        };
+        let other = self.endpoints.waiting_for(endpoint).find(same)?;
+        // Messages are numbered in the order of their acceptance.
+        Some(if other.page.message < at.page.message { other } else { at })
+    }
+
+    fn entry(&self, at: EntryRef) -> Option<&Entry> {
+        self.pages.get(&at.page)?.entries.get(usize::from(at.index))
+    }
+
     /// Puts a delivery off without an attempt and without writing anything, at most until its message ends.
     pub(super) fn put_off(&mut self, now: Now, at: EntryRef, message: &ActiveMessage, until: Timestamp) {
         let last_call =
@@ -84,17 +191,25 @@ impl Core {
         }
     }
 
-    /// An attempt starts.
+    /// An attempt starts, apart from others of its lane or not.
     pub(super) fn begin_flight(
         &mut self,
         now: Now,
         at: EntryRef,
         application: ApplicationId,
         target: &Target,
+        apart: bool,
     ) {
-        let origin = target.origin;
+        let (origin, endpoint) = (target.origin, Endpoints::key(target));
         let gate = self.gates.of(origin, now.monotonic);
-        let flight = gate.started(now.monotonic, origin, (application, target.vapid_key), target.id);
+        let sender = (application, target.vapid_key);
+        let flight = gate.started(now.monotonic, origin, sender, target.id, endpoint, apart);
+        self.endpoints.started(endpoint, origin, apart);
+        self.next_sweep.get_or_insert(now.monotonic + SWEEP_EVERY);
+        if apart {
+            self.flights.insert(at, flight);
+            return;
+        }
         if gate.is_silent() {
             self.silent_in_flight += 1;
         } else if !std::mem::replace(&mut gate.watched, true) {
@@ -106,11 +221,14 @@ impl Core {
     /// The lane's share of an attempt ends with the answer.
     pub(super) fn end_flight(&mut self, now: Now, at: EntryRef, report: &mut AttemptReport) {
         let Some(flight) = self.flights.remove(&at) else { return };
+        self.next_sweep = self.next_sweep.filter(|_| !self.flights.is_empty());
         let (origin, random) = (flight.origin, self.random.next_u64());
+        let speaks = self.endpoint_ended(now, &flight, report);
         let gate = self.gates.of(origin, now.monotonic);
         let was_silent = gate.is_silent();
-        let Ended { changes, answered } = gate.ended(now, &flight, report, self.settings.retry_max, random);
-        if was_silent {
+        let Ended { changes, answered } =
+            gate.ended(now, &flight, report, speaks, self.settings.retry_max, random);
+        if was_silent && flight.place == Place::Lane {
             self.silent_in_flight = self.silent_in_flight.saturating_sub(1);
         }
         if was_silent && answered {
@@ -136,6 +254,74 @@ impl Core {
         self.offer_to_silent();
         if !self.lanes.contains_key(&origin) {
             self.gates.rest(origin);
+        }
+    }
+
+    /// What the end of an attempt means for its endpoint. Answers whether it says something of the origin: a failure does
+    /// not of which the endpoint is to blame.
+    fn endpoint_ended(&mut self, now: Now, flight: &Flight, report: &AttemptReport) -> bool {
+        let apart = flight.place == Place::Apart;
+        if let Some(next) = self.endpoints.ended(flight.endpoint, flight.origin, apart) {
+            self.hasten_entry(now, next);
+        }
+        if report.outcome == Outcome::Accepted {
+            for at in self.endpoints.accepted(flight.endpoint) {
+                self.hasten_entry(now, at);
+            }
+            return true;
+        }
+        if !report.fails_endpoint() {
+            return true;
+        }
+        let was_to_blame = self.endpoints.is_to_blame(flight.endpoint);
+        let gate = self.gates.of(flight.origin, now.monotonic);
+        let first = self.endpoints.failures(flight.endpoint) == 0;
+        let gate = self.gates.of(flight.origin, now.monotonic);
+        // Who is silent while others are accepted is so for reasons of its own; a refusal may mean the moment's load.
+        let is_silent = report.http_status.is_none() && !report.refused_stream;
+        let others = if is_silent {
+            gate.last_accepted()
+        } else {
+            gate.others_accepted(flight.sender, report.throttle, first)
+        };
+        let (at, since) = (now.monotonic, is_silent.then_some(flight.started));
+        let speaks = self.endpoints.failed(at, flight.endpoint, others, since);
+        if !speaks && !was_to_blame && self.endpoints.failures(flight.endpoint) > 1 {
+            gate.acquit(at);
+        }
+        speaks
+    }
+
+    /// Attempts that have been under way for long while others of their lane were answered hold neither a place of the lane
+    /// nor their page's place in memory: a few endpoints that never answer must not use them up.
+    pub(super) fn sweep_flights(&mut self, now: Now) {
+        if self.next_sweep.is_none_or(|at| at > now.monotonic) {
+            return;
+        }
+        self.next_sweep = (!self.flights.is_empty()).then_some(now.monotonic + SWEEP_EVERY);
+        let long = |flight: &Flight| flight.started + LINGERS_AFTER <= now.monotonic;
+        let mut lingering = Vec::new();
+        for (at, flight) in self.flights.iter_mut().filter(|(_, flight)| long(flight)) {
+            let gate = self.gates.of(flight.origin, now.monotonic);
+            if gate.lets_linger(flight) {
+                lingering.push((*at, flight.origin));
+            }
+        }
+        for (at, origin) in lingering {
+            self.set_phase(at, Phase::Lingering);
+            self.offer_turn(origin);
+        }
+    }
+
+    /// A delivery that waits for its endpoint looks at once whether it may go.
+    fn hasten_entry(&mut self, now: Now, at: EntryRef) {
+        let page = self.pages.get_mut(&at.page);
+        let Some(entry) = page.and_then(|page| page.entries.get_mut(usize::from(at.index))) else { return };
+        entry.waits_for = None;
+        if let Phase::BackingOff(due) = entry.phase {
+            self.timers.remove(&(due, at));
+            self.set_phase(at, Phase::BackingOff(now.wall));
+            self.timers.insert((now.wall, at));
         }
     }
 

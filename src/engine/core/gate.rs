@@ -13,15 +13,17 @@ use crate::webpush::outcome::Signal;
 
 use super::Now;
 use super::breaker::{Breaker, Change, Look, Sign};
+use super::endpoints::EndpointKey;
 use super::limiter::{End, Limiter, Ticket};
 use super::record::{Record, is_error};
 use super::sender::{SenderKey, Senders};
+use super::throttling::Throttling;
 
 /// Gates of lanes without anything to do that are kept for what they learned; beyond it the least recently used go.
 const RESTING_MAX: usize = 4_096;
 /// What waits longer than this leaves the lane, so that its page need not stay in memory.
 const WAITS_IN_LANE: Duration = Duration::from_secs(1);
-/// How long a throttled sender waits where the push service names no time.
+/// How long a throttled sender waits at least, and where the push service names no time.
 const SENDER_PAUSE: Duration = Duration::from_secs(1);
 /// How often deliveries of a stopped application are looked at while they wait for an operator. A restart forgets the stop,
 /// and finds them by then.
@@ -59,8 +61,22 @@ pub(super) struct Flight {
     pub(super) origin: OriginId,
     pub(super) sender: SenderKey,
     pub(super) subscription: SubscriptionId,
+    pub(super) endpoint: EndpointKey,
+    pub(super) place: Place,
+    pub(super) started: Instant,
     ticket: Ticket,
     is_probe: bool,
+}
+
+/// Whose place an attempt under way takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One of the lane's.
+    Lane,
+    /// None of the lane's any more: others were answered since it started, and it has been under way for long.
+    Lingering,
+    /// One for those that are to blame for their failures.
+    Apart,
 }
 
 /// What the end of an attempt means for others.
@@ -85,10 +101,15 @@ pub(super) enum Hearing {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) in_flight: usize,
+    /// Those of its attempts under way that take none of its places any more.
+    lingering: usize,
+    /// Of both together, at most.
+    under_way_max: usize,
     limiter: Limiter,
     breaker: Breaker,
     /// The push service asked to wait.
     paused_until: Option<Instant>,
+    throttling: Throttling,
     senders: Senders,
     /// Applications whose credentials were refused.
     stopped: Vec<StoppedApplication>,
@@ -106,12 +127,15 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    fn new(now: Instant, concurrency_max: usize) -> Self {
+    fn new(now: Instant, concurrency_max: usize, under_way_max: usize) -> Self {
         Self {
             in_flight: 0,
+            lingering: 0,
+            under_way_max,
             limiter: Limiter::new(now, concurrency_max),
             breaker: Breaker::default(),
             paused_until: None,
+            throttling: Throttling::default(),
             senders: Senders::default(),
             stopped: Vec::new(),
             record: Record::new(now),
@@ -145,7 +169,7 @@ impl Gate {
         if self.is_silent() && silence.in_flight >= silent_max {
             return Pass::TooSilent;
         }
-        let places = self.concurrency(silence);
+        let places = self.concurrency(silence).min(self.under_way_max.saturating_sub(self.lingering));
         if self.in_flight >= if is_send { places } else { places - places / 16 } {
             return Pass::Full;
         }
@@ -179,31 +203,89 @@ impl Gate {
         origin: OriginId,
         sender: SenderKey,
         subscription: SubscriptionId,
+        endpoint: EndpointKey,
+        apart: bool,
     ) -> Flight {
         if self.in_flight == 0 {
             self.heard = now;
         }
-        self.in_flight += 1;
+        let place = if apart { Place::Apart } else { Place::Lane };
+        self.in_flight += usize::from(place == Place::Lane);
         let ticket = self.limiter.started(now, self.in_flight);
-        Flight { origin, sender, subscription, ticket, is_probe: self.breaker.started() }
+        let is_probe = !apart && self.breaker.started();
+        Flight { origin, sender, subscription, endpoint, place, started: now, ticket, is_probe }
     }
 
-    /// An attempt ended. What it came to may say more than one answer tells: then the report is changed.
+    /// Takes its place from an attempt that has been under way for long, if others were answered meanwhile.
+    pub(super) fn lets_linger(&mut self, flight: &mut Flight) -> bool {
+        let lingers = flight.place == Place::Lane && !self.is_silent() && self.heard > flight.started;
+        if lingers {
+            flight.place = Place::Lingering;
+            self.in_flight = self.in_flight.saturating_sub(1);
+            self.lingering += 1;
+        }
+        lingers
+    }
+
+    /// When anybody was accepted last.
+    pub(super) fn last_accepted(&self) -> Option<Instant> {
+        self.throttling.last_accepted()
+    }
+
+    /// An endpoint is to blame whose first failure was believed to be the origin's.
+    pub(super) fn acquit(&mut self, now: Instant) {
+        self.limiter.acquit(now);
+    }
+
+    /// The next attempt is to tell whether the origin has come back.
+    pub(super) fn wants_probe(&self) -> bool {
+        matches!(self.breaker, Breaker::HalfOpen { probing: false, .. })
+    }
+
+    /// An endpoint refused, `first` since it was accepted or again. Answers when somebody was accepted last of whom an answer
+    /// speaks that throttles; `None`: it is most endpoints that refuse.
+    pub(super) fn others_accepted(
+        &mut self,
+        sender: SenderKey,
+        throttle: Throttle,
+        first: bool,
+    ) -> Option<Instant> {
+        if first {
+            self.throttling.failed_first();
+        }
+        if !self.throttling.takes_most() {
+            return None;
+        }
+        match throttle {
+            Throttle::Sender => self.throttling.last_accepted_of(sender),
+            Throttle::Origin | Throttle::Delivery => self.throttling.last_accepted(),
+        }
+    }
+
+    /// An attempt ended. What it came to may say more than one answer tells: then the report is changed. `speaks`: its
+    /// endpoint is not to blame, so that its failure says something of the origin.
     pub(super) fn ended(
         &mut self,
         now: Now,
         flight: &Flight,
         report: &mut AttemptReport,
+        speaks: bool,
         pause_max: Duration,
         random: u64,
     ) -> Ended {
-        self.in_flight = self.in_flight.saturating_sub(1);
+        match flight.place {
+            Place::Lane => self.in_flight = self.in_flight.saturating_sub(1),
+            Place::Lingering => self.lingering = self.lingering.saturating_sub(1),
+            Place::Apart => {}
+        }
         let sign = sign_of(report);
         let answered = sign == Sign::Lives || sign == Sign::Failed;
         if answered {
             self.heard = now.monotonic;
         }
-        let change = self.breaker.ended(now.monotonic, sign, flight.is_probe, random);
+        let endpoint = (!report.unsent).then_some(flight.endpoint);
+        let heeded = if speaks || sign == Sign::Lives { sign } else { Sign::None };
+        let change = self.breaker.ended(now.monotonic, heeded, endpoint, flight.is_probe, random);
         let mut changes = LaneChanges {
             broken: u64::from(change == Change::Opened),
             mended: u64::from(change == Change::Closed),
@@ -212,12 +294,22 @@ impl Gate {
         if change == Change::Closed {
             self.limiter.restart(now.monotonic);
         }
-        self.limiter.ended(now.monotonic, flight.ticket, end_of(report));
+        let end = match end_of(report) {
+            End::Refused | End::TimedOut if !speaks => End::Unknown,
+            end @ (End::Answered(_) | End::Refused | End::TimedOut | End::Unknown) => end,
+        };
+        self.limiter.ended(now.monotonic, flight.ticket, end);
         if report.refused_stream {
             return Ended { changes, answered };
         }
-        self.heed_sender(now, flight, report, &mut changes, pause_max);
-        if let (Throttle::Origin, Some(wait)) = (report.throttle, report.retry_after) {
+        if report.outcome == Outcome::Accepted {
+            self.throttling.accepted(now.monotonic, flight.sender);
+        }
+        self.heed_sender(now, flight, report, speaks, &mut changes, pause_max);
+        if let (true, Throttle::Origin, Some(wait)) = (speaks, report.throttle, report.retry_after)
+            && report.retry
+            && self.throttling.means_all(flight.endpoint)
+        {
             let until = now.monotonic + wait.min(pause_max);
             if self.paused_until.is_none_or(|earlier| earlier < until) {
                 changes.paused = u64::from(self.paused_until.is_none());
@@ -238,14 +330,16 @@ impl Gate {
         now: Now,
         flight: &Flight,
         report: &mut AttemptReport,
+        speaks: bool,
         changes: &mut LaneChanges,
         pause_max: Duration,
     ) {
         if report.outcome == Outcome::Accepted {
             self.senders.accepted(flight.sender, now.monotonic);
         }
-        if report.throttle == Throttle::Sender && report.outcome == Outcome::Throttled {
-            let wait = report.retry_after.unwrap_or(SENDER_PAUSE).min(pause_max);
+        let throttled = report.throttle == Throttle::Sender && report.outcome == Outcome::Throttled;
+        if throttled && speaks && self.throttling.means_sender(flight.sender, flight.endpoint) {
+            let wait = report.retry_after.unwrap_or_default().max(SENDER_PAUSE).min(pause_max);
             let paused = self.senders.paused_until(flight.sender, now.monotonic);
             changes.senders_paused = u64::from(paused.is_none());
             self.senders.pause(flight.sender, now.monotonic, wait);
@@ -314,7 +408,7 @@ impl Gate {
             origin,
             state,
             queued,
-            in_flight: self.in_flight,
+            in_flight: self.in_flight + self.lingering,
             concurrency_limit: self.concurrency(silence),
             rate_limit: self.limiter.rate(),
             accepted_per_second: minute.accepted_per_second,
@@ -374,6 +468,7 @@ fn end_of(report: &AttemptReport) -> End {
 #[derive(Debug)]
 pub(super) struct Gates {
     concurrency_max: usize,
+    under_way_max: usize,
     all: HashMap<OriginId, Box<Gate>>,
     /// Those whose lane has nothing to do, the longest first.
     resting: BTreeMap<u64, OriginId>,
@@ -381,15 +476,15 @@ pub(super) struct Gates {
 }
 
 impl Gates {
-    /// `concurrency_max`: attempts under way to one origin at most.
-    pub(super) fn new(concurrency_max: usize) -> Self {
-        Self { concurrency_max, all: HashMap::new(), resting: BTreeMap::new(), rests: 0 }
+    /// `concurrency_max`: attempts to one origin at once, at most. `under_way_max`: the same with those that take long.
+    pub(super) fn new(concurrency_max: usize, under_way_max: usize) -> Self {
+        Self { concurrency_max, under_way_max, all: HashMap::new(), resting: BTreeMap::new(), rests: 0 }
     }
 
     /// The gate of a lane that has something to do.
     pub(super) fn of(&mut self, origin: OriginId, now: Instant) -> &mut Gate {
-        let max = self.concurrency_max;
-        let gate = self.all.entry(origin).or_insert_with(|| Box::new(Gate::new(now, max)));
+        let (most, in_all) = (self.concurrency_max, self.under_way_max);
+        let gate = self.all.entry(origin).or_insert_with(|| Box::new(Gate::new(now, most, in_all)));
         if let Some(place) = gate.rests_since.take() {
             self.resting.remove(&place);
         }
@@ -430,7 +525,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_is_forgotten() {
         let now = Instant::now();
-        let mut gates = Gates::new(8);
+        let mut gates = Gates::new(8, 16);
         let max = u32::try_from(RESTING_MAX).unwrap();
         for origin in 0..=max {
             gates.of(OriginId(origin), now).last_problem = Some(Outcome::TimedOut);

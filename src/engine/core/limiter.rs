@@ -42,6 +42,8 @@ const PROBE_DOUBLES: f64 = 0.5;
 /// The interval of observation is twice the latency, within these.
 const OBSERVE_MIN: Duration = Duration::from_millis(100);
 const OBSERVE_MAX: Duration = Duration::from_secs(2);
+/// What was accepted in less time than this tells no rate.
+const PRESSED_MIN: Duration = Duration::from_millis(10);
 /// What a lane may start at once under a rate limit, as time: timers are not exact.
 const BURST: Duration = Duration::from_millis(20);
 /// A rate limit is forgotten when concurrency alone has limited the lane for so long.
@@ -50,6 +52,8 @@ const RATE_FORGOTTEN: Duration = Duration::from_secs(10);
 const PROVOKED: f64 = 1.04;
 /// So many in a row that were not provoked are not about load.
 const UNPROVOKED_MAX: u32 = 4;
+/// How long steps back may be taken back.
+const ACCUSED_FOR: Duration = Duration::from_secs(120);
 /// How long refusals that are not about load are expected.
 const BACKGROUND_EXPECTED: Duration = Duration::from_secs(30);
 /// Who refuses a larger share takes too much on, whatever the load.
@@ -78,6 +82,8 @@ pub(super) struct Ticket {
     /// The lane pressed against its concurrency, its rate.
     by_concurrency: bool,
     by_rate: bool,
+    /// Nothing more could have started beside it.
+    pressed: bool,
 }
 
 /// How an attempt ended, as far as limits go.
@@ -101,6 +107,9 @@ struct Observation {
     accepted: f64,
     /// Of attempts that started after the step.
     refused: f64,
+    /// When the last one ended that was all that could start: until then, what was accepted is what the origin takes, and not
+    /// what there was to do.
+    pressed: Option<Instant>,
     /// Places that may be used meanwhile: one less for each refusal, a quarter more for each acceptance.
     places: f64,
 }
@@ -116,6 +125,17 @@ struct Retreat {
     /// Of the first interval of observation.
     share_refused: f64,
     answers_per_second: f64,
+}
+
+/// Refusals that the lane stepped back for.
+#[derive(Clone, Copy, Debug)]
+struct Accused {
+    since: Instant,
+    /// From where.
+    from: Retreat,
+    refused: f64,
+    /// Of endpoints that refuse whatever the load is, as turned out.
+    acquitted: f64,
 }
 
 /// Refusals in a row that were not provoked.
@@ -163,6 +183,7 @@ pub(super) struct Limiter {
     retreat: Option<Retreat>,
     series: Option<Series>,
     background: Option<Background>,
+    accused: Option<Accused>,
     /// How long attempts wait here, over the last hundred or so, in seconds; looked at beyond [`ENOUGH`] only.
     waited: f64,
     latency: Option<Duration>,
@@ -194,6 +215,7 @@ impl Limiter {
             retreat: None,
             series: None,
             background: None,
+            accused: None,
             waited: 0.0,
             latency: None,
             latencies: 0,
@@ -205,11 +227,15 @@ impl Limiter {
 
     /// How many may be in flight.
     pub(super) fn concurrency(&self) -> usize {
-        let places = self.observation.map_or(self.concurrency, |observed| observed.places);
         // It is at least 1 and at most `max`.
         #[allow(clippy::cast_sign_loss, reason = "clamped")]
-        let places = places.min(self.max).max(1.0) as usize;
+        let places = self.places() as usize;
         places
+    }
+
+    fn places(&self) -> f64 {
+        let places = self.observation.map_or(self.concurrency, |observed| observed.places);
+        places.min(self.max).max(1.0)
     }
 
     /// How many may start a second.
@@ -245,6 +271,7 @@ impl Limiter {
             in_flight,
             by_concurrency: in_flight >= self.concurrency.floor() * 0.9,
             by_rate,
+            pressed: by_rate || in_flight + 1.0 > self.places(),
         }
     }
 
@@ -268,20 +295,27 @@ impl Limiter {
                 }
                 if let Some(observed) = &mut self.observation {
                     observed.accepted += 1.0;
+                    observed.pressed = if ticket.pressed { Some(now) } else { observed.pressed };
                     observed.places = (observed.places + 0.25).min(self.concurrency);
                 } else {
                     self.grow(now, ticket);
                 }
             }
-            End::Refused => match &mut self.observation {
-                None => self.step_back(now, ticket),
-                Some(observed) if ticket.steps == self.steps => {
-                    observed.refused += 1.0;
-                    observed.places = (observed.places - 1.0).max(1.0);
+            End::Refused => {
+                if let Some(accused) = &mut self.accused {
+                    accused.refused += 1.0;
                 }
-                // It started before the step.
-                Some(_) => {}
-            },
+                match &mut self.observation {
+                    None => self.step_back(now, ticket),
+                    Some(observed) if ticket.steps == self.steps => {
+                        observed.refused += 1.0;
+                        observed.pressed = if ticket.pressed { Some(now) } else { observed.pressed };
+                        observed.places = (observed.places - 1.0).max(1.0);
+                    }
+                    // It started before the step.
+                    Some(_) => {}
+                }
+            }
             End::TimedOut => {
                 if self.observation.is_none() && ticket.steps == self.steps && ticket.by_concurrency {
                     self.step_back(now, ticket);
@@ -292,6 +326,25 @@ impl Limiter {
         if self.observation.is_some_and(|observed| observed.until <= now) {
             self.conclude(now);
         }
+    }
+
+    /// One of the refusals was not about load: its endpoint refuses while others are taken. Once most of what the lane stepped
+    /// back for was of that kind, it goes back to where it was.
+    pub(super) fn acquit(&mut self, now: Instant) {
+        let Some(accused) = &mut self.accused else { return };
+        accused.acquitted += 1.0;
+        if accused.acquitted * 2.0 < accused.refused {
+            return;
+        }
+        let Retreat { concurrency, rate, known_concurrency, known_rate, .. } = accused.from;
+        self.accused = None;
+        self.concurrency = self.concurrency.max(concurrency);
+        self.rate = self.rate.max(rate);
+        self.known_concurrency = self.known_concurrency.max(known_concurrency);
+        self.known_rate = self.known_rate.max(known_rate);
+        self.hold_until = now;
+        (self.observation, self.retreat, self.series) = (None, None, None);
+        self.steps = self.steps.wrapping_add(1);
     }
 
     /// The origin asked to wait, and the time is over: begin gently, with what is known.
@@ -403,6 +456,9 @@ impl Limiter {
         }
         self.series = Some(series);
         self.retreat = Some(before);
+        let accused = self.accused.filter(|accused| now < accused.since + ACCUSED_FOR);
+        let accused = accused.unwrap_or(Accused { since: now, from: before, refused: 1.0, acquitted: 0.0 });
+        self.accused = Some(accused);
         if ticket.by_rate && !ticket.by_concurrency {
             self.rate = (self.rate * STEP_BACK).max(RATE_MIN);
         } else {
@@ -423,18 +479,23 @@ impl Limiter {
         self.hold_until = now + HOLD.max(latency.saturating_mul(4).min(HOLD * 5));
         let until = now + latency.saturating_mul(2).clamp(OBSERVE_MIN, OBSERVE_MAX);
         let places = self.concurrency;
-        self.observation = Some(Observation { since: now, until, accepted: 0.0, refused: 0.0, places });
+        self.observation =
+            Some(Observation { since: now, until, accepted: 0.0, refused: 0.0, pressed: None, places });
     }
 
     /// An interval of observation is over: was the step enough?
     fn conclude(&mut self, now: Instant) {
         let Some(observed) = self.observation.take() else { return };
-        if observed.refused < 2.0 && observed.refused * 10.0 <= observed.accepted {
+        let few = observed.refused < 2.0 && observed.refused * 10.0 <= observed.accepted;
+        let (Some(pressed), false) = (observed.pressed, few) else {
             self.retreat = None;
             return;
-        }
+        };
         let Some(mut retreat) = self.retreat else { return };
-        let seconds = now.saturating_duration_since(observed.since).as_secs_f64();
+        let interval = now.saturating_duration_since(observed.since);
+        let to_the_end = now.saturating_duration_since(pressed) <= interval / 4;
+        let pressed = pressed.saturating_duration_since(observed.since).max(PRESSED_MIN);
+        let seconds = if to_the_end { interval } else { pressed }.as_secs_f64();
         let answers = observed.accepted + observed.refused;
         let (share, answers_per_second) = (observed.refused / answers, answers / seconds);
         if retreat.steps == 0 {

@@ -11,6 +11,7 @@ mod backlog;
 mod breaker;
 mod careful;
 mod ending;
+mod endpoints;
 mod flight;
 mod gate;
 mod lane;
@@ -32,6 +33,9 @@ mod tests_ending;
 mod tests_fairness;
 #[cfg(test)]
 mod tests_lanes;
+#[cfg(test)]
+mod tests_poison;
+mod throttling;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -58,6 +62,7 @@ use super::settings::EngineSettings;
 use backlog::Backlog;
 use careful::Careful;
 use ending::Endings;
+use endpoints::Endpoints;
 use gate::{Flight, Gates};
 use lane::Lane;
 use memory::Memory;
@@ -192,6 +197,7 @@ pub(crate) struct Core {
     idle: Vec<PageKey>,
     lanes: HashMap<OriginId, Lane>,
     gates: Gates,
+    endpoints: Endpoints,
     /// Lanes with something to start.
     turns: Turns,
     /// Messages with a rate of their own.
@@ -202,6 +208,8 @@ pub(crate) struct Core {
     flights: HashMap<EntryRef, Flight>,
     /// When lanes that wait for their rate, or for the end of a short pause, may start something.
     wakes: BTreeSet<(Instant, OriginId)>,
+    /// When attempts under way are looked at for those that take long.
+    next_sweep: Option<Instant>,
     /// When lanes with attempts under way may have become silent.
     silences: BTreeSet<(Instant, OriginId)>,
     /// Attempts under way in lanes that do not answer, and lanes that wait until there are fewer.
@@ -234,7 +242,8 @@ impl std::fmt::Debug for OriginNames {
 impl Core {
     pub(crate) fn new(settings: EngineSettings, origins: OriginNames, seed: u64) -> Self {
         // No lane holds more than half of what may be unsettled.
-        let gates = Gates::new(settings.lane_concurrency.min(settings.max_unsettled / 2).max(1));
+        let most = (settings.max_unsettled / 2).max(1);
+        let gates = Gates::new(settings.lane_concurrency.clamp(1, most), most);
         let backlog = Backlog::new(settings.max_pages_per_group);
         let memory = Memory::new(settings.max_targets_in_memory);
         let backoff = Backoff { base: settings.retry_base, max: settings.retry_max };
@@ -253,11 +262,13 @@ impl Core {
             idle: Vec::new(),
             lanes: HashMap::new(),
             gates,
+            endpoints: Endpoints::default(),
             turns: Turns::default(),
             pacing: Pacing::default(),
             held: BTreeMap::new(),
             flights: HashMap::new(),
             wakes: BTreeSet::new(),
+            next_sweep: None,
             silences: BTreeSet::new(),
             silent_in_flight: 0,
             waiting_for_silence: VecDeque::new(),
@@ -345,6 +356,7 @@ impl Core {
     pub(crate) fn advance(&mut self, now: Now) -> Vec<Effect> {
         self.fire_timers(now);
         self.fire_wakes(now);
+        self.sweep_flights(now);
         if !self.draining {
             self.fire_pacing(now);
             self.end_deliveries(now);
@@ -364,7 +376,7 @@ impl Core {
         let wall = timers.into_iter().flatten().min().filter(|_| !self.draining);
         let pacing = self.pacing.next_due().filter(|_| !self.draining);
         let wake = self.wakes.first().map(|(at, _)| *at).filter(|_| !self.draining);
-        let monotonic = self.next_commit_at().into_iter().chain(pacing).chain(wake);
+        let monotonic = self.next_commit_at().into_iter().chain(pacing).chain(wake).chain(self.next_sweep);
         let monotonic = monotonic.map(|at| at.saturating_duration_since(now.monotonic));
         wall.map(|due| due.since(now.wall)).into_iter().chain(monotonic).min()
     }
@@ -466,7 +478,7 @@ impl Core {
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             match entry.phase {
-                Phase::Settled | Phase::InFlight => {}
+                Phase::Settled | Phase::InFlight | Phase::Lingering => {}
                 Phase::BackingOff(due) => {
                     self.timers.insert((due, at));
                 }
@@ -484,6 +496,11 @@ impl Core {
     fn set_phase(&mut self, at: EntryRef, phase: Phase) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         page.set_phase(at.index, phase);
+        if let Some(endpoint) =
+            page.entries.get_mut(usize::from(at.index)).and_then(|entry| entry.waits_for.take())
+        {
+            self.endpoints.forget(endpoint, at);
+        }
         if page.is_busy() == page.rests {
             page.rests = !page.rests;
             if page.rests {
@@ -529,8 +546,12 @@ impl Core {
         self.careful.page_goes(key);
         self.memory.page_out(&page.head, page.targets());
         for (index, entry) in (0..).zip(&page.entries) {
+            let at = EntryRef { page: key, index };
             if let Phase::BackingOff(due) = entry.phase {
-                self.timers.remove(&(due, EntryRef { page: key, index }));
+                self.timers.remove(&(due, at));
+            }
+            if let Some(endpoint) = entry.waits_for {
+                self.endpoints.forget(endpoint, at);
             }
         }
         self.backlog.leave(&page.head, page.rests);

@@ -4,14 +4,23 @@ use std::sync::Arc;
 
 use crate::domain::delivery::PastAttempt;
 use crate::domain::limits::ATTEMPTS_KEPT_MAX;
-use crate::domain::{SubscriptionId, Target, Timestamp};
+use crate::domain::{MessageId, SubscriptionId, Target, Timestamp};
 use crate::store::{EntryState, PageHead, PageKey, RetryState, StoredEntry, StoredPage};
+
+use super::endpoints::EndpointKey;
 
 /// One delivery, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct EntryRef {
     pub(crate) page: PageKey,
     pub(crate) index: u16,
+}
+
+impl EntryRef {
+    /// The first of all places, and the last.
+    pub(super) const MIN: Self = Self { page: PageKey { message: MessageId([0; 16]), number: 0 }, index: 0 };
+    pub(super) const MAX: Self =
+        Self { page: PageKey { message: MessageId([0xff; 16]), number: u32::MAX }, index: u16::MAX };
 }
 
 /// Where a delivery in memory stands.
@@ -21,6 +30,8 @@ pub(super) enum Phase {
     Queued,
     /// Its POST has begun, or its target is being looked up for it.
     InFlight,
+    /// The same, but nobody waits for it: it has been under way for long, or its endpoint is to blame for failures.
+    Lingering,
     /// Waits for its next attempt.
     BackingOff(Timestamp),
     /// Its terminal event is known; committed or about to be.
@@ -31,7 +42,7 @@ impl Phase {
     fn is_busy(self) -> bool {
         match self {
             Self::Queued | Self::InFlight => true,
-            Self::BackingOff(_) | Self::Settled => false,
+            Self::Lingering | Self::BackingOff(_) | Self::Settled => false,
         }
     }
 }
@@ -47,6 +58,8 @@ pub(super) struct Entry {
     pub(super) refusals: u32,
     /// Which change of subscriptions its target is as new as.
     pub(super) as_of: u64,
+    /// It backs off because this endpoint does, and not for an attempt of its own.
+    pub(super) waits_for: Option<EndpointKey>,
 }
 
 impl Entry {
@@ -56,7 +69,16 @@ impl Entry {
             EntryState::Retrying(retry) => (Phase::BackingOff(retry.due), retry.attempts, retry.past),
             EntryState::Settled => (Phase::Settled, 0, Vec::new()),
         };
-        Self { id: stored.id, target: stored.target.map(Arc::new), phase, attempts, past, refusals: 0, as_of }
+        Self {
+            id: stored.id,
+            target: stored.target.map(Arc::new),
+            phase,
+            attempts,
+            past,
+            refusals: 0,
+            as_of,
+            waits_for: None,
+        }
     }
 
     /// Takes note of an attempt that did not end the delivery.
@@ -72,7 +94,7 @@ impl Entry {
         let due = match self.phase {
             Phase::Settled => return EntryState::Settled,
             Phase::BackingOff(due) => due,
-            Phase::Queued | Phase::InFlight => page_due,
+            Phase::Queued | Phase::InFlight | Phase::Lingering => page_due,
         };
         if self.attempts == 0 {
             return EntryState::Waiting;
@@ -89,6 +111,8 @@ pub(super) struct Page {
     pub(super) uncommitted: usize,
     /// Entries that wait in a lane or are under way.
     busy: usize,
+    /// Entries that are under way without anybody waiting for them.
+    lingering: usize,
     /// It is counted among its group's resting pages: nothing of it is busy.
     pub(super) rests: bool,
 }
@@ -97,17 +121,23 @@ impl Page {
     pub(super) fn load(stored: StoredPage, as_of: u64) -> Self {
         let entries: Vec<_> = stored.entries.into_iter().map(|entry| Entry::load(entry, as_of)).collect();
         let busy = entries.iter().filter(|entry| entry.phase.is_busy()).count();
-        Self { head: stored.head, entries, uncommitted: 0, busy, rests: false }
+        Self { head: stored.head, entries, uncommitted: 0, busy, lingering: 0, rests: false }
     }
 
     pub(super) fn set_phase(&mut self, index: u16, phase: Phase) {
         if let Some(entry) = self.entries.get_mut(usize::from(index)) {
             let was = std::mem::replace(&mut entry.phase, phase);
             self.busy = self.busy + usize::from(phase.is_busy()) - usize::from(was.is_busy());
+            let lingers = |phase| usize::from(phase == Phase::Lingering);
+            self.lingering = self.lingering + lingers(phase) - lingers(was);
         }
     }
 
-    /// Whether anything of it waits in a lane or is under way.
+    pub(super) fn entry_mut(&mut self, index: u16) -> Option<&mut Entry> {
+        self.entries.get_mut(usize::from(index))
+    }
+
+    /// Whether anything of it waits in a lane, or is under way and waited for.
     pub(super) fn is_busy(&self) -> bool {
         self.busy > 0
     }
@@ -126,7 +156,7 @@ impl Page {
         let due = |entry: &Entry| match entry.phase {
             Phase::Settled => None,
             Phase::BackingOff(due) => Some(due),
-            Phase::Queued | Phase::InFlight => Some(self.head.due),
+            Phase::Queued | Phase::InFlight | Phase::Lingering => Some(self.head.due),
         };
         self.entries.iter().filter_map(due).min()
     }
@@ -137,14 +167,14 @@ impl Page {
         let horizon = first.plus(first.since(now));
         let due = |entry: &Entry| match entry.phase {
             Phase::BackingOff(due) => Some(due),
-            Phase::Settled | Phase::Queued | Phase::InFlight => None,
+            Phase::Settled | Phase::Queued | Phase::InFlight | Phase::Lingering => None,
         };
         self.entries.iter().filter_map(due).filter(|due| *due <= horizon).max().unwrap_or(first)
     }
 
     /// When the page may leave memory until: all that is left to do waits, at least until then.
     pub(super) fn idle_until(&self) -> Option<Timestamp> {
-        self.next_due().filter(|_| self.busy == 0 && self.uncommitted == 0)
+        self.next_due().filter(|_| self.busy == 0 && self.lingering == 0 && self.uncommitted == 0)
     }
 
     /// Nothing is left to do or to record.

@@ -9,6 +9,7 @@ use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Timestam
 use crate::engine::attempt::AttemptReport;
 use crate::engine::retry::Failure;
 
+use super::endpoints::Endpoints;
 use super::page::{EntryRef, Phase};
 use super::{Core, GONE_MAX, Now};
 
@@ -39,7 +40,10 @@ impl Core {
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        if report.refused_stream && entry.refusals < REFUSALS_MAX {
+        let endpoint = entry.target.as_deref().map(Endpoints::key).filter(|_| report.fails_endpoint());
+        let failures = endpoint.map_or(0, |endpoint| self.endpoints.failures(endpoint));
+        let is_to_blame = endpoint.is_some_and(|endpoint| self.endpoints.is_to_blame(endpoint));
+        if report.refused_stream && entry.refusals < REFUSALS_MAX && !is_to_blame {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
             let due = now.wall.plus(REFUSED_STREAM_WAIT * (1 << entry.refusals));
@@ -56,20 +60,22 @@ impl Core {
         let expires = message.expires;
         let retry = report.retry && !message.spec.ttl.is_zero();
         let stopped = message.stop.get().filter(|_| report.retry);
-        let next_attempt = if retry && stopped.is_none() {
-            let random = self.random.next_u64();
-            let failure = Failure {
-                outcome,
-                attempts,
-                retry_after: report.retry_after,
-                now: now.wall,
-                expires,
-                random,
-            };
-            self.backoff.next(failure)
-        } else {
-            None
+        let failure = Failure {
+            outcome,
+            // An endpoint that keeps failing backs off across messages.
+            attempts: attempts.max(failures),
+            retry_after: report.retry_after,
+            now: now.wall,
+            expires,
+            random: self.random.next_u64(),
         };
+        let next_attempt = if retry && stopped.is_none() { self.backoff.next(failure) } else { None };
+        if let Some(endpoint) = endpoint {
+            let until =
+                next_attempt.or_else(|| self.backoff.next(Failure { expires: Timestamp::MAX, ..failure }));
+            let asked = report.retry_after.is_some_and(|asked| !asked.is_zero());
+            self.endpoints.back_off(now.wall, endpoint, until.unwrap_or(now.wall), asked);
+        }
         let (state, outcome) = match (outcome, next_attempt, stopped) {
             (Outcome::Accepted, ..) => (DeliveryState::Accepted, outcome),
             (.., Some(stop)) => (DeliveryState::Cancelled, stop.outcome()),
@@ -78,6 +84,12 @@ impl Core {
             (_, None, None) => (DeliveryState::Failed, outcome),
         };
         self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
+        if state == DeliveryState::Retrying
+            && let Some(endpoint) = endpoint.filter(|endpoint| self.endpoints.keeps_failing(*endpoint))
+        {
+            self.waits_for(at, endpoint);
+            self.collapse(now, at, &message, endpoint);
+        }
     }
 
     /// Notes the event of a delivery for the next commit. A terminal state, or [`DeliveryState::Retrying`] with the time of

@@ -8,6 +8,7 @@ use crate::domain::{
 };
 use crate::store::PageHead;
 
+use super::endpoints::Standing;
 use super::gate::{Pass, wall};
 use super::lane::Lane;
 use super::page::{EntryRef, Phase};
@@ -113,10 +114,22 @@ impl Core {
             self.put_off(now, at, &message, until);
             return None;
         }
-        self.set_phase(at, Phase::InFlight);
+        let apart = match self.standing(now, &target) {
+            Standing::Waits(until) => {
+                self.wait_for_endpoint(now, at, &message, &target, until);
+                return None;
+            }
+            Standing::Crowded => {
+                self.wait_for_place(now, at, &message, target.origin);
+                return None;
+            }
+            Standing::Apart => true,
+            Standing::Sound => false,
+        };
+        self.set_phase(at, if apart { Phase::Lingering } else { Phase::InFlight });
         self.unsettled += 1;
         self.unsettled_peak = self.unsettled_peak.max(self.unsettled);
-        self.begin_flight(now, at, application, &target);
+        self.begin_flight(now, at, application, &target, apart);
         self.pacing.started(message.id, now.monotonic);
         let weight = self.backlog.weight(application);
         self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
