@@ -274,7 +274,6 @@ impl Core {
             return true;
         }
         let was_to_blame = self.endpoints.is_to_blame(flight.endpoint);
-        let gate = self.gates.of(flight.origin, now.monotonic);
         let first = self.endpoints.failures(flight.endpoint) == 0;
         let gate = self.gates.of(flight.origin, now.monotonic);
         // Who is silent while others are accepted is so for reasons of its own; a refusal may mean the moment's load.

@@ -50,7 +50,7 @@ impl Throttling {
     }
 
     /// An endpoint refused that had not failed before.
-    pub(super) fn failed(&mut self) {
+    pub(super) fn failed_first(&mut self) {
         self.taken -= self.taken * TAKEN_WEIGHT;
     }
 
