@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::fields::{self, Warnings, is_nothing, settled, warn};
-use super::key_text::{key, unescaped, unquoted};
-use super::members::{Member, Members, as_object, scalar, shown};
+use super::fields::{self, Warnings, settled, warn};
+use super::members::{Members, as_object, scalar, shown};
 use super::refusal::Refusal;
-use super::shape::{BROWSER_NAMES, ENDPOINT_NAMES, USER_NAMES, browsers, is_endpoint};
+use super::required::{active, endpoint, key_of, user};
+use super::shape::{BROWSER_NAMES, USER_NAMES, browsers};
 use crate::domain::{ContentEncoding, Timestamp};
 use crate::proto::v1::{PushSubscription, PushSubscriptionKeys, SubscribeRequest};
 use crate::webpush::keys::AUTH_OCTETS;
@@ -49,8 +49,6 @@ const P256DH_NAMES: [&str; 9] = [
 ];
 const AUTH_NAMES: [&str; 9] =
     ["auth", "keys.auth", "keysauth", "keyauth", "authtoken", "authkey", "authsecret", "webauth", "userauth"];
-/// What an object that stands for a user is known by.
-const IDENTIFIERS: [&str; 4] = ["id", "userid", "uid", "pk"];
 
 /// What holds for every entry that says nothing else.
 #[derive(Clone, Debug, Default)]
@@ -260,84 +258,6 @@ fn browser_part(object: &mut Map<String, Value>) -> Result<Members, Refusal> {
         )),
         None => Ok(Members::default()),
     }
-}
-
-/// Whether anything is to be sent to it, as its sender kept it.
-fn active(members: &mut Members) -> Result<(), Refusal> {
-    let says = |member: Option<Member>, truth: bool| {
-        let Some(member) = member else { return false };
-        let words: &[&str] = if truth { &["true", "t", "1", "yes"] } else { &["false", "f", "0", "no"] };
-        let text = member.value.as_bool().map(|truth| truth.to_string()).or_else(|| scalar(member.value));
-        text.is_some_and(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
-    };
-    let inactive = ["active", "isactive", "enabled"].iter().any(|name| says(members.take(&[name]), false));
-    if inactive {
-        return Err(Refusal::over(
-            "active",
-            "is false, so nothing was sent to it: leave the field out to import it",
-        ));
-    }
-    if says(members.take(&["invalididentifier"]), true) {
-        return Err(Refusal::over(
-            "invalid_identifier",
-            "is true, so the push service has ended it: leave the field out to import it",
-        ));
-    }
-    Ok(())
-}
-
-fn endpoint(members: &mut Members) -> Result<String, Refusal> {
-    let name = ENDPOINT_NAMES.iter().find(|name| {
-        members.0.get(**name).is_some_and(|member| **name == "endpoint" || is_endpoint(name, &member.value))
-    });
-    let member = name.and_then(|name| members.take(&[name])).ok_or_else(Refusal::no_endpoint)?;
-    if member.disputed {
-        return Err(twice("endpoint"));
-    }
-    let Value::String(text) = member.value else {
-        return Err(Refusal::of("endpoint", "is no text: it is the address https://… that the browser gave"));
-    };
-    let text = unquoted(&text);
-    let text = text.strip_suffix("\\n").unwrap_or(text);
-    let escaped = text.get(..9).is_some_and(|begin| begin.eq_ignore_ascii_case("https%3a%"));
-    Ok(if escaped { unescaped(text) } else { text.to_owned() })
-}
-
-fn twice(field: &'static str) -> Refusal {
-    Refusal::of(field, "stands twice and differs: leave the right one")
-}
-
-fn key_of(field: &'static str, member: Option<Member>, octets: usize) -> Result<String, Refusal> {
-    let missing = || {
-        Refusal::of(
-            field,
-            "is missing: nothing can be encrypted without it, and only the browser has it, which must subscribe again",
-        )
-    };
-    let member = member.ok_or_else(missing)?;
-    if member.disputed {
-        return Err(twice(field));
-    }
-    if member.value.as_str().is_some_and(is_nothing) {
-        return Err(missing());
-    }
-    key(member.value, octets)
-        .ok_or_else(|| Refusal::of(field, "is neither text nor a list of octets: base64url is right"))
-}
-
-/// The identifier of a user: text, a number, or that of an object which stands for one.
-fn user(member: Member) -> Result<String, Refusal> {
-    if member.disputed {
-        return Err(twice("user_id"));
-    }
-    let value = match member.value {
-        Value::Object(object) => Members::of(object).take(&IDENTIFIERS).map(|member| member.value),
-        value => Some(value),
-    };
-    let user = value
-        .and_then(scalar)
-        .ok_or_else(|| Refusal::of("user_id", "is neither text nor a number: write the user's identifier"))?;
-    Ok(if is_nothing(&user) { String::new() } else { user })
 }
 
 fn or_default(value: String, default: &str) -> String {

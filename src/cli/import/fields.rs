@@ -52,6 +52,11 @@ pub(super) fn settled(warnings: &mut Warnings, field: &'static str, member: Opti
     Some(member.value)
 }
 
+/// A character that no text has here: one for control, or the mark of what is not UTF-8.
+pub(super) fn is_unfit(c: char) -> bool {
+    c.is_control() || c == char::REPLACEMENT_CHARACTER
+}
+
 /// Text for "nothing".
 pub(super) fn is_nothing(text: &str) -> bool {
     let text = text.trim();
@@ -98,11 +103,11 @@ pub(super) fn topics(warnings: &mut Warnings, value: Option<Value>, several: boo
         if joined.is_empty() || is_nothing(&joined) {
             continue;
         }
-        if joined.chars().count() > TOPIC_CHARS_MAX || joined.chars().any(char::is_control) {
+        if joined.chars().count() > TOPIC_CHARS_MAX || joined.chars().any(is_unfit) {
             warn(
                 warnings,
                 "topics",
-                "left out: a topic has at most 64 characters, and no control characters",
+                "left out: a topic has at most 64 characters of UTF-8, and no control characters",
             );
             continue;
         }
@@ -180,12 +185,12 @@ fn label(warnings: &mut Warnings, labels: &mut BTreeMap<String, String>, key: St
             return warn(warnings, field, "left out: a label is a text, a number or a truth value");
         }
     };
-    let fits = |text: &str, most: usize| text.len() <= most && !text.chars().any(char::is_control);
+    let fits = |text: &str, most: usize| text.len() <= most && !text.chars().any(is_unfit);
     if key.is_empty() || !fits(&key, LABEL_KEY_OCTETS_MAX) || !fits(&value, LABEL_VALUE_OCTETS_MAX) {
         return warn(
             warnings,
             "labels",
-            "left out: a label has 1 to 64 octets in its key, at most 256 in its value, and no control characters",
+            "left out: a label has 1 to 64 octets in its key, at most 256 in its value, and no control characters; it is UTF-8",
         );
     }
     if labels.len() >= LABELS_MAX {

@@ -14,6 +14,8 @@ mod objects;
 mod octets;
 mod refusal;
 mod report;
+mod required;
+mod scan;
 mod shape;
 mod source;
 mod table;

@@ -1,14 +1,16 @@
 //! The entries in JSON of any size: objects in lists, one after the other, or in objects that hold them; also where a text has
 //! the JSON. Only one object is in memory at a time, and none that is too long.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::lines::ENTRY_OCTETS_MAX;
 use super::members::is_text_of_json;
 use super::refusal::Refusal;
+use super::scan::Scanner;
 use super::shape::{Holder, Shape, inherit, is_user};
 
 /// How deep lists and objects that hold entries are nested.
@@ -27,8 +29,7 @@ pub(super) struct Piece {
 /// Finds the entries.
 #[derive(Debug)]
 pub(super) struct Objects<R> {
-    reader: Back<R>,
-    line: u64,
+    scanner: Scanner<R>,
     /// What is open, the innermost last.
     open: Vec<Open>,
     /// How many objects are no entries in what holds some, and the line of the first.
@@ -61,7 +62,7 @@ enum At {
 impl<R: BufRead> Objects<R> {
     /// In an input whose first line has this number.
     pub(super) fn new(reader: R, line: u64) -> Self {
-        Self { reader: Back::new(reader), line, open: Vec::new(), foreign: None, rows: false }
+        Self { scanner: Scanner::new(reader, line), open: Vec::new(), foreign: None, rows: false }
     }
 
     /// For every object, whatever it is.
@@ -77,19 +78,19 @@ impl<R: BufRead> Objects<R> {
     /// The next entry.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Piece>> {
         loop {
-            let Some(octet) = self.reader.peek().context("cannot read on")? else {
+            let Some(octet) = self.scanner.peek()? else {
                 let Some(open) = self.open.last() else { return Ok(None) };
                 let what = if open.is_list { "list" } else { "object" };
-                bail!("line {}: the {what} does not end: part of the file is missing", self.line);
+                bail!("line {}: the {what} does not end: part of the file is missing", self.scanner.line);
             };
             if octet.is_ascii_whitespace() {
-                self.skip(octet);
+                self.scanner.skip(octet);
                 continue;
             }
             let piece = match self.open.last().map(|open| (open.is_list, open.at)) {
                 // Some tools write a comma behind each line.
                 None if octet == b',' => {
-                    self.skip(octet);
+                    self.scanner.skip(octet);
                     None
                 }
                 None | Some((true, At::Next)) if octet != b']' => self.value(octet)?,
@@ -99,12 +100,12 @@ impl<R: BufRead> Objects<R> {
                     None
                 }
                 Some((_, At::After)) if octet == b',' => {
-                    self.skip(octet);
+                    self.scanner.skip(octet);
                     self.set(At::Next);
                     None
                 }
                 Some((is_list, At::Next | At::After)) if octet == if is_list { b']' } else { b'}' } => {
-                    self.skip(octet);
+                    self.scanner.skip(octet);
                     self.open.pop();
                     self.set(At::After);
                     None
@@ -118,12 +119,7 @@ impl<R: BufRead> Objects<R> {
     }
 
     fn unexpected(&self) -> anyhow::Error {
-        anyhow::anyhow!("line {}: a JSON object is expected here", self.line)
-    }
-
-    fn skip(&mut self, octet: u8) {
-        self.line += u64::from(octet == b'\n');
-        self.reader.consume(1);
+        anyhow::anyhow!("line {}: a JSON object is expected here", self.scanner.line)
     }
 
     /// In what is open.
@@ -135,11 +131,11 @@ impl<R: BufRead> Objects<R> {
 
     /// The name of a member, and the colon.
     fn name(&mut self) -> anyhow::Result<()> {
-        let Some(name) = self.string()? else {
-            bail!("line {}: the name of a member is too long", self.line)
+        let Some(name) = self.scanner.string()? else {
+            bail!("line {}: the name of a member is too long", self.scanner.line)
         };
-        while let Some(octet) = self.reader.peek().context("cannot read on")? {
-            self.skip(octet);
+        while let Some(octet) = self.scanner.peek()? {
+            self.scanner.skip(octet);
             if octet == b':' {
                 let Some(open) = self.open.last_mut() else { break };
                 open.name = Some(name);
@@ -162,7 +158,7 @@ impl<R: BufRead> Objects<R> {
         match first {
             b'{' => self.object(wanted),
             b'[' if wanted => {
-                self.skip(first);
+                self.scanner.skip(first);
                 self.descend(true, Holder { members: None, user: None })?;
                 Ok(None)
             }
@@ -177,7 +173,7 @@ impl<R: BufRead> Objects<R> {
         ensure!(
             self.open.len() < DEPTH_MAX,
             "line {}: more than {DEPTH_MAX} lists and objects in one another",
-            self.line
+            self.scanner.line
         );
         self.open.push(Open { is_list, at: At::Next, name: None, holder });
         Ok(())
@@ -185,17 +181,17 @@ impl<R: BufRead> Objects<R> {
 
     /// A text, which may have the JSON of entries in it.
     fn text(&mut self, wanted: bool) -> anyhow::Result<Option<Piece>> {
-        let text = self.string()?;
+        let text = self.scanner.string()?;
         match text {
-            Some(text) if wanted && is_text_of_json(&text) => {
+            Some(text) if wanted && is_text_of_json(&text) && is_json(&text) => {
                 // It has no lines of its own.
-                self.reader.put_back(&text.replace('\n', " ").into_bytes());
+                self.scanner.put_back(&text.replace('\n', " ").into_bytes());
                 Ok(None)
             }
             _ if self.open.iter().all(|open| open.is_list) => {
                 self.set(At::After);
                 let object = Err(Refusal::shapeless("is a text: an entry is a JSON object"));
-                Ok(Some(Piece { line: self.line, text: b"\"\"".to_vec(), object }))
+                Ok(Some(Piece { line: self.scanner.line, text: b"\"\"".to_vec(), object }))
             }
             _ => {
                 self.refuse_user()?;
@@ -218,15 +214,15 @@ impl<R: BufRead> Objects<R> {
             !is_user,
             "line {}: an object with more than {ENTRY_OCTETS_MAX} octets says whose the entries in it are: give each its \
              user_id",
-            self.line
+            self.scanner.line
         );
         Ok(())
     }
 
     /// An object: an entry, or what holds some.
     fn object(&mut self, wanted: bool) -> anyhow::Result<Option<Piece>> {
-        let line = self.line;
-        let (text, ended) = self.balanced(wanted)?;
+        let line = self.scanner.line;
+        let (text, ended) = self.scanner.balanced(wanted)?;
         if !wanted {
             self.set(At::After);
             return Ok(None);
@@ -250,8 +246,8 @@ impl<R: BufRead> Objects<R> {
         let mut object = match shape {
             Shape::Entry(object) => object,
             Shape::Holder(holder) => {
-                self.line = line;
-                self.reader.put_back(&text[1..]);
+                self.scanner.line = line;
+                self.scanner.put_back(&text[1..]);
                 self.descend(false, holder)?;
                 return Ok(None);
             }
@@ -280,139 +276,27 @@ impl<R: BufRead> Objects<R> {
 
     /// Passes over a value that is of no interest.
     fn pass_over(&mut self) -> anyhow::Result<Option<Piece>> {
-        match self.reader.peek().context("cannot read on")? {
+        match self.scanner.peek()? {
             Some(b'{' | b'[') => {
-                self.balanced(false)?;
+                self.scanner.balanced(false)?;
             }
             _ => {
                 self.refuse_user()?;
-                while let Some(octet) = self.reader.peek().context("cannot read on")?
+                while let Some(octet) = self.scanner.peek()?
                     && !matches!(octet, b',' | b'}' | b']')
                     && !octet.is_ascii_whitespace()
                 {
-                    self.skip(octet);
+                    self.scanner.skip(octet);
                 }
             }
         }
         self.set(At::After);
         Ok(None)
     }
-
-    /// A string, without its quotation marks and escapes; `None` where it is too long.
-    fn string(&mut self) -> anyhow::Result<Option<String>> {
-        let begun = self.line;
-        let (mut text, mut escaped, mut too_long) = (Vec::new(), false, false);
-        loop {
-            let octet = self.reader.peek().context("cannot read on")?;
-            let octet = octet
-                .with_context(|| format!("line {begun}: a text does not end: part of the file is missing"))?;
-            self.skip(octet);
-            too_long |= text.len() >= ENTRY_OCTETS_MAX;
-            if !too_long {
-                text.push(octet);
-            }
-            match octet {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                // The first one begins it.
-                b'"' if too_long || text.len() > 1 => break,
-                _ => {}
-            }
-        }
-        if too_long {
-            return Ok(None);
-        }
-        let text = serde_json::from_slice(&text);
-        text.map(Some).map_err(|_| anyhow::anyhow!("line {begun}: a text does not read as JSON"))
-    }
-
-    /// The text up to the bracket that closes the one here, if it is to be kept; `false` where it is too long: then it is kept
-    /// as far as it was read.
-    fn balanced(&mut self, keep: bool) -> anyhow::Result<(Vec<u8>, bool)> {
-        let begun = self.line;
-        let (mut text, mut depth) = (Vec::new(), 0_u32);
-        let (mut in_string, mut escaped) = (false, false);
-        loop {
-            let buffer = self.reader.buffer().context("cannot read on")?;
-            ensure!(!buffer.is_empty(), "line {begun}: the object does not end: part of the file is missing");
-            let (mut used, mut ended) = (0, false);
-            for octet in buffer {
-                used += 1;
-                self.line += u64::from(*octet == b'\n');
-                match octet {
-                    _ if escaped => escaped = false,
-                    b'\\' if in_string => escaped = true,
-                    b'"' => in_string = !in_string,
-                    b'{' | b'[' if !in_string => depth += 1,
-                    b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                if depth == 0 {
-                    ended = true;
-                    break;
-                }
-            }
-            if keep {
-                text.extend_from_slice(&buffer[..used]);
-            }
-            self.reader.consume(used);
-            if ended && text.len() <= ENTRY_OCTETS_MAX {
-                return Ok((text, true));
-            }
-            if text.len() > ENTRY_OCTETS_MAX {
-                return Ok((text, false));
-            }
-        }
-    }
 }
 
-/// What was read may be read once more.
-#[derive(Debug)]
-struct Back<R> {
-    reader: R,
-    back: Vec<u8>,
-    position: usize,
-}
-
-impl<R: BufRead> Back<R> {
-    fn new(reader: R) -> Self {
-        Self { reader, back: Vec::new(), position: 0 }
-    }
-
-    /// Comes before all that is still to be read.
-    fn put_back(&mut self, text: &[u8]) {
-        let rest = self.back.split_off(self.position);
-        self.back = [text, &rest].concat();
-        self.position = 0;
-    }
-
-    /// What can be read at once; nothing at the end.
-    fn buffer(&mut self) -> io::Result<&[u8]> {
-        if self.position < self.back.len() {
-            return Ok(&self.back[self.position..]);
-        }
-        loop {
-            // The loan of what is returned would last for all rounds.
-            match self.reader.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(_) => break,
-            }
-        }
-        self.reader.fill_buf()
-    }
-
-    fn peek(&mut self) -> io::Result<Option<u8>> {
-        Ok(self.buffer()?.first().copied())
-    }
-
-    fn consume(&mut self, used: usize) {
-        if self.position < self.back.len() {
-            self.position += used;
-        } else {
-            self.reader.consume(used);
-        }
-    }
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// The entries in a text that is in memory, whose first line has this number; what is wrong with it is a piece of its own.
@@ -424,7 +308,7 @@ pub(super) fn pieces(line: u64, text: &[u8]) -> Vec<Piece> {
             Ok(Some(piece)) => found.push(piece),
             Ok(None) => return found,
             Err(error) => {
-                let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(text);
+                let parsed = serde_json::from_slice::<IgnoredAny>(text);
                 let refusal = parsed.err().map_or_else(
                     || Refusal::shapeless(format!("{error:#}")),
                     |error| Refusal::of_json(text, &error),

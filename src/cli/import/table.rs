@@ -144,8 +144,11 @@ impl Table {
         }
     }
 
-    /// What psql and mysql draw around rows.
+    /// What psql and mysql draw around rows, and what spreadsheets leave behind them.
     fn is_decoration(&self) -> bool {
+        if self.row.iter().all(<[u8]>::is_empty) {
+            return true;
+        }
         let text = self.row.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join("|");
         is_ruler(&text)
             || (self.row.len() == 1 && text.starts_with('(') && text.ends_with(" row)"))
@@ -165,8 +168,8 @@ impl Table {
             if NOTHING.contains(&field) || name.is_empty() {
                 continue;
             }
-            let text = String::from_utf8(field.to_vec())
-                .map_err(|_| Refusal::shapeless("is not UTF-8 text: write the table as UTF-8"))?;
+            // What is not UTF-8 matters only in a field that is read: its reader sees the mark.
+            let text = String::from_utf8_lossy(field).into_owned();
             object.insert(name.clone(), Value::String(text));
         }
         Ok(object)
@@ -273,6 +276,16 @@ mod tests {
         assert!(all[1].1.as_ref().unwrap_err().starts_with("has 1 fields under 3 columns"));
         assert_eq!(all[2].1.as_ref().unwrap()["userid"], "a\nb");
         assert!(all[3].1.is_err());
+    }
+
+    #[test]
+    fn empty_rows_are_none_and_text_that_is_not_utf8_is_marked() {
+        let text = b"endpoint,city\n,\nE,M\xfcnchen\n,\n";
+        let mut table = Table::open(Box::new(BufReader::new(Cursor::new(text.to_vec())))).unwrap();
+        let piece = table.next().unwrap().unwrap();
+        assert_eq!(piece.line, 3);
+        assert_eq!(Value::Object(piece.object.unwrap()), json!({"endpoint": "E", "city": "M\u{fffd}nchen"}));
+        assert!(table.next().unwrap().is_none());
     }
 
     #[test]
