@@ -139,7 +139,7 @@ fn wrong_arguments_end_with_64_and_say_what_is_right() {
         (&["send", "--push-subscription", "-", "--data-file", "-"], "cannot both read standard input"),
         (&["broadcast", "--all", "--topic", "x", "--title", "x"], "cannot be used with"),
         (&["broadcast", "--all", "--title", "x", "--ttl", "soon"], "expected number"),
-        (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "there is no PushSubscription"),
+        (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "-: is empty"),
         (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// or https:// URL"),
         (&["watch", "--since", "yesterday"], "--since"),
         (&["send", "--user", "a", "--title", "x", "--at", "tomorrow"], "--at"),

@@ -388,3 +388,34 @@ async fn every_example_of_the_documentation_imports() {
     assert!(blocks >= 10, "{blocks}");
     server.stop().await.unwrap();
 }
+
+/// Entries that name no VAPID key: which one they have then, and that they are active, is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_names_no_key_says_which_one_its_entries_have() {
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", ready.server);
+    let first = ready.applications[0].application_server_key.clone();
+    let text = fs::read_to_string(directory().join("07d-data-text.jsonl")).unwrap();
+    let text = text.replace(ORIGIN, &format!("https://localhost:{}/", place.sandbox.push.port()));
+    let import = |more: &[&str]| {
+        let command = ["subscriptions", "import", "--server", &url, "-"];
+        run_with_input(&[&command[..], more].concat(), &text)
+    };
+    let told = String::from_utf8(import(&[]).stderr).unwrap();
+    assert!(told.contains("1 new entries name no VAPID key") && told.contains(&first), "{told}");
+    let made = printed(&run(&["vapid-keys", "create", "--make-current", "--server", &url]));
+    assert!(!made.contains(&first));
+    // It keeps the key that it has, whatever the current one is.
+    let told = String::from_utf8(import(&[]).stderr).unwrap();
+    assert!(told.contains("1 updated entries name no VAPID key") && told.contains(&first), "{told}");
+    assert!(told.contains("those that were disabled are active again"), "{told}");
+    let keys = &printed_json(&import(&["--json"]))[0]["unnamed_keys"];
+    assert_eq!(
+        (&keys["updated"], &keys["by_key"][&first], &keys["disabled"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    let named = import(&["--json", "--application-server-key", &first]);
+    assert_eq!(printed_json(&named)[0]["unnamed_keys"], json!(null));
+    server.stop().await.unwrap();
+}

@@ -219,7 +219,7 @@ pub(super) fn locale(warnings: &mut Warnings, value: Option<Value>) -> String {
         (1..=SUBTAG_OCTETS_MAX).contains(&subtag.len()) && subtag.bytes().all(|c| c.is_ascii_alphanumeric())
     };
     if tag.len() > LOCALE_OCTETS_MAX || !tag.split('-').all(subtag) {
-        warn(warnings, "locale", "left out: it is no language tag as pt-BR");
+        warn(warnings, "locale", "left out: it is no language tag, for example pt-BR");
         return String::new();
     }
     tag
@@ -240,9 +240,9 @@ pub(super) fn time_zone(warnings: &mut Warnings, value: Option<Value>) -> String
         let is_offset = !offset.is_empty()
             && offset.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'+' | b'-' | b':' | b'.'));
         let why = if is_offset {
-            "left out: an offset is no time zone, which says when summer is: an IANA name as Asia/Shanghai is"
+            "left out: an offset does not say when summer is; an IANA name, for example Asia/Shanghai, is right"
         } else {
-            "left out: it is no IANA name as Asia/Shanghai, nor one of Ruby on Rails'"
+            "left out: it is no IANA name, for example Asia/Shanghai, nor one of Ruby on Rails'"
         };
         warn(warnings, "time_zone", why);
         String::new()

@@ -292,9 +292,9 @@ impl Warned {
     pub(super) fn text(&self, warning: &Warning) -> String {
         let lines = self.lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         let more = if self.entries > self.lines.len() as u64 { ", …" } else { "" };
-        let Self { entries, .. } = self;
+        let (Self { entries, .. }, at) = (self, if self.lines.len() == 1 { "line" } else { "lines" });
         let Warning { field, text } = warning;
-        format!("warning: {field} {text} ({entries} entries, line {lines}{more})")
+        format!("warning: {field} {text} ({entries} entries, {at} {lines}{more})")
     }
 }
 

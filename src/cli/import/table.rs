@@ -24,6 +24,7 @@ const BUFFER_OCTETS: usize = 64 * 1024;
 /// The rows of a table.
 pub(super) struct Table {
     rows: csv::Reader<Bounded>,
+    /// Their names, as they are written.
     columns: Vec<String>,
     row: ByteRecord,
     /// A row was read to see what is in it.
@@ -82,17 +83,19 @@ impl Table {
         let line = self.lines_before + 1;
         let names = self.rows.byte_headers().map_err(|error| plain_error(error, self.lines_before))?;
         let names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        self.columns = names.iter().map(|name| plain(name)).collect();
-        for (index, name) in self.columns.iter().enumerate() {
+        let plain_names: Vec<_> = names.iter().map(|name| plain(name)).collect();
+        for (index, name) in plain_names.iter().enumerate() {
             let number = index + 1;
             // A name that may not be shown is a field: there are no names.
             let told = shown(&names[index]).map_or_else(String::new, |name| format!(", {name},"));
             ensure!(
-                name.is_empty() || !self.columns[..index].contains(name),
+                name.is_empty() || !plain_names[..index].contains(name),
                 "line {line} names column {number}{told} as another one: rename one of them"
             );
         }
-        if names.iter().any(|name| is_known(name)) {
+        let known = names.iter().any(|name| is_known(name));
+        self.columns = names;
+        if known {
             return Ok(());
         }
         // A column of any name may have the browser's JSON.
@@ -226,7 +229,10 @@ mod tests {
         let mut table = open(text).unwrap();
         let mut all = Vec::new();
         while let Some(piece) = table.next().unwrap() {
-            all.push((piece.line, piece.object.map(Value::Object).map_err(|refusal| refusal.message())));
+            let plain_names = |object: Map<String, Value>| {
+                Value::Object(object.into_iter().map(|(name, value)| (plain(&name), value)).collect())
+            };
+            all.push((piece.line, piece.object.map(plain_names).map_err(|refusal| refusal.message())));
         }
         all
     }
