@@ -200,15 +200,9 @@ async fn every_file_that_people_have_imports_or_is_refused_with_a_remedy() {
             Vapid(expected) => check_vapid(path, expected),
             Imports(..) | Rejected(..) | Refused(..) => {
                 let application = format!("case-{number}");
-                printed(&run(&[
-                    "applications",
-                    "create",
-                    "--server",
-                    &url,
-                    "--exception",
-                    "sandbox",
-                    &application,
-                ]));
+                let settings = ["--contact", "mailto:push@example.com", "--exception", "sandbox"];
+                let create = ["applications", "create", "--server", &url, &application];
+                printed(&run(&[&create[..], &settings].concat()));
                 let at = ["--server", &url, "--application", &application];
                 check_import(&at, path, expect)
             }
