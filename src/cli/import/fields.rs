@@ -123,10 +123,7 @@ pub(super) fn topics(warnings: &mut Warnings, value: Option<Value>, several: boo
 
 /// The name of a topic: a text, or an object that has one.
 fn name(value: Value) -> Option<String> {
-    match value {
-        Value::Object(object) => object.get("name").cloned().and_then(scalar),
-        value => scalar(value),
-    }
+    scalar(value.get("name").cloned().unwrap_or(value))
 }
 
 /// A list of texts: a list, JSON of one, or texts that are divided by white space, commas or semicolons.

@@ -116,10 +116,7 @@ pub(super) fn unwrapped(value: Value) -> Value {
     match name.as_str() {
         "$oid" | "$uuid" | "$symbol" | "$date" | "$numberLong" | "$numberInt" | "$numberDouble"
         | "$numberDecimal" => unwrapped(inner.clone()),
-        "$binary" => match inner {
-            Value::Object(binary) => binary.get("base64").cloned().unwrap_or(Value::Null),
-            inner => inner.clone(),
-        },
+        "$binary" => inner.get("base64").unwrap_or(inner).clone(),
         "$undefined" => Value::Null,
         _ => value,
     }

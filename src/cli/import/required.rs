@@ -82,9 +82,10 @@ pub(super) fn user(member: Member) -> Result<String, Refusal> {
     if member.disputed {
         return Err(twice("user_id"));
     }
-    let value = match member.value {
-        Value::Object(object) => Members::of(object).take(&IDENTIFIERS).map(|member| member.value),
-        value => Some(value),
+    let value = if let Value::Object(object) = member.value {
+        Members::of(object).take(&IDENTIFIERS).map(|member| member.value)
+    } else {
+        Some(member.value)
     };
     let user = value
         .and_then(scalar)

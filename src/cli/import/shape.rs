@@ -47,10 +47,8 @@ impl Shape {
         if object.contains_key("model")
             && let Some(Value::Object(fields)) = object.remove("fields")
         {
-            return match Self::of(fields) {
-                Self::Foreign => Self::Heading,
-                shape => shape,
-            };
+            let shape = Self::of(fields);
+            return if shape == Self::Foreign { Self::Heading } else { shape };
         }
         let kind = object.get("type").and_then(Value::as_str);
         if has_endpoint(&object) {
@@ -206,10 +204,8 @@ mod tests {
     }
 
     fn holder(value: Value) -> (Vec<String>, Option<Value>) {
-        match of(value) {
-            Shape::Holder(Holder { members, user }) => (members.unwrap(), user),
-            other => panic!("{other:?}"),
-        }
+        let Shape::Holder(Holder { members, user }) = of(value) else { panic!("no holder") };
+        (members.unwrap(), user)
     }
 
     #[test]
