@@ -270,7 +270,7 @@ mod tests {
             assert_eq!(all(text), [(2, Ok(expected))], "{text}");
         }
         let many = "user_id\tdevices\n7\t[{\"endpoint\":\"E\"},{\"endpoint\":\"F\"}]\n";
-        let entry = |endpoint: &str| Ok(json!({"endpoint": endpoint, "user_id": "7"}));
+        let entry = |endpoint: &str| Ok(json!({"endpoint": endpoint, "userid": "7"}));
         assert_eq!(all(many), [(2, entry("E")), (2, entry("F"))]);
     }
 
