@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::timeout;
 
+#[path = "cli/cases.rs"]
+mod cases;
 #[path = "cli/import.rs"]
 mod import;
 
@@ -137,7 +139,7 @@ fn wrong_arguments_end_with_64_and_say_what_is_right() {
         (&["send", "--push-subscription", "-", "--data-file", "-"], "cannot both read standard input"),
         (&["broadcast", "--all", "--topic", "x", "--title", "x"], "cannot be used with"),
         (&["broadcast", "--all", "--title", "x", "--ttl", "soon"], "expected number"),
-        (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "there is no PushSubscription"),
+        (&["subscribe", "--server", "https://127.0.0.1:1", "-"], "-: is empty"),
         (&["watch", "--server", "ftp://127.0.0.1:1"], "must be an http:// or https:// URL"),
         (&["watch", "--since", "yesterday"], "--since"),
         (&["send", "--user", "a", "--title", "x", "--at", "tomorrow"], "--at"),
@@ -188,11 +190,16 @@ fn key_pairs_go_through_every_form() {
 async fn callers_bring_tokens_over_tls() {
     let place = Place::new().await;
     let (data, ca) = (place.text("data"), place.text("server.pem"));
-    std::fs::create_dir(&data).unwrap();
-    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let offline = ["tokens", "create", "--data-dir", &data, "--role", "admin", "--all-applications"];
-    let admin = printed(&run(&offline)).trim().to_owned();
+    // The first token must be an administrator's; it makes the directory.
+    let first = ["tokens", "create", "--data-dir", &data, "--role"];
+    for other in [&["publisher"][..], &["admin"], &["publisher", "--all-applications"]] {
+        let (code, complaint) = failed(&run(&[&first[..], other].concat()));
+        assert!(code == 64 && complaint.contains("--without-admin"), "{complaint}");
+        assert!(!Path::new(&data).exists());
+    }
+    let admin = printed(&run(&[&first[..], &["admin", "--all-applications"]].concat())).trim().to_owned();
     assert!(admin.starts_with("fft_"), "{}", &admin[..4]);
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
 
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&ca, made.cert.pem()).unwrap();
@@ -248,6 +255,27 @@ async fn callers_bring_tokens_over_tls() {
         assert!(log.contains(&format!("action=\"{line}\"")), "{log}");
     }
     assert!(log.contains("fanfare::audit") && !log.contains(&admin[4..]) && !log.contains(&orders[4..]));
+}
+
+/// A running server is asked whether there is a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_locks_no_administrator_out_unasked() {
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", ready.server);
+    let create = |more: &[&str]| run(&[&["tokens", "create", "--server", &url, "--role"][..], more].concat());
+    let (code, complaint) = failed(&create(&["publisher"]));
+    assert!(code == 64 && complaint.contains("--role admin --all-applications"), "{complaint}");
+    let admin = printed(&create(&["admin", "--all-applications"])).trim().to_owned();
+    assert!(printed(&create(&["publisher", "--token", &admin])).starts_with("fft_"));
+    server.stop().await.unwrap();
+
+    let place = Place::new().await;
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", ready.server);
+    let meant = ["tokens", "create", "--server", &url, "--role", "publisher", "--without-admin"];
+    assert!(printed(&run(&meant)).starts_with("fft_"));
+    server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

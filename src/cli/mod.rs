@@ -17,6 +17,7 @@ mod follow;
 mod import;
 mod input;
 mod json;
+mod key_pair;
 mod message;
 mod origins;
 mod output;

@@ -1,10 +1,10 @@
 //! `fanfare subscribe`.
 
 use clap::Args;
-use serde::de::IgnoredAny;
 
 use super::connection::Connection;
 use super::failure::Failure;
+use super::import::{self, Terms};
 use super::input;
 use super::json::ProtoJson;
 use super::message::key_value;
@@ -14,8 +14,10 @@ use crate::proto::v1::{PushSubscription, SubscribeRequest};
 /// Stores browsers' push subscriptions
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "The input is what JSON.stringify(subscription) gives in a browser: one object, or many, one after \
-                        the other.
+    after_help = "The input is what JSON.stringify(subscription) gives in a browser: one object, or many; or anything \
+                        else that
+`fanfare subscriptions import` reads. It is read to its end before the first is stored. What an entry says of its own user,
+topics, labels, locale and time zone goes before the arguments.
 
 Examples:
   fanfare subscribe --user alice --topic news subscription.json
@@ -52,11 +54,12 @@ pub(super) struct SubscribeArgs {
 
 impl SubscribeArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let subscriptions = read_push_subscriptions(&self.file)?;
+        let requests = read_requests(&self.file, self.terms())?;
         let writer = ProtoJson::of("fanfare.v1.SubscribeResponse")?;
         let mut client = self.connection.open().await?;
-        for push_subscription in subscriptions {
-            let response = client.subscribe(self.request(push_subscription)).await?.into_inner();
+        for request in requests {
+            let request = SubscribeRequest { replaces: self.replaces.clone(), ..request };
+            let response = client.subscribe(request).await?.into_inner();
             if self.connection.json {
                 output::line(writer.write(&response)?)?;
             } else {
@@ -72,40 +75,40 @@ impl SubscribeArgs {
         Ok(())
     }
 
-    fn request(&self, push_subscription: PushSubscription) -> SubscribeRequest {
-        SubscribeRequest {
+    /// What holds for all of them, unless they say otherwise.
+    fn terms(&self) -> Terms {
+        Terms {
             application: self.connection.application.clone(),
-            push_subscription: Some(push_subscription),
             user_id: self.user.clone(),
             topics: self.topics.clone(),
-            labels: self.labels.iter().cloned().collect(),
+            labels: self.labels.clone(),
             locale: self.locale.clone(),
             time_zone: self.time_zone.clone(),
-            replaces: self.replaces.clone(),
             validate_only: self.validate_only,
+            ..Terms::default()
         }
     }
 }
 
-/// Reads the JSON of `PushSubscription`s: one object or many, one after the other.
+/// Reads `PushSubscription`s, in any form that an import takes.
 pub(crate) fn read_push_subscriptions(path: &str) -> Result<Vec<PushSubscription>, Failure> {
-    let text = input::read_text(path)?;
-    parse_push_subscriptions(&text).map_err(|error| Failure::usage(format!("{path}: {error:#}")))
+    let requests = read_requests(path, Terms::default())?;
+    Ok(requests.into_iter().filter_map(|request| request.push_subscription).collect())
 }
 
-/// As [`read_push_subscriptions`].
-pub(crate) fn parse_push_subscriptions(text: &str) -> anyhow::Result<Vec<PushSubscription>> {
-    let reader = ProtoJson::of("fanfare.v1.PushSubscription")?;
-    // Where each object ends; then each is read by the rules of proto JSON.
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    let mut subscriptions = Vec::new();
-    let mut start = 0;
-    while let Some(object) = objects.next() {
-        object?;
-        let end = objects.byte_offset();
-        subscriptions.push(reader.read(&mut serde_json::Deserializer::from_str(&text[start..end]))?);
-        start = end;
+/// Reads what to store; tells on stderr what was left out of it.
+fn read_requests(path: &str, terms: Terms) -> Result<Vec<SubscribeRequest>, Failure> {
+    let octets = input::read(path)?;
+    let read = import::requests(octets, terms);
+    let (requests, told) = read.map_err(|error| Failure::usage(format!("{path}: {error:#}")))?;
+    for line in told {
+        eprintln!("fanfare: warning: {line}");
     }
-    anyhow::ensure!(!subscriptions.is_empty(), "there is no PushSubscription in it");
-    Ok(subscriptions)
+    Ok(requests)
+}
+
+/// As [`read_push_subscriptions`], of a text.
+pub(crate) fn parse_push_subscriptions(text: &str) -> anyhow::Result<Vec<PushSubscription>> {
+    let (requests, _) = import::requests(text.as_bytes().to_vec(), Terms::default())?;
+    Ok(requests.into_iter().filter_map(|request| request.push_subscription).collect())
 }

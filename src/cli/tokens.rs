@@ -1,6 +1,6 @@
 //! `fanfare tokens`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
@@ -17,13 +17,15 @@ use crate::domain::{self, Clock as _, Role, SystemClock};
 use crate::proto::v1::{
     ApiToken, CreateApiTokenRequest, ListApiTokensRequest, RevokeApiTokenRequest, Role as ProtoRole,
 };
-use crate::store::Store as _;
+use crate::store::{Store as _, StoreError};
 
 /// Makes, lists and revokes API tokens
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "A token is shown once, when it is made. With the first one, callers need credentials from then on.
-While the server is stopped, --data-dir makes a token without asking it: the first one, or one for who has lost theirs.
+    after_help = "A token is shown once, when it is made. With the first one, callers need credentials from then on: it must be one
+of an administrator (--role admin --all-applications), or --without-admin says that none is meant.
+While the server is stopped, --data-dir makes a token without asking it: the first one, or one for who has lost theirs. It makes
+the directory too.
 
 Roles: publisher sends and sees what became of it; subscriber keeps subscriptions; reader reads; admin does everything.
 
@@ -76,9 +78,12 @@ struct CreateArgs {
     /// It is for all applications
     #[arg(long)]
     all_applications: bool,
-    /// The data directory of a server that is stopped
+    /// The data directory of a server that is stopped; made if it is not there
     #[arg(long, value_name = "DIR", conflicts_with = "json")]
     data_dir: Option<PathBuf>,
+    /// Also if it is the first token and no administrator's, who then need --data-dir or a certificate
+    #[arg(long)]
+    without_admin: bool,
 }
 
 impl TokensArgs {
@@ -106,7 +111,20 @@ impl CreateArgs {
         }
     }
 
+    /// Whether this token, as the first one, would leave nobody who makes others.
+    fn locks_out(&self) -> bool {
+        !self.without_admin && !(self.all_applications && self.roles.contains(&Role::Admin))
+    }
+
     async fn ask(self) -> Result<(), Failure> {
+        let mut client = self.connection.open_admin().await?;
+        if self.locks_out() {
+            let request = ListApiTokensRequest { all_applications: true, page_size: 1, ..Default::default() };
+            // Who may not ask has credentials, so it is not the first token.
+            if client.list_api_tokens(request).await.is_ok_and(|page| page.get_ref().api_tokens.is_empty()) {
+                return Err(locked_out());
+            }
+        }
         let expires = self.expires.map(|expires| {
             let end = SystemClock.now().plus(expires);
             Timestamp::from(SystemTime::UNIX_EPOCH + Duration::from_micros(end.as_micros()))
@@ -120,7 +138,7 @@ impl CreateArgs {
         };
         let application = self.connection.application.clone();
         let request = CreateApiTokenRequest { application, api_token: Some(api_token) };
-        let response = self.connection.open_admin().await?.create_api_token(request).await?.into_inner();
+        let response = client.create_api_token(request).await?.into_inner();
         if self.connection.json {
             let writer = ProtoJson::of("fanfare.v1.CreateApiTokenResponse")?;
             return Ok(output::line(writer.write(&response)?)?);
@@ -130,9 +148,14 @@ impl CreateArgs {
 
     /// The same, on the store itself.
     async fn offline(self, directory: PathBuf) -> Result<(), Failure> {
-        if !directory.is_dir() {
-            // It would be made.
+        // It is made, but not where a name is misspelt on the way there.
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let is_new = !directory.exists() && parent.is_none_or(Path::is_dir);
+        if !directory.is_dir() && !is_new {
             return Err(Failure::usage(format!("--data-dir: {} is no directory", directory.display())));
+        }
+        if is_new && self.locks_out() {
+            return Err(locked_out());
         }
         let name = match self.connection.application.as_str() {
             "" => DEFAULT_APPLICATION,
@@ -143,10 +166,14 @@ impl CreateArgs {
                 "--application: must be a to z, 0 to 9 and -, beginning with a letter",
             ));
         }
+        let locks_out = self.locks_out();
         let store = vapid::open(Some(directory)).await?;
         let now = SystemClock.now();
         let (id, secret_hash, text) = callers::new_api_token(now);
         let kept = async {
+            if locks_out && store.api_tokens().await?.is_empty() {
+                return Ok(false);
+            }
             let application =
                 if self.all_applications { None } else { Some(store.application(name).await?.id) };
             let token = domain::ApiToken {
@@ -159,13 +186,23 @@ impl CreateArgs {
                 created: now,
                 last_used: None,
             };
-            store.put_api_token(token).await
+            store.put_api_token(token).await?;
+            Ok::<_, StoreError>(true)
         };
         let kept = kept.await;
         store.close().await;
-        kept.map_err(anyhow::Error::from)?;
+        if !kept.map_err(anyhow::Error::from)? {
+            return Err(locked_out());
+        }
         Ok(output::line(text.as_str())?)
     }
+}
+
+fn locked_out() -> Failure {
+    Failure::usage(
+        "this would be the first token: from then on every call needs one, and with this one nobody makes others. Make an \
+         administrator's first (--role admin --all-applications), or go on with --without-admin",
+    )
 }
 
 async fn list(connection: &Connection, all_applications: bool) -> Result<(), Failure> {

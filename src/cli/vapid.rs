@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::config::ConfigSource;
 use super::failure::Failure;
 use super::input;
+use super::key_pair::parse_pair;
 use crate::app;
 use crate::config;
 use crate::domain::application::is_application_name;
 use crate::domain::{Clock as _, SystemClock, VapidKeyId};
 use crate::store::kv::KvStore;
 use crate::store::{Store as _, StoreError};
-use crate::webpush::keys::{KeyError, VapidKeyPair, decode_base64, encode_base64url};
+use crate::webpush::keys::{VapidKeyPair, encode_base64url};
 
 /// Makes, shows and imports VAPID key pairs (RFC 8292)
 #[derive(Args, Clone, Debug)]
@@ -71,7 +72,8 @@ struct ShowArgs {
 
 #[derive(Args, Clone, Debug)]
 struct ImportArgs {
-    /// A file with a key pair: PEM, JSON or lines as npm's web-push prints them, or base64url; - for standard input
+    /// A file with a key pair: PEM, DER, JWK, JSON, lines as npm's web-push prints them, base64url, hexadecimal, an .env; - for
+    /// standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: String,
     /// The data directory
@@ -174,81 +176,13 @@ pub(super) async fn open(data_dir: Option<PathBuf>) -> Result<KvStore, Failure> 
 }
 
 /// What `web-push generate-vapid-keys --json` prints.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WebPushKeys {
     public_key: String,
     private_key: String,
 }
 
-/// Reads a pair in any of the forms that `fanfare vapid import` takes.
-fn parse_pair(text: &str) -> Result<VapidKeyPair, KeyError> {
-    let text = text.trim();
-    if text.contains("-----BEGIN") {
-        return VapidKeyPair::from_pem(text);
-    }
-    if let Ok(keys) = serde_json::from_str::<WebPushKeys>(text) {
-        return VapidKeyPair::import(&keys.private_key, Some(&keys.public_key));
-    }
-    // Words and rulers around the keys are short, or are no base64; a public key is longer than a private one.
-    let mut keys: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ':' | '='))
-        .filter(|word| decode_base64(word).is_ok_and(|octets| octets.len() >= 32))
-        .collect();
-    keys.sort_by_key(|key| key.len());
-    match keys[..] {
-        [private, public] => VapidKeyPair::import(private, Some(public)),
-        [private] => VapidKeyPair::import(private, None),
-        _ => VapidKeyPair::import(text, None),
-    }
-}
-
 pub(super) fn read_pair(path: &str) -> Result<VapidKeyPair, Failure> {
-    parse_pair(&input::read_text(path)?).map_err(|error| Failure::usage(format!("{path}: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every form that a pair is printed in, here or by others.
-    #[test]
-    fn pairs_are_read_in_the_forms_that_libraries_print() {
-        let pair = VapidKeyPair::generate().unwrap();
-        let (public, private) = (pair.public_base64url(), pair.private_base64url());
-        let (public, private) = (public.as_str(), private.as_str());
-        let ruler = "=".repeat(39);
-        let pem = pair.to_pem().unwrap();
-        let leading_zero = encode_base64url(&[&[0], &pair.private()[..]].concat());
-        let forms = [
-            ("PEM", pem.to_string()),
-            ("npm web-push --json", format!("{{\"publicKey\":\"{public}\",\"privateKey\":\"{private}\"}}\n")),
-            (
-                "npm web-push",
-                format!("\n{ruler}\n\nPublic Key:\n{public}\n\nPrivate Key:\n{private}\n\n{ruler}\n\n"),
-            ),
-            ("two words", format!("{private} {public}")),
-            ("environment", format!("VAPID_PUBLIC_KEY={public}\nVAPID_PRIVATE_KEY=\"{private}\"\n")),
-            ("the private key alone", format!("{private}\n")),
-            ("with a name", format!("private: {private}")),
-            ("padded", format!("{private}=\n{public}=")),
-            ("33 octets", leading_zero),
-        ];
-        for (form, text) in forms {
-            assert_eq!(parse_pair(&text).unwrap(), pair, "{form}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_pair_is_refused_without_repeating_it() {
-        let pair = VapidKeyPair::generate().unwrap();
-        let other = VapidKeyPair::generate().unwrap();
-        let private = pair.private_base64url().to_string();
-        let mismatched = format!("{} {private}", other.public_base64url());
-        for text in ["", "hello", &mismatched, &private[..20], &pair.public_base64url()] {
-            let error = parse_pair(text).unwrap_err().to_string();
-            assert!(text.is_empty() || !error.contains(text), "{error}");
-        }
-        assert_eq!(parse_pair(&mismatched), Err(KeyError::Mismatch));
-    }
+    parse_pair(&input::read(path)?).map_err(|error| Failure::usage(format!("{path}: {error:#}")))
 }

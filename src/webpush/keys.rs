@@ -183,7 +183,11 @@ impl VapidKeyPair {
         Self::from_secret_key(&key)
     }
 
-    fn from_octets(octets: &[u8]) -> Result<Self, KeyError> {
+    /// Reads DER (PKCS #8 or SEC1), 32 octets, or 33 with a leading zero.
+    ///
+    /// # Errors
+    /// [`KeyError::PrivateLength`] or [`KeyError::PrivateRange`].
+    pub fn from_octets(octets: &[u8]) -> Result<Self, KeyError> {
         /// DER's SEQUENCE, with which both PKCS #8 and SEC1 begin.
         const SEQUENCE: u8 = 0x30;
         let scalar = if octets.len() == SCALAR_OCTETS + 1 { octets.strip_prefix(&[0]) } else { None };

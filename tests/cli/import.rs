@@ -115,7 +115,11 @@ async fn import_reads_what_people_have() {
         let again = figures(&at.import(&["--format", format, "-"], &text));
         assert_eq!((&again["updated"], &again["created"]), (&json!(entries), &json!(0)), "{name}");
         assert!(!Path::new(&format!("{file}.fanfare-import")).exists());
-        assert_eq!(done["unread"], if name == "f.json" { json!(["useragent"]) } else { json!([]) }, "{name}");
+        assert_eq!(
+            done["unread"],
+            if name == "f.json" { json!(["user_agent"]) } else { json!([]) },
+            "{name}"
+        );
     }
     let stored = at.stored();
     let users: Vec<_> = stored.keys().map(String::as_str).collect();
@@ -187,7 +191,7 @@ async fn import_tells_of_every_rejected_entry_without_its_content() {
     let fields: Vec<_> =
         told[2]["violations"].as_array().unwrap().iter().map(|of| of["field"].as_str().unwrap()).collect();
     let paths = ["endpoint", "keys.p256dh", "keys.auth"].map(|path| format!("push_subscription.{path}"));
-    assert_eq!(fields, [&paths[0], &paths[1], &paths[2], "topics[0]"]);
+    assert_eq!(fields, paths);
     // Without a file they are told on stderr.
     let (code, complaint) = failed(&at.import(&["--dry-run", &file], ""));
     assert!(code == 1 && complaint.contains("line 3: ENDPOINT_NOT_ALLOWED"), "{complaint}");
@@ -260,7 +264,7 @@ fn import_refuses_what_it_cannot_read() {
     let server = ["--server", "http://127.0.0.1:1"];
     for (file, says) in [
         ("there/is/none".to_owned(), "cannot read there/is/none"),
-        (file("empty", ""), "cannot tell its format"),
+        (file("empty", ""), "is empty"),
         (file("headless.csv", "https://push.example.net/secret,a,b\n"), "cannot tell its format"),
         (file("no.csv", "my endpoint,auth\n"), "names no column endpoint"),
     ] {

@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::refusal::Refusal;
 use super::report::Report;
 use super::source::Entry;
 use crate::cli::connection::{Client, RECONNECT_FOR};
@@ -30,8 +31,9 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 /// What became of an entry.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outcome {
-    Created,
-    Updated,
+    /// With its name; empty where it was only looked at.
+    Created(String),
+    Updated(String),
     Rejected(Rejection),
 }
 
@@ -40,7 +42,7 @@ pub(super) enum Outcome {
 pub(super) struct Rejection {
     /// The name of a gRPC code.
     pub(super) code: String,
-    /// Of the contract's `ErrorReason`, or `UNREADABLE`.
+    /// Of the contract's `ErrorReason`; or `UNREADABLE`; or `OVER`, where the entry itself says that it has ended.
     pub(super) reason: String,
     pub(super) message: String,
     pub(super) violations: Vec<Violation>,
@@ -54,9 +56,16 @@ pub(super) struct Violation {
 
 impl Rejection {
     /// It was not sent.
-    fn unreadable(message: String) -> Self {
-        let (code, reason) = ("INVALID_ARGUMENT".to_owned(), "UNREADABLE".to_owned());
-        Self { code, reason, message, violations: Vec::new() }
+    fn unsent(refusal: &Refusal) -> Self {
+        let violation =
+            Violation { field: refusal.field.to_owned(), description: refusal.description.to_string() };
+        let named = !refusal.field.is_empty();
+        Self {
+            code: "INVALID_ARGUMENT".to_owned(),
+            reason: refusal.reason.to_owned(),
+            message: refusal.message(),
+            violations: named.then_some(violation).into_iter().collect(),
+        }
     }
 
     /// The server's.
@@ -186,8 +195,8 @@ impl Import {
 
     /// Tells of entries that are not sent, as soon as all before them have their answers.
     fn settle(&mut self, report: &mut Report) -> anyhow::Result<()> {
-        while let Some(Entry { request: Err(refusal), .. }) = self.waiting.front() {
-            let rejection = Rejection::unreadable(refusal.clone());
+        while let Some(Entry { reading: Err(refusal), .. }) = self.waiting.front() {
+            let rejection = Rejection::unsent(refusal);
             self.pop(Outcome::Rejected(rejection), report)?;
         }
         Ok(())
@@ -199,7 +208,7 @@ impl Import {
         while subscriptions.len() < REQUEST_ENTRIES && octets < REQUEST_OCTETS {
             let Some(entry) = self.waiting.get(self.given) else { break };
             self.given += 1;
-            if let Ok(request) = &entry.request {
+            if let Ok((request, _)) = &entry.reading {
                 octets += request.encoded_len();
                 subscriptions.push(request.clone());
             }
@@ -214,8 +223,10 @@ impl Import {
         }
         let outcome = match answer.answer {
             Some(Answer::Rejected(status)) => Outcome::Rejected(Rejection::of(&status)),
-            Some(Answer::Name(_)) | None if answer.created => Outcome::Created,
-            Some(Answer::Name(_)) | None => Outcome::Updated,
+            Some(Answer::Name(name)) if answer.created => Outcome::Created(name),
+            Some(Answer::Name(name)) => Outcome::Updated(name),
+            None if answer.created => Outcome::Created(String::new()),
+            None => Outcome::Updated(String::new()),
         };
         Ok(self.pop(outcome, report)?)
     }

@@ -10,9 +10,9 @@ use std::io::{BufReader, BufWriter, Seek as _, Write as _};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::{Map, Value};
 
-use super::entry::Reader;
-use super::source::{Octets, Record};
-use super::text::{Line, Objects, next_line};
+use super::lines::{Line, next_line};
+use super::objects::{Objects, Piece};
+use super::octets::Octets;
 
 /// Rows of `webpush.pushinformation` and `webpush.group`: about 500 MB of memory.
 const ROWS_MAX: usize = 5_000_000;
@@ -42,9 +42,11 @@ impl Django {
         let file = tempfile::tempfile().context("cannot make a temporary file")?;
         let mut file = BufWriter::new(file);
         let (mut holders, mut groups) = (HashMap::new(), HashMap::new());
-        let mut objects = Objects::new(octets);
-        while let Some((line, text)) = objects.next()? {
-            let row = Row::read(&text).ok_or_else(|| anyhow!("line {line}: no row of a Django dump"))?;
+        let mut objects = Objects::rows(octets);
+        while let Some(Piece { line, object, .. }) = objects.next()? {
+            let row = object.ok().and_then(Row::of);
+            let row =
+                row.ok_or_else(|| anyhow!("line {line}: no row of a Django dump: model, pk and fields"))?;
             match row.model.as_str() {
                 "webpush.subscriptioninformation" => {
                     let row = serde_json::to_vec(&(line, row.key, row.fields))?;
@@ -78,7 +80,7 @@ impl Django {
         (self.octets, self.position)
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader) -> anyhow::Result<Option<Record>> {
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<Piece>> {
         let line = next_line(&mut self.subscriptions).context("a temporary file")?;
         let Some(Line::Text(mut text)) = line else { return Ok(None) };
         self.position += text.len() as u64 + 1;
@@ -90,8 +92,7 @@ impl Django {
             fields.insert("user_id".to_owned(), holder.user.clone().into());
             fields.insert("topics".to_owned(), topics.into());
         }
-        let request = reader.object(fields);
-        Ok(Some(Record { line, text, request }))
+        Ok(Some(Piece { line, text, object: Ok(fields) }))
     }
 }
 
@@ -103,8 +104,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(text: &[u8]) -> Option<Self> {
-        let Value::Object(mut row) = serde_json::from_slice(text).ok()? else { return None };
+    fn of(mut row: Map<String, Value>) -> Option<Self> {
         let Some(Value::Object(fields)) = row.remove("fields") else { return None };
         let model = row.get("model")?.as_str()?.to_owned();
         Some(Self { model, key: scalar(row.get("pk")).unwrap_or_default(), fields })
@@ -125,7 +125,6 @@ fn scalar(value: Option<&Value>) -> Option<String> {
 mod tests {
     use std::io::Cursor;
 
-    use super::super::entry::Terms;
     use super::*;
 
     fn open(text: &str) -> anyhow::Result<Django> {
@@ -145,16 +144,15 @@ mod tests {
             {"model": "webpush.pushinformation", "pk": 3, "fields": {"user": ["anna"], "subscription": 1, "group": 6}},
             {"model": "webpush.group", "pk": 5, "fields": {"name": "news"}},
             {"model": "webpush.group", "pk": 6, "fields": {"name": "sport"}}]"#;
-        let (mut django, mut reader) = (open(dump).unwrap(), Reader::new(Terms::default()));
-        let first = django.next(&mut reader).unwrap().unwrap();
-        let request = first.request.unwrap();
-        assert_eq!((first.line, request.user_id.as_str()), (3, "anna"));
-        assert_eq!(request.topics, ["news", "sport"]);
-        assert_eq!(request.push_subscription.unwrap().endpoint, "E1");
-        let second = django.next(&mut reader).unwrap().unwrap();
-        let request = second.request.unwrap();
-        assert_eq!((second.line, request.user_id.as_str(), request.topics.len()), (5, "", 0));
-        assert!(django.next(&mut reader).unwrap().is_none());
+        let mut django = open(dump).unwrap();
+        let first = django.next().unwrap().unwrap();
+        let entry = first.object.unwrap();
+        assert_eq!((first.line, &entry["user_id"], &entry["endpoint"]), (3, &"anna".into(), &"E1".into()));
+        assert_eq!(entry["topics"], serde_json::json!(["news", "sport"]));
+        let second = django.next().unwrap().unwrap();
+        let entry = second.object.unwrap();
+        assert_eq!((second.line, &entry["endpoint"], entry.get("user_id")), (5, &"E2".into(), None));
+        assert!(django.next().unwrap().is_none());
         assert_eq!(django.octets().0, django.octets().1);
     }
 

@@ -4,10 +4,22 @@ mod call;
 mod checkpoint;
 mod django;
 mod entry;
+mod fields;
+mod format;
+mod key_text;
+mod keys;
+mod lines;
+mod members;
+mod objects;
+mod octets;
+mod refusal;
 mod report;
+mod required;
+mod scan;
+mod shape;
 mod source;
 mod table;
-mod text;
+mod zones;
 
 use std::path::PathBuf;
 
@@ -15,15 +27,22 @@ use clap::Args;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
+pub(in crate::cli) use self::key_text::hex_octets;
+
 use self::call::Import;
 use self::checkpoint::{Checkpoint, Place};
-use self::entry::{Reader, Terms};
+pub(in crate::cli) use self::entry::Terms;
+use self::entry::{Reader, Unread};
+use self::format::Format;
+use self::keys::Keys;
 use self::report::{Report, hex};
-use self::source::{Entries, Entry, Format};
+use self::source::{Entries, Entry};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::message::key_value;
 use super::output;
+use crate::domain::{Clock as _, SystemClock};
+use crate::proto::v1::SubscribeRequest;
 
 /// Entries that are read ahead.
 const READ_AHEAD: usize = 500;
@@ -34,7 +53,8 @@ const READ_AHEAD: usize = 500;
     after_help = "An entry is what JSON.stringify(subscription) gave in a browser, alone or as the member
 `subscription` beside others; as CSV, columns endpoint, p256dh and auth. Beside it are taken: user_id, topics, labels
 (label.KEY in CSV), locale, time_zone, content_encoding, expiration_time, application_server_key. Names are compared without
-case, _ and -. docs/import.md has each format with an example.
+case, _ and -. Exports of other senders are read as they come, also packed with gzip: docs/import.md has each with an example.
+A blemish of a field that can be left out costs that field, and is told.
 
 Each entry is durable when it is counted. An import that was interrupted leaves FILE.fanfare-import; the same command goes on
 there. An entry sent twice does no harm. Rejected entries (--rejected) do not end an import, but its exit code is 1.
@@ -94,7 +114,7 @@ pub(super) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let reader = Reader::new(self.terms());
+        let reader = Reader::new(self.terms(), SystemClock.now());
         // Reading the beginning may wait for standard input, and a whole dump of Django's.
         let (file, format) = (self.file.clone(), self.format);
         let opened = tokio::task::spawn_blocking(move || Entries::open(&file, format, reader)).await;
@@ -114,7 +134,7 @@ impl ImportArgs {
             eprintln!("fanfare: going on after {} entries", from.counts.entries);
         }
         let (read, unread) = read(entries, from);
-        let mut import = Import::new(client, read);
+        let mut import = Import::new(client.clone(), read);
         let ended = tokio::select! {
             ended = import.run(&mut report) => ended,
             _ = tokio::signal::ctrl_c() => Err(Failure::failed("interrupted")),
@@ -125,8 +145,13 @@ impl ImportArgs {
         }
         report.finish()?;
         // The reader has ended before the last entry was sent.
-        let unread = unread.await.unwrap_or_default();
-        self.tell(&report, format, unread)
+        let passed_over = unread.await.unwrap_or_default();
+        let keys = report.unnamed().ask(&client, &self.connection.application).await;
+        let keys = keys.unwrap_or_else(|status| {
+            eprintln!("fanfare: which VAPID keys the entries have could not be asked: {:?}", status.code());
+            None
+        });
+        self.tell(&report, format, passed_over, keys)
     }
 
     fn terms(&self) -> Terms {
@@ -155,19 +180,31 @@ impl ImportArgs {
         hex(&Sha256::digest(said))
     }
 
-    fn tell(&self, report: &Report, format: Format, unread: Vec<String>) -> Result<(), Failure> {
-        if !unread.is_empty() {
-            eprintln!(
-                "fanfare: nobody reads these members or columns, which were passed over: {}",
-                unread.join(", ")
-            );
+    fn tell(
+        &self,
+        report: &Report,
+        format: Format,
+        passed_over: PassedOver,
+        keys: Option<Keys>,
+    ) -> Result<(), Failure> {
+        passed_over.tell();
+        for (warning, warned) in report.warnings() {
+            eprintln!("fanfare: {}", warned.text(warning));
+        }
+        for line in keys.iter().flat_map(Keys::lines) {
+            eprintln!("fanfare: {line}");
         }
         let counts = report.counts();
         if self.connection.json {
             let mut figures = serde_json::to_value(report.figures()).map_err(anyhow::Error::from)?;
             figures["dry_run"] = self.dry_run.into();
             figures["format"] = format.name().into();
-            figures["unread"] = unread.into();
+            figures["unread"] = passed_over.unread.names.into_iter().collect::<Vec<_>>().into();
+            let warnings = report.warnings().iter().map(|(warning, warned)| {
+                serde_json::json!({"field": warning.field, "text": warning.text, "where": warned})
+            });
+            figures["warnings"] = warnings.collect();
+            figures["unnamed_keys"] = serde_json::to_value(keys).map_err(anyhow::Error::from)?;
             output::line(figures)?;
         } else {
             let figures = report.figures();
@@ -180,6 +217,14 @@ impl ImportArgs {
                 counts.rejected,
                 figures.pace()
             ))?;
+        }
+        if counts.entries == 0 {
+            let name = format.name();
+            return Err(Failure::failed(format!(
+                "{}: no subscription was found in it, read as {name}: each has an endpoint, the address https://… that the \
+                 browser gave; --format says how it is written",
+                self.file
+            )));
         }
         if counts.rejected == 0 {
             return Ok(());
@@ -197,8 +242,36 @@ impl ImportArgs {
     }
 }
 
-/// Entries as they are read, and at the end the names of what nobody read.
-type Read = (mpsc::Receiver<anyhow::Result<Entry>>, tokio::sync::oneshot::Receiver<Vec<String>>);
+/// What an input has that nobody reads.
+#[derive(Debug, Default)]
+struct PassedOver {
+    unread: Unread,
+    /// Objects among entries that are none, and the line of the first.
+    foreign: Option<(u64, u64)>,
+}
+
+impl PassedOver {
+    /// On stderr.
+    fn tell(&self) {
+        let Unread { names, hidden } = &self.unread;
+        let others = "others, whose names may be endpoints or keys";
+        let names: Vec<_> = names.iter().map(String::as_str).chain(hidden.then_some(others)).collect();
+        if !names.is_empty() {
+            eprintln!(
+                "fanfare: nobody reads these members or columns, which were passed over: {}",
+                names.join(", ")
+            );
+        }
+        if let Some((count, line)) = self.foreign {
+            eprintln!(
+                "fanfare: {count} objects have neither endpoint nor keys and were passed over, the first on line {line}"
+            );
+        }
+    }
+}
+
+/// Entries as they are read, and at the end what nobody read.
+type Read = (mpsc::Receiver<anyhow::Result<Entry>>, tokio::sync::oneshot::Receiver<PassedOver>);
 
 /// Reads on a thread of its own, for which nobody waits: it may hang on standard input.
 fn read(mut entries: Entries, from: Option<Checkpoint>) -> Read {
@@ -215,7 +288,8 @@ fn read(mut entries: Entries, from: Option<Checkpoint>) -> Read {
             Ok(())
         });
         // Nobody listens any more when the import has failed.
-        let _ = unread.send(entries.into_reader().into_unread().into_iter().collect());
+        let foreign = entries.foreign();
+        let _ = unread.send(PassedOver { unread: entries.into_reader().into_unread(), foreign });
         if let Err(error) = all {
             let _ = sender.blocking_send(Err(error));
         }
@@ -238,4 +312,31 @@ fn skip(entries: &mut Entries, from: Option<Checkpoint>) -> anyhow::Result<()> {
         "the input does not begin with what the interrupted import had done: begin anew with --restart"
     );
     Ok(())
+}
+
+/// The subscriptions in a text or file in any form that an import takes, which is read to its end first; and what a person is to
+/// know of them.
+pub(super) fn requests(
+    octets: Vec<u8>,
+    terms: Terms,
+) -> anyhow::Result<(Vec<SubscribeRequest>, Vec<String>)> {
+    let mut entries = Entries::of_octets(octets, Reader::new(terms, SystemClock.now()))?;
+    let (mut requests, mut told) = (Vec::new(), Vec::new());
+    while let Some(Entry { line, reading, .. }) = entries.next()? {
+        let (request, warnings) =
+            reading.map_err(|refusal| anyhow::anyhow!("line {line}: {}", refusal.message()))?;
+        told.extend(
+            warnings.iter().map(|warning| format!("line {line}: {} {}", warning.field, warning.text)),
+        );
+        requests.push(request);
+    }
+    anyhow::ensure!(!requests.is_empty(), "there is no PushSubscription in it");
+    Ok((requests, told))
+}
+
+/// An input that is small enough to be held, as text: whatever it is packed or encoded in.
+pub(super) fn text_of(input: octets::Input) -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut octets::text(input)?, &mut text)?;
+    Ok(text)
 }

@@ -1,4 +1,4 @@
-//! What an import tells: progress, the rejected entries, the figures, and how far it got.
+//! What an import tells: progress, the rejected entries, what was left out of others, the figures, and how far it got.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,10 +13,14 @@ use serde::Serialize;
 
 use super::call::{Outcome, Rejection};
 use super::checkpoint::{Checkpoint, Counts, Place, private};
+use super::fields::Warning;
+use super::keys::Unnamed;
 use super::source::Entry;
 
 /// Rejected entries that are told on stderr when there is no file for them.
 const REJECTED_SHOWN: u64 = 20;
+/// Lines that are told of a warning.
+const WARNING_LINES_MAX: usize = 5;
 
 /// A line of the file with the rejected entries.
 #[derive(Serialize)]
@@ -69,6 +73,13 @@ impl RejectedFile {
     }
 }
 
+/// Of how many entries something was left out, and the lines of the first of them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Warned {
+    entries: u64,
+    lines: Vec<u64>,
+}
+
 /// What an import has told.
 pub(super) struct Report {
     bar: ProgressBar,
@@ -78,6 +89,8 @@ pub(super) struct Report {
     resumed: u64,
     /// By reason.
     reasons: BTreeMap<String, u64>,
+    warnings: BTreeMap<Warning, Warned>,
+    unnamed: Unnamed,
     rejected: Option<RejectedFile>,
     place: Option<Place>,
     terms: String,
@@ -116,6 +129,8 @@ impl Report {
             counts,
             resumed: counts.entries,
             reasons: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            unnamed: Unnamed::default(),
             rejected,
             place,
             terms,
@@ -134,12 +149,33 @@ impl Report {
         self.counts.entries += 1;
         self.digest = entry.digest;
         match outcome {
-            Outcome::Created => self.counts.created += 1,
-            Outcome::Updated => self.counts.updated += 1,
+            Outcome::Created(name) => {
+                self.counts.created += 1;
+                self.taken(entry, true, name);
+            }
+            Outcome::Updated(name) => {
+                self.counts.updated += 1;
+                self.taken(entry, false, name);
+            }
             Outcome::Rejected(rejection) => self.rejected(entry.line, &rejection)?,
         }
         self.bar.set_position(entry.position);
         Ok(())
+    }
+
+    fn taken(&mut self, entry: &Entry, created: bool, name: String) {
+        let Ok((request, warnings)) = &entry.reading else { return };
+        for warning in warnings {
+            let warned = self.warnings.entry(warning.clone()).or_default();
+            warned.entries += 1;
+            if warned.lines.len() < WARNING_LINES_MAX {
+                warned.lines.push(entry.line);
+            }
+        }
+        if request.push_subscription.as_ref().is_some_and(|browser| browser.application_server_key.is_empty())
+        {
+            self.unnamed.note(created, name);
+        }
     }
 
     fn rejected(&mut self, line: u64, rejection: &Rejection) -> anyhow::Result<()> {
@@ -224,6 +260,16 @@ impl Report {
         &self.reasons
     }
 
+    /// What was left out or changed.
+    pub(super) fn warnings(&self) -> &BTreeMap<Warning, Warned> {
+        &self.warnings
+    }
+
+    /// What named no VAPID key.
+    pub(super) fn unnamed(&self) -> &Unnamed {
+        &self.unnamed
+    }
+
     fn rate(&self) -> f64 {
         let entries = self.counts.entries - self.resumed;
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -238,6 +284,17 @@ impl Report {
             seconds: self.started.elapsed().as_secs_f64(),
             per_second: self.rate(),
         }
+    }
+}
+
+impl Warned {
+    /// For people.
+    pub(super) fn text(&self, warning: &Warning) -> String {
+        let lines = self.lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let more = if self.entries > self.lines.len() as u64 { ", …" } else { "" };
+        let (Self { entries, .. }, at) = (self, if self.lines.len() == 1 { "line" } else { "lines" });
+        let Warning { field, text } = warning;
+        format!("warning: {field} {text} ({entries} entries, {at} {lines}{more})")
     }
 }
 
