@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,7 +18,7 @@ use super::failure::Failure;
 /// What is kept of a browser's complaints, in octets: the last.
 const COMPLAINTS_OCTETS_MAX: usize = 4 * 1024;
 /// How many lines of them are told, of how many characters each.
-const COMPLAINTS_TOLD: usize = 3;
+const COMPLAINTS_TOLD: usize = 5;
 const COMPLAINT_CHARACTERS_MAX: usize = 300;
 /// How long the complaints of a browser that has ended are waited for: processes that it left behind may hold them open.
 const COMPLAINTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,25 +48,29 @@ impl RunningBrowser {
     }
 }
 
-/// Waits until a browser has ended by itself, which one that is not there never does; gives what is to be told of it.
-pub(super) async fn ended(browser: Option<&mut RunningBrowser>) -> String {
+/// Waits until a browser has ended by itself, which one that is not there never does; gives what is to be told of it, with
+/// what goes on all the same.
+pub(super) async fn ended(browser: Option<&mut RunningBrowser>, goes_on: &str) -> String {
     let Some(browser) = browser else { return std::future::pending().await };
     let name = browser.name;
     match browser.child.wait().await {
-        Ok(status) if status.success() => format!("{name} was closed"),
+        Ok(status) if status.success() => format!("{name} was closed; {goes_on}"),
         Ok(status) => {
             let complaints = timeout(COMPLAINTS_TIMEOUT, &mut browser.complaints).await;
-            why(name, status, &complaints.ok().and_then(Result::ok).unwrap_or_default())
+            why(
+                &format!("{name} ended with {status}; {goes_on}"),
+                &complaints.ok().and_then(Result::ok).unwrap_or_default(),
+            )
         }
         // What cannot be waited for is not there.
-        Err(_) => format!("{name} has ended"),
+        Err(_) => format!("{name} has ended; {goes_on}"),
     }
 }
 
-/// Why a browser failed, in its own last words.
-fn why(name: &str, status: ExitStatus, complaints: &str) -> String {
+/// That a browser failed, with its own last words.
+fn why(failed: &str, complaints: &str) -> String {
     let lines: Vec<&str> = complaints.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let mut text = format!("{name} ended with {status}");
+    let mut text = failed.to_owned();
     for line in &lines[lines.len().saturating_sub(COMPLAINTS_TOLD)..] {
         text.push_str("\n  ");
         text.extend(line.chars().take(COMPLAINT_CHARACTERS_MAX));

@@ -203,8 +203,8 @@ impl SandboxArgs {
         let mut asked = pin!(self.stop.asked());
         let asked = tokio::select! {
             asked = &mut asked => asked,
-            why = ended(running.as_mut()) => {
-                eprintln!("fanfare: {why}; the sandbox goes on");
+            told = ended(running.as_mut(), "the sandbox goes on") => {
+                eprintln!("fanfare: {told}");
                 asked.await
             }
         };

@@ -186,8 +186,8 @@ test('a browser that ends is told of, with its own last words', async () => {
   const demo = await Demo.start(folder, { ...NO_DESKTOP, PATH: `${folder}:${process.env.PATH}` });
   try {
     await demo.told.find('it says that there are no buttons', (line) => /no notification service: Firefox .* without buttons/.test(line));
-    await demo.told.find('it says how it ended', (line) => line === 'fanfare: Firefox ended with exit status: 3');
-    await demo.told.find('it says why', (line) => line.startsWith('  Error: no DISPLAY; the page is still at http:'));
+    await demo.told.find('it says how it ended', (line) => line.startsWith('fanfare: Firefox ended with exit status: 3; the page is still at http:'));
+    await demo.told.find('it says why', (line) => line === '  Error: no DISPLAY');
   } finally {
     assert.equal(await demo.stop(), 0);
   }

@@ -85,11 +85,12 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
             }
         );
     }
+    let goes_on = format!("the page is still at {url}");
     let mut asked = pin!(stop.asked());
     let asked = tokio::select! {
         asked = &mut asked => asked,
-        why = ended(running.as_mut()) => {
-            eprintln!("fanfare: {why}; the page is still at {url}");
+        told = ended(running.as_mut(), &goes_on) => {
+            eprintln!("fanfare: {told}");
             asked.await
         }
     };
