@@ -456,6 +456,8 @@ def run_driver(world, directory, name, command, scenarios):
     begun = time.monotonic()
     start = (lambda: grpcurl.Driver()) if name == "grpcurl" else (lambda: Driver(command.split(), log))
     able = {"history", "tokens"} if name == "grpcurl" else {"history", "tokens", "resume", "library"}
+    if name in ("python", "python-aio", "typescript"):
+        able.add("throwing")
     driver = start()
     for scenario in scenarios:
         if not able.issuperset(scenario.get("needs", [])):

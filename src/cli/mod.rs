@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod cpu;
 pub mod demo;
+mod desktop;
 mod doctor;
 mod export;
 mod failure;

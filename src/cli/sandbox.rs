@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::browser::Browser;
+use super::browser::{Browser, ended};
 use super::connection::{DEFAULT_SERVER, open_lazily};
 use super::failure::Failure;
 use super::site::Site;
@@ -162,8 +163,8 @@ impl SandboxArgs {
             seed: self.seed,
             ..SandboxSettings::default()
         };
-        let site = Site::new(open_lazily(&self.server)?.push(), self.receipts)?.router();
-        let sandbox = Sandbox::start_with_site(settings, Arc::new(SystemClock), site)
+        let site = Site::new(open_lazily(&self.server)?.push(), self.receipts)?;
+        let sandbox = Sandbox::start_with_site(settings, Arc::new(SystemClock), site.clone().router())
             .await
             .context("the sandbox does not start")?;
         if let (Some(path), Some(pem)) = (&self.ca_out, sandbox.authority_pem()) {
@@ -181,14 +182,17 @@ impl SandboxArgs {
             }),
             certificate: self.ca_out,
         };
+        site.tell_of(&ready);
         let browser = match (self.firefox, self.chromium, &ready.chromium) {
             (Some(page), _, _) => Some((Browser::Firefox(ready.browser.clone()), page)),
             (None, Some(page), Some(chromium)) => Some((Browser::Chromium(chromium.arguments.clone()), page)),
             (None, Some(_) | None, _) => None,
         };
         let page = format!("http://localhost:{}/", addresses.browser.port());
-        let running = match browser {
-            Some((browser, given)) => Some(browser.start(if given.is_empty() { &page } else { &given })?),
+        let mut running = match browser {
+            Some((browser, given)) => {
+                Some(browser.start(if given.is_empty() { &page } else { &given }).await?)
+            }
             None => None,
         };
         if self.json {
@@ -196,7 +200,15 @@ impl SandboxArgs {
         } else {
             tell(&ready);
         }
-        self.stop.asked().await.context("cannot listen for signals")?;
+        let mut asked = pin!(self.stop.asked());
+        let asked = tokio::select! {
+            asked = &mut asked => asked,
+            told = ended(running.as_mut(), "the sandbox goes on") => {
+                eprintln!("fanfare: {told}");
+                asked.await
+            }
+        };
+        asked.context("cannot listen for signals")?;
         // First: its open page would keep the sandbox waiting.
         drop(running);
         sandbox.shutdown().await;

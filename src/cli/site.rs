@@ -4,34 +4,42 @@
 //! | call | |
 //! |---|---|
 //! | `GET /settings.json` | `{key, receipts}`: the VAPID public key, and where receipts go, if they go anywhere |
+//! | `GET /sandbox.json` | `{origin, hosts}`: where the sandbox is, and for which hosts of real push services it stands in |
 //! | `POST /subscriptions` | `{subscription, replaces?, topics}`: Subscribe; answers `{name}` |
 //! | `DELETE /subscriptions` | `{endpoint}`: Unsubscribe |
 //! | `POST /messages` | `{message, subscription}` or `{message, topic}`: Send or Broadcast; answers `{name}` |
-//! | `GET /events` | each frame of WatchDeliveries for all messages, as JSON |
+//! | `GET /events` | each frame of WatchDeliveries for all messages, as JSON, from the site's start on; `Last-Event-ID` goes on |
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, UNIX_EPOCH};
 
+use anyhow::Context as _;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tonic::Status;
 
 use crate::cli::connection::Client;
 use crate::cli::json::ProtoJson;
+use crate::cli::sandbox::SandboxReady;
+use crate::domain::{Clock as _, SystemClock, Timestamp};
 use crate::proto::v1;
 use crate::proto::v1::delivery_frame::Kind;
-use crate::web::{DEMO, LIBRARY};
+use crate::web::{DEMO, ICON, LIBRARY, icon};
 
 /// A request of the page, in octets.
 const BODY_OCTETS_MAX: usize = 64 * 1024;
 /// Whose the subscriptions are.
 const USER: &str = "demo";
+/// How far back a page that is opened is told of messages, at most.
+const STORY_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What it works with.
 #[derive(Clone, Debug)]
@@ -40,6 +48,17 @@ pub(super) struct Site {
     /// Where the worker reports; nowhere without.
     receipts: Option<String>,
     formats: Arc<Formats>,
+    icon: Bytes,
+    started: Timestamp,
+    /// Unknown until the sandbox listens.
+    push: Arc<OnceLock<PushService>>,
+}
+
+/// Where the sandbox is, and for whom it stands in: what goes to these hosts goes to it.
+#[derive(Clone, Debug, Serialize)]
+struct PushService {
+    origin: String,
+    hosts: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -84,7 +103,22 @@ impl Site {
             broadcast: ProtoJson::of("fanfare.v1.BroadcastRequest")?,
             frame: ProtoJson::of("fanfare.v1.WatchDeliveriesResponse")?,
         };
-        Ok(Self { client, receipts, formats: Arc::new(formats) })
+        let icon = icon().context("the icon does not read")?.into();
+        let started = SystemClock.now();
+        Ok(Self { client, receipts, formats: Arc::new(formats), icon, started, push: Arc::default() })
+    }
+
+    /// Tells of the sandbox, once that is known; also to routers that were made before.
+    pub(super) fn tell_of(&self, sandbox: &SandboxReady) {
+        let hosts = sandbox.chromium.iter().flat_map(|chromium| chromium.hosts.keys().cloned()).collect();
+        // A second sandbox there is not.
+        let _ = self.push.set(PushService { origin: sandbox.push_origin.clone(), hosts });
+    }
+
+    /// From when on a page that is opened is told of messages.
+    fn story_begins(&self) -> prost_types::Timestamp {
+        let begins = self.started.max(SystemClock.now().minus(STORY_MAX));
+        (UNIX_EPOCH + Duration::from_micros(begins.as_micros())).into()
     }
 
     /// Everything that it serves.
@@ -95,8 +129,12 @@ impl Site {
             let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-cache")];
             router.route(path, get(move || async move { (headers, content) }))
         });
+        let (path, media_type) = ICON;
+        let icon = self.icon.clone();
         router
+            .route(path, get(move || async move { ([(header::CONTENT_TYPE, media_type)], icon) }))
             .route("/settings.json", get(settings))
+            .route("/sandbox.json", get(sandbox))
             .route("/subscriptions", post(subscribe).delete(unsubscribe))
             .route("/messages", post(send))
             .route("/events", get(events))
@@ -109,6 +147,10 @@ async fn settings(State(mut site): State<Site>) -> Result<Json<Value>, Wrong> {
     let answer = site.client.get_vapid_public_key(v1::GetVapidPublicKeyRequest::default()).await?;
     let key = answer.into_inner().application_server_key;
     Ok(Json(json!({ "key": key, "receipts": site.receipts })))
+}
+
+async fn sandbox(State(site): State<Site>) -> Json<Option<PushService>> {
+    Json(site.push.get().cloned())
 }
 
 /// What the page's `backend.save` says.
@@ -199,15 +241,26 @@ async fn send(State(mut site): State<Site>, Json(sent): Json<Sent>) -> Result<Js
 
 async fn events(
     State(mut site): State<Site>,
+    headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = anyhow::Result<Event>>>, Wrong> {
+    // The browser itself goes on where its stream broke off; a page that is opened begins anew.
+    let resume_token = headers.get("last-event-id").and_then(|token| token.to_str().ok()).unwrap_or_default();
     let request = v1::WatchDeliveriesRequest {
         parent: "messages/-".to_owned(),
+        resume_token: resume_token.to_owned(),
+        start_time: resume_token.is_empty().then(|| site.story_begins()),
         report_level: v1::ReportLevel::Attempts.into(),
         include_receipts: true,
         ..v1::WatchDeliveriesRequest::default()
     };
     let frames = site.client.watch_deliveries(request).await?.into_inner();
     let formats = site.formats;
-    let events = frames.map(move |frame| Ok(Event::default().data(formats.frame.write(&frame?)?)));
+    let events = frames.map(move |answer| {
+        let answer = answer?;
+        let event = Event::default().data(formats.frame.write(&answer)?);
+        let token = answer.frame.map(|frame| frame.resume_token).unwrap_or_default();
+        // What an id of an event cannot have in it.
+        Ok(if token.contains(['\r', '\n', '\0']) { event } else { event.id(token) })
+    });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }

@@ -27,6 +27,17 @@ async def following(stream):
     return await anext(stream, None) if AIO else next(stream, None)
 
 
+class Own(Exception):
+    """Of the requests, not of a call."""
+
+
+def repeated(request, step):
+    for _ in range(step["count"]):
+        yield request
+    if step.get("fails"):
+        raise Own
+
+
 class Stream:
     def __init__(self, of):
         self.of = of
@@ -77,7 +88,7 @@ class Driver:
     async def open(self, step):
         if step["rpc"] == "SendStream":
             request = ParseDict(step["request"], push_pb2.SendRequest())
-            opened = self.client.send_stream(request for _ in range(step["count"]))
+            opened = self.client.send_stream(repeated(request, step))
         else:
             request = ParseDict(step["request"], getattr(push_pb2, f"{step['rpc']}Request")())
             call = {"Send": "send", "Broadcast": "broadcast", "WatchDeliveries": "watch"}[step["rpc"]]
@@ -102,6 +113,8 @@ class Driver:
                     stream.total["rejected"] += sum(answer.HasField("rejected") for answer in one.answers.answers)
         except fanfare.Error as error:
             failed = described(error)
+        except Own:
+            failed = {"error": {"code": "OWN"}}
         return {**stream.total, "states": stream.states, "ended": ended, **stream.position(), **failed}
 
     async def close(self, step):

@@ -15,7 +15,11 @@ const codeName = (code) => (code === Code.Canceled ? "CANCELLED" : snake(Code[co
 const deadline = ({ deadline }) => deadline && AbortSignal.timeout(deadline * 1000);
 const read = (name, json = {}) => fromJson(v1[`${name}Schema`], json);
 
+/** Of the requests, not of a call. */
+class Own extends Error {}
+
 function described(error) {
+  if (error instanceof Own) return { error: { code: "OWN" } };
   if (!(error instanceof FanfareError)) return { error: { code: "UNTYPED", message: String(error?.stack ?? error) } };
   const { code, reason, metadata, violations, resource, retryAfterMs } = error;
   const told = { code: codeName(code), reason, metadata, violations: violations.map(({ field }) => field), retryAfterMs };
@@ -41,8 +45,9 @@ function note(stream, frame) {
   }
 }
 
-async function* repeated({ request, count }) {
+async function* repeated({ request, count, fails }) {
   for (let sent = 0; sent < count; sent++) yield read("SendRequest", request);
+  if (fails) throw new Own();
 }
 
 const steps = {

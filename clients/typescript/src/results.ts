@@ -36,6 +36,8 @@ export class Results implements AsyncIterableIterator<SendStreamResponse> {
   readonly #signal: AbortSignal;
   #coming: Promise<IteratorResult<Given>> | undefined;
   #exhausted = false;
+  /** What the caller's requests ended with, if that was an error: thrown once all that was sent has ended. */
+  #failed: { error: unknown } | undefined;
   // Whether receipts were asked for: they come after a message has ended, of which nothing is kept here.
   #receipts = false;
   #call: AsyncIterator<SendStreamResponse> | undefined;
@@ -92,13 +94,19 @@ export class Results implements AsyncIterableIterator<SendStreamResponse> {
       }
     }
     this.close();
+    const failed = this.#failed;
+    this.#failed = undefined;
+    if (failed) throw failed.error;
     return { done: true, value: undefined };
   }
 
   /** Leaves the stream. Messages that were accepted go on. */
   close(): void {
+    if (this.#closed.signal.aborted) return;
     this.#present++;
     this.#closed.abort(new ConnectError("the stream was closed", Code.Canceled));
+    // As `for await` does: a generator runs its `finally`. What it throws then concerns nobody any more.
+    if (!this.#exhausted) new Promise((resolve) => resolve(this.#input.return?.())).catch(() => {});
   }
 
   async return(): Promise<IteratorResult<SendStreamResponse, undefined>> {
@@ -118,12 +126,20 @@ export class Results implements AsyncIterableIterator<SendStreamResponse> {
   async *#requests(present: number, repeated: Sending[]) {
     for (const { request } of repeated) yield { send: request };
     while (!this.#exhausted) {
-      this.#coming ??= Promise.resolve(this.#input.next());
-      const { done, value } = await this.#coming;
-      if (present !== this.#present) return;
+      let request: SendRequest | undefined;
+      try {
+        this.#coming ??= Promise.resolve(this.#input.next());
+        const { done, value } = await this.#coming;
+        if (present !== this.#present) return;
+        if (!done) request = this.#add(value);
+      } catch (error) {
+        // The caller's own, not the connection's: nothing is repeated for it.
+        if (present !== this.#present) return;
+        this.#failed = { error };
+      }
       this.#coming = undefined;
-      this.#exhausted = done === true;
-      if (!done) yield { send: this.#add(value) };
+      this.#exhausted = request === undefined;
+      if (request) yield { send: request };
       if (present !== this.#present) return;
     }
   }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DemoArgs;
 use super::stage::Stage;
-use crate::cli::browser::{Browser, RunningBrowser, is_installed};
+use crate::cli::browser::{Browser, RunningBrowser, ended, is_installed};
 use crate::cli::failure::Failure;
 use crate::cli::site::Site;
 
@@ -40,14 +40,14 @@ impl Choice {
         }
     }
 
-    fn start(self, stage: &Stage, url: &str) -> Result<Option<RunningBrowser>, Failure> {
+    async fn start(self, stage: &Stage, url: &str) -> Result<Option<RunningBrowser>, Failure> {
         let sandbox = stage.sandbox();
         let browser = match (self, &sandbox.chromium) {
             (Self::Firefox, _) => Browser::Firefox(sandbox.browser.clone()),
             (Self::Chromium, Some(chromium)) => Browser::Chromium(chromium.arguments.clone()),
             (Self::Chromium | Self::Any | Self::None, _) => return Ok(None),
         };
-        browser.start(url).map(Some)
+        browser.start(url).await.map(Some)
     }
 }
 
@@ -61,6 +61,7 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
     let sandbox_arguments: &[&str] = if choice == Choice::Chromium { &["--fcm"] } else { &[] };
     let stage = Stage::set(*keep, sandbox_arguments).await?;
     let site = Site::new(stage.client.push(), Some(stage.receipts_url()?))?;
+    site.tell_of(stage.sandbox());
     // Not 127.0.0.1: browsers have push on localhost.
     let url = format!("http://localhost:{}/", address.port());
     let stopped = CancellationToken::new();
@@ -68,7 +69,7 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
     let serving = tokio::spawn(
         stopped.clone().run_until_cancelled_owned(async move { axum::serve(listener, site.router()).await }),
     );
-    let mut running = choice.start(&stage, &url)?;
+    let mut running = choice.start(&stage, &url).await?;
     if *json {
         println!("{}", serde_json::json!({ "page": url, "server": stage.server_url() }));
     } else {
@@ -84,11 +85,12 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
             }
         );
     }
+    let goes_on = format!("the page is still at {url}");
     let mut asked = pin!(stop.asked());
     let asked = tokio::select! {
         asked = &mut asked => asked,
-        Some(name) = ended(running.as_mut()) => {
-            eprintln!("fanfare: {name} has ended (does it have a screen?); the page is still at {url}");
+        told = ended(running.as_mut(), &goes_on) => {
+            eprintln!("fanfare: {told}");
             asked.await
         }
     };
@@ -100,11 +102,4 @@ pub(super) async fn run(demo: &DemoArgs, choice: Choice) -> Result<(), Failure> 
         println!("data and logs are in {}", directory.display());
     }
     Ok(())
-}
-
-/// Waits until a browser has ended; gives its name.
-async fn ended(browser: Option<&mut RunningBrowser>) -> Option<&'static str> {
-    let browser = browser?;
-    browser.ended().await;
-    Some(browser.name())
 }

@@ -81,12 +81,16 @@ export class Sandbox {
 
 // `fanfare demo --browser`.
 export class Demo {
+  // What it says on standard error, a line each.
+  told = new Events();
+
   static async start(directory, more) {
     const demo = new Demo();
     demo.program = new Program(
       program, ['demo', '--browser', '--json', '--exit-with-stdin', '--page', ANY],
       { log: join(directory, 'demo.log'), env: { ...env, ...more } },
     );
+    demo.program.stderr.on('line', (line) => demo.told.push(line));
     Object.assign(demo, await demo.program.line(demo.program.stdout, firstLine));
     return demo;
   }

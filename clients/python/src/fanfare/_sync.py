@@ -227,7 +227,11 @@ class Results(Iterator[push_pb2.SendStreamResponse]):
                 if taken is None:
                     self._ledger.exhausted = True
                     return
-                noted = self._ledger.add(taken)
+                try:
+                    noted = self._ledger.add(taken)
+                except Exception as error:  # It is no request: the caller's own fault, which it gets where it reads.
+                    self._failed, self._ledger.exhausted = error, True
+                    return
             # If this call is over by now, the next one repeats it.
             yield push_pb2.SendStreamRequest(send=noted)
 
@@ -261,8 +265,9 @@ class Results(Iterator[push_pb2.SendStreamResponse]):
                     self.close()
                     raise
         self.close()
-        if self._failed is not None:
-            raise self._failed
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
         raise StopIteration
 
     def close(self) -> None:

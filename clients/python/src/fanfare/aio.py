@@ -178,6 +178,7 @@ class Results(AsyncIterator[push_pb2.SendStreamResponse]):
         self._sender: asyncio.Task[None] | None = None
         self._input = _each(requests)
         self._closed = False
+        self._failed: Exception | None = None
 
     async def _send(self, call: Any, repeated: list[push_pb2.SendRequest]) -> None:
         try:
@@ -187,12 +188,17 @@ class Results(AsyncIterator[push_pb2.SendStreamResponse]):
                 # Not cut off by the end of the call, or what it was about to give would be lost.
                 self._coming = self._coming or asyncio.ensure_future(anext(self._input, None))
                 coming: Any = self._coming
-                request = await asyncio.shield(coming)
+                noted: push_pb2.SendRequest | None = None
+                try:
+                    request = await asyncio.shield(coming)
+                    noted = None if request is None else self._ledger.add(request)
+                except Exception as error:  # The caller's own, which it gets where it reads, after what it had sent.
+                    self._failed = error
                 self._coming = None
-                if request is None:
+                if noted is None:
                     self._ledger.exhausted = True
                 else:
-                    await call.write(push_pb2.SendStreamRequest(send=self._ledger.add(request)))
+                    await call.write(push_pb2.SendStreamRequest(send=noted))
             await call.done_writing()
         except (grpc.RpcError, asyncio.InvalidStateError):
             pass  # It shows where answers are received.
@@ -205,7 +211,7 @@ class Results(AsyncIterator[push_pb2.SendStreamResponse]):
                 if self._call is None:
                     self._call = self._client.push.SendStream()
                     self._sender = asyncio.ensure_future(self._send(self._call, self._ledger.repeated()))
-                response = await self._receive()
+                response = await self._call.read()
                 if response is grpc.aio.EOF:
                     break
                 self._pause = Pause(self._client._reconnect_for, None)
@@ -227,14 +233,10 @@ class Results(AsyncIterator[push_pb2.SendStreamResponse]):
                     self.close()
                     raise
         self.close()
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
         raise StopAsyncIteration
-
-    async def _receive(self) -> Any:
-        response = await self._call.read()
-        sender = self._sender
-        if response is grpc.aio.EOF and sender is not None and sender.done() and not sender.cancelled():
-            sender.result()  # The caller's own error, if its requests ended with one.
-        return response
 
     async def _leave(self) -> None:
         sender, self._call, self._sender = self._sender, None, None
