@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 /// machine does is not told as theirs.
 const CLEAN: usize = 3;
 
+/// What Mozilla answers at endpoints that take another kind of authorization: it says that the sender is refused.
+const VAPID_REFUSED: &str =
+    r#"{"code":401,"errno":109,"error":"Unauthorized","message":"Invalid VAPID token"}"#;
+
 /// How the bad endpoints of an origin are bad.
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
@@ -52,9 +56,9 @@ pub(super) fn kinds(only: Option<&str>) -> Vec<Kind> {
             kinds.push(Kind::new(&format!("{status}{name}"), fault));
         }
     }
-    for status in [401, 403] {
-        let kind = Kind::new(&status.to_string(), json!({"answer": {"status": status}}));
-        kinds.push(Kind { ends: true, may_be_final: status == 403, ..kind });
+    for (name, status, body) in [("401", 401, ""), ("403", 403, ""), ("401-109", 401, VAPID_REFUSED)] {
+        let kind = Kind::new(name, json!({"answer": {"status": status, "body": body}}));
+        kinds.push(Kind { ends: true, may_be_final: body.is_empty(), ..kind });
     }
     kinds.push(Kind::new("hanging", json!({"silent": {}})));
     kinds.push(Kind::new("reset", json!({"reset": {}})));
