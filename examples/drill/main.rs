@@ -18,6 +18,7 @@ mod leaks;
 mod matrix;
 mod memory;
 mod metrics;
+mod poison;
 mod restart;
 mod scale;
 mod semantics;
@@ -56,6 +57,12 @@ struct Arguments {
     /// Repeats the choices of an earlier run, which prints its seed; new ones without
     #[arg(long)]
     seed: Option<u64>,
+    /// Only this share of bad endpoints, in percent: for `poison`
+    #[arg(long, value_name = "PERCENT")]
+    share: Option<f64>,
+    /// Only what is bad in ways whose name begins so, as 503 or hanging: for `poison`
+    #[arg(long)]
+    kind: Option<String>,
     /// The attacker of the drill `flood`: what it is to do
     #[arg(long, hide = true)]
     attack: Option<String>,
@@ -94,6 +101,8 @@ enum Drill {
     Import,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
+    /// Some endpoints of an origin always fail, in every way there is, beside others that do not
+    Poison,
 }
 
 #[tokio::main]
@@ -128,6 +137,9 @@ async fn main() -> ExitCode {
         Drill::Clients => clients::drill(arguments.short).await,
         Drill::Import => import::drill(arguments.short, arguments.entries).await,
         Drill::Isolation => isolation::drill(arguments.short).await,
+        Drill::Poison => {
+            poison::drill(arguments.short, seed, arguments.share, arguments.kind.as_deref()).await
+        }
     };
     match drilled {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,

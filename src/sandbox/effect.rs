@@ -101,7 +101,8 @@ impl RetryAfter {
         match self {
             Self::Seconds(seconds) => HeaderValue::from(seconds),
             Self::Date(ahead) => {
-                let at = now.plus(Duration::from_secs(ahead.into()));
+                let apart = Duration::from_secs(ahead.unsigned_abs().into());
+                let at = if ahead < 0 { now.minus(apart) } else { now.plus(apart) };
                 let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_secs());
                 HeaderValue::try_from(httpdate::fmt_http_date(at)).unwrap_or(HeaderValue::from_static("0"))
             }

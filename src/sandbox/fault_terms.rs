@@ -34,8 +34,8 @@ impl Default for When {
 pub enum RetryAfter {
     /// So many seconds.
     Seconds(u32),
-    /// An HTTP-date so many seconds ahead.
-    Date(u32),
+    /// An HTTP-date so many seconds ahead; below zero: in the past.
+    Date(i32),
 }
 
 /// How a truncated answer ends.
