@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::timeout;
 
+#[path = "cli/held.rs"]
+mod held;
 #[path = "cli/import.rs"]
 mod import;
 

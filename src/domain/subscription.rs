@@ -54,8 +54,11 @@ impl ContentEncoding {
 pub enum SubscriptionState {
     /// It is.
     Active,
-    /// It is not, until the browser subscribes again; for the outcome that is told.
+    /// It is not, until the browser subscribes again, or an operator enables it; for the outcome that is told.
     Disabled(Outcome),
+    /// It is not, until the browser subscribes again, or an operator decides: so many of its push service were to be removed
+    /// or disabled at once, for the outcome that is told, that it is taken for a fault. It is kept whole.
+    SetAside(Outcome),
 }
 
 /// What an attempt needs to know of a subscription.

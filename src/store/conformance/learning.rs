@@ -12,7 +12,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::{
-    ChangeEvidence, ChangeKind, Evidence, Learned, Lesson, PageKey, Removal, Selector, Store,
+    ChangeEvidence, ChangeKind, Evidence, Evident, Learned, Lesson, PageKey, Removal, Selector, Store,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) async fn evidence_is_found_in_segments(harness: &dyn Harness) {
     let store = harness.open();
     let app = application(&*store).await;
-    let nothing = Evidence { removals: Vec::new(), position: 0 };
+    let nothing = Evidence { evident: Vec::new(), position: 0 };
     assert_eq!(store.evidence(app, 1, 10).await.unwrap(), nothing);
     let message = planned(&*store, app, (0..6).map(|number| page(number, 3)).collect()).await;
     let ends = [
@@ -41,31 +41,28 @@ pub(crate) async fn evidence_is_found_in_segments(harness: &dyn Harness) {
         page.events[2].subscription = None;
         commit(&*store, app, message, vec![page]).await;
         if matches!(outcome, Outcome::Gone | Outcome::KeyMismatch) && state == DeliveryState::Failed {
-            expected.push(Removal {
-                subscription: ids[1],
-                generation: 7,
-                outcome,
-                http_status: Some(410),
-                message,
-            });
+            let removal =
+                Removal { subscription: ids[1], generation: 7, outcome, http_status: Some(410), message };
+            let (seq, time) = (*store.synced(app).borrow(), harness.clock().now());
+            expected.push(Evident { seq, time, removal });
         }
     }
     let store = harness.reopen(store);
     let last = *store.synced(app).borrow();
     let all = store.evidence(app, 1, 100).await.unwrap();
-    assert_eq!(all, Evidence { removals: expected.clone(), position: last });
+    assert_eq!(all, Evidence { evident: expected.clone(), position: last });
     // In pieces: the commits of acceptance, gone, and so on.
-    let (mut position, mut removals, mut pieces) = (0, Vec::new(), 0);
+    let (mut position, mut evident, mut pieces) = (0, Vec::new(), 0);
     loop {
         let some = store.evidence(app, position + 1, 2).await.unwrap();
         if some.position == position {
             break;
         }
         assert_eq!(some.position, position + 2);
-        removals.extend(some.removals);
+        evident.extend(some.evident);
         (position, pieces) = (some.position, pieces + 1);
     }
-    assert_eq!((removals, pieces, position), (expected, 3, last));
+    assert_eq!((evident, pieces, position), (expected, 3, last));
 }
 
 fn lesson(target: &Target, learned: Learned) -> Lesson {

@@ -45,6 +45,9 @@ pub(crate) struct TargetValue {
     /// 0, as in records of before it was noted: never.
     #[prost(uint64, tag = "15")]
     accepted_last: u64,
+    /// With `disabled`: it is set aside. Who does not know this field takes it for disabled.
+    #[prost(bool, tag = "16")]
+    set_aside: bool,
 }
 
 impl TargetValue {
@@ -63,8 +66,11 @@ impl TargetValue {
             expires: target.expires.map(Timestamp::as_micros),
             disabled: match target.state {
                 SubscriptionState::Active => None,
-                SubscriptionState::Disabled(outcome) => Some(u32::from(outcome.number())),
+                SubscriptionState::Disabled(outcome) | SubscriptionState::SetAside(outcome) => {
+                    Some(u32::from(outcome.number()))
+                }
             },
+            set_aside: matches!(target.state, SubscriptionState::SetAside(_)),
             user_id: target.user_id.clone(),
             body_octets_max: target.body_octets_max,
             refused_days: target.refused_days,
@@ -92,7 +98,14 @@ impl TargetValue {
             expires: self.expires.map(Timestamp::from_micros),
             state: match self.disabled {
                 None => SubscriptionState::Active,
-                Some(number) => SubscriptionState::Disabled(numbers::outcome(number).ok_or_else(corrupt)?),
+                Some(number) => {
+                    let outcome = numbers::outcome(number).ok_or_else(corrupt)?;
+                    if self.set_aside {
+                        SubscriptionState::SetAside(outcome)
+                    } else {
+                        SubscriptionState::Disabled(outcome)
+                    }
+                }
             },
             user_id: self.user_id,
             body_octets_max: self.body_octets_max,
