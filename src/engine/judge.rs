@@ -44,19 +44,25 @@ impl Rules {
 
     /// More that are accepted than this make no difference: the share is below the limit then.
     pub(super) fn accepted_enough(&self, suspects: usize) -> usize {
-        let refused = suspects as f64;
-        (refused / self.share_max.max(f64::EPSILON) - refused).ceil().min(1e9) as usize + 1
+        let refused = f64::from(narrow(suspects));
+        let enough = (refused / self.share_max.max(f64::EPSILON) - refused).ceil().clamp(0.0, 1e9);
+        #[expect(clippy::cast_sign_loss, reason = "clamped")]
+        let enough = enough as usize;
+        enough + 1
     }
 
     /// Whether it is too much to be true: `accepted` others were accepted. Those that were never accepted here count only
     /// where nothing is.
     fn mass(&self, suspects: usize, counted: usize, accepted: usize) -> Option<Share> {
         let refused = if accepted == 0 { suspects } else { counted };
-        let answered = refused + accepted;
-        let too_much = refused >= self.count_min && refused as f64 > self.share_max * answered as f64;
-        let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        too_much.then(|| Share { refused: narrow(refused), answered: narrow(answered) })
+        let share = Share { refused: narrow(refused), answered: narrow(refused + accepted) };
+        let is_much = f64::from(share.refused) > self.share_max * f64::from(share.answered);
+        (refused >= self.count_min && is_much).then_some(share)
     }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Evidence against a subscription, which waits.

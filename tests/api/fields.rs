@@ -488,6 +488,7 @@ async fn every_field_is_read_or_refused() {
                 let tests = [
                     include_str!("applications.rs"),
                     include_str!("control.rs"),
+                    include_str!("held.rs"),
                     include_str!("receipts.rs"),
                     include_str!("vapid_keys.rs"),
                 ];

@@ -97,8 +97,7 @@ async fn operators_decide_on_what_is_held() {
     assert_eq!((&first["releasedCount"], &second["releasedCount"]), (&json!(1_000), &json!(98)));
     status.store(201, Ordering::SeqCst);
     let frames = server.call("Broadcast", everybody).await.unwrap();
-    let summary = &frames.last().unwrap()["frame"]["summary"]["status"];
-    assert_eq!(summary["accepted"], 1_100, "{frames:?}");
+    assert_eq!(frames.last().unwrap()["frame"]["summary"]["counts"]["accepted"], 1_100);
     server.stop().await;
 }
 
@@ -125,12 +124,12 @@ async fn what_was_removed_by_evidence_comes_back() {
     assert_eq!((&restored["userId"], &restored["topics"]), (&json!("anna"), &json!(["news"])));
     assert_eq!(send(&server, &names[0]).await["outcome"], "OUTCOME_ACCEPTED");
     assert_eq!(send(&server, &anew).await["outcome"], "OUTCOME_ACCEPTED");
-    // Who is unsubscribed does not come back.
+    // A user who is unsubscribed does not come back, wherever it was removed before.
     status.store(410, Ordering::SeqCst);
     send(&server, &names[0]).await;
     becomes(&server, &names[0], "").await;
     server.one("Unsubscribe", json!({"userId": "anna", "allowMissing": true})).await;
-    assert_eq!(server.one("RestoreSubscriptions", request).await, json!({"passedOverCount": 1}));
+    assert_eq!(server.one("RestoreSubscriptions", request).await, json!({}));
     server.stop().await;
 }
 
