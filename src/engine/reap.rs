@@ -97,12 +97,11 @@ impl Reaper {
 
     /// Reads all that is recorded, and does what is due.
     pub(super) async fn catch_up(&self, work: &mut Work) -> Result<(), StoreError> {
-        let mut read = match work.read {
-            Some(read) => read,
-            None => {
-                work.done = self.store.reaper_position(self.application).await?;
-                work.done
-            }
+        let mut read = if let Some(read) = work.read {
+            read
+        } else {
+            work.done = self.store.reaper_position(self.application).await?;
+            work.done
         };
         loop {
             let Evidence { evident, position } =

@@ -34,7 +34,7 @@ impl Operator {
     /// What a broadcast to everybody came to.
     fn broadcast(&self) -> Value {
         let frames = self.json(&["broadcast", "--all", "--title", "hello"]);
-        frames.last().expect("a summary")["frame"]["summary"]["counts"].clone()
+        frames.last().expect("a summary")["summary"]["counts"].clone()
     }
 
     fn states(&self) -> Vec<String> {

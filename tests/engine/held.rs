@@ -148,7 +148,7 @@ async fn an_old_list_loses_those_that_are_gone() {
     // A third of those that were never sent to from here is gone, and the others are there.
     let transport = ScriptedTransport::new(|request| {
         let number: usize = request.endpoint.expose().rsplit('/').next().unwrap().parse().unwrap();
-        Answer::status(if number % 3 == 0 { 410 } else { 201 })
+        Answer::status(if number.is_multiple_of(3) { 410 } else { 201 })
     });
     let server = Server::start(&Memory::new(), &transport, waiting(Duration::from_secs(1))).await;
     let ids = server.subscribe_many(90, 1).await;

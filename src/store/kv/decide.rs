@@ -79,9 +79,11 @@ fn is_meant(
     let Some(id) = keys::subscription_of(key) else { return Ok(None) };
     let at = |wanted: &Option<OriginId>, is: OriginId| wanted.is_none_or(|wanted| wanted == is);
     let meant = match decision {
-        Decision::Release { .. } | Decision::Discard { .. } => true,
-        Decision::Enable(_) | Decision::Confirm(_) => true,
-        Decision::Restore { origin: None, .. } => true,
+        Decision::Release { .. }
+        | Decision::Discard { .. }
+        | Decision::Enable(_)
+        | Decision::Confirm(_)
+        | Decision::Restore { origin: None, .. } => true,
         Decision::Restore { origin, .. } => {
             let found = reader.readable(removed::find(reader, application, id))?.flatten();
             found.is_some_and(|(removed, _)| at(origin, removed.target.origin))

@@ -103,13 +103,12 @@ pub(crate) fn forget_selected(
         let (key, _) = row?;
         let Some(id) = keys::subscription_of(&key) else { continue };
         let found = reader.readable(find(reader, application, id))?.flatten();
-        match found {
-            Some((removed, time)) => forget(transaction, application, &removed, time),
+        if let Some((removed, time)) = found {
+            forget(transaction, application, &removed, time);
+        } else {
             // It does not read any more: without its row nothing of it can come back.
-            None => {
-                transaction.remove(keys::removed(application, id));
-                transaction.remove(key);
-            }
+            transaction.remove(keys::removed(application, id));
+            transaction.remove(key);
         }
     }
     Ok(false)
