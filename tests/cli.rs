@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 #[path = "cli/cases.rs"]
 mod cases;
+#[path = "cli/held.rs"]
+mod held;
 #[path = "cli/import.rs"]
 mod import;
 

@@ -27,6 +27,9 @@ use fanfare::webpush::{AgreementKey, AwsLcKey, VapidKeyPair};
 use futures_util::StreamExt;
 use rand::SeedableRng;
 
+#[path = "engine/held.rs"]
+mod held;
+
 /// A server without its API: what a crash takes away.
 struct Server {
     store: Arc<dyn Store>,
@@ -98,13 +101,17 @@ impl Server {
 
     async fn subscribe(&self, number: usize, origins: usize, topics: &[&str]) -> Subscribed {
         let url = format!("https://push{}.example.net/p/{number}", number % origins);
+        self.subscribe_at(&url, number, topics).await
+    }
+
+    async fn subscribe_at(&self, url: &str, number: usize, topics: &[&str]) -> Subscribed {
         let mut auth = [0; 16];
         auth[..8].copy_from_slice(&number.to_be_bytes());
         let keys =
             fanfare::domain::SubscriptionKeys { p256dh: *AwsLcKey::generate().unwrap().public(), auth };
         let subscribe = Subscribe {
             application: self.application.id,
-            endpoint: Endpoint::parse(&url, false).unwrap(),
+            endpoint: Endpoint::parse(url, false).unwrap(),
             keys,
             encoding: ContentEncoding::Aes128Gcm,
             expires: None,
@@ -208,7 +215,8 @@ fn submission(kind: MessageKind, recipients: Recipients, ttl: Duration) -> Submi
 }
 
 fn settings() -> EngineSettings {
-    EngineSettings { retry_base: Duration::from_millis(20), ..EngineSettings::default() }
+    let (retry_base, removal_window) = (Duration::from_millis(20), Duration::ZERO);
+    EngineSettings { retry_base, removal_window, ..EngineSettings::default() }
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -141,7 +141,7 @@ impl Stage {
         let Configuration { engine, sections } = configuration;
         let any = "127.0.0.1:0";
         let text = format!(
-            "[server]\nlisten = \"{any}\"\n[admin]\nlisten = \"{any}\"\n[engine]\n{engine}\n{sections}\n{}",
+            "[server]\nlisten = \"{any}\"\n[admin]\nlisten = \"{any}\"\n[engine]\nremoval_window = \"1s\"\n{engine}\n{sections}\n{}",
             self.exceptions
         );
         fs::write(self.directory.path().join("fanfare.toml"), text)?;

@@ -46,7 +46,7 @@ impl Rpc {
 use Role::{Publisher, Reader, Subscriber};
 
 /// Every RPC, in the order of the contract.
-pub const RPCS: [Rpc; 32] = [
+pub const RPCS: [Rpc; 36] = [
     rpc(PUSH, "Subscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "Unsubscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "GetSubscription", &[Subscriber, Reader]),
@@ -79,6 +79,10 @@ pub const RPCS: [Rpc; 32] = [
     rpc(ADMIN, "ListOrigins", &[Reader]).server_wide(),
     rpc(ADMIN, "WatchOrigins", &[Reader]).server_wide(),
     rpc(ADMIN, "ResumeOrigin", &[]),
+    rpc(ADMIN, "ReleaseHeldSubscriptions", &[]),
+    rpc(ADMIN, "DiscardHeldSubscriptions", &[]),
+    rpc(ADMIN, "RestoreSubscriptions", &[]),
+    rpc(ADMIN, "EnableSubscriptions", &[]),
 ];
 
 /// The RPC at the path of a call.

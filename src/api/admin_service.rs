@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, api_tokens, applications, origins, vapid_keys};
+use super::{Api, api_tokens, applications, decisions, origins, vapid_keys};
 use crate::proto::v1;
 use v1::admin_service_server::AdminService;
 
@@ -125,5 +125,37 @@ impl AdminService for Api {
         request: Request<v1::ResumeOriginRequest>,
     ) -> Result<Response<v1::ResumeOriginResponse>, Status> {
         Ok(Response::new(origins::resume_origin(&self.caller(&request)?, request.into_inner()).await?))
+    }
+
+    async fn release_held_subscriptions(
+        &self,
+        request: Request<v1::ReleaseHeldSubscriptionsRequest>,
+    ) -> Result<Response<v1::ReleaseHeldSubscriptionsResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(decisions::release(&api, request.into_inner()).await?))
+    }
+
+    async fn discard_held_subscriptions(
+        &self,
+        request: Request<v1::DiscardHeldSubscriptionsRequest>,
+    ) -> Result<Response<v1::DiscardHeldSubscriptionsResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(decisions::discard(&api, request.into_inner()).await?))
+    }
+
+    async fn restore_subscriptions(
+        &self,
+        request: Request<v1::RestoreSubscriptionsRequest>,
+    ) -> Result<Response<v1::RestoreSubscriptionsResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(decisions::restore(&api, request.into_inner()).await?))
+    }
+
+    async fn enable_subscriptions(
+        &self,
+        request: Request<v1::EnableSubscriptionsRequest>,
+    ) -> Result<Response<v1::EnableSubscriptionsResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(decisions::enable(&api, request.into_inner()).await?))
     }
 }

@@ -13,6 +13,7 @@ pub mod callers;
 mod changes;
 mod connections;
 mod convert;
+mod decisions;
 mod deliveries;
 mod health;
 mod import;

@@ -94,6 +94,7 @@ pub(crate) enum Resource {
     VapidKey(String),
     ApiToken(String),
     Origin(String),
+    UnknownOrigin(String),
 }
 
 impl Resource {
@@ -105,7 +106,8 @@ impl Resource {
             | Self::Message(name)
             | Self::VapidKey(name)
             | Self::ApiToken(name)
-            | Self::Origin(name) => name,
+            | Self::Origin(name)
+            | Self::UnknownOrigin(name) => name,
         }
     }
 
@@ -119,6 +121,7 @@ impl Resource {
             Self::VapidKey(_) => ("vapid_key", "the application has no VAPID key"),
             Self::ApiToken(_) => ("api_token", "there is no such API token"),
             Self::Origin(_) => ("origin", "the application is not stopped at this origin"),
+            Self::UnknownOrigin(_) => ("origin", "no subscription was ever made at this origin"),
         }
     }
 }
@@ -168,7 +171,7 @@ impl ApiError {
             Self::NotFound(Resource::Message(_)) => ErrorReason::MessageNotFound,
             Self::NotFound(Resource::VapidKey(_)) => ErrorReason::VapidKeyNotFound,
             Self::NotFound(Resource::ApiToken(_)) => ErrorReason::ApiTokenNotFound,
-            Self::NotFound(Resource::Origin(_)) => ErrorReason::OriginNotFound,
+            Self::NotFound(Resource::Origin(_) | Resource::UnknownOrigin(_)) => ErrorReason::OriginNotFound,
             Self::EtagMismatch => ErrorReason::EtagMismatch,
             Self::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
             Self::ApplicationExists => ErrorReason::ApplicationExists,

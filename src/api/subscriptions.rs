@@ -38,7 +38,13 @@ pub(super) async fn store_subscription(
     engine: &Engine,
     subscribe: Subscribe,
 ) -> Result<Subscribed, ApiError> {
-    let subscribed = store.subscribe(subscribe).await?;
+    let application = subscribe.application;
+    let mut subscribed = store.subscribe(subscribe).await?;
+    if !subscribed.created
+        && let Some(confirmed) = engine.confirm(application, subscribed.subscription.target.id).await?
+    {
+        subscribed.subscription = confirmed;
+    }
     let change = if subscribed.created { SubscriptionChange::Added } else { SubscriptionChange::Updated };
     engine.subscription_changed(subscribed.subscription.target.id, change).await;
     if let Some(removed) = subscribed.removed {

@@ -67,6 +67,7 @@ pub(crate) enum List {
     ApiTokens = 5,
     Applications = 6,
     VapidKeys = 7,
+    Decisions = 8,
 }
 
 impl Tokens {

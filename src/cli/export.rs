@@ -213,7 +213,9 @@ fn line<'a>(application: &ApplicationRecord, subscription: &'a Subscription) -> 
         name: target.id.name(),
         disabled_outcome: match target.state {
             SubscriptionState::Active => None,
-            SubscriptionState::Disabled(outcome) => Some(outcome.as_str()),
+            SubscriptionState::Disabled(outcome) | SubscriptionState::SetAside(outcome) => {
+                Some(outcome.as_str())
+            }
         },
     }
 }

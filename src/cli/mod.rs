@@ -9,6 +9,7 @@ mod changes;
 mod config;
 mod connection;
 mod cpu;
+mod decide;
 pub mod demo;
 mod desktop;
 mod doctor;

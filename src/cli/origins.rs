@@ -21,7 +21,8 @@ use crate::proto::v1::{ListOriginsRequest, Origin, Outcome, ResumeOriginRequest,
 
 OPEN: attempts start as the limits allow. PAUSED: the push service asked to wait. BROKEN: it does not answer; PROBING: one
 attempt at a time finds out whether it does again. An application whose credentials an origin refuses is stopped there, and
-nothing is sent for it until --resume.")]
+nothing is sent for it until --resume. HELD: the push service says of so many subscriptions that they have ended, or belong to
+another VAPID key, that it is taken for a fault; they are set aside until `fanfare subscriptions release` or `discard`.")]
 pub(super) struct OriginsArgs {
     #[command(flatten)]
     connection: Connection,
@@ -104,6 +105,15 @@ fn line(origin: &Origin) -> String {
     }
     if origin.last_problem() != Outcome::Unspecified {
         let _ = write!(line, ", last problem {}", outcome_name(origin.last_problem()));
+    }
+    for held in &origin.held {
+        let (since, why) = (held.hold_time.unwrap_or_default(), outcome_name(held.outcome()));
+        let (application, count) = (&held.application, held.subscription_count);
+        let (reason, remedy) = (&held.reason, &held.remedy);
+        let _ = write!(
+            line,
+            "\n  HELD since {since}: {count} subscription(s) of {application} for {why}: {reason}\n  {remedy}"
+        );
     }
     line
 }

@@ -15,13 +15,16 @@ use crate::proto::v1::{
     update_subscription_request,
 };
 
-/// Shows, changes, removes, imports and exports stored subscriptions
+/// Shows, changes, removes, restores, imports and exports stored subscriptions
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   fanfare subscriptions list --topic news
   fanfare subscriptions get subscriptions/00af… --json
   fanfare subscriptions update subscriptions/00af… --add-topic sports --remove-topic news
   fanfare subscriptions remove --user alice
+  fanfare subscriptions enable --outcome key-mismatch --since 2026-01-31T08:00:00Z
+  fanfare subscriptions release --origin https://fcm.googleapis.com
+  fanfare subscriptions restore --since 2026-01-31T08:00:00Z --origin https://fcm.googleapis.com
   fanfare subscriptions watch
   fanfare subscriptions import --rejected rejected.jsonl subscriptions.jsonl
   fanfare subscriptions export --data-dir fanfare-data subscriptions.jsonl")]
@@ -69,6 +72,10 @@ enum Action {
         #[arg(long, value_name = "ID")]
         user: Option<String>,
     },
+    Enable(super::decide::EnableArgs),
+    Release(super::decide::ReleaseArgs),
+    Discard(super::decide::DiscardArgs),
+    Restore(super::decide::RestoreArgs),
     Watch(super::changes::ChangesArgs),
     Import(super::import::ImportArgs),
     Export(super::export::ExportArgs),
@@ -136,6 +143,10 @@ impl SubscriptionsArgs {
                 let response = connection.open().await?.update_subscription(request).await?.into_inner();
                 Printer::new(&connection)?.print(&response.subscription.unwrap_or_default())
             }
+            Action::Enable(args) => args.run().await,
+            Action::Release(args) => args.run().await,
+            Action::Discard(args) => args.run().await,
+            Action::Restore(args) => args.run().await,
             Action::Watch(args) => args.run().await,
             Action::Import(args) => args.run().await,
             Action::Export(args) => args.run().await,
@@ -253,12 +264,11 @@ impl Printer {
 }
 
 fn line(subscription: &Subscription) -> String {
+    let why = outcome_name(Outcome::try_from(subscription.disabled_outcome).unwrap_or_default());
     let state = match subscription.state() {
         SubscriptionState::Unspecified | SubscriptionState::Active => "active".to_owned(),
-        SubscriptionState::Disabled => {
-            let why = Outcome::try_from(subscription.disabled_outcome).unwrap_or_default();
-            format!("disabled ({})", outcome_name(why))
-        }
+        SubscriptionState::Disabled => format!("disabled ({why})"),
+        SubscriptionState::Held => format!("held ({why})"),
     };
     let user = if subscription.user_id.is_empty() { "-" } else { &subscription.user_id };
     let topics = subscription.topics.join(",");

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::{Config, ConfigError, Problem};
 use crate::domain::application::is_application_name;
@@ -119,6 +120,9 @@ fn sealing(config: &Config, problems: &mut Problems) {
     }
 }
 
+/// The longest [`crate::engine::EngineSettings::removal_window`].
+const REMOVAL_WINDOW_MAX: Duration = Duration::from_secs(3_600);
+
 /// Bounds that would stop everything.
 fn bounds(config: &Config, problems: &mut Problems) {
     let Config { engine, store, server: super::ServerConfig { http, calls, .. }, .. } = config;
@@ -129,6 +133,7 @@ fn bounds(config: &Config, problems: &mut Problems) {
         ("engine.lane_concurrency", engine.lane_concurrency, 1),
         ("engine.commit_outcomes", engine.commit_outcomes, 1),
         ("engine.plan_chunk", engine.plan_chunk, 1),
+        ("engine.removal_count_min", engine.removal_count_min, 1),
         ("store.queue_commands", store.queue_commands, 1),
         ("store.group_commands", store.group_commands, 1),
         ("store.group_rows", store.group_rows, 1),
@@ -169,6 +174,16 @@ fn bounds(config: &Config, problems: &mut Problems) {
         "must not exceed engine.retry_max",
     );
     problems.unless(!engine.retry_base.is_zero(), "engine.retry_base", "must be above 0s");
+    problems.unless(
+        engine.removal_window <= REMOVAL_WINDOW_MAX,
+        "engine.removal_window",
+        "must be at most 1h: what waits is in memory, and is read again after a restart",
+    );
+    problems.unless(
+        engine.removal_share_max > 0.0 && engine.removal_share_max <= 1.0,
+        "engine.removal_share_max",
+        "must be above 0, and at most 1 (then nothing is ever held)",
+    );
     for (index, origin) in http.cors_origins.iter().enumerate() {
         problems.unless(
             Origin::parse(origin).is_some_and(|parsed| parsed.as_str() == origin),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{ApplicationId, Outcome, Timestamp};
+use crate::store::{Hold, Share};
 
 /// Whether anything goes to an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,4 +77,79 @@ pub struct OriginHealth {
     pub last_problem: Option<Outcome>,
     /// Applications whose credentials it refuses, in the order of their ids.
     pub stopped: Vec<StoppedApplication>,
+    /// Subscriptions that are set aside there instead of being removed or disabled.
+    pub held: Vec<HeldSubscriptions>,
+}
+
+impl OriginHealth {
+    /// An origin to which nothing was sent lately.
+    pub(super) fn idle(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            state: OriginState::Open,
+            queued: 0,
+            in_flight: 0,
+            concurrency_limit: 0,
+            rate_limit: None,
+            accepted_per_second: 0.0,
+            throttled_share: 0.0,
+            error_share: 0.0,
+            latency_p50: None,
+            latency_p99: None,
+            paused_until: None,
+            last_problem: None,
+            stopped: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+}
+
+/// Subscriptions of an application that are set aside: their push service says so of so many at once that it is taken for a
+/// fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldSubscriptions {
+    /// Whose.
+    pub application: ApplicationId,
+    /// What the push service says of them: GONE or KEY_MISMATCH.
+    pub outcome: Outcome,
+    /// How many.
+    pub subscriptions: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the push service answered when it was decided.
+    pub share: Share,
+}
+
+impl From<&Hold> for HeldSubscriptions {
+    fn from(hold: &Hold) -> Self {
+        let Hold { application, origin: _, outcome, since, until: _, share, subscriptions } = *hold;
+        Self { application, outcome, subscriptions, since, share }
+    }
+}
+
+impl HeldSubscriptions {
+    /// Why they are held, in words.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let Share { refused, answered } = self.share;
+        let what = if self.outcome == Outcome::Gone { "have ended" } else { "belong to another VAPID key" };
+        format!(
+            "the push service refused {refused} of the {answered} subscriptions that it answered for at that time; of \
+             these it says that they {what}"
+        )
+    }
+
+    /// What an operator may do, in words.
+    #[must_use]
+    pub fn what_to_do(&self, application: &str, origin: &str) -> String {
+        let cause = if self.outcome == Outcome::Gone {
+            "find out whether the push service lost them by mistake"
+        } else {
+            "find out whether the VAPID key is the one that they were made with"
+        };
+        format!(
+            "{cause}; then `fanfare subscriptions release --origin {origin} --application {application}` to send to them \
+             again, or `fanfare subscriptions discard` with the same flags if it is true"
+        )
+    }
 }

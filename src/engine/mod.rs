@@ -4,7 +4,8 @@
 //! * [`Engine::submit`] makes a message durable and hands it on.
 //! * `plan` turns an audience into pages; `core` decides what is attempted when; `driver` runs it; `attempt` encrypts,
 //!   signs, posts and classifies, for broadcasts in `batches`; `tokens` keeps VAPID tokens; `retry` is the policy of retries.
-//! * `reap` removes subscriptions that push services declared gone.
+//! * `reap` removes subscriptions that push services declared gone, unless `judge` finds that these are too many to be true;
+//!   `held` does what an operator decides then.
 //! * [`feed`] reads the log for those who watch.
 
 mod administer;
@@ -17,6 +18,8 @@ mod core;
 mod driver;
 pub mod feed;
 mod health;
+mod held;
+mod judge;
 mod learn;
 mod plan;
 mod reap;
@@ -61,8 +64,9 @@ pub use core::measured;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{FeedParts, Feeds, FrameStream, Watch};
-pub use health::{OriginHealth, OriginState, StoppedApplication};
-use learn::Learner;
+pub use health::{HeldSubscriptions, OriginHealth, OriginState, StoppedApplication};
+use judge::Rules;
+use learn::{Learner, Lessons};
 use plan::{PlanJob, Planner};
 use reapers::Reapers;
 use receipt_token::ReceiptTokens;
@@ -210,7 +214,7 @@ impl Engine {
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
         let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
         let (orders, orders_received) = mpsc::channel(ORDERS_MAX);
-        let (lessons, lessons_received) = mpsc::channel(learn::LESSONS_MAX);
+        let (lessons, lectures) = Lessons::channel();
         let scheduled = Arc::new(AtomicUsize::new(0));
         let draining = CancellationToken::new();
         let (load_sender, load) = watch::channel(EngineLoad::default());
@@ -222,6 +226,10 @@ impl Engine {
         let core = Core::new(settings.clone(), OriginNames(Box::new(name_of)), seed);
         let reapers = Arc::new(Reapers {
             store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            applications: applications.clone(),
+            rules: Rules::of(&settings),
+            suspected: reap::Suspected::default(),
             inputs: inputs.clone(),
             changes: Arc::clone(&changes),
             metrics: Arc::clone(&metrics),
@@ -253,7 +261,7 @@ impl Engine {
         };
         let learner = Learner {
             store: Arc::clone(&store),
-            lessons: lessons_received,
+            lectures,
             inputs: inputs.clone(),
             changes: Arc::clone(&changes),
             metrics: Arc::clone(&metrics),
@@ -265,6 +273,7 @@ impl Engine {
                 events: retention.events,
                 messages: retention.messages,
                 changes: retention.changes,
+                removed: retention.removed_subscriptions,
             },
             interval: retention.interval,
             metrics: Arc::clone(&metrics),
@@ -535,12 +544,12 @@ impl Engine {
         }
     }
 
-    /// The health of every origin that something waits for or went to lately, the busiest first. Empty once the engine
-    /// has stopped.
+    /// The health of every origin that something waits for or went to lately, the busiest first; then those where
+    /// subscriptions are held. Empty once the engine has stopped.
     pub async fn origins(&self) -> Vec<OriginHealth> {
         let (answer, answered) = oneshot::channel();
         self.input(Input::Health(answer)).await;
-        answered.await.unwrap_or_default()
+        self.with_holds(answered.await.unwrap_or_default()).await
     }
 
     /// Lets an application's deliveries go to an origin (`scheme://host[:port]`) again that refused its credentials.

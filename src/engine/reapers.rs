@@ -9,15 +9,22 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::applications::Applications;
 use super::core::Input;
-use super::reap::Reaper;
-use crate::domain::ApplicationId;
+use super::judge::Rules;
+use super::reap::{Reaper, Suspected, Work};
+use crate::domain::{ApplicationId, Clock, SubscriptionId};
 use crate::observe::Metrics;
 use crate::store::{Store, StoreError};
 
 #[derive(Debug)]
 pub(super) struct Reapers {
     pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) applications: Applications,
+    pub(super) rules: Rules,
+    /// See [`Reaper::suspected`].
+    pub(super) suspected: Suspected,
     pub(super) inputs: mpsc::Sender<Input>,
     /// See [`Reaper::changes`].
     pub(super) changes: Arc<AtomicU64>,
@@ -37,11 +44,16 @@ pub(super) struct Known {
 }
 
 impl Reapers {
-    /// Starts the reaper of an application, unless there is one. When this returns, what was recorded before is done.
+    /// Starts the reaper of an application, unless there is one. When this returns, what was recorded before is done, or
+    /// waits and is not attempted.
     pub(super) async fn start(&self, application: ApplicationId) -> Result<(), StoreError> {
         let (evidence, stop) = (Arc::new(Notify::new()), self.stop.child_token());
         let reaper = Reaper {
             store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            applications: self.applications.clone(),
+            rules: self.rules,
+            suspected: Arc::clone(&self.suspected),
             application,
             evidence: Arc::clone(&evidence),
             inputs: self.inputs.clone(),
@@ -57,9 +69,15 @@ impl Reapers {
             }
             known.insert(application, Known { evidence, stop });
         }
-        reaper.catch_up().await?;
-        self.tasks.spawn(reaper.run());
+        let mut work = Work::default();
+        reaper.catch_up(&mut work).await?;
+        self.tasks.spawn(reaper.run(work));
         Ok(())
+    }
+
+    /// Whether evidence against a subscription waits.
+    pub(super) fn suspects(&self, subscription: SubscriptionId) -> bool {
+        self.suspected.lock().unwrap_or_else(PoisonError::into_inner).contains(&subscription)
     }
 
     /// Ends the reaper of an application.

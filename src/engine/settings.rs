@@ -40,6 +40,13 @@ pub struct EngineSettings {
     /// How long attempts in flight may take to end when the server stops.
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
+    /// How long a subscription that is to be removed or disabled waits for it, without being sent to.
+    #[serde(with = "humantime_serde")]
+    pub removal_window: Duration,
+    /// Removals at an origin are held when they are a larger share of what it answered.
+    pub removal_share_max: f64,
+    /// And when they are so many at least.
+    pub removal_count_min: usize,
 }
 
 impl Default for EngineSettings {
@@ -58,6 +65,9 @@ impl Default for EngineSettings {
             retry_max: Duration::from_secs(3_600),
             park_after: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(20),
+            removal_window: Duration::from_secs(60),
+            removal_share_max: 0.2,
+            removal_count_min: 10,
         }
     }
 }
@@ -75,6 +85,9 @@ pub struct RetentionSettings {
     /// Changes of subscriptions are kept this long.
     #[serde(with = "humantime_serde")]
     pub changes: Duration,
+    /// Subscriptions that evidence removed are kept this long, to be restored.
+    #[serde(with = "humantime_serde")]
+    pub removed_subscriptions: Duration,
     /// How often what is older is removed.
     #[serde(with = "humantime_serde")]
     pub interval: Duration,
@@ -89,6 +102,7 @@ impl Default for RetentionSettings {
             events: day * 7,
             messages: day * 30,
             changes: day * 30,
+            removed_subscriptions: day * 7,
             interval: Duration::from_secs(60),
             log_octets_max: 16 << 30,
         }

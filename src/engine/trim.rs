@@ -13,6 +13,13 @@ use crate::store::{Retention, Store};
 /// Between two steps it rests for so many times as long as the last one took: others write as well.
 const REST: u32 = 2;
 
+/// Counts what is set aside.
+pub(super) async fn tell_set_aside(store: &dyn Store, metrics: &Metrics) {
+    if let Ok(holds) = store.holds().await {
+        metrics.set_aside(holds.iter().map(|hold| hold.subscriptions).sum());
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Trimmer {
     pub(super) store: Arc<dyn Store>,
@@ -48,6 +55,7 @@ impl Trimmer {
             };
             self.metrics.trimmed(trimmed.events_of, trimmed.messages, trimmed.rows);
             self.metrics.log_holds(self.store.log_octets());
+            tell_set_aside(&*self.store, &self.metrics).await;
             if !trimmed.more {
                 return;
             }

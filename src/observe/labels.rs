@@ -21,6 +21,10 @@ pub enum SubscriptionChange {
     Unsubscribed,
     /// Its push service or its own expiry ended it.
     Gone,
+    /// It is not sent to until an operator decides.
+    SetAside,
+    /// It was gone and an operator brought it back.
+    Restored,
 }
 
 impl SubscriptionChange {
@@ -33,6 +37,8 @@ impl SubscriptionChange {
             Self::Disabled => "disabled",
             Self::Unsubscribed => "unsubscribed",
             Self::Gone => "gone",
+            Self::SetAside => "set_aside",
+            Self::Restored => "restored",
         }
     }
 }
@@ -107,6 +113,11 @@ names! {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct DeliveryLabels {
     pub(super) state: Name,
+    pub(super) outcome: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabels {
     pub(super) outcome: Name,
 }
 

@@ -12,8 +12,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::labels::{
-    AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name, ReceiptLabels,
-    ResultLabels, RpcLabels, ServiceLabels, SubscriptionChange,
+    AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name, OutcomeLabels,
+    ReceiptLabels, ResultLabels, RpcLabels, ServiceLabels, SubscriptionChange,
 };
 use crate::domain::{DeliveryState, MessageKind, Outcome, ReceiptKind};
 use crate::webpush::push_service::PushService;
@@ -76,6 +76,8 @@ pub struct Metrics {
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     subscription_changes: Family<ChangeLabels, Counter>,
+    removals_held: Family<OutcomeLabels, Counter>,
+    subscriptions_set_aside: Gauge,
     receipts: Family<ReceiptLabels, Counter>,
     streams_open: Gauge,
     log_reads: Counter,
@@ -237,6 +239,16 @@ impl Metrics {
                 "Subscriptions added, updated, disabled and removed",
                 Family::default(),
             ),
+            removals_held: register.add(
+                "removals_held",
+                "Times that removals at a push service were held because they were too many to be true: an alarm",
+                Family::default(),
+            ),
+            subscriptions_set_aside: register.add(
+                "subscriptions_set_aside",
+                "Subscriptions that are held back until an operator decides, as of the last minute",
+                Gauge::default(),
+            ),
             receipts: register.add("receipts", "Reports of browsers", Family::default()),
             streams_open: register.add("streams_open", "Status streams open", Gauge::default()),
             log_reads: register.add("log_reads", "Reads of the store for status streams", Counter::default()),
@@ -388,6 +400,16 @@ impl Metrics {
     pub fn subscriptions_changed(&self, change: SubscriptionChange, subscriptions: u64) {
         let labels = ChangeLabels { change: change.into() };
         self.subscription_changes.get_or_create(&labels).inc_by(subscriptions);
+    }
+
+    /// Removals for this outcome were held at a push service.
+    pub fn removals_held(&self, outcome: Outcome) {
+        self.removals_held.get_or_create(&OutcomeLabels { outcome: outcome.into() }).inc();
+    }
+
+    /// So many subscriptions are set aside.
+    pub fn set_aside(&self, subscriptions: u64) {
+        self.subscriptions_set_aside.set(i64::try_from(subscriptions).unwrap_or(i64::MAX));
     }
 }
 

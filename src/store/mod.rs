@@ -20,6 +20,7 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+pub mod held;
 pub mod kv;
 pub mod types;
 
@@ -33,13 +34,14 @@ use crate::domain::{
     OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
+pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
-    EntryState, Evidence, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter, MessageCommit,
-    MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead,
-    PageKey, PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces, Retention, RetryState,
-    Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
-    Trimmed,
+    EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter,
+    MessageCommit, MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit,
+    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces,
+    Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed,
+    SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -187,8 +189,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// An origin by its number; `None` for a number that was never given. Answers from memory.
     fn origin(&self, id: OriginId) -> Option<OriginInfo>;
 
+    /// An origin that has a number; `None` for one that never got any. Answers from memory.
+    fn known_origin(&self, origin: &Origin) -> Option<OriginInfo>;
+
     /// Stores a subscription, or updates the one with the same endpoint: same name, and if endpoint, keys, encoding or
-    /// VAPID key changed, the next generation and active again. Fields of [`Subscribe`] that are empty stay as they
+    /// VAPID key changed, the next generation; active again in any case, and if it was not, the next generation too. Fields of [`Subscribe`] that are empty stay as they
     /// were, unless `user_id` is given and differs from the stored one: then nothing of the former user stays.
     ///
     /// With `replaces`: the subscription named there gets the new endpoint and keys and keeps its name; if the new
@@ -206,7 +211,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         selector: &Selector,
     ) -> Result<Option<Subscription>, StoreError>;
 
-    /// Removes what the selector names and says what was removed. A user's many subscriptions are removed in several
+    /// Removes what the selector names and says what was removed. What evidence had removed before and the selector names
+    /// (by its id, endpoint or user) is forgotten too: it can not be restored. A user's many subscriptions are removed in several
     /// transactions; each is atomic.
     async fn unsubscribe(
         &self,
@@ -275,7 +281,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         time: crate::domain::Timestamp,
     ) -> Result<u64, StoreError>;
 
-    /// Acts on evidence of push services: removes ([`crate::domain::Outcome::Gone`]) or disables (any other outcome) each
+    /// Acts on evidence of push services. What is removed is kept for [`Retention::removed`], to be restored. Removes ([`crate::domain::Outcome::Gone`]) or disables (any other outcome) each
     /// subscription whose generation is still the one that the evidence is about, and moves the reaper's position to
     /// `position`. In transactions of a few subscriptions each, the position last: repeating it does no harm. Returns
     /// those that were changed.
@@ -285,6 +291,37 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         removals: Vec<Removal>,
         position: u64,
     ) -> Result<Vec<SubscriptionId>, StoreError>;
+
+    /// Acts on evidence against so many that it is no proof: sets each subscription aside whose generation is still the one
+    /// that the evidence is about, whole and with its name. With `share`, what is held of the kind at its origin is held from
+    /// now on, and why; without, only where it is held already. In transactions of a few subscriptions each: repeating it
+    /// does no harm. Returns those that were changed.
+    async fn set_aside(
+        &self,
+        application: ApplicationId,
+        removals: Vec<Removal>,
+        share: Option<Share>,
+    ) -> Result<Vec<SubscriptionId>, StoreError>;
+
+    /// How many distinct stored subscriptions were accepted at an origin, by the events in the log.
+    async fn accepted_since(
+        &self,
+        application: ApplicationId,
+        sought: AcceptedSince,
+    ) -> Result<usize, StoreError>;
+
+    /// What is held, of all applications; also where an operator has decided and not all is done.
+    async fn holds(&self) -> Result<Vec<Hold>, StoreError>;
+
+    /// Does a bounded step of what an operator decided. Those that are active again are so in the next generation: what was
+    /// said against the former one is void. In transactions of a few subscriptions each: repeating it does no harm.
+    /// [`StoreError::NotFound`]: there is no such subscription ([`Decision::Enable`]).
+    async fn decide(
+        &self,
+        application: ApplicationId,
+        decision: Decision,
+        step: DecisionStep,
+    ) -> Result<Decided, StoreError>;
 
     /// The sequence number up to which [`Store::reap`] has been done.
     async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError>;

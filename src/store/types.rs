@@ -215,11 +215,22 @@ pub struct Removal {
     pub message: MessageId,
 }
 
+/// Evidence, and where it stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evident {
+    /// The number of its commit.
+    pub seq: u64,
+    /// When that was made. Never falls from one commit to the next.
+    pub time: Timestamp,
+    /// The evidence.
+    pub removal: Removal,
+}
+
 /// Evidence that recorded events hold; see [`super::Store::evidence`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// In the order of the log.
-    pub removals: Vec<Removal>,
+    pub evident: Vec<Evident>,
     /// Everything up to this sequence number has been looked at.
     pub position: u64,
 }
@@ -243,7 +254,8 @@ pub enum Learned {
     /// It was refused in a way that proves nothing once. On [`crate::domain::limits::REFUSED_DAYS_MAX`] distinct days without
     /// an acceptance in between it is disabled.
     Refused(Removal),
-    /// It was accepted: earlier refusals are void.
+    /// It was accepted: earlier refusals are void, and the time is noted, at most once in
+    /// [`crate::domain::limits::ACCEPTED_NOTED_EVERY`].
     Accepted,
 }
 
@@ -282,6 +294,8 @@ pub enum ChangeKind {
     RemovedGone,
     /// Its own expiry had passed.
     RemovedExpired,
+    /// It is not sent to until an operator decides: too many of its push service were to go at once.
+    SetAside,
 }
 
 /// Why a push service's answer changed a subscription.
@@ -317,6 +331,8 @@ pub struct Retention {
     pub messages: std::time::Duration,
     /// Entries of the change feed.
     pub changes: std::time::Duration,
+    /// Subscriptions that evidence removed.
+    pub removed: std::time::Duration,
 }
 
 /// What a step of trimming did.

@@ -366,8 +366,32 @@ fn proofs() -> Vec<(&'static str, Proof)> {
 
         ("ListOriginsRequest.page_size", Violation("ListOrigins", json!({"pageSize": -1}), "page_size")),
         ("ListOriginsRequest.page_token", Reason("ListOrigins", json!({"pageToken": "x"}), "PAGE_TOKEN_INVALID")),
-        ("ResumeOriginRequest.application", Reason("ResumeOrigin", elsewhere, none)),
+        ("ResumeOriginRequest.application", Reason("ResumeOrigin", elsewhere.clone(), none)),
         ("ResumeOriginRequest.origin", Violation("ResumeOrigin", json!({"origin": "x"}), "origin")),
+        ("ReleaseHeldSubscriptionsRequest.application", Reason("ReleaseHeldSubscriptions", elsewhere.clone(), none)),
+        ("ReleaseHeldSubscriptionsRequest.origin", Violation("ReleaseHeldSubscriptions", json!({"origin": "x"}), "origin")),
+        ("ReleaseHeldSubscriptionsRequest.outcome", Violation("ReleaseHeldSubscriptions", json!({"origin": "https://push.example.net", "outcome": 99}), "outcome")),
+        ("ReleaseHeldSubscriptionsRequest.validate_only", ProvedBy("operators_decide_on_what_is_held")),
+        ("ReleaseHeldSubscriptionsRequest.page_token", ProvedBy("operators_decide_on_what_is_held")),
+        ("DiscardHeldSubscriptionsRequest.application", Reason("DiscardHeldSubscriptions", elsewhere.clone(), none)),
+        ("DiscardHeldSubscriptionsRequest.origin", Violation("DiscardHeldSubscriptions", json!({"origin": "x"}), "origin")),
+        ("DiscardHeldSubscriptionsRequest.outcome", Violation("DiscardHeldSubscriptions", json!({"origin": "https://push.example.net", "outcome": 99}), "outcome")),
+        ("DiscardHeldSubscriptionsRequest.validate_only", ProvedBy("operators_decide_on_what_is_held")),
+        ("DiscardHeldSubscriptionsRequest.page_token", ProvedBy("operators_decide_on_what_is_held")),
+        ("RestoreSubscriptionsRequest.application", Reason("RestoreSubscriptions", elsewhere.clone(), none)),
+        ("RestoreSubscriptionsRequest.origin", Violation("RestoreSubscriptions", json!({"origin": "x", "startTime": "2026-01-01T00:00:00Z"}), "origin")),
+        ("RestoreSubscriptionsRequest.start_time", Violation("RestoreSubscriptions", json!({}), "start_time")),
+        ("RestoreSubscriptionsRequest.end_time", Violation("RestoreSubscriptions", json!({"startTime": "2026-01-02T00:00:00Z", "endTime": "2026-01-01T00:00:00Z"}), "end_time")),
+        ("RestoreSubscriptionsRequest.validate_only", ProvedBy("what_was_removed_by_evidence_comes_back")),
+        ("RestoreSubscriptionsRequest.page_token", Reason("RestoreSubscriptions", json!({"startTime": "2026-01-01T00:00:00Z", "pageToken": "x"}), "PAGE_TOKEN_INVALID")),
+        ("EnableSubscriptionsRequest.application", Reason("EnableSubscriptions", elsewhere, none)),
+        ("EnableSubscriptionsRequest.name", Violation("EnableSubscriptions", json!({"name": "x"}), "name")),
+        ("EnableSubscriptionsRequest.outcome", Violation("EnableSubscriptions", json!({"name": NOBODY, "outcome": "OUTCOME_GONE"}), "outcome")),
+        ("EnableSubscriptionsRequest.origin", Violation("EnableSubscriptions", json!({"origin": "x"}), "origin")),
+        ("EnableSubscriptionsRequest.start_time", Violation("EnableSubscriptions", json!({"name": NOBODY, "startTime": "2026-01-01T00:00:00Z"}), "start_time")),
+        ("EnableSubscriptionsRequest.end_time", Violation("EnableSubscriptions", json!({"startTime": "2026-01-02T00:00:00Z", "endTime": "2026-01-01T00:00:00Z"}), "end_time")),
+        ("EnableSubscriptionsRequest.validate_only", ProvedBy("a_disabled_one_is_revived_by_its_browser_or_enabled")),
+        ("EnableSubscriptionsRequest.page_token", Reason("EnableSubscriptions", json!({"pageToken": "x"}), "PAGE_TOKEN_INVALID")),
     ]
 }
 
@@ -464,6 +488,7 @@ async fn every_field_is_read_or_refused() {
                 let tests = [
                     include_str!("applications.rs"),
                     include_str!("control.rs"),
+                    include_str!("held.rs"),
                     include_str!("receipts.rs"),
                     include_str!("vapid_keys.rs"),
                 ];

@@ -161,6 +161,17 @@ impl Server {
         settings: ApiSettings,
         server_settings: ServerSettings,
     ) -> Self {
+        Self::start_waiting(store, transport, settings, server_settings, Duration::ZERO).await
+    }
+
+    /// Where removals wait so long.
+    pub(crate) async fn start_waiting(
+        store: Arc<dyn Store>,
+        transport: ScriptedTransport,
+        settings: ApiSettings,
+        server_settings: ServerSettings,
+        removal_window: Duration,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let tls = server_settings.tls.certificate.is_some();
         let default = application(&*store, &*clock, "default").await;
@@ -176,6 +187,7 @@ impl Server {
             settings: EngineSettings {
                 retry_base: Duration::from_millis(5),
                 retry_max: Duration::from_millis(20),
+                removal_window,
                 ..EngineSettings::default()
             },
             retention: RetentionSettings::default(),
@@ -230,7 +242,7 @@ impl Server {
             self.store.reap(application.id, Vec::new(), seen).await.unwrap();
         }
         let (now, long) = (Duration::ZERO, Duration::from_secs(3_600));
-        let retention = Retention { events: now, messages: long, changes: now };
+        let retention = Retention { events: now, messages: long, changes: now, removed: long };
         while self.store.trim(retention).await.unwrap().more {}
     }
 
@@ -331,6 +343,10 @@ impl Server {
             "RevokeApiToken" => admin!(revoke_api_token),
             "ListOrigins" => admin!(list_origins),
             "ResumeOrigin" => admin!(resume_origin),
+            "ReleaseHeldSubscriptions" => admin!(release_held_subscriptions),
+            "DiscardHeldSubscriptions" => admin!(discard_held_subscriptions),
+            "RestoreSubscriptions" => admin!(restore_subscriptions),
+            "EnableSubscriptions" => admin!(enable_subscriptions),
             other => panic!("there is no {other}"),
         }
     }

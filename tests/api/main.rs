@@ -10,6 +10,7 @@ mod contract;
 mod control;
 mod fields;
 mod harness;
+mod held;
 mod import;
 mod matrix;
 mod origins;

@@ -35,4 +35,8 @@ pub(crate) const MATRIX: &[(&str, &str)] = &[
     ("ListOrigins", ""),
     ("WatchOrigins", ""),
     ("ResumeOrigin", "admin"),
+    ("ReleaseHeldSubscriptions", "admin"),
+    ("DiscardHeldSubscriptions", "admin"),
+    ("RestoreSubscriptions", "admin"),
+    ("EnableSubscriptions", "admin"),
 ];

@@ -16,10 +16,10 @@ use fanfare::domain::{
     VapidKey, VapidKeyId,
 };
 use fanfare::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Evidence, FeedRow, Kept, Lesson,
-    ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received,
-    Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    Accepted, AcceptedSince, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided, Decision,
+    DecisionStep, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage,
+    OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store,
+    StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -152,6 +152,9 @@ store! {
     async fn evidence(&self, application: ApplicationId, from: u64, commits: usize) -> Result<Evidence, StoreError>;
     async fn changes(&self, application: ApplicationId, from: u64, limit: usize) -> Result<Vec<Change>, StoreError>;
     async fn change_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;
+    async fn accepted_since(&self, application: ApplicationId, sought: AcceptedSince) -> Result<usize, StoreError>;
+    async fn holds(&self) -> Result<Vec<Hold>, StoreError>;
+    async fn decide(&self, application: ApplicationId, decision: Decision, step: DecisionStep) -> Result<Decided, StoreError>;
     async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError>;
     async fn request(&self, application: ApplicationId, request_id: &str) -> Result<Option<(MessageId, [u8; 32])>, StoreError>;
     async fn message(&self, application: ApplicationId, message: MessageId) -> Result<Option<MessageRecord>, StoreError>;
@@ -192,6 +195,12 @@ store! {
                 Ok(changed) => self.witness.reaped(&asked, changed),
                 Err(_) => self.witness.reaped_in_part(&asked),
             }
+        }).await
+    }
+
+    async fn set_aside(&self, application: ApplicationId, removals: Vec<Removal>, share: Option<Share>) -> Result<Vec<SubscriptionId>, StoreError> {
+        self.call("set_aside", self.inner.set_aside(application, removals, share), |aside| {
+            self.witness.disabled(aside.as_deref().unwrap_or_default());
         }).await
     }
 
@@ -247,6 +256,10 @@ store! {
 
     fn origin(&self, id: OriginId) -> Option<OriginInfo> {
         self.inner.origin(id)
+    }
+
+    fn known_origin(&self, origin: &Origin) -> Option<OriginInfo> {
+        self.inner.known_origin(origin)
     }
 
     fn changes_synced(&self, application: ApplicationId) -> watch::Receiver<u64> {

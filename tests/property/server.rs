@@ -55,6 +55,7 @@ pub(crate) fn settings() -> EngineSettings {
         plan_chunk: 3,
         retry_base: Duration::from_secs(1),
         retry_max: Duration::from_secs(300),
+        removal_window: Duration::from_secs(5),
         ..EngineSettings::default()
     }
 }

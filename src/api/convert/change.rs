@@ -31,5 +31,6 @@ fn kind(kind: ChangeKind) -> v1::ChangeKind {
         ChangeKind::RemovedByCaller => v1::ChangeKind::RemovedByCaller,
         ChangeKind::RemovedGone => v1::ChangeKind::RemovedGone,
         ChangeKind::RemovedExpired => v1::ChangeKind::RemovedExpired,
+        ChangeKind::SetAside => v1::ChangeKind::Held,
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn subscription(application: &Application, subscription: &Subscriptio
     let (state, disabled_outcome) = match target.state {
         SubscriptionState::Active => (v1::SubscriptionState::Active, v1::Outcome::Unspecified),
         SubscriptionState::Disabled(why) => (v1::SubscriptionState::Disabled, outcome(why)),
+        SubscriptionState::SetAside(why) => (v1::SubscriptionState::Held, outcome(why)),
     };
     v1::Subscription {
         name: target.id.name(),

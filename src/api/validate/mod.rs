@@ -7,6 +7,7 @@ pub(crate) mod api_token;
 pub(crate) mod application;
 pub(crate) mod audience;
 pub(crate) mod collapse;
+pub(crate) mod decision;
 pub(crate) mod lists;
 pub(crate) mod message;
 pub(crate) mod request_hash;

@@ -33,11 +33,17 @@ pub(crate) fn message_name(field: &str, name: &str) -> Result<MessageId, ApiErro
 /// Reads `scheme://host[:port]`, as this server writes it.
 pub(crate) fn origin(field: &str, text: &str) -> Result<Origin, ApiError> {
     let mut violations = Violations::new();
+    let origin = origin_in(&mut violations, field, text);
+    Ok(violations.or(origin)?)
+}
+
+/// The same, as one field of several.
+pub(crate) fn origin_in(violations: &mut Violations, field: &str, text: &str) -> Option<Origin> {
     let origin = Origin::parse(text).filter(|origin| origin.as_str() == text);
     if origin.is_none() {
         violations.add(field, if text.is_empty() { "is required" } else { "must be scheme://host[:port]" });
     }
-    Ok(violations.or(origin)?)
+    origin
 }
 
 /// Reads the selector of GetSubscription.

@@ -128,7 +128,7 @@ fn config_toml(sandbox: &SandboxReady, certificate: &str) -> anyhow::Result<Stri
     let certificate = toml::Value::String(certificate.to_owned());
     let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-         [receipts]\nlisten = \"127.0.0.1:0\"\n\
+         [receipts]\nlisten = \"127.0.0.1:0\"\n[engine]\nremoval_window = \"1s\"\n\
          [[push_services.exceptions]]\nname = \"sandbox\"\nhost = \"{}\"\nport = {}\n\
          cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = {certificate}\n",
         origin.host(),

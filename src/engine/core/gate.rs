@@ -419,6 +419,7 @@ impl Gate {
             paused_until: until.map(|until| wall(now, until)),
             last_problem: self.last_problem,
             stopped: self.stopped.clone(),
+            held: Vec::new(),
         }
     }
 }

@@ -49,8 +49,8 @@ use tokio::time::Instant;
 
 use crate::domain::limits::{PAGE_DELIVERIES_MAX, TTL_ZERO_GRACE};
 use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Stop, SubscriptionId, Target,
-    Timestamp,
+    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Outcome, Stop, SubscriptionId,
+    Target, Timestamp,
 };
 use crate::observe::{EngineLoad, LaneChanges};
 use crate::store::{Commit, PageHead, PageKey, StoredPage};
@@ -74,7 +74,7 @@ use turns::Turns;
 
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
 const CHANGED_MAX: usize = 65_536;
-/// Subscriptions known to be gone that are remembered until they are removed.
+/// Subscriptions with evidence against them that are remembered until it is acted on.
 pub(crate) const GONE_MAX: usize = 65_536;
 
 /// A message that has not ended, as every attempt needs it.
@@ -123,7 +123,9 @@ pub(crate) enum Input {
     MessageEnded(MessageId),
     /// A subscription was changed; the number counts such changes.
     SubscriptionChanged { subscription: SubscriptionId, change: u64 },
-    /// These were removed from the store, or disabled there.
+    /// There is evidence against these, of these generations, which has not been acted on: they are not attempted.
+    Suspected(Vec<(SubscriptionId, u32, Outcome)>),
+    /// Evidence against these was acted on, or is void.
     Reaped { subscriptions: Vec<SubscriptionId>, change: u64 },
     /// An operator wants to see the lanes.
     Health(oneshot::Sender<Vec<OriginHealth>>),
@@ -224,7 +226,8 @@ pub(crate) struct Core {
     changed: HashMap<SubscriptionId, u64>,
     /// Targets older than this change are looked up again, whatever `changed` says.
     all_changed_at: u64,
-    gone: HashMap<SubscriptionId, u32>,
+    /// Subscriptions with evidence against a generation that was not acted on yet.
+    gone: HashMap<SubscriptionId, (u32, Outcome)>,
     administered: BTreeMap<ApplicationId, Administered>,
     draining: bool,
     effects: Vec<Effect>,
@@ -309,6 +312,11 @@ impl Core {
             Input::MessageEnded(message) => self.message_ended(message),
             Input::SubscriptionChanged { subscription, change } => {
                 self.subscription_changed(subscription, change);
+            }
+            Input::Suspected(suspected) => {
+                for (subscription, generation, outcome) in suspected {
+                    self.suspect(subscription, generation, outcome);
+                }
             }
             Input::Reaped { subscriptions, change } => {
                 for subscription in subscriptions {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::domain::delivery::PastAttempt;
-use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Timestamp};
+use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::AttemptReport;
 use crate::engine::retry::Failure;
 
@@ -26,11 +26,17 @@ pub(super) struct Ending {
     report: Option<AttemptReport>,
     outcome: Outcome,
     next_attempt: Option<Timestamp>,
+    /// What the event says where there is no report to say it.
+    detail: &'static str,
 }
 
 impl Ending {
     pub(super) fn without_attempt(state: DeliveryState, outcome: Outcome) -> Self {
-        Self { state, report: None, outcome, next_attempt: None }
+        Self { state, report: None, outcome, next_attempt: None, detail: "" }
+    }
+
+    pub(super) fn saying(self, detail: &'static str) -> Self {
+        Self { detail, ..self }
     }
 }
 
@@ -83,7 +89,7 @@ impl Core {
             (_, None, None) if report.retry => (DeliveryState::Expired, outcome),
             (_, None, None) => (DeliveryState::Failed, outcome),
         };
-        self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
+        self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt, detail: "" });
         if state == DeliveryState::Retrying
             && let Some(endpoint) = endpoint.filter(|endpoint| self.endpoints.keeps_failing(*endpoint))
         {
@@ -116,7 +122,7 @@ impl Core {
             next_attempt: ending.next_attempt,
             latency: report.as_ref().and_then(|report| report.latency),
             granted_ttl: report.as_ref().and_then(|report| report.granted_ttl),
-            detail: report.map(|report| report.detail).unwrap_or_default(),
+            detail: report.map_or_else(|| ending.detail.to_owned(), |report| report.detail),
             past: Vec::new(),
         };
         if let Some(target) = &entry.target {
@@ -152,11 +158,21 @@ impl Core {
         pending.add(now, at.page, event, retrying_change, urgent, attempted);
     }
 
-    /// Remembers that a subscription is gone until it is removed, so that no attempt starts in between.
+    /// Remembers evidence against a subscription until it is acted on, so that no attempt starts in between.
     fn note_gone(&mut self, event: &DeliveryEvent) {
-        let ended = (event.state, event.outcome) == (DeliveryState::Failed, Outcome::Gone);
-        if let (true, Some(subscription)) = (ended && self.gone.len() < GONE_MAX, event.subscription) {
-            self.gone.insert(subscription, event.generation);
+        let against = matches!(event.outcome, Outcome::Gone | Outcome::KeyMismatch);
+        if let (true, DeliveryState::Failed, Some(subscription)) = (against, event.state, event.subscription)
+        {
+            self.suspect(subscription, event.generation, event.outcome);
+        }
+    }
+
+    /// See [`super::Input::Suspected`].
+    pub(super) fn suspect(&mut self, subscription: SubscriptionId, generation: u32, outcome: Outcome) {
+        let known = self.gone.get(&subscription).map(|(known, _)| *known);
+        // Those that do not fit are attempted again, and found again.
+        if known.map_or(self.gone.len() < GONE_MAX, |known| known < generation) {
+            self.gone.insert(subscription, (generation, outcome));
         }
     }
 }

@@ -15,6 +15,11 @@ use super::page::{EntryRef, Phase};
 use super::settle::Ending;
 use super::{ActiveMessage, Attempt, Core, Effect, NOWHERE, Now, enqueue};
 
+/// What is said of a subscription that is set aside.
+const SET_ASIDE: &str = "it is set aside: its push service refused so many at once that an operator has to decide (fanfare origins)";
+/// What is said of a subscription that waits to be disabled.
+const SUSPECTED: &str = "its push service said a moment ago that it belongs to another VAPID key";
+
 impl Core {
     /// Applications take turns by weight, and their lanes one attempt each; all Sends before any broadcast, for which a
     /// sixteenth of the unsettled bound is kept free as well.
@@ -147,23 +152,29 @@ impl Core {
         if is_too_late(now, message, number == 1) {
             return Some(Ending::without_attempt(DeliveryState::Expired, Outcome::Unspecified));
         }
-        let outcome = match target {
+        let (outcome, detail) = match target {
             Some(target) => self.why_not(now, target)?,
-            None => Outcome::NotFound,
+            None => (Outcome::NotFound, ""),
         };
-        Some(Ending::without_attempt(DeliveryState::Failed, outcome))
+        Some(Ending::without_attempt(DeliveryState::Failed, outcome).saying(detail))
     }
 
-    /// Why a subscription is not attempted.
-    fn why_not(&self, now: Now, target: &Target) -> Option<Outcome> {
-        let gone = self.gone.get(&target.id).is_some_and(|generation| target.generation <= *generation);
-        if gone || target.expires.is_some_and(|expires| expires <= now.wall) {
-            return Some(Outcome::Gone);
+    /// Why a subscription is not attempted, and what there is to say of it.
+    fn why_not(&self, now: Now, target: &Target) -> Option<(Outcome, &'static str)> {
+        if target.expires.is_some_and(|expires| expires <= now.wall) {
+            return Some((Outcome::Gone, ""));
         }
         match target.state {
-            SubscriptionState::Active => None,
-            SubscriptionState::Disabled(_) => Some(Outcome::Disabled),
+            SubscriptionState::Active => {}
+            SubscriptionState::Disabled(_) => return Some((Outcome::Disabled, "")),
+            SubscriptionState::SetAside(outcome) => return Some((outcome, SET_ASIDE)),
         }
+        let (generation, outcome) = self.gone.get(&target.id)?;
+        if target.generation > *generation {
+            return None;
+        }
+        // Only what a push service says is evidence: that it is about to be disabled is none.
+        Some(if *outcome == Outcome::Gone { (Outcome::Gone, "") } else { (Outcome::Disabled, SUSPECTED) })
     }
 
     pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {

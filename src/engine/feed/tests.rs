@@ -346,7 +346,7 @@ async fn a_stream_that_waits_for_receipts_ends_when_none_can_come_any_more() {
             stage.store.reap(stage.application, Vec::new(), seen).await.unwrap();
             stage.clock.advance(Duration::from_secs(1));
             let (now, long) = (Duration::ZERO, Duration::from_secs(86_400));
-            let retention = Retention { events: now, messages: long, changes: now };
+            let retention = Retention { events: now, messages: long, changes: now, removed: long };
             while stage.store.trim(retention).await.unwrap().more {}
             assert!(stage.store.message(stage.application, id).await.unwrap().unwrap().trimmed);
         });

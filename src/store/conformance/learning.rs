@@ -7,9 +7,12 @@ use super::{
     stranger, subscribe,
 };
 use crate::domain::limits::REFUSED_DAYS_MAX;
-use crate::domain::{ApplicationId, Audience, DeliveryState, MessageId, Outcome, SubscriptionState, Target};
+use crate::domain::{
+    ApplicationId, Audience, Clock as _, DeliveryState, MessageId, Outcome, SubscriptionState, Target,
+    Timestamp,
+};
 use crate::store::{
-    ChangeEvidence, ChangeKind, Evidence, Learned, Lesson, PageKey, Removal, Selector, Store,
+    ChangeEvidence, ChangeKind, Evidence, Evident, Learned, Lesson, PageKey, Removal, Selector, Store,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -17,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) async fn evidence_is_found_in_segments(harness: &dyn Harness) {
     let store = harness.open();
     let app = application(&*store).await;
-    let nothing = Evidence { removals: Vec::new(), position: 0 };
+    let nothing = Evidence { evident: Vec::new(), position: 0 };
     assert_eq!(store.evidence(app, 1, 10).await.unwrap(), nothing);
     let message = planned(&*store, app, (0..6).map(|number| page(number, 3)).collect()).await;
     let ends = [
@@ -38,31 +41,28 @@ pub(crate) async fn evidence_is_found_in_segments(harness: &dyn Harness) {
         page.events[2].subscription = None;
         commit(&*store, app, message, vec![page]).await;
         if matches!(outcome, Outcome::Gone | Outcome::KeyMismatch) && state == DeliveryState::Failed {
-            expected.push(Removal {
-                subscription: ids[1],
-                generation: 7,
-                outcome,
-                http_status: Some(410),
-                message,
-            });
+            let removal =
+                Removal { subscription: ids[1], generation: 7, outcome, http_status: Some(410), message };
+            let (seq, time) = (*store.synced(app).borrow(), harness.clock().now());
+            expected.push(Evident { seq, time, removal });
         }
     }
     let store = harness.reopen(store);
     let last = *store.synced(app).borrow();
     let all = store.evidence(app, 1, 100).await.unwrap();
-    assert_eq!(all, Evidence { removals: expected.clone(), position: last });
+    assert_eq!(all, Evidence { evident: expected.clone(), position: last });
     // In pieces: the commits of acceptance, gone, and so on.
-    let (mut position, mut removals, mut pieces) = (0, Vec::new(), 0);
+    let (mut position, mut evident, mut pieces) = (0, Vec::new(), 0);
     loop {
         let some = store.evidence(app, position + 1, 2).await.unwrap();
         if some.position == position {
             break;
         }
         assert_eq!(some.position, position + 2);
-        removals.extend(some.removals);
+        evident.extend(some.evident);
         (position, pieces) = (some.position, pieces + 1);
     }
-    assert_eq!((removals, pieces, position), (expected, 3, last));
+    assert_eq!((evident, pieces, position), (expected, 3, last));
 }
 
 fn lesson(target: &Target, learned: Learned) -> Lesson {
@@ -114,6 +114,40 @@ pub(crate) async fn limits_of_bodies_are_kept(harness: &dyn Harness) {
     assert_eq!((again.generation, again.body_octets_max), (2, 2_800));
 }
 
+pub(crate) async fn acceptances_are_noted_once_a_day(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let target = subscribe(&*store, app, 1, &["a"]).await.subscription.target;
+    assert_eq!(target.accepted_last, Timestamp::default());
+    let before = store.subscription(app, &Selector::Id(target.id)).await.unwrap().unwrap();
+    let told = *store.changes_synced(app).borrow();
+    let accepted = || vec![lesson(&target, Learned::Accepted)];
+    let first = harness.clock().now();
+    store.learn(app, accepted()).await.unwrap();
+    harness.clock().advance(DAY / 2);
+    store.learn(app, accepted()).await.unwrap();
+    let store = harness.reopen(store);
+    let noted = Target { accepted_last: first, ..target.clone() };
+    assert_eq!(present(&*store, app, &target).await, noted);
+    // Those that are planned by topic know it too, and callers see no change.
+    let message = broadcast(&*store, app, Audience::Topics(vec!["a".to_owned()])).await;
+    assert_eq!(read_audience(&*store, app, message, 9).await.targets, [noted]);
+    let after = store.subscription(app, &Selector::Id(target.id)).await.unwrap().unwrap();
+    assert_eq!((after.revision, after.updated), (before.revision, before.updated));
+    assert_eq!(*store.changes_synced(app).borrow(), told);
+    // A day later it is news again.
+    harness.clock().advance(DAY / 2);
+    store.learn(app, accepted()).await.unwrap();
+    assert_eq!(present(&*store, app, &target).await.accepted_last, harness.clock().now());
+    // What another generation did says nothing of this one.
+    let mut again = browser(app, 1);
+    again.keys.auth = [99; 16];
+    let again = store.subscribe(again).await.unwrap().subscription.target;
+    assert_eq!((again.generation, again.accepted_last), (2, Timestamp::default()));
+    store.learn(app, accepted()).await.unwrap();
+    assert_eq!(present(&*store, app, &target).await, again);
+}
+
 pub(crate) async fn refusals_on_many_days_disable(harness: &dyn Harness) {
     let mut store = harness.open();
     let app = application(&*store).await;
@@ -131,7 +165,8 @@ pub(crate) async fn refusals_on_many_days_disable(harness: &dyn Harness) {
     // An acceptance in between makes all of it void; one of another generation does not.
     let stale = Lesson { generation: 9, ..lesson(&target, Learned::Accepted) };
     store.learn(app, vec![lesson(&other, Learned::Accepted), stale]).await.unwrap();
-    assert_eq!(present(&*store, app, &other).await, other);
+    let accepted_last = harness.clock().now();
+    assert_eq!(present(&*store, app, &other).await, Target { accepted_last, ..other.clone() });
     let told = *store.changes_synced(app).borrow();
     assert_eq!(store.learn(app, vec![refused(&other), refused(&target)]).await.unwrap(), [target.id]);
     assert_eq!(store.learn(app, vec![refused(&other), refused(&target)]).await.unwrap(), []);

@@ -5,6 +5,7 @@ pub(crate) mod administering;
 pub(crate) mod applications;
 pub(crate) mod audiences;
 pub(crate) mod changing;
+pub(crate) mod held;
 pub(crate) mod learning;
 pub(crate) mod messages;
 pub(crate) mod model;
@@ -70,7 +71,10 @@ macro_rules! conformance {
                 times_lead_to_changes;
             stopping: scheduled_messages_wait, stopped_messages_end_cancelled, stopped_before_its_start,
                 the_newest_with_a_collapse_key_goes_on;
-            learning: evidence_is_found_in_segments, limits_of_bodies_are_kept, refusals_on_many_days_disable;
+            learning: evidence_is_found_in_segments, limits_of_bodies_are_kept,
+                acceptances_are_noted_once_a_day, refusals_on_many_days_disable;
+            held: those_set_aside_are_kept_whole, operators_release_and_discard, the_disabled_are_enabled,
+                what_evidence_removed_is_restored, acceptances_are_counted_in_the_log, subscribing_again_revives;
             trimming: events_go_first_and_messages_later, what_is_open_stays, request_ids_keep_their_messages,
                 big_messages_go_in_steps, changes_go_by_their_age, times_lead_past_what_has_gone;
             receiving: receipts_count_once_of_each_kind, receipts_of_what_is_not_there_do_not_count,

@@ -158,7 +158,7 @@ async fn replayed(store: &dyn Store, app: ApplicationId) -> BTreeMap<Subscriptio
             let id = change.subscription.target.id;
             match change.kind {
                 ChangeKind::Added => assert!(subscriptions.insert(id, change.subscription).is_none()),
-                ChangeKind::Updated | ChangeKind::Disabled => {
+                ChangeKind::Updated | ChangeKind::Disabled | ChangeKind::SetAside => {
                     let before = subscriptions.insert(id, change.subscription.clone());
                     assert_ne!(before, Some(change.subscription), "nothing changed");
                 }

@@ -14,7 +14,7 @@ use crate::store::{FeedEntry, NewMessage, PageKey, Received, Recipients, Retenti
 
 const MINUTE: Duration = Duration::from_secs(60);
 const RETENTION: Retention =
-    Retention { events: MINUTE, messages: Duration::from_secs(86_400), changes: MINUTE };
+    Retention { events: MINUTE, messages: Duration::from_secs(86_400), changes: MINUTE, removed: MINUTE };
 
 fn receipt(message: MessageId, delivery: SubscriptionId, kind: ReceiptKind) -> Receipt {
     let action = if kind == ReceiptKind::Clicked { "open" } else { "" };

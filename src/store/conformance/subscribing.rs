@@ -36,8 +36,8 @@ pub(crate) async fn the_endpoint_decides(harness: &dyn Harness) {
         message: crate::domain::MessageId([0; 16]),
     };
     store.reap(app, vec![evidence], 1).await.unwrap();
-    let still = subscribe(&*store, app, 1, &[]).await.subscription;
-    assert_eq!(still.target.state, SubscriptionState::Disabled(Outcome::KeyMismatch));
+    let disabled = store.subscription(app, &Selector::Id(id)).await.unwrap().unwrap();
+    assert_eq!(disabled.target.state, SubscriptionState::Disabled(Outcome::KeyMismatch));
 
     let now = harness.clock().now();
     let with_key = Subscribe { vapid_key: Some(VapidKeyId(4)), ..browser(app, 1) };

@@ -14,7 +14,7 @@ use crate::store::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 const RETENTION: Retention =
-    Retention { events: MINUTE, messages: Duration::from_secs(600), changes: MINUTE };
+    Retention { events: MINUTE, messages: Duration::from_secs(600), changes: MINUTE, removed: MINUTE };
 
 /// Trims all that can be.
 pub(crate) async fn trim(store: &dyn Store, retention: Retention) -> Trimmed {
@@ -245,7 +245,7 @@ pub(crate) async fn times_lead_past_what_has_gone(harness: &dyn Harness) {
     let at = |commit: u64| START.plus(Duration::from_secs(10 * commit));
     reaped(&*store, app).await;
     let events = Duration::from_secs(300);
-    trim(&*store, Retention { events, messages: events, changes: events }).await;
+    trim(&*store, Retention { events, messages: events, changes: events, removed: events }).await;
     let kept = store.kept(app).await.unwrap();
     assert_eq!((kept.commits_from, kept.commits_time), (171, at(170)));
     for commit in 1..=200 {

@@ -1,12 +1,14 @@
 //! What recorded events prove of subscriptions, and noting what attempts taught about them.
 
+use std::collections::HashSet;
+
 use super::feed;
 use super::index;
 use super::keys;
 use super::reap;
 use super::records::Record as _;
 use super::records::change::ChangeValue;
-use super::records::segment::{SegmentHeader, SegmentValue};
+use super::records::segment::{SegmentHeader, SegmentOutcomes, SegmentValue};
 use super::transaction::{Reader, Rows as _};
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::limits::REFUSED_DAYS_MAX;
@@ -14,7 +16,12 @@ use crate::domain::{
     ApplicationId, DeliveryEvent, DeliveryState, MessageId, Outcome, Subscription, SubscriptionId,
     SubscriptionState, Timestamp,
 };
-use crate::store::{ChangeKind, Evidence, FeedEntry, Learned, Lesson, Removal, StoreError};
+use crate::store::{
+    AcceptedSince, ChangeKind, Evidence, Evident, FeedEntry, Learned, Lesson, Removal, StoreError,
+};
+
+/// Commits that are read at once for those that were accepted.
+const COMMITS_AT_ONCE: usize = 64;
 
 /// See [`crate::store::Store::evidence`]; up to commit `to`.
 pub(crate) fn read(
@@ -24,13 +31,15 @@ pub(crate) fn read(
     to: u64,
     commits: usize,
 ) -> Result<Evidence, StoreError> {
-    let mut evidence = Evidence { removals: Vec::new(), position: from.saturating_sub(1) };
+    let mut evidence = Evidence { evident: Vec::new(), position: from.saturating_sub(1) };
     for row in feed::rows(reader, application, from, to, commits)? {
         for entry in row.entries {
             match entry {
                 FeedEntry::Events(message) => {
                     let removals = reader.readable(of_segment(reader, message, row.seq))?;
-                    evidence.removals.extend(removals.into_iter().flatten());
+                    let removals = removals.into_iter().flatten();
+                    let (seq, time) = (row.seq, row.time);
+                    evidence.evident.extend(removals.map(|removal| Evident { seq, time, removal }));
                 }
                 FeedEntry::Accepted(_) | FeedEntry::Ended(_) => {}
             }
@@ -49,6 +58,48 @@ fn of_segment(reader: &Reader, message: MessageId, seq: u64) -> Result<Vec<Remov
     }
     let events = SegmentValue::from_value(&value)?.into_segment(message, seq)?.events;
     Ok(events.iter().filter_map(removal).collect())
+}
+
+/// See [`crate::store::Store::accepted_since`]; up to commit `to`.
+pub(crate) fn accepted_since(
+    reader: &Reader,
+    application: ApplicationId,
+    sought: &AcceptedSince,
+    to: u64,
+) -> Result<usize, StoreError> {
+    let mut found = HashSet::new();
+    let mut from = feed::seq_at(reader, application, sought.since)?;
+    while found.len() < sought.most {
+        let rows = feed::rows(reader, application, from, to, COMMITS_AT_ONCE)?;
+        let Some(last) = rows.last() else { break };
+        from = last.seq + 1;
+        for row in rows.into_iter().filter(|row| row.time >= sought.since) {
+            for entry in row.entries {
+                let FeedEntry::Events(message) = entry else { continue };
+                let accepted =
+                    reader.readable(accepted_of_segment(reader, message, row.seq, &sought.origin))?;
+                found.extend(accepted.into_iter().flatten().filter(|id| !sought.except.contains(id)));
+            }
+            if found.len() >= sought.most {
+                break;
+            }
+        }
+    }
+    Ok(found.len().min(sought.most))
+}
+
+/// The stored subscriptions that a segment says were accepted at an origin.
+fn accepted_of_segment(
+    reader: &Reader,
+    message: MessageId,
+    seq: u64,
+    origin: &str,
+) -> Result<Vec<SubscriptionId>, StoreError> {
+    let Some(value) = reader.value(&keys::segment(message, seq))? else { return Ok(Vec::new()) };
+    if SegmentHeader::from_value(&value)?.count(Outcome::Accepted) == 0 {
+        return Ok(Vec::new());
+    }
+    SegmentOutcomes::from_value(&value)?.accepted_at(origin)
 }
 
 /// What an event proves against its subscription.
@@ -121,7 +172,12 @@ fn taught<'a>(
             let known = target.body_octets_max;
             target.body_octets_max = if known == 0 { *octets } else { known.min(*octets) };
         }
-        Learned::Accepted => (target.refused_days, target.refused_last) = (0, Timestamp::default()),
+        Learned::Accepted => {
+            (target.refused_days, target.refused_last) = (0, Timestamp::default());
+            if target.acceptance_is_news(now) {
+                target.accepted_last = now;
+            }
+        }
         Learned::Refused(removal) => {
             let same_day = target.refused_days > 0 && day(now) <= day(target.refused_last);
             if same_day || target.state != SubscriptionState::Active {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::applications::{self, next_number};
 use super::backend::Order;
+use super::held;
 use super::keys::{self, TopicId};
 use super::records::subscription::{
     MemberValue, SubscriptionReference, SubscriptionValue, TargetValue, TopicValue,
@@ -168,6 +169,7 @@ pub(crate) fn store(
     let id = new.target.id;
     transaction.put(keys::subscription(application, id), &SubscriptionValue::new(new));
     change_key_counts(transaction, application, old, Some(new))?;
+    held::change_set_aside(transaction, application, old, Some(new))?;
     if old.is_none() {
         change_count(transaction, application, TopicId::EVERYONE, 1)?;
     }
@@ -212,6 +214,7 @@ pub(crate) fn remove(
 ) -> Result<(), StoreError> {
     transaction.remove(keys::subscription(application, old.target.id));
     change_key_counts(transaction, application, Some(old), None)?;
+    held::change_set_aside(transaction, application, Some(old), None)?;
     change_count(transaction, application, TopicId::EVERYONE, -1)?;
     remove_endpoint(transaction, application, Some(old));
     remove_user(transaction, application, Some(old));

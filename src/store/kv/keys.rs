@@ -4,7 +4,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{ApiTokenId, ApplicationId, MessageId, OriginId, SubscriptionId, Timestamp, VapidKeyId};
+use crate::domain::{
+    ApiTokenId, ApplicationId, MessageId, OriginId, Outcome, SubscriptionId, Timestamp, VapidKeyId,
+};
 use crate::store::PageKey;
 
 /// The kinds of records. 0x00 and 0xff are not to be used: bounds need room on both sides. 0x35 was used before there was
@@ -40,6 +42,11 @@ mod kind {
         ORIGIN = 0x18, "origin";
         ORIGIN_TEXT = 0x19, "origin text";
         KEY_COUNT = 0x1a, "key count";
+        REMOVED = 0x1b, "removed";
+        REMOVED_TIME = 0x1c, "removed time";
+        REMOVED_BY = 0x1d, "removed by";
+        SET_ASIDE = 0x1e, "set aside";
+        HELD = 0x1f, "held";
         OPEN = 0x30, "open";
         LIST = 0x31, "list";
         STATE = 0x32, "state";
@@ -132,7 +139,7 @@ pub(crate) fn secrecy(key: &[u8]) -> Secrecy {
         Some(&(kind::VAPID_KEY | kind::VAPID_TOKEN)) => Secrecy::Keys,
         Some(&kind::META) if key[1..].starts_with(SECRETS) => Secrecy::Keys,
         // Topic rows have copies of targets, pages have those that are stored nowhere else.
-        Some(&(kind::SUBSCRIPTION | kind::TOPIC | kind::PAGE)) => Secrecy::Subscriptions,
+        Some(&(kind::SUBSCRIPTION | kind::REMOVED | kind::TOPIC | kind::PAGE)) => Secrecy::Subscriptions,
         Some(&kind::OPEN) => Secrecy::Payloads,
         Some(_) | None => Secrecy::None,
     }
@@ -140,7 +147,15 @@ pub(crate) fn secrecy(key: &[u8]) -> Secrecy {
 
 /// The rows that may be sealed.
 pub(crate) fn secret_ranges() -> Vec<KeyRange> {
-    let kinds = [kind::VAPID_KEY, kind::VAPID_TOKEN, kind::SUBSCRIPTION, kind::TOPIC, kind::OPEN, kind::PAGE];
+    let kinds = [
+        kind::VAPID_KEY,
+        kind::VAPID_TOKEN,
+        kind::SUBSCRIPTION,
+        kind::TOPIC,
+        kind::REMOVED,
+        kind::OPEN,
+        kind::PAGE,
+    ];
     let mut ranges: Vec<_> = kinds.map(|kind| KeyRange::prefix(&[kind])).into();
     ranges.push(KeyRange::prefix(&secret("")));
     ranges
@@ -281,6 +296,11 @@ pub(crate) fn cleared_of(id: ApplicationId) -> impl Iterator<Item = KeyRange> {
         kind::LAST_TOPIC,
         kind::CHANGE,
         kind::CHANGE_SEQUENCE,
+        kind::REMOVED,
+        kind::REMOVED_TIME,
+        kind::REMOVED_BY,
+        kind::SET_ASIDE,
+        kind::HELD,
         kind::STATE,
         kind::REQUEST,
         kind::COLLAPSE,
@@ -390,6 +410,89 @@ pub(crate) fn share_of(text: &str, shares: u16) -> u16 {
     u16::from_be_bytes([hash[0], hash[1]]) % shares
 }
 
+/// A subscription that evidence removed.
+pub(crate) fn removed(application: ApplicationId, id: SubscriptionId) -> Vec<u8> {
+    key(kind::REMOVED, &[&app(application), &id.0])
+}
+
+/// The same by the time of its removal.
+pub(crate) fn removed_time(application: ApplicationId, time: Timestamp, id: SubscriptionId) -> Vec<u8> {
+    key(kind::REMOVED_TIME, &[&app(application), &time.as_micros().to_be_bytes(), &id.0])
+}
+
+pub(crate) fn removed_times(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::REMOVED_TIME, &[&app(application)]))
+}
+
+/// Removed subscriptions from `since` up to, but without, `until`.
+pub(crate) fn removed_between(application: ApplicationId, since: Timestamp, until: Timestamp) -> KeyRange {
+    let first = SubscriptionId([0; 16]);
+    removed_times(application).starting_at(&removed_time(application, since, first)).before(&removed_time(
+        application,
+        until,
+        first,
+    ))
+}
+
+/// What a removed subscription is found by beside its identifier.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RemovedBy<'a> {
+    Endpoint(&'a str),
+    User(&'a str),
+}
+
+impl RemovedBy<'_> {
+    fn hash(self) -> [u8; 16] {
+        match self {
+            Self::Endpoint(endpoint) => hash(&[b"endpoint ", endpoint.as_bytes()]),
+            Self::User(user) => hash(&[b"user ", user.as_bytes()]),
+        }
+    }
+}
+
+pub(crate) fn removed_by(application: ApplicationId, by: RemovedBy<'_>, id: SubscriptionId) -> Vec<u8> {
+    key(kind::REMOVED_BY, &[&app(application), &by.hash(), &id.0])
+}
+
+pub(crate) fn all_removed_by(application: ApplicationId, by: RemovedBy<'_>) -> KeyRange {
+    KeyRange::prefix(&key(kind::REMOVED_BY, &[&app(application), &by.hash()]))
+}
+
+/// A subscription that is set aside for an outcome.
+pub(crate) fn set_aside(
+    application: ApplicationId,
+    origin: OriginId,
+    outcome: Outcome,
+    id: SubscriptionId,
+) -> Vec<u8> {
+    key(kind::SET_ASIDE, &[&app(application), &origin.0.to_be_bytes(), &[outcome.number()], &id.0])
+}
+
+/// All that are set aside at an origin; for one outcome, or any.
+pub(crate) fn all_set_aside(
+    application: ApplicationId,
+    origin: OriginId,
+    outcome: Option<Outcome>,
+) -> KeyRange {
+    let outcome = outcome.map(Outcome::number);
+    KeyRange::prefix(&key(kind::SET_ASIDE, &[&app(application), &origin.0.to_be_bytes(), outcome.as_slice()]))
+}
+
+/// Why removals of an application at an origin are held.
+pub(crate) fn held(application: ApplicationId, origin: OriginId, outcome: Outcome) -> Vec<u8> {
+    key(kind::HELD, &[&app(application), &origin.0.to_be_bytes(), &[outcome.number()]])
+}
+
+pub(crate) fn all_held() -> KeyRange {
+    KeyRange::prefix(&[kind::HELD])
+}
+
+/// What a key of `all_held` is about: application, origin, and the number of the outcome.
+pub(crate) fn held_of(key: &[u8]) -> Option<(ApplicationId, OriginId, u8)> {
+    let origin = OriginId(u32::from_be_bytes(part(key, 5)?));
+    Some((application_of(key)?, origin, *key.get(9)?))
+}
+
 // ------------------------------------------------------------------------------------------- messages
 
 pub(crate) fn open(application: ApplicationId, message: MessageId) -> Vec<u8> {
@@ -465,7 +568,7 @@ pub(crate) fn trimmed_of(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::TRIMMED, &[&app(application)]))
 }
 
-/// The time in a key of `remembered_of`, `finished_of` or `trimmed_of`.
+/// The time in a key of `remembered_of`, `finished_of`, `trimmed_of` or `removed_times`.
 pub(crate) fn aged_at(key: &[u8]) -> Option<Timestamp> {
     part(key, 5).map(|time| Timestamp::from_micros(u64::from_be_bytes(time)))
 }
@@ -562,6 +665,11 @@ mod tests {
             (user(APP, "someone", SubscriptionId(ID)), 37),
             (endpoint(APP, "https://push.example.net/p"), 17),
             (count(APP, TopicId::EVERYONE), 9),
+            (removed(APP, SubscriptionId(ID)), 21),
+            (removed_time(APP, Timestamp::MAX, SubscriptionId(ID)), 29),
+            (removed_by(APP, RemovedBy::User("someone"), SubscriptionId(ID)), 37),
+            (set_aside(APP, OriginId(1), Outcome::Gone, SubscriptionId(ID)), 26),
+            (held(APP, OriginId(1), Outcome::Gone), 10),
             (origin(OriginId(1)), 5),
             (origin_text("https://push.example.net"), 17),
             (open(APP, MessageId(ID)), 21),

@@ -4,6 +4,7 @@ use super::index;
 use super::keys;
 use super::records::Number;
 use super::records::change::ChangeValue;
+use super::removed;
 use super::transaction::Rows;
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::{ApplicationId, Outcome, Subscription, SubscriptionId, SubscriptionState, Timestamp};
@@ -31,8 +32,13 @@ pub(crate) fn evidence(removal: &Removal) -> ChangeEvidence {
 
 /// A subscription as it is when it is not sent to any more.
 pub(crate) fn disabled(old: &Subscription, outcome: Outcome, now: Timestamp) -> Subscription {
+    in_state(old, SubscriptionState::Disabled(outcome), now)
+}
+
+/// A subscription in another state.
+pub(crate) fn in_state(old: &Subscription, state: SubscriptionState, now: Timestamp) -> Subscription {
     let mut new = old.clone();
-    new.target.state = SubscriptionState::Disabled(outcome);
+    new.target.state = state;
     new.revision += 1;
     new.updated = now;
     new
@@ -62,7 +68,12 @@ impl Writer {
                 // No push service was asked about one whose own expiry had passed.
                 let expired =
                     removal.http_status.is_none() && old.target.expires.is_some_and(|end| end <= now);
-                let kind = if expired { ChangeKind::RemovedExpired } else { ChangeKind::RemovedGone };
+                let kind = if expired {
+                    ChangeKind::RemovedExpired
+                } else {
+                    removed::keep(&mut transaction, application, &old, now);
+                    ChangeKind::RemovedGone
+                };
                 changes.push(ChangeValue::new(kind, &old).with_evidence(evidence(removal)));
             } else if old.target.state == SubscriptionState::Active {
                 let new = disabled(&old, removal.outcome, now);

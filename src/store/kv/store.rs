@@ -10,8 +10,8 @@ use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, api_tokens, applications, audience, changes, closed, evidence, feed, index, messages, pages,
-    reap, receipts, subscriptions, trim,
+    KvStore, api_tokens, applications, audience, changes, closed, decide, evidence, feed, held, index,
+    messages, pages, reap, receipts, removed, subscriptions, trim,
 };
 use crate::domain::{
     ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState,
@@ -19,6 +19,7 @@ use crate::domain::{
     VapidKey, VapidKeyId,
 };
 use crate::failpoint::failpoint;
+use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
     Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Evidence, FeedRow, Kept, Lesson,
     ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received,
@@ -163,6 +164,10 @@ impl Store for KvStore {
         self.shared.origins.by_id(id)
     }
 
+    fn known_origin(&self, origin: &Origin) -> Option<OriginInfo> {
+        self.shared.origins.by_text(origin)
+    }
+
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
         let class = if subscribe.bulk { Class::Import } else { Class::Record };
         self.write(class, move |writer| writer.subscribe(subscribe)).await
@@ -190,14 +195,21 @@ impl Store for KvStore {
             let some = self
                 .write(Class::Record, move |writer| writer.unsubscribe(application, &selector, after))
                 .await?;
-            if some.is_empty() {
-                return Ok(removed);
-            }
+            let more = all && !some.is_empty();
             removed.extend(some);
-            if !all {
-                return Ok(removed);
+            if !more {
+                break;
             }
         }
+        // What evidence removed before is not to come back either; behind, as nothing of it can be removed so any more.
+        let named = selector.clone();
+        let mut kept = self.read(move |reader| removed::is_kept(reader, application, &named)).await?;
+        while kept {
+            let named = selector.clone();
+            kept =
+                self.write(Class::Record, move |writer| writer.forget_removed(application, &named)).await?;
+        }
+        Ok(removed)
     }
 
     async fn update_subscription(
@@ -303,6 +315,7 @@ impl Store for KvStore {
         for application in self.read(applications::ids).await? {
             self.trim_logs(application, retention, &mut trimmed).await?;
             self.trim_messages(application, retention, &mut trimmed).await?;
+            self.trim_removed(application, retention, &mut trimmed).await?;
         }
         Ok(trimmed)
     }
@@ -329,6 +342,70 @@ impl Store for KvStore {
         }
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
+    }
+
+    async fn set_aside(
+        &self,
+        application: ApplicationId,
+        removals: Vec<Removal>,
+        share: Option<Share>,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let mut rest = removals;
+        let mut changed = Vec::new();
+        while !rest.is_empty() {
+            let (reaped, list) = self
+                .write(Class::Reap, move |writer| Ok((writer.set_aside(application, &rest, share)?, rest)))
+                .await?;
+            rest = list;
+            rest.drain(..reaped.done);
+            changed.extend(reaped.changed);
+        }
+        Ok(changed)
+    }
+
+    async fn accepted_since(
+        &self,
+        application: ApplicationId,
+        sought: AcceptedSince,
+    ) -> Result<usize, StoreError> {
+        let to = *self.synced(application).borrow();
+        self.read_synced(move |reader| evidence::accepted_since(reader, application, &sought, to)).await
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>, StoreError> {
+        self.read(held::all).await
+    }
+
+    async fn decide(
+        &self,
+        application: ApplicationId,
+        decision: Decision,
+        step: DecisionStep,
+    ) -> Result<Decided, StoreError> {
+        let looked = step.clone();
+        if let (Decision::Release { origin, outcome } | Decision::Discard { origin, outcome }, false) =
+            (decision, step.validate_only)
+        {
+            // First, so that none is set aside behind those that are looked at.
+            self.write(Class::Import, move |writer| writer.lift_holds(application, origin, outcome)).await?;
+        }
+        let mut decided =
+            self.read(move |reader| decide::meant(reader, application, &decision, &looked)).await?;
+        if step.validate_only {
+            return Ok(decided);
+        }
+        let mut rest = std::mem::take(&mut decided.subscriptions);
+        let meant = rest.len();
+        while !rest.is_empty() {
+            let (done, list) = self
+                .write(Class::Import, move |writer| Ok((writer.decide(application, &decision, &rest)?, rest)))
+                .await?;
+            rest = list;
+            rest.drain(..done.done);
+            decided.subscriptions.extend(done.changed);
+        }
+        decided.passed_over = meant - decided.subscriptions.len();
+        Ok(decided)
     }
 
     async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError> {
@@ -549,6 +626,23 @@ impl KvStore {
         if !moved.is_empty() {
             trimmed.more |= moved.more;
             trimmed.messages += messages;
+            trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(moved)).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets subscriptions that evidence removed long ago.
+    async fn trim_removed(
+        &self,
+        application: ApplicationId,
+        retention: Retention,
+        trimmed: &mut Trimmed,
+    ) -> Result<(), StoreError> {
+        let until = self.shared.clock.now().minus(retention.removed);
+        let moved =
+            self.read(move |reader| removed::aged(reader, application, until, TRANSACTION_ROWS)).await?;
+        if !moved.is_empty() {
+            trimmed.more |= moved.more;
             trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(moved)).await?;
         }
         Ok(())

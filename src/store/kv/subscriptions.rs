@@ -8,6 +8,7 @@ use super::keys::{self, TopicId};
 use super::records::Record;
 use super::records::change::ChangeValue;
 use super::records::subscription::SubscriptionValue;
+use super::removed;
 use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::limits::TOPICS_MAX;
@@ -201,6 +202,7 @@ impl Writer {
                 body_octets_max: 0,
                 refused_days: 0,
                 refused_last: Timestamp::default(),
+                accepted_last: Timestamp::default(),
             },
             topics: subscribe.topics.iter().map(|topic| (topic.clone(), now)).collect(),
             labels: subscribe.labels.clone(),
@@ -234,6 +236,24 @@ impl Writer {
             self.apply_with_changes(transaction, application, changes)?;
         }
         Ok(new)
+    }
+
+    /// Forgets what evidence removed and a selector names, as much as goes into one transaction. Says whether there is more.
+    pub(crate) fn forget_removed(
+        &mut self,
+        application: ApplicationId,
+        selector: &Selector,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin();
+        let more = removed::forget_selected(
+            &self.reader,
+            &mut transaction,
+            application,
+            selector,
+            TRANSACTION_ROWS,
+        )?;
+        self.apply(transaction)?;
+        Ok(more)
     }
 
     /// Removes the one subscription that a selector names, or of a user's as many as go into one transaction.
@@ -276,11 +296,18 @@ fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Tim
     target.vapid_key = subscribe.vapid_key.unwrap_or(target.vapid_key);
     let renewed = *target != old.target;
     set_expiry(target, subscribe.expires);
+    if !renewed && target.state != SubscriptionState::Active {
+        // The browser has it still: what was said against it is void. Its keys are the same, so what was learned stays.
+        target.state = SubscriptionState::Active;
+        target.generation = old.target.generation + 1;
+        (target.refused_days, target.refused_last) = (0, Timestamp::default());
+    }
     if renewed {
         target.generation = old.target.generation + 1;
         target.subscribed = now;
         target.state = SubscriptionState::Active;
         (target.refused_days, target.refused_last) = (0, Timestamp::default());
+        target.accepted_last = Timestamp::default();
         if target.endpoint != old.target.endpoint {
             target.body_octets_max = 0;
         }

@@ -154,7 +154,7 @@ fn due(
 /// Rows to write together: keys to remove, and marks to put.
 #[derive(Debug, Default)]
 pub(crate) struct Moved {
-    remove: Vec<Vec<u8>>,
+    pub(crate) remove: Vec<Vec<u8>>,
     put: Vec<Vec<u8>>,
     pub(crate) more: bool,
 }

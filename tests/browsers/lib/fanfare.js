@@ -113,7 +113,8 @@ export class Fanfare {
       return ['[[push_services.exceptions]]', ...lines].join('\n');
     });
     const receipts = `[receipts]\nlisten = ${JSON.stringify(ANY)}`;
-    writeFileSync(config, `${[receipts, ...tables].join('\n')}\n`);
+    const engine = '[engine]\nremoval_window = "1s"';
+    writeFileSync(config, `${[receipts, engine, ...tables].join('\n')}\n`);
     fanfare.program = new Program(
       program,
       [

@@ -5,6 +5,7 @@
 pub(crate) mod api_token;
 pub(crate) mod application;
 pub(crate) mod change;
+pub(crate) mod held;
 pub(crate) mod kept;
 pub(crate) mod message;
 pub(crate) mod numbers;

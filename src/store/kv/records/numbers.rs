@@ -25,7 +25,8 @@ numbered!(HostProfile, of_host_profile, host_profile: KnownPushServices = 1, Any
 numbered!(MessageState, of_message_state, message_state:
     Scheduled = 1, Sending = 2, Cancelling = 3, Done = 4, Cancelled = 5);
 numbered!(ChangeKind, of_change_kind, change_kind:
-    Added = 1, Updated = 2, Replaced = 3, Disabled = 4, RemovedByCaller = 5, RemovedGone = 6, RemovedExpired = 7);
+    Added = 1, Updated = 2, Replaced = 3, Disabled = 4, RemovedByCaller = 5, RemovedGone = 6, RemovedExpired = 7,
+    SetAside = 8);
 numbered!(Stop, of_stop, stop: Cancelled = 1, Superseded = 2);
 numbered!(DeliveryState, of_delivery_state, delivery_state:
     Pending = 1, Retrying = 2, Accepted = 3, Failed = 4, Expired = 5, Cancelled = 6);

@@ -68,6 +68,45 @@ impl SegmentHeader {
     }
 }
 
+/// The part of a [`SegmentValue`] that tells what became of whom: the other fields are passed over.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SegmentOutcomes {
+    #[prost(string, repeated, tag = "3")]
+    strings: Vec<String>,
+    #[prost(message, repeated, tag = "5")]
+    events: Vec<EventOutcome>,
+}
+
+/// The part of an [`EventValue`] that goes with it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct EventOutcome {
+    #[prost(bytes = "vec", tag = "1")]
+    subscription: Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    origin: u32,
+    #[prost(uint32, tag = "6")]
+    outcome: u32,
+}
+
+impl Record for SegmentOutcomes {
+    const KIND: &'static str = SegmentValue::KIND;
+    const VERSION: u8 = SegmentValue::VERSION;
+}
+
+impl SegmentOutcomes {
+    /// The stored subscriptions that were accepted at an origin.
+    pub(crate) fn accepted_at(&self, origin: &str) -> Result<Vec<SubscriptionId>, StoreError> {
+        let Some(place) = self.strings.iter().position(|text| text == origin) else { return Ok(Vec::new()) };
+        let accepted = u32::from(Outcome::Accepted.number());
+        self.events
+            .iter()
+            .filter(|event| event.origin as usize == place + 1 && event.outcome == accepted)
+            .filter(|event| !event.subscription.is_empty())
+            .map(|event| Ok(SubscriptionId(array(&event.subscription, Self::KIND)?)))
+            .collect()
+    }
+}
+
 /// One event, without its message.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct EventValue {

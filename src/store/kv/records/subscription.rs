@@ -42,6 +42,12 @@ pub(crate) struct TargetValue {
     refused_days: u32,
     #[prost(uint64, tag = "14")]
     refused_last: u64,
+    /// 0, as in records of before it was noted: never.
+    #[prost(uint64, tag = "15")]
+    accepted_last: u64,
+    /// With `disabled`: it is set aside. Who does not know this field takes it for disabled.
+    #[prost(bool, tag = "16")]
+    set_aside: bool,
 }
 
 impl TargetValue {
@@ -60,12 +66,16 @@ impl TargetValue {
             expires: target.expires.map(Timestamp::as_micros),
             disabled: match target.state {
                 SubscriptionState::Active => None,
-                SubscriptionState::Disabled(outcome) => Some(u32::from(outcome.number())),
+                SubscriptionState::Disabled(outcome) | SubscriptionState::SetAside(outcome) => {
+                    Some(u32::from(outcome.number()))
+                }
             },
+            set_aside: matches!(target.state, SubscriptionState::SetAside(_)),
             user_id: target.user_id.clone(),
             body_octets_max: target.body_octets_max,
             refused_days: target.refused_days,
             refused_last: target.refused_last.as_micros(),
+            accepted_last: target.accepted_last.as_micros(),
         }
     }
 
@@ -88,12 +98,20 @@ impl TargetValue {
             expires: self.expires.map(Timestamp::from_micros),
             state: match self.disabled {
                 None => SubscriptionState::Active,
-                Some(number) => SubscriptionState::Disabled(numbers::outcome(number).ok_or_else(corrupt)?),
+                Some(number) => {
+                    let outcome = numbers::outcome(number).ok_or_else(corrupt)?;
+                    if self.set_aside {
+                        SubscriptionState::SetAside(outcome)
+                    } else {
+                        SubscriptionState::Disabled(outcome)
+                    }
+                }
             },
             user_id: self.user_id,
             body_octets_max: self.body_octets_max,
             refused_days: self.refused_days,
             refused_last: Timestamp::from_micros(self.refused_last),
+            accepted_last: Timestamp::from_micros(self.accepted_last),
         })
     }
 }

@@ -160,7 +160,8 @@ async fn who_supersedes_and_who_is_superseded_are_one_transaction() {
 #[tokio::test]
 async fn trimming_that_crashes_leaves_nothing_unannounced_or_behind() {
     let retention = Duration::from_secs(60);
-    let retention = Retention { events: retention, messages: retention, changes: retention };
+    let retention =
+        Retention { events: retention, messages: retention, changes: retention, removed: retention };
     let mut crashes = 0;
     for syncs in 0_u64.. {
         let harness = InMemory::new();
