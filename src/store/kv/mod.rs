@@ -19,6 +19,7 @@ mod feed;
 mod gathered;
 mod index;
 pub mod keys;
+mod leavings;
 #[doc(hidden)]
 pub mod measured;
 pub mod memory;

@@ -11,12 +11,13 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::backend::{Backend, Batch, Order, Row};
 use super::keys::KeyRange;
+use super::leavings;
 use crate::store::StoreError;
 
 /// Why a directory of sled's does not open.
@@ -92,12 +93,12 @@ impl Sled {
     pub fn open(directory: &Path, cache_octets: u64) -> Result<Self, OpenError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-        let lock =
-            OpenOptions::new().create(true).write(true).truncate(false).open(directory.join("lock"))?;
+        let lock = private().create(true).truncate(false).open(directory.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Directory(error),
         })?;
+        leavings::clear(directory)?;
         let config = sled::Config::new().path(directory).cache_capacity(cache_octets);
         // sled panics on some damaged files instead of returning an error.
         let db = catch_unwind(AssertUnwindSafe(|| config.open()))
@@ -110,6 +111,13 @@ impl Sled {
         make_private(directory)?;
         Ok(Self { db, log: LogFile(file), _lock: lock })
     }
+}
+
+/// Opens files that are written, and made for nobody but their owner.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
 }
 
 /// Takes from all others what the directory holds: the process's umask decided when the files were made. Their directory
@@ -144,7 +152,7 @@ pub(crate) fn has_records(directory: &Path) -> io::Result<bool> {
 
 /// Notes for good that the store in this directory has records, which are synced.
 pub(crate) fn note_records(directory: &Path) -> io::Result<()> {
-    File::create(directory.join(RECORDS_FILE))?.sync_all()?;
+    private().create(true).truncate(true).open(directory.join(RECORDS_FILE))?.sync_all()?;
     File::open(directory)?.sync_all()
 }
 
