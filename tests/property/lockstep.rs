@@ -16,10 +16,10 @@ use fanfare::domain::{
     VapidKey, VapidKeyId,
 };
 use fanfare::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Evidence, FeedRow, Kept, Lesson,
-    ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received,
-    Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow, Kept,
+    Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep,
+    Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe,
+    Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -255,6 +255,10 @@ store! {
 
     fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
         self.inner.synced(application)
+    }
+
+    fn disk(&self) -> watch::Receiver<Disk> {
+        self.inner.disk()
     }
 
     fn log_octets(&self) -> u64 {

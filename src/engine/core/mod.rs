@@ -129,6 +129,8 @@ pub(crate) enum Input {
     ApplicationChanged { application: ApplicationId, weight: u32, suspended: bool },
     /// How many deliveries of an application have not ended?
     Pending { application: ApplicationId, answer: oneshot::Sender<u64> },
+    /// Whether the store's disk has no room for what attempts come to: then none starts.
+    DiskFull(bool),
     /// Start nothing any more.
     Drain,
 }
@@ -218,6 +220,7 @@ pub(crate) struct Core {
     all_changed_at: u64,
     gone: HashMap<SubscriptionId, u32>,
     administered: BTreeMap<ApplicationId, Administered>,
+    disk_full: bool,
     draining: bool,
     effects: Vec<Effect>,
 }
@@ -270,6 +273,7 @@ impl Core {
             all_changed_at: 0,
             gone: HashMap::new(),
             administered: BTreeMap::new(),
+            disk_full: false,
             draining: false,
             effects: Vec::new(),
         }
@@ -318,6 +322,7 @@ impl Core {
             Input::Pending { application, answer } => {
                 let _ = answer.send(self.pending_of(application));
             }
+            Input::DiskFull(is_full) => self.disk_full = is_full,
             Input::Drain => self.draining = true,
         }
     }

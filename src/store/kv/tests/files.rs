@@ -41,7 +41,7 @@ fn tells_why_it_does_not_open() {
     assert!(matches!(harness.try_open(), Err(OpenError::Directory(_))));
     fs::remove_file(harness.path()).unwrap();
 
-    let sled = Sled::open(&harness.path(), 1 << 20).unwrap();
+    let sled = Sled::open(&harness.path(), 1 << 20, 0).unwrap();
     let mut batch = Batch::default();
     batch.writes.insert(keys::meta("format"), Some(Number::new(9_u32).to_value()));
     sled.apply(batch).unwrap();
