@@ -33,6 +33,8 @@ struct Figures {
     /// Told to have, and not arrived.
     not_arrived: usize,
     subscriptions_lost: usize,
+    /// Servers that did not stop in order while the disk was full.
+    stops_failed: usize,
     /// Starts on a full disk that were refused in words.
     starts_refused: usize,
     /// Stores that did not open although there was room.

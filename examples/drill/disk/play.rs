@@ -26,8 +26,9 @@ const SUBSCRIBERS: u32 = 8;
 const SENDERS: u64 = 15;
 /// Octets of each text.
 const TEXT_OCTETS: usize = 1_000;
-/// Of a file system, what somebody else has from the start: so few Sends fill the rest.
-const OTHERS_SHARE: u64 = 2;
+/// What somebody else leaves of a file system beside the reserve, which is a quarter: few Sends fill it.
+const OWN_ROOM: u64 = 3 << 20;
+const RESERVE_SHARE: u64 = 4;
 /// How much of it goes to make room.
 const ROOM_SHARE: u64 = 2;
 /// Sends that are accepted before somebody else fills the disk.
@@ -127,7 +128,7 @@ impl Drill {
         what: &str,
     ) -> anyhow::Result<Server> {
         let total = mebibytes << 20;
-        volume.fill(total - total / OTHERS_SHARE)?;
+        volume.fill(total / RESERVE_SHARE + OWN_ROOM)?;
         let before = log_octets(volume)?;
         let sent = Arc::new(AtomicU64::new(0));
         let accepted = Arc::new(AtomicU64::new(0));
@@ -204,7 +205,12 @@ impl Drill {
                 let took = began.elapsed().as_secs_f64();
                 self.figures.healed_seconds_max = self.figures.healed_seconds_max.max(took);
             }
-            Act::Stop => server.take().context("there is no server")?.end(End::Terminate).await?,
+            Act::Stop => {
+                let stopped = server.take().context("there is no server")?.end(End::Terminate).await;
+                self.figures.stops_failed += usize::from(stopped.is_err());
+                self.checks
+                    .check(stopped.is_ok(), || format!("{what}: it does not stop in order: {stopped:?}"));
+            }
             Act::Kill => server.take().context("there is no server")?.end(End::Kill).await?,
             Act::FullStart => match self.stage.start_server().await {
                 Ok(started) => {
