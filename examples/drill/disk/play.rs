@@ -27,7 +27,7 @@ const SENDERS: u64 = 15;
 /// Octets of each text.
 const TEXT_OCTETS: usize = 1_000;
 /// What somebody else leaves of a file system beside the reserve, which is a quarter: few Sends fill it.
-const OWN_ROOM: u64 = 3 << 20;
+const OWN_ROOM: u64 = 3 << 19;
 const RESERVE_SHARE: u64 = 4;
 /// How much of it goes to make room.
 const ROOM_SHARE: u64 = 2;
