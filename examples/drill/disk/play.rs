@@ -99,7 +99,7 @@ impl Drill {
         let names =
             self.stage.enlist(&server, group, 0..SUBSCRIBERS, |_, _: &mut SubscribeRequest| {}).await?;
         let mut ledger = Ledger::new();
-        let server = self.fill(server, &volume, mebibytes, scenario.fill, &names, &mut ledger, &what).await?;
+        let server = self.fill(server, &volume, scenario.fill, &names, &mut ledger, &what).await?;
         let mut server = Some(server);
         for act in &scenario.acts {
             self.act(*act, &volume, &mut server, &what).await?;
@@ -121,14 +121,12 @@ impl Drill {
         &mut self,
         server: Server,
         volume: &Volume,
-        mebibytes: u64,
         fill: Fill,
         names: &[String],
         ledger: &mut Ledger,
         what: &str,
     ) -> anyhow::Result<Server> {
-        let total = mebibytes << 20;
-        volume.fill(total / RESERVE_SHARE + OWN_ROOM)?;
+        volume.fill(volume.octets() / RESERVE_SHARE + OWN_ROOM)?;
         let before = log_octets(volume)?;
         let sent = Arc::new(AtomicU64::new(0));
         let accepted = Arc::new(AtomicU64::new(0));

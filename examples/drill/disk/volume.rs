@@ -37,6 +37,7 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Volume {
     at: PathBuf,
+    octets: u64,
     image: Option<PathBuf>,
 }
 
@@ -71,7 +72,12 @@ impl Volume {
             bail!("{error:#}");
         }
         mounted?;
-        Ok(Self { at: at.to_owned(), image })
+        Ok(Self { at: at.to_owned(), octets: mebibytes << 20, image })
+    }
+
+    /// Its size.
+    pub(super) fn octets(&self) -> u64 {
+        self.octets
     }
 
     /// Where it is.
@@ -82,7 +88,7 @@ impl Volume {
     /// Somebody else's file, beside the store, takes all but so many octets.
     pub(super) fn fill(&self, but: u64) -> anyhow::Result<()> {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(self.at.join(FILLER))?;
-        let zeroes = [0; PIECE];
+        let zeroes = vec![0; PIECE];
         loop {
             let free = self.free()?;
             let Some(more) = free.checked_sub(but).filter(|more| *more > 0) else { break };
