@@ -24,10 +24,13 @@ use crate::open_files;
 use crate::store::kv::sealing::Sealing;
 use crate::store::kv::sled::OpenError;
 use crate::store::kv::{self, KvStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Room, Store, StoreError};
 use crate::transport::{HostPolicy, HttpTransport, PolicyError, StartError};
 use crate::webpush::keys::{KeyError, VapidKeyPair};
 use crate::webpush::request::GcmKey;
+
+/// How often the metrics of the disk are renewed.
+const DISK_SHOWN: Duration = Duration::from_secs(1);
 
 /// Why a server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,9 @@ pub enum AppError {
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A write to the store failed: what is on the disk is known only when it is opened again.
+    #[error("the store can write no more: its disk failed. The next start goes on with what is recorded")]
+    StoreFailed,
     /// The gRPC server ended although nobody had stopped it.
     #[error("the gRPC server ended by itself")]
     Ended,
@@ -183,7 +189,7 @@ impl App {
             let (health, stop) = (health.clone(), stop.clone());
             let mut settings = config.server.http.clone();
             settings.tls = config.server.tls.clone();
-            let observer = Arc::new(Calls(metrics));
+            let observer = Arc::new(Calls(Arc::clone(&metrics)));
             async move { Box::pin(serve(listener.0, api, &health, settings, observer, stop)).await }
         });
         if let Some((listener, _)) = receipts {
@@ -195,15 +201,12 @@ impl App {
         if reseal_due {
             tokio::spawn(stop.clone().run_until_cancelled_owned(reseal(opened)));
         }
-        tokio::spawn(stop.clone().run_until_cancelled_owned({
-            let (store, health, ready) = (Arc::clone(&store), health.clone(), Arc::clone(&ready));
-            async move {
-                store.failed().await;
-                tracing::error!("the store can write no more: not serving until a restart");
-                health.not_serving().await;
-                ready.send_replace(false);
-            }
-        }));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(follow_store(
+            Arc::clone(&store),
+            health.clone(),
+            Arc::clone(&ready),
+            Arc::clone(&metrics),
+        )));
         Ok(Self {
             address: listener.1,
             tls: config.server.tls.certificate.is_some(),
@@ -252,13 +255,16 @@ impl App {
         &self.applications
     }
 
-    /// Waits for the gRPC server to end by itself, which it does only when it fails; then there is nothing to shut down.
-    /// May be dropped.
+    /// Waits for what the server cannot go on after: the gRPC server ended by itself, or the store can write no more. May be
+    /// dropped.
     pub async fn failed(&mut self) -> AppError {
-        match (&mut self.server).await {
-            Ok(Ok(())) => AppError::Ended,
-            Ok(Err(error)) => error.into(),
-            Err(error) => error.into(),
+        tokio::select! {
+            ended = &mut self.server => match ended {
+                Ok(Ok(())) => AppError::Ended,
+                Ok(Err(error)) => error.into(),
+                Err(error) => error.into(),
+            },
+            () = self.store.failed() => AppError::StoreFailed,
         }
     }
 
@@ -303,6 +309,41 @@ impl App {
         };
         stopped
     }
+}
+
+/// Shows how full the disk is, and serves only while there is room and the store can write.
+async fn follow_store(
+    store: Arc<dyn Store>,
+    health: Health,
+    ready: Arc<watch::Sender<bool>>,
+    metrics: Arc<Metrics>,
+) {
+    let mut disk = store.disk();
+    // It may have filled while the server started.
+    disk.mark_changed();
+    let mut look = tokio::time::interval(DISK_SHOWN);
+    loop {
+        tokio::select! {
+            () = store.failed() => break,
+            _ = look.tick() => {
+                metrics.disk(*disk.borrow());
+                metrics.log_holds(store.log_octets());
+                continue;
+            }
+            // The store lives as long as this.
+            changed = disk.changed() => if changed.is_err() { return },
+        }
+        let has_room = disk.borrow_and_update().room == Room::Enough;
+        if has_room {
+            health.serving().await;
+        } else {
+            health.not_serving().await;
+        }
+        ready.send_replace(has_room);
+    }
+    tracing::error!("the store can write no more: not serving any more");
+    health.not_serving().await;
+    ready.send_replace(false);
 }
 
 /// Counts calls.

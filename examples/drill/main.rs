@@ -10,6 +10,7 @@ mod calls;
 mod checks;
 mod clients;
 mod crash;
+mod disk;
 mod flood;
 mod hostile;
 mod import;
@@ -99,6 +100,8 @@ enum Drill {
     Clients,
     /// Very many are imported, and first the command, then the server is killed
     Import,
+    /// Small file systems that fill, by the server and by others; it is stopped, killed and started then. Needs root
+    Disk,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
     /// Some endpoints of an origin always fail, in every way there is, beside others that do not
@@ -136,6 +139,7 @@ async fn main() -> ExitCode {
         Drill::Leaks => leaks::drill().await,
         Drill::Clients => clients::drill(arguments.short).await,
         Drill::Import => import::drill(arguments.short, arguments.entries).await,
+        Drill::Disk => disk::drill(arguments.short).await,
         Drill::Isolation => isolation::drill(arguments.short).await,
         Drill::Poison => {
             poison::drill(arguments.short, seed, arguments.share, arguments.kind.as_deref()).await

@@ -165,6 +165,8 @@ impl Stage {
         }
         words.extend(launch.failpoint.iter().map(|failpoint| format!("FAILPOINT={failpoint}")));
         if let Some(octets) = launch.file_octets_max {
+            // So little is left free that the limit is met.
+            words.push("FANFARE_STORE__FREE_OCTETS_MIN=4194304".to_owned());
             words.extend(["prlimit".to_owned(), format!("--fsize={octets}:{octets}")]);
         }
         let (config, data) = (text(&path("fanfare.toml"))?, text(&path("data"))?);

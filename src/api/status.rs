@@ -78,6 +78,8 @@ pub(crate) enum ApiError {
     StreamTooOld,
     /// The store cannot write or read.
     StoreUnavailable,
+    /// The store's disk is full: so many octets must be freed.
+    DiskFull(u64),
     /// A field or RPC that is still to come.
     NotImplemented(&'static str),
     /// A bug or a corrupt record: what happened, for the log only.
@@ -145,9 +147,11 @@ impl ApiError {
             | Self::TooManyPending
             | Self::TooManyCalls
             | Self::TooManyCallsOfCaller(_) => Code::ResourceExhausted,
-            Self::Overloaded | Self::Draining | Self::StreamTooOld | Self::StoreUnavailable => {
-                Code::Unavailable
-            }
+            Self::Overloaded
+            | Self::Draining
+            | Self::StreamTooOld
+            | Self::StoreUnavailable
+            | Self::DiskFull(_) => Code::Unavailable,
             Self::NotImplemented(_) => Code::Unimplemented,
             Self::Internal(_) => Code::Internal,
         }
@@ -186,7 +190,7 @@ impl ApiError {
             Self::Overloaded => ErrorReason::Overloaded,
             Self::Draining => ErrorReason::ServerDraining,
             Self::StreamTooOld => ErrorReason::StreamTooOld,
-            Self::StoreUnavailable => ErrorReason::StoreUnavailable,
+            Self::StoreUnavailable | Self::DiskFull(_) => ErrorReason::StoreUnavailable,
             Self::NotImplemented(_) => ErrorReason::NotImplemented,
             Self::Internal(_) => ErrorReason::Internal,
         }
@@ -237,6 +241,7 @@ impl ApiError {
             Self::Draining => "the server is stopping: connect again".into(),
             Self::StreamTooOld => "the stream has reached its greatest age: connect again".into(),
             Self::StoreUnavailable => "the store is unavailable".into(),
+            Self::DiskFull(missing) => StoreError::DiskFull { missing: *missing }.to_string(),
             Self::NotImplemented(what) => format!("{what} is not implemented yet"),
             Self::Internal(_) => "an error of this server; the incident is in its log".into(),
         }
@@ -257,6 +262,7 @@ impl ApiError {
             Self::InvalidFields(violations) => Some(("violations", violations.len().to_string())),
             Self::RequestIdReused(message) => Some(("message", message.name())),
             Self::ResumeTokenExpired(oldest) => Some(("oldest_time", rfc3339(*oldest))),
+            Self::DiskFull(_) => Some(("cause", "disk_full".to_owned())),
             Self::PageTokenInvalid
             | Self::ResumeTokenInvalid
             | Self::HistoryTrimmed
@@ -310,7 +316,8 @@ impl From<ApiError> for Status {
             | ApiError::TooManyCalls
             | ApiError::Overloaded
             | ApiError::Draining
-            | ApiError::StoreUnavailable => {
+            | ApiError::StoreUnavailable
+            | ApiError::DiskFull(_) => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
             ApiError::StreamTooOld => {
@@ -413,6 +420,8 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(%why, "the store is unavailable");
                 Self::StoreUnavailable
             }
+            // The log tells it once for all calls.
+            StoreError::DiskFull { missing } => Self::DiskFull(missing),
             StoreError::RequestIdReused(message) => Self::RequestIdReused(message),
             StoreError::RevisionMismatch => Self::EtagMismatch,
             StoreError::TooManyTopics => Self::too_many_topics(),
@@ -435,6 +444,7 @@ impl ApiError {
         match error {
             StoreError::NotFound => Self::NotFound(resource),
             StoreError::Unavailable(_)
+            | StoreError::DiskFull { .. }
             | StoreError::Corrupt(_)
             | StoreError::RequestIdReused(_)
             | StoreError::TooManyTopics
@@ -509,6 +519,7 @@ mod tests {
             ApiError::Draining,
             ApiError::StreamTooOld,
             ApiError::StoreUnavailable,
+            ApiError::DiskFull(3 << 20),
             ApiError::NotImplemented("the field send_time"),
             ApiError::Internal("secret detail".into()),
         ]
@@ -553,6 +564,15 @@ mod tests {
         assert!(!text.contains("secret detail"), "{text}");
         let details = status.get_error_details();
         assert!(details.error_info().expect("info").metadata.contains_key("incident"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_in_words() {
+        let status = Status::from(ApiError::from(StoreError::DiskFull { missing: 3 << 20 }));
+        assert_eq!(status.message(), "the server's disk is full: 3.0 MiB more must be free");
+        let details = status.get_error_details();
+        let info = details.error_info().expect("info");
+        assert_eq!((&*info.reason, &*info.metadata["cause"]), ("STORE_UNAVAILABLE", "disk_full"));
     }
 
     #[test]

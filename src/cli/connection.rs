@@ -1,6 +1,7 @@
 //! The connection of the commands that call a server.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -124,7 +125,17 @@ fn options(token: &str) -> Options {
 
 /// Tells whoever waits that a stream is taken up again.
 pub(super) fn tell_of_loss(lost: &client::Error) {
-    eprintln!("fanfare: the stream broke off ({:?}); going on from where it was", lost.code());
+    static TOLD: Mutex<String> = Mutex::new(String::new());
+    if lost.reason().is_empty() {
+        eprintln!("fanfare: the stream broke off ({:?}); going on from where it was", lost.code());
+        return;
+    }
+    // The server said why: once is enough, however often it is tried again.
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if *told != lost.message() {
+        lost.message().clone_into(&mut told);
+        eprintln!("fanfare: {}; trying again", lost.message());
+    }
 }
 
 fn endpoint(server: &str, tls: Option<ClientTlsConfig>) -> Result<Endpoint, Failure> {

@@ -24,7 +24,8 @@ use crate::webpush::keys::encode_base64url;
     after_help = "Without any configuration it listens on loopback, keeps everything in ./fanfare-data, and makes a VAPID \
                         key at its first start. `fanfare config default` prints every setting.
 
-Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the configuration is wrong.
+Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the configuration is wrong; 1: it cannot start, or
+go on, for example because the disk is full (store.free_octets_min): standard error says how much must be freed.
 
 Examples:
   fanfare serve

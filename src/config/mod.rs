@@ -130,6 +130,8 @@ impl ReceiptsConfig {
 pub struct StoreConfig {
     /// The directory that everything is kept in; made if there is none.
     pub data_dir: PathBuf,
+    /// Octets of the disk that are left free.
+    pub free_octets_min: u64,
     /// What sled's cache may hold, in octets.
     pub cache_octets: u64,
     /// Commands of each class that may wait for the writer.
@@ -149,6 +151,7 @@ impl StoreConfig {
     #[must_use]
     pub fn settings(&self) -> kv::Settings {
         kv::Settings {
+            free_octets_min: self.free_octets_min,
             cache_octets: self.cache_octets,
             queue_commands: self.queue_commands,
             group_commands: self.group_commands,

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{Clock, MessageKind};
 use crate::failpoint::failpoint;
-use crate::store::{Commit, PageKey, Store, StoreError};
+use crate::store::{Commit, Disk, PageKey, Room, Store, StoreError};
 
 use super::batches::Batches;
 use super::clock::{Jump, JumpWatch};
@@ -47,6 +47,8 @@ pub(super) struct Driver {
     pub(super) tasks: TaskTracker,
     /// Pages that recovery found and of which nothing was recorded since; filled once that they start is.
     pub(super) recovered: HashMap<PageKey, Arc<OnceCell<()>>>,
+    /// What cannot be recorded is not posted.
+    pub(super) disk: watch::Receiver<Disk>,
     pub(super) stop: CancellationToken,
     pub(super) drained: CancellationToken,
 }
@@ -57,6 +59,7 @@ impl Driver {
         let (mut batch, mut reports) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut draining = false;
         let mut jumps = JumpWatch::default();
+        self.disk.mark_changed();
         loop {
             let idle = self.core.idle_for(self.now()).map_or(RECHECK, |idle| idle.min(RECHECK));
             tokio::select! {
@@ -64,6 +67,10 @@ impl Driver {
                 _ = self.inputs.recv_many(&mut batch, BATCH) => {}
                 _ = self.reported.recv_many(&mut reports, BATCH) => {}
                 Some(page) = self.pages.recv() => reports.push(page),
+                Ok(()) = self.disk.changed() => {
+                    let is_full = self.disk.borrow_and_update().room != Room::Enough;
+                    reports.push(Input::DiskFull(is_full));
+                }
                 () = tokio::time::sleep(idle) => {}
             }
             // The message of a page was handed in before the page was planned: it must be taken in before it.
@@ -208,6 +215,8 @@ where
                 tracing::error!(%error, "{what} failed");
                 return None;
             }
+            // The store tells it once for all who wait.
+            Err(StoreError::DiskFull { .. }) => tokio::time::sleep(STORE_RETRY).await,
             Err(error) => {
                 tracing::warn!(%error, "{what} failed; trying again");
                 tokio::time::sleep(STORE_RETRY).await;

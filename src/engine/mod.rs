@@ -315,6 +315,7 @@ impl Engine {
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
             recovered: HashMap::new(),
+            disk: store.disk(),
             stop: stop.clone(),
             drained: drained.clone(),
         };

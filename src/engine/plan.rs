@@ -123,7 +123,10 @@ impl Planner {
                 Ok(true) => {}
                 Ok(false) => turns.push_back(job),
                 Err(error) => {
-                    tracing::error!(message = %job.message.id, %error, "planning failed; trying again");
+                    // The store tells of a full disk once for all who wait.
+                    if !matches!(error, StoreError::DiskFull { .. }) {
+                        tracing::error!(message = %job.message.id, %error, "planning failed; trying again");
+                    }
                     job.not_before = Some(Instant::now() + STORE_RETRY);
                     turns.push_back(job);
                 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::observe::Metrics;
-use crate::store::{Retention, Store};
+use crate::store::{Retention, Store, StoreError};
 
 /// Between two steps it rests for so many times as long as the last one took: others write as well.
 const REST: u32 = 2;
@@ -48,6 +48,8 @@ impl Trimmer {
             let started = Instant::now();
             let trimmed = match self.store.trim(self.retention).await {
                 Ok(trimmed) => trimmed,
+                // It is tried again, too.
+                Err(StoreError::DiskFull { .. }) => return,
                 Err(error) => {
                     tracing::warn!(%error, "trimming failed; it is tried again");
                     return;

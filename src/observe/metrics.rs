@@ -16,6 +16,7 @@ use super::labels::{
     ReceiptLabels, ResultLabels, RpcLabels, ServiceLabels, SubscriptionChange,
 };
 use crate::domain::{DeliveryState, MessageKind, Outcome, ReceiptKind};
+use crate::store::Disk;
 use crate::webpush::push_service::PushService;
 
 /// Bounds of the buckets for what takes a round trip, in seconds.
@@ -64,6 +65,9 @@ pub struct Metrics {
     messages_open: Gauge,
     waiting_deliveries: Gauge,
     log_octets: Gauge,
+    disk_free_octets: Gauge,
+    disk_missing_octets: Gauge,
+    store_file_octets: Gauge,
     trimmed_messages: Counter,
     trimmed_events_of: Counter,
     trimmed_rows: Counter,
@@ -194,7 +198,26 @@ impl Metrics {
                 "Deliveries of open messages that have not ended, an estimate until planning is done",
                 Gauge::default(),
             ),
-            log_octets: register.add("log_octets", "Octets of events that are kept", Gauge::default()),
+            log_octets: register.add(
+                "log_octets",
+                "Octets on disk of what is kept of messages, an estimate",
+                Gauge::default(),
+            ),
+            disk_free_octets: register.add(
+                "disk_free_octets",
+                "Octets that the store may still grow by: free on its disk, or allocated to it",
+                Gauge::default(),
+            ),
+            disk_missing_octets: register.add(
+                "disk_missing_octets",
+                "Octets that must be freed before anything new is taken; 0 while there is room",
+                Gauge::default(),
+            ),
+            store_file_octets: register.add(
+                "store_file_octets",
+                "Octets of the store's file on disk",
+                Gauge::default(),
+            ),
             trimmed_messages: register.add(
                 "trimmed_messages",
                 "Messages removed after their retention",
@@ -318,7 +341,16 @@ impl Metrics {
 
     /// So many octets of events are kept.
     pub fn log_holds(&self, octets: u64) {
-        self.log_octets.set(i64::try_from(octets).unwrap_or(i64::MAX));
+        set_octets(&self.log_octets, octets);
+    }
+
+    /// How full the store's disk is.
+    pub fn disk(&self, disk: Disk) {
+        if let Some(free) = disk.free_octets {
+            set_octets(&self.disk_free_octets, free);
+        }
+        set_octets(&self.disk_missing_octets, disk.missing_octets);
+        set_octets(&self.store_file_octets, disk.file_octets);
     }
 
     /// A step of trimming removed the events of so many messages, so many messages, and so many rows in all.
@@ -413,6 +445,10 @@ impl Metrics {
     }
 }
 
+fn set_octets(gauge: &Gauge, octets: u64) {
+    gauge.set(i64::try_from(octets).unwrap_or(i64::MAX));
+}
+
 /// How often something changed at lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LaneChanges {
@@ -467,6 +503,7 @@ pub struct EngineLoad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Room;
 
     #[test]
     fn names_and_labels_are_as_documented() {
@@ -491,6 +528,12 @@ mod tests {
             ..EngineLoad::default()
         });
         metrics.log_holds(4_096);
+        metrics.disk(Disk {
+            room: Room::EndingsOnly,
+            missing_octets: 512,
+            free_octets: Some(1_024),
+            file_octets: 2_048,
+        });
         metrics.trimmed(1, 2, 30);
         metrics.clock_jumped();
         metrics.subscriptions_changed(SubscriptionChange::Gone, 3);
@@ -518,6 +561,9 @@ mod tests {
             "fanfare_messages_open 2",
             "fanfare_waiting_deliveries 9",
             "fanfare_log_octets 4096",
+            "fanfare_disk_free_octets 1024",
+            "fanfare_disk_missing_octets 512",
+            "fanfare_store_file_octets 2048",
             "fanfare_trimmed_messages_events_total 1",
             "fanfare_trimmed_messages_total 2",
             "fanfare_trimmed_rows_total 30",

@@ -22,6 +22,7 @@
 pub(crate) mod conformance;
 pub mod held;
 pub mod kv;
+mod room;
 pub mod types;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::domain::{
 };
 
 pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
+pub use room::{Disk, Octets, Room};
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
     EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter,
@@ -47,9 +49,15 @@ pub use types::{
 /// Why a store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot write or read at present: disk full or failing, or it is closing. Nothing was changed.
+    /// It cannot write or read at present: its disk fails, or it is closing. Nothing was changed.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// Its disk has no room for more. Nothing was changed; it goes on by itself when there is room.
+    #[error("the server's disk is full: {} more must be free", Octets(*missing))]
+    DiskFull {
+        /// Octets that must be freed.
+        missing: u64,
+    },
     /// A record does not read. Names the kind of record, never its content.
     #[error("a record is corrupt: {0}")]
     Corrupt(&'static str),
@@ -489,6 +497,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Octets of the log that is kept (events of messages, ended or not), for admission. Answers from memory.
     fn log_octets(&self) -> u64;
+
+    /// The disk that it is on, as it was looked at last, at most a second ago; and word of every other [`Disk::room`].
+    /// While that is not [`Room::Enough`], methods that bring something new are [`StoreError::DiskFull`]; those that end what there is
+    /// ([`Store::commit`], [`Store::stop`], [`Store::unsubscribe`], [`Store::remove_api_token`]) are with [`Room::None`].
+    fn disk(&self) -> watch::Receiver<Disk>;
 
     /// Returns when the store can write no more: its disk is full or failing, or a write was lost. It is to be opened
     /// again.

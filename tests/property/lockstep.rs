@@ -17,9 +17,9 @@ use fanfare::domain::{
 };
 use fanfare::store::{
     Accepted, AcceptedSince, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided, Decision,
-    DecisionStep, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage,
-    OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store,
-    StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord, NewMessage,
+    OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector,
+    Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -268,6 +268,10 @@ store! {
 
     fn synced(&self, application: ApplicationId) -> watch::Receiver<u64> {
         self.inner.synced(application)
+    }
+
+    fn disk(&self) -> watch::Receiver<Disk> {
+        self.inner.disk()
     }
 
     fn log_octets(&self) -> u64 {

@@ -12,7 +12,7 @@ use crate::calls::{call_send, send};
 use crate::stage::{Launch, Stage, largest_file_octets, push_subscription};
 
 /// How much more may be written.
-const ROOM: u64 = 1 << 20;
+const ROOM: u64 = 6 << 20;
 const MESSAGES_MAX: usize = 5_000;
 /// Of each payload.
 const TEXT_OCTETS: usize = 3_000;

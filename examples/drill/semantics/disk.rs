@@ -15,7 +15,7 @@ use crate::checks::Checks;
 use crate::stage::{End, Launch, Server, Stage, largest_file_octets};
 
 /// How much more may be written.
-const ROOM: u64 = 2 << 20;
+const ROOM: u64 = 6 << 20;
 const SUBSCRIBERS: u32 = 50;
 const MESSAGES_MAX: usize = 5_000;
 /// Of each text: so few messages fill the room.

@@ -5,19 +5,23 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::finding::Finding;
-use super::finding::Severity::{Serious, Warning};
+use super::finding::Severity::{Hint, Serious, Warning};
 use crate::config::{Config, mode_open_to_others};
 use crate::domain::{Clock as _, SystemClock};
+use crate::store::{Octets, kv};
 
 /// Settings whose values are secrets, as they stand in a file.
 const SECRETS: [&str; 3] = ["master_key", "api_key", "egress_proxy"];
+/// So many reserves, and one in so many parts of what the store takes, had better be free.
+const LOW: u64 = 4;
+const SMALL_SHARE: u64 = 10;
 /// What clocks may differ by between two machines on one disk.
 const CLOCK_SLACK: Duration = Duration::from_secs(60);
 
 /// `config_file`: where the configuration was read from.
 pub(super) fn look(config: &Config, config_file: Option<&Path>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    data_directory(&config.store.data_dir, &mut findings);
+    data_directory(&config.store.data_dir, config.store.free_octets_min, &mut findings);
     let exceptions =
         config.push_services.exceptions.iter().filter_map(|exception| exception.client_key.as_deref());
     let keys = [
@@ -59,7 +63,40 @@ pub(super) fn look(config: &Config, config_file: Option<&Path>) -> Vec<Finding> 
     findings
 }
 
-fn data_directory(directory: &Path, findings: &mut Vec<Finding>) {
+/// How much room the disk has, and what the store takes of it.
+fn room(directory: &Path, free_octets_min: u64) -> Option<Finding> {
+    let disk = kv::disk(directory, free_octets_min).ok()?;
+    let (free, taken) = (disk.free_octets?, Octets(disk.file_octets));
+    let told = format!("the store takes {taken} on disk and can grow by {}", Octets(free));
+    let mend = "Free some, or give the data directory a larger disk; docs/storage.md tells what is kept for how long.";
+    Some(if disk.missing_octets > 0 {
+        Finding::new(
+            Serious,
+            "disk-full",
+            format!("{told}: {} too little", Octets(disk.missing_octets)),
+            "With less than store.free_octets_min the server does not start, and takes nothing new while it runs.",
+            mend,
+        )
+    } else if free < free_octets_min.saturating_mul(LOW) || free < disk.file_octets / SMALL_SHARE {
+        Finding::new(
+            Warning,
+            "disk-low",
+            told,
+            "With less than store.free_octets_min the server takes nothing new, and the store's file does not shrink.",
+            mend,
+        )
+    } else {
+        Finding::new(
+            Hint,
+            "disk",
+            told,
+            "What was removed makes room in the file, which does not shrink.",
+            "Watch fanfare_disk_free_octets and fanfare_store_file_octets (docs/metrics.md).",
+        )
+    })
+}
+
+fn data_directory(directory: &Path, free_octets_min: u64, findings: &mut Vec<Finding>) {
     let Ok(about) = std::fs::metadata(directory) else { return };
     let mode = about.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -73,6 +110,9 @@ fn data_directory(directory: &Path, findings: &mut Vec<Finding>) {
                 directory.display()
             ),
         ));
+    }
+    if let Some(finding) = room(directory, free_octets_min) {
+        findings.push(finding);
     }
     let newest = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let newest = newest.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max();

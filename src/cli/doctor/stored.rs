@@ -11,11 +11,14 @@ use crate::cli::failure::Failure;
 use crate::config::Config;
 use crate::domain::{Clock as _, SystemClock, Timestamp};
 use crate::proto::v1::ListApiTokensRequest;
-use crate::store::Store as _;
 use crate::store::kv::sled::OpenError;
+use crate::store::{Octets, Store as _};
 
 /// A token that nobody has used for so long has probably been forgotten.
 const UNUSED: Duration = Duration::from_secs(90 * 86_400);
+
+/// Less than one in so many parts of `retention.log_octets_max` had better not be left.
+const LOG_SHARE: u64 = 5;
 
 /// What was found, and whether there are tokens, if that is known.
 #[derive(Debug, Default)]
@@ -76,6 +79,7 @@ pub(super) async fn look(config: &Config, online: Option<&Connection>) -> Result
         Ok::<_, crate::store::StoreError>((tokens, store.is_sealed_as(&sealing).await?))
     };
     let looked = looked.await;
+    let kept = store.log_octets();
     store.close().await;
     let (tokens, is_sealed) = looked.map_err(anyhow::Error::from)?;
     let tokens: Vec<_> = tokens
@@ -88,6 +92,16 @@ pub(super) async fn look(config: &Config, online: Option<&Connection>) -> Result
         })
         .collect();
     let mut findings = judge(&tokens, SystemClock.now());
+    let most = config.retention.log_octets_max;
+    if kept >= most - most / LOG_SHARE {
+        findings.push(Finding::new(
+            Warning,
+            "log-nearly-full",
+            format!("what is kept of messages takes about {} of {}", Octets(kept), Octets(most)),
+            "Beyond retention.log_octets_max new messages are refused.",
+            "Raise it, or keep events for less long (retention.events).",
+        ));
+    }
     if !is_sealed {
         findings.push(Finding::new(
             Warning,

@@ -136,6 +136,8 @@ pub(crate) enum Input {
     ApplicationChanged { application: ApplicationId, weight: u32, suspended: bool },
     /// How many deliveries of an application have not ended?
     Pending { application: ApplicationId, answer: oneshot::Sender<u64> },
+    /// Whether the store's disk has no room for what attempts come to: then none starts.
+    DiskFull(bool),
     /// Start nothing any more.
     Drain,
 }
@@ -229,6 +231,7 @@ pub(crate) struct Core {
     /// Subscriptions with evidence against a generation that was not acted on yet.
     gone: HashMap<SubscriptionId, (u32, Outcome)>,
     administered: BTreeMap<ApplicationId, Administered>,
+    disk_full: bool,
     draining: bool,
     effects: Vec<Effect>,
 }
@@ -284,6 +287,7 @@ impl Core {
             all_changed_at: 0,
             gone: HashMap::new(),
             administered: BTreeMap::new(),
+            disk_full: false,
             draining: false,
             effects: Vec::new(),
         }
@@ -337,6 +341,7 @@ impl Core {
             Input::Pending { application, answer } => {
                 let _ = answer.send(self.pending_of(application));
             }
+            Input::DiskFull(is_full) => self.disk_full = is_full,
             Input::Drain => self.draining = true,
         }
     }

@@ -24,7 +24,7 @@ impl Core {
     /// Applications take turns by weight, and their lanes one attempt each; all Sends before any broadcast, for which a
     /// sixteenth of the unsettled bound is kept free as well.
     pub(super) fn start_attempts(&mut self, now: Now) {
-        let max = self.settings.max_unsettled;
+        let max = if self.disk_full { 0 } else { self.settings.max_unsettled };
         self.start_class(now, MessageKind::Send, max);
         self.start_class(now, MessageKind::Broadcast, max - max / 16);
     }

@@ -31,6 +31,19 @@ impl fmt::Debug for Batch {
     }
 }
 
+/// The disk that a database is on, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// The size of the file system.
+    pub total_octets: u64,
+    /// What the database may grow by: free on the file system, or allocated to it already.
+    pub free_octets: u64,
+    /// Of that, what nobody else can take.
+    pub certain_octets: u64,
+    /// What its files take.
+    pub file_octets: u64,
+}
+
 /// An ordered key-value database. All methods block; errors are [`StoreError::Unavailable`], and after one of `apply` or
 /// `sync` the store takes no more writes, since nobody knows what is on the disk.
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
@@ -46,6 +59,10 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 
     /// Octets of its files; 0 when it has none.
     fn file_octets(&self) -> Result<u64, StoreError>;
+
+    /// Sees that so many octets are allocated ahead of what the database takes, as far as the disk has them, and measures
+    /// it. `None`: it has no disk.
+    fn space(&self, ahead_octets: u64) -> Result<Option<Space>, StoreError>;
 
     /// Returns when everything that was applied before is durable, also against loss of power.
     fn sync(&self) -> Result<(), StoreError>;

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::backend::{Backend, Batch, Order, Row};
+use super::backend::{Backend, Batch, Order, Row, Space};
 use super::keys::KeyRange;
 use super::writer::TRANSACTION_ROWS;
 use crate::failpoint::failpoint;
@@ -62,6 +62,10 @@ impl Backend for Gathered {
 
     fn file_octets(&self) -> Result<u64, StoreError> {
         self.database.file_octets()
+    }
+
+    fn space(&self, ahead_octets: u64) -> Result<Option<Space>, StoreError> {
+        self.database.space(ahead_octets)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::backend::{Backend, Batch, Order, Row};
+use super::backend::{Backend, Batch, Order, Row, Space};
 use super::keys::KeyRange;
 use crate::store::StoreError;
 
@@ -34,6 +34,8 @@ struct State {
     /// So many syncs still end; the next one is a crash.
     syncs_left: Option<u64>,
     crashed: bool,
+    /// The disk that it pretends to be on.
+    space: Option<Space>,
 }
 
 impl std::fmt::Debug for State {
@@ -114,6 +116,11 @@ impl Memory {
         self.lock().failing = fail;
     }
 
+    /// From now on it pretends to be on a disk like this.
+    pub fn set_space(&self, space: Space) {
+        self.lock().space = Some(space);
+    }
+
     /// Overwrites the value of every row whose key starts with `prefix`, as a damaged disk might.
     pub fn damage(&self, prefix: &[u8], value: &[u8]) {
         let mut state = self.lock();
@@ -172,6 +179,10 @@ impl Backend for Memory {
 
     fn file_octets(&self) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    fn space(&self, _ahead_octets: u64) -> Result<Option<Space>, StoreError> {
+        Ok(self.lock().space)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@
 //! syncs once for all of them and only then answers. A read runs on tokio's blocking threads and, before it answers,
 //! waits until the sync that covers what it may have seen ([`progress`]).
 
+mod ahead;
 mod api_tokens;
 mod applications;
 mod audience;
@@ -21,6 +22,7 @@ mod gathered;
 mod held;
 mod index;
 pub mod keys;
+mod leavings;
 #[doc(hidden)]
 pub mod measured;
 pub mod memory;
@@ -38,6 +40,7 @@ mod rotation;
 pub mod sealing;
 mod sequences;
 pub mod sled;
+mod space;
 mod stopping;
 mod store;
 mod subscriptions;
@@ -47,12 +50,14 @@ mod transaction;
 mod trim;
 mod writer;
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rand::rngs::StdRng;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use self::backend::Backend;
 use self::census::Census;
@@ -65,9 +70,10 @@ use self::records::{Mark, Number};
 use self::sealing::{Sealed, Sealing};
 use self::sequences::Sequences;
 use self::sled::{OpenError, Sled};
+use self::space::{Reserve, Use};
 use self::transaction::{Damage, Reader, Rows, Transaction};
 use self::writer::{Job, Writer, submit};
-use super::StoreError;
+use super::{Disk, StoreError};
 use crate::domain::Clock;
 
 /// The latest version of the layout; a store with a later one is not opened.
@@ -84,6 +90,9 @@ const KEYS_COUNTED: &str = "keys_counted";
 /// The limits of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Octets of the disk that are left free: below, nothing new is written; of a small disk no more than a quarter. 0
+    /// takes no notice of the disk. 64 MiB by default.
+    pub free_octets_min: u64,
     /// What sled's cache may hold, in octets; the process takes two to seven times as much. 128 MiB by default.
     pub cache_octets: u64,
     /// Commands of each class that may wait for the writer; who brings another one waits. 1,024 by default.
@@ -99,6 +108,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            free_octets_min: 64 << 20,
             cache_octets: 128 << 20,
             queue_commands: 1_024,
             group_commands: 64,
@@ -121,6 +131,8 @@ struct Shared {
     reader: Mutex<Option<Reader>>,
     queue: Queue<Job>,
     progress: Progress,
+    /// As it was at the last look.
+    disk: watch::Sender<Disk>,
     origins: Arc<Origins>,
     damage: Arc<Damage>,
     /// When master keys were given.
@@ -144,7 +156,7 @@ pub fn open_sled(
     settings: Settings,
     sealing: &Sealing,
 ) -> Result<KvStore, OpenError> {
-    let backend = Sled::open(directory, settings.cache_octets)?;
+    let backend = Sled::open(directory, settings.cache_octets, settings.free_octets_min)?;
     let noted = sled::has_records(directory)?;
     if noted && backend.get(&keys::meta(FORMAT_NAME))?.is_none() {
         return Err(OpenError::Database("its records are gone".to_owned()));
@@ -154,6 +166,16 @@ pub fn open_sled(
         sled::note_records(directory)?;
     }
     Ok(store)
+}
+
+/// The disk that a data directory is on, which need not be there yet. Nothing is opened or changed.
+///
+/// # Errors
+/// The system's.
+pub fn disk(directory: &Path, free_octets_min: u64) -> io::Result<Disk> {
+    let Some(there) = directory.ancestors().find(|path| path.is_dir()) else { return Ok(Disk::default()) };
+    let log = File::open(directory.join("db")).ok();
+    Ok(space::judge_free(ahead::measure(&File::open(there)?, log.as_ref())?, free_octets_min))
 }
 
 /// An empty store in memory, with the machine's randomness.
@@ -199,17 +221,20 @@ impl KvStore {
         let origins = Arc::new(Origins::load(&reader)?);
         let commits = Sequences::load(&reader, keys::sequences())?;
         let changes = Sequences::load(&reader, keys::change_sequences())?;
+        let mut reserve = Reserve::new(settings.free_octets_min, watch::Sender::default());
+        reserve.look(reader.backend());
         let shared = Arc::new(Shared {
             reader: Mutex::new(Some(reader)),
             queue: Queue::new(settings.queue_commands),
             progress: Progress::new(&commits, &changes),
+            disk: reserve.told(),
             origins: Arc::clone(&origins),
             damage: Arc::clone(&damage),
             sealed,
             clock: Arc::clone(&clock),
         });
         let gathered = Reader::new(Arc::new(Gathered::new(backend)), damage);
-        let writer = Writer::new(gathered, clock, random, origins, commits, changes);
+        let writer = Writer::new(gathered, clock, random, origins, commits, changes, reserve);
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || writer.run(&shared.queue, &shared.progress, settings)
@@ -237,13 +262,24 @@ impl KvStore {
         self.read(census::take).await
     }
 
-    /// Has the writer do something, and waits for it.
+    /// Has the writer do something that brings something new, and waits for it.
     async fn write<T: Send + 'static>(
         &self,
         class: Class,
         command: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let answer = submit(&self.shared.queue, class, command).await?;
+        let answer = submit(&self.shared.queue, class, Use::Begins, command).await?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Has the writer do something that ends what there is, for which the reserve of the disk may be taken, and waits for
+    /// it.
+    async fn write_end<T: Send + 'static>(
+        &self,
+        class: Class,
+        command: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let answer = submit(&self.shared.queue, class, Use::Ends, command).await?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 

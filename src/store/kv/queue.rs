@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -37,6 +38,17 @@ struct Waiting<J> {
     jobs: [VecDeque<Queued<J>>; CLASSES.len()],
     taken: u64,
     closed: bool,
+}
+
+/// What waiting for a job came to.
+#[derive(Debug)]
+pub(crate) enum Waited<J> {
+    /// A job, and its place in the queue.
+    Job(J, OwnedSemaphorePermit),
+    /// None came in time.
+    Nothing,
+    /// The queue is closed and empty.
+    Closed,
 }
 
 /// Jobs by class; those of one class leave in the order in which they came.
@@ -93,13 +105,17 @@ impl<J> Queue<J> {
         Self::take(&mut self.lock())
     }
 
-    /// Waits for the next job; `None` when the queue is closed and empty.
-    pub(crate) fn wait(&self) -> Option<(J, OwnedSemaphorePermit)> {
-        let mut waiting = self
-            .filled
-            .wait_while(self.lock(), |waiting| !waiting.closed && waiting.jobs.iter().all(VecDeque::is_empty))
-            .unwrap_or_else(PoisonError::into_inner);
-        Self::take(&mut waiting)
+    /// Waits for the next job, but no longer than so.
+    pub(crate) fn wait(&self, at_most: Duration) -> Waited<J> {
+        let is_idle =
+            |waiting: &mut Waiting<J>| !waiting.closed && waiting.jobs.iter().all(VecDeque::is_empty);
+        let waited = self.filled.wait_timeout_while(self.lock(), at_most, is_idle);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match Self::take(&mut waiting) {
+            Some((job, place)) => Waited::Job(job, place),
+            None if waiting.closed => Waited::Closed,
+            None => Waited::Nothing,
+        }
     }
 
     fn take(waiting: &mut Waiting<J>) -> Option<(J, OwnedSemaphorePermit)> {
@@ -174,7 +190,13 @@ mod tests {
         queue.push(Class::Record, 1).await.unwrap();
         queue.close();
         assert!(queue.push(Class::Record, 2).await.is_err());
-        assert_eq!(queue.wait().map(|(job, _)| job), Some(1));
-        assert!(queue.wait().is_none());
+        assert!(matches!(queue.wait(Duration::MAX), Waited::Job(1, _)));
+        assert!(matches!(queue.wait(Duration::MAX), Waited::Closed));
+    }
+
+    #[test]
+    fn waits_no_longer_than_it_is_told() {
+        let queue: Queue<()> = Queue::new(1);
+        assert!(matches!(queue.wait(Duration::from_millis(1)), Waited::Nothing));
     }
 }

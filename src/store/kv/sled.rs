@@ -11,13 +11,15 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::backend::{Backend, Batch, Order, Row};
+use super::ahead::{self, Ahead};
+use super::backend::{Backend, Batch, Order, Row, Space};
 use super::keys::KeyRange;
-use crate::store::StoreError;
+use super::{leavings, space};
+use crate::store::{Octets, StoreError};
 
 /// Why a directory of sled's does not open.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,17 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("the data directory is in use by another process")]
     InUse,
+    /// The disk has less free than the reserve. Nothing was changed.
+    #[error(
+        "the disk is full: {} are free, and {} must be (store.free_octets_min): free at least {} more. Nothing was changed",
+        Octets(*free), Octets(*needed), Octets(needed.saturating_sub(*free))
+    )]
+    DiskFull {
+        /// Octets that are free.
+        free: u64,
+        /// Octets that must be.
+        needed: u64,
+    },
     /// sled refuses its files: set the directory aside and restore a backup.
     #[error("the database does not open: {0}")]
     Database(String),
@@ -61,6 +74,7 @@ pub struct Sled {
     // In the order in which they go.
     db: sled::Db,
     log: LogFile,
+    ahead: Ahead,
     /// Locked as long as it is open: sled's own lock can only be told from other errors by its text.
     _lock: File,
 }
@@ -85,19 +99,22 @@ impl fmt::Debug for Sled {
 }
 
 impl Sled {
-    /// Opens or makes the database in `directory`, which is made private to its owner.
+    /// Opens or makes the database in `directory`, which is made private to its owner. Not when less than
+    /// `free_octets_min` is free on the disk, or a quarter of a small disk; with 0 however little there is.
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(directory: &Path, cache_octets: u64) -> Result<Self, OpenError> {
+    pub fn open(directory: &Path, cache_octets: u64, free_octets_min: u64) -> Result<Self, OpenError> {
+        // sled writes when it opens: a snapshot, and the end of its log. What fails there may fail for good.
+        check_room(directory, free_octets_min)?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-        let lock =
-            OpenOptions::new().create(true).write(true).truncate(false).open(directory.join("lock"))?;
+        let lock = private().create(true).truncate(false).open(directory.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Directory(error),
         })?;
+        leavings::clear(directory)?;
         let config = sled::Config::new().path(directory).cache_capacity(cache_octets);
         // sled panics on some damaged files instead of returning an error.
         let db = catch_unwind(AssertUnwindSafe(|| config.open()))
@@ -108,8 +125,36 @@ impl Sled {
         file.sync_all()?;
         File::open(directory)?.sync_all()?;
         make_private(directory)?;
-        Ok(Self { db, log: LogFile(file), _lock: lock })
+        Ok(Self { db, log: LogFile(file), ahead: Ahead::default(), _lock: lock })
     }
+}
+
+/// Refuses a disk without the reserve, or without room for another snapshot.
+fn check_room(directory: &Path, free_octets_min: u64) -> Result<(), OpenError> {
+    if free_octets_min == 0 {
+        return Ok(());
+    }
+    // What is not there yet will be on the disk of what is above it.
+    let Some(there) = directory.ancestors().find(|path| path.is_dir()) else { return Ok(()) };
+    let log = File::open(directory.join("db")).ok();
+    let found = ahead::measure(&File::open(there)?, log.as_ref())?;
+    let needed = space::reserve(free_octets_min, found.total_octets);
+    if found.free_octets < needed {
+        return Err(OpenError::DiskFull { free: found.free_octets, needed });
+    }
+    // The next snapshot is about as large as the last; what is allocated to the log is no room for it.
+    let snapshot = if log.is_some() { leavings::largest_snapshot(directory)?.saturating_mul(2) } else { 0 };
+    if found.certain_octets < snapshot {
+        return Err(OpenError::DiskFull { free: found.certain_octets, needed: snapshot });
+    }
+    Ok(())
+}
+
+/// Opens files that are written, and made for nobody but their owner.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
 }
 
 /// Takes from all others what the directory holds: the process's umask decided when the files were made. Their directory
@@ -144,7 +189,7 @@ pub(crate) fn has_records(directory: &Path) -> io::Result<bool> {
 
 /// Notes for good that the store in this directory has records, which are synced.
 pub(crate) fn note_records(directory: &Path) -> io::Result<()> {
-    File::create(directory.join(RECORDS_FILE))?.sync_all()?;
+    private().create(true).truncate(true).open(directory.join(RECORDS_FILE))?.sync_all()?;
     File::open(directory)?.sync_all()
 }
 
@@ -184,6 +229,10 @@ impl Backend for Sled {
 
     fn file_octets(&self) -> Result<u64, StoreError> {
         self.db.size_on_disk().map_err(unavailable)
+    }
+
+    fn space(&self, ahead_octets: u64) -> Result<Option<Space>, StoreError> {
+        self.ahead.keep(&self.log.0, ahead_octets).map(Some).map_err(unavailable)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::keys::TopicId;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
+use super::space::Use;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
     KvStore, api_tokens, applications, audience, changes, closed, decide, evidence, feed, held, index,
@@ -21,10 +22,10 @@ use crate::domain::{
 use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Evidence, FeedRow, Kept, Lesson,
-    ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received,
-    Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow, Kept,
+    Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep,
+    Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe,
+    Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -148,7 +149,7 @@ impl Store for KvStore {
     }
 
     async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError> {
-        self.write(Class::Record, move |writer| writer.remove_api_token(id)).await
+        self.write_end(Class::Record, move |writer| writer.remove_api_token(id)).await
     }
 
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError> {
@@ -193,7 +194,7 @@ impl Store for KvStore {
             let all = matches!(selector, Selector::User(_));
             let after = removed.last().copied();
             let some = self
-                .write(Class::Record, move |writer| writer.unsubscribe(application, &selector, after))
+                .write_end(Class::Record, move |writer| writer.unsubscribe(application, &selector, after))
                 .await?;
             let more = all && !some.is_empty();
             removed.extend(some);
@@ -303,7 +304,7 @@ impl Store for KvStore {
         message: MessageId,
         reason: Stop,
     ) -> Result<Option<MessageRecord>, StoreError> {
-        self.write(Class::Urgent, move |writer| writer.stop(application, message, reason)).await
+        self.write_end(Class::Urgent, move |writer| writer.stop(application, message, reason)).await
     }
 
     async fn kept(&self, application: ApplicationId) -> Result<Kept, StoreError> {
@@ -318,6 +319,10 @@ impl Store for KvStore {
             self.trim_removed(application, retention, &mut trimmed).await?;
         }
         Ok(trimmed)
+    }
+
+    fn disk(&self) -> watch::Receiver<Disk> {
+        self.shared.disk.subscribe()
     }
 
     fn log_octets(&self) -> u64 {
@@ -472,7 +477,7 @@ impl Store for KvStore {
         while rest.peek().is_some() {
             let some: Vec<_> = rest.by_ref().take(TRANSACTION_PAGES).collect();
             let write = move |writer: &mut Writer| writer.write_pages(application, message, kind, &some);
-            answers.push(submit(&self.shared.queue, Class::Commit, write).await?);
+            answers.push(submit(&self.shared.queue, Class::Commit, Use::Begins, write).await?);
         }
         for answer in answers {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
@@ -503,7 +508,7 @@ impl Store for KvStore {
         let mut answers = Vec::new();
         for some in keys.chunks(TRANSACTION_ROWS).map(<[PageKey]>::to_vec) {
             let write = move |writer: &mut Writer| writer.page_taken_up(&some);
-            answers.push(submit(&self.shared.queue, Class::Commit, write).await?);
+            answers.push(submit(&self.shared.queue, Class::Commit, Use::Begins, write).await?);
         }
         for answer in answers {
             answer.await.unwrap_or_else(|_| Err(closed()))?;
@@ -517,7 +522,7 @@ impl Store for KvStore {
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<Vec<MessageId>, StoreError> {
         let class = if commit.urgent { Class::Urgent } else { Class::Commit };
-        self.write(class, move |writer| writer.commit(&commit)).await
+        self.write_end(class, move |writer| writer.commit(&commit)).await
     }
 
     async fn receive(

@@ -80,6 +80,7 @@ impl Reader {
             }
             Err(
                 error @ (StoreError::Unavailable(_)
+                | StoreError::DiskFull { .. }
                 | StoreError::NotFound
                 | StoreError::RequestIdReused(_)
                 | StoreError::TooManyTopics
@@ -161,6 +162,12 @@ impl Transaction {
     /// How many rows it writes.
     pub(crate) fn rows(&self) -> usize {
         self.batch.writes.len()
+    }
+
+    /// The octets of its keys and values.
+    pub(crate) fn octets(&self) -> u64 {
+        let of = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        self.batch.writes.iter().map(of).sum::<usize>() as u64
     }
 
     pub(crate) fn reader(&self) -> &Reader {

@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 
 use super::origins::Origins;
 use super::progress::Progress;
-use super::queue::{Class, Queue};
+use super::queue::{Class, Queue, Waited};
 use super::records::Number;
 use super::records::segment::FeedValue;
 use super::sequences::Sequences;
+use super::space::{Reserve, Use};
 use super::transaction::{Reader, Transaction};
 use super::{Settings, keys};
 use crate::domain::{ApplicationId, Clock};
@@ -25,16 +27,19 @@ type Answer = Box<dyn FnOnce(bool) + Send>;
 /// Rows of one transaction: while more are applied, sled's readers starve. What must be in one transaction may exceed
 /// it.
 pub(crate) const TRANSACTION_ROWS: usize = 60;
+/// The disk is looked at so often at least, also while nobody writes: those who wait for room are told.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Queues a command; the receiver hears of its result after the sync.
 pub(crate) async fn submit<T: Send + 'static>(
     queue: &Queue<Job>,
     class: Class,
+    what_for: Use,
     command: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
     let (sender, receiver) = oneshot::channel();
     let job: Job = Box::new(move |writer| {
-        let result = command(writer);
+        let result = writer.admit(what_for).and_then(|()| command(writer));
         Box::new(move |durable| {
             let lost = || StoreError::Unavailable("what was written is not durable".to_owned());
             let result = if durable { result } else { Err(result.err().unwrap_or_else(lost)) };
@@ -58,6 +63,12 @@ pub(crate) struct Writer {
     pub(crate) commits: Sequences,
     /// The sequences of changes.
     pub(crate) changes: Sequences,
+    /// What may be written.
+    reserve: Reserve,
+    /// The command has written something that must not be left alone.
+    must_go_on: bool,
+    /// What it is for.
+    what_for: Use,
     /// Rows applied in this group.
     rows: usize,
     /// A write failed: nobody knows what is on the disk, so nothing more is written.
@@ -78,8 +89,28 @@ impl Writer {
         origins: Arc<Origins>,
         commits: Sequences,
         changes: Sequences,
+        reserve: Reserve,
     ) -> Self {
-        Self { reader, clock, random, origins, last_message: 0, commits, changes, rows: 0, failed: false }
+        Self {
+            reader,
+            clock,
+            random,
+            origins,
+            last_message: 0,
+            commits,
+            changes,
+            reserve,
+            must_go_on: false,
+            what_for: Use::Begins,
+            rows: 0,
+            failed: false,
+        }
+    }
+
+    /// Begins a command, if there is room for what it is for.
+    fn admit(&mut self, what_for: Use) -> Result<(), StoreError> {
+        (self.must_go_on, self.what_for) = (false, what_for);
+        self.reserve.admit(what_for)
     }
 
     /// A transaction without writes yet.
@@ -93,6 +124,12 @@ impl Writer {
             return Err(StoreError::Unavailable("an earlier write failed".to_owned()));
         }
         if transaction.rows() > 0 {
+            let taken = self.reserve.take(self.reader.backend(), transaction.octets());
+            if !self.must_go_on {
+                taken?;
+            }
+            // A commit that was recorded in part would be given back as a whole.
+            self.must_go_on = self.what_for == Use::Ends;
             self.rows += transaction.rows();
             let applied = self.reader.backend().apply(transaction.into_batch());
             self.failed |= applied.is_err();
@@ -138,7 +175,14 @@ impl Writer {
     pub(crate) fn run(mut self, queue: &Queue<Job>, progress: &Progress, settings: Settings) {
         // If a command panics, nobody waits for ever.
         let _guard = Guard { queue, progress };
-        while let Some((job, place)) = queue.wait() {
+        loop {
+            let waited = queue.wait(LOOK);
+            self.reserve.look(self.reader.backend());
+            let (job, place) = match waited {
+                Waited::Job(job, place) => (job, place),
+                Waited::Nothing => continue,
+                Waited::Closed => return,
+            };
             let group = progress.begin();
             let mut answers = Vec::new();
             let mut places = vec![place];

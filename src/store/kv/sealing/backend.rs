@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::backend::{Backend, Batch, Order, Row};
+use super::super::backend::{Backend, Batch, Order, Row, Space};
 use super::super::keys::{self, KeyRange};
 use super::super::records::{Number, Record, SealingValue};
 use super::super::sled::OpenError;
@@ -49,6 +49,10 @@ impl Backend for Sealed {
 
     fn file_octets(&self) -> Result<u64, StoreError> {
         self.database.file_octets()
+    }
+
+    fn space(&self, ahead_octets: u64) -> Result<Option<Space>, StoreError> {
+        self.database.space(ahead_octets)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::backend::{Backend as _, Batch};
@@ -20,6 +21,14 @@ async fn is_private_and_for_one_process() {
     fs::set_permissions(harness.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let store = harness.try_open().unwrap();
     assert_eq!(fs::metadata(harness.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    let modes = |directory: &Path| -> Vec<_> {
+        let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
+        let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+        files.map(|file| (file.file_name(), file.metadata().unwrap().permissions().mode() & 0o777)).collect()
+    };
+    let files = modes(&harness.path());
+    assert!(files.iter().any(|(name, _)| name == "has-records"), "{files:?}");
+    assert!(files.iter().all(|(_, mode)| *mode == 0o600), "others may read {files:?}");
     assert!(matches!(harness.try_open(), Err(OpenError::InUse)));
     drop(store);
     harness.try_open().unwrap();
@@ -32,7 +41,7 @@ fn tells_why_it_does_not_open() {
     assert!(matches!(harness.try_open(), Err(OpenError::Directory(_))));
     fs::remove_file(harness.path()).unwrap();
 
-    let sled = Sled::open(&harness.path(), 1 << 20).unwrap();
+    let sled = Sled::open(&harness.path(), 1 << 20, 0).unwrap();
     let mut batch = Batch::default();
     batch.writes.insert(keys::meta("format"), Some(Number::new(9_u32).to_value()));
     sled.apply(batch).unwrap();
@@ -58,6 +67,63 @@ async fn is_never_taken_for_new_when_damaged() {
         let opened = harness.try_open();
         assert!(matches!(opened, Err(OpenError::Database(_) | OpenError::Store(_))), "{octets} {opened:?}");
     }
+}
+
+/// The snapshot that sled took at its last start.
+fn snapshot(directory: &Path) -> PathBuf {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut snapshots = paths.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("snap."));
+    snapshots.next().unwrap()
+}
+
+fn unfinished(snapshot: &Path) -> PathBuf {
+    let name = snapshot.file_name().unwrap().to_str().unwrap();
+    let number = u64::from_str_radix(name.strip_prefix("snap.").unwrap(), 16).unwrap();
+    snapshot.with_file_name(format!("snap.{:016X}.generating", number + 1))
+}
+
+/// What is left of a snapshot after a start on a full disk, or a disk that lost a part of it.
+#[tokio::test]
+async fn opens_beside_snapshots_that_do_not_read() {
+    let harness = OnDisk::new();
+    let store = harness.try_open().unwrap();
+    let app = application(&store).await;
+    let mut expected = 0;
+    drop(store);
+    let emptied = |snapshot: &Path| fs::write(unfinished(snapshot), []).unwrap();
+    let halved = |snapshot: &Path| {
+        let content = fs::read(snapshot).unwrap();
+        fs::write(unfinished(snapshot), &content[..content.len() / 2]).unwrap();
+    };
+    let torn = |snapshot: &Path| {
+        let content = fs::read(snapshot).unwrap();
+        fs::write(snapshot, &content[..content.len() - 5]).unwrap();
+    };
+    let short = |snapshot: &Path| fs::write(snapshot, [1, 2, 3]).unwrap();
+    let whole = |snapshot: &Path| {
+        fs::copy(snapshot, unfinished(snapshot)).unwrap();
+    };
+    let damages: [&dyn Fn(&Path); 5] = [&emptied, &halved, &torn, &short, &whole];
+    for (number, damage) in damages.iter().enumerate() {
+        // Enough for segments of the log to be used again.
+        for round in 0..3 {
+            let store = harness.try_open().unwrap();
+            for subscriber in 0..150 {
+                let topic = format!("{round}");
+                subscribe(&store, app, u32::try_from(number).unwrap() * 150 + subscriber, &[&topic]).await;
+            }
+        }
+        expected += 150;
+        damage(&snapshot(&harness.path()));
+        let store = harness.try_open().unwrap_or_else(|error| panic!("damage {number}: {error}"));
+        let all = store.list_subscriptions(app, &ListFilter::All, None, 10_000).await.unwrap();
+        assert_eq!(all.len(), expected, "damage {number}");
+        drop(store);
+        harness.try_open().unwrap_or_else(|error| panic!("after damage {number}: {error}"));
+    }
+    let names = fs::read_dir(harness.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let aside = names.filter(|name| name.to_str().unwrap().starts_with("set-aside.snap.")).count();
+    assert_eq!(aside, 3, "what was not empty is kept");
 }
 
 #[tokio::test]

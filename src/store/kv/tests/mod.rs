@@ -4,6 +4,7 @@ mod damage;
 mod durability;
 mod files;
 mod sealing;
+mod space;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,120 @@
+//! A disk that fills, on small real file systems: by what the server writes and by somebody else's file, down to the last
+//! octet, while Sends are under way. Then room is made, and the server is stopped, killed and started, in every order.
+//!
+//! What must hold: below the reserve everything that is refused is refused in words, and the server is not ready; it goes
+//! on by itself once there is room; a start on a full disk says so and harms nothing; and whatever was accepted arrives,
+//! and is told to have.
+
+mod play;
+mod volume;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::play::{Act, Fill, Scenario};
+use self::volume::Kind;
+use crate::checks::Checks;
+use crate::stage::{Configuration, Stage};
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Figures {
+    scenarios: usize,
+    file_systems: Vec<&'static str>,
+    /// Those that this machine cannot mount, and why.
+    not_tried: Vec<String>,
+    accepted: usize,
+    /// Sends that were refused in words, and otherwise.
+    refused_for_the_disk: usize,
+    refused_otherwise: usize,
+    /// Accepted, and then not told to have ended ACCEPTED.
+    lost: usize,
+    /// Told to have, and not arrived.
+    not_arrived: usize,
+    subscriptions_lost: usize,
+    /// Servers that did not stop in order while the disk was full.
+    stops_failed: usize,
+    /// Starts on a full disk that were refused in words.
+    starts_refused: usize,
+    /// Stores that did not open although there was room.
+    never_opened: usize,
+    /// Servers that did not go on by themselves although there was room.
+    never_healed: usize,
+    /// From making room to being ready, at most.
+    healed_seconds_max: f64,
+    /// What the log grew by for each Send, 15 at once, of 1 KB: the least and the most.
+    octets_per_send_min: u64,
+    octets_per_send_max: u64,
+}
+
+struct Drill {
+    stage: Stage,
+    figures: Figures,
+    checks: Checks,
+}
+
+/// Plays it; gives the promises that did not hold.
+pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
+    let stage = Stage::set(&Configuration::default()).await?;
+    let mut drill = Drill { stage, figures: Figures::default(), checks: Checks::default() };
+    let kinds: &[(Kind, u64)] = if short {
+        &[(Kind::Tmpfs, 16)]
+    } else {
+        &[(Kind::Tmpfs, 12), (Kind::Tmpfs, 16), (Kind::Tmpfs, 64), (Kind::Ext4, 32), (Kind::Fuse2fs, 32)]
+    };
+    for (kind, mebibytes) in kinds {
+        for scenario in scenarios(short) {
+            if let Err(why) = drill.play(*kind, *mebibytes, &scenario).await? {
+                eprintln!("{} is NOT TRIED: {why:#}", kind.name());
+                drill.checks.check(*kind != Kind::Tmpfs, || format!("mount needs root: {why:#}"));
+                drill.figures.not_tried.push(format!("{}: {why:#}", kind.name()));
+                break;
+            }
+            if !drill.figures.file_systems.contains(&kind.name()) {
+                drill.figures.file_systems.push(kind.name());
+            }
+        }
+    }
+    let Drill { stage, figures, checks } = drill;
+    stage.clear().await?;
+    println!("{}", serde_json::to_string(&figures)?);
+    Ok(checks.problems())
+}
+
+/// What is done, in which order.
+fn scenarios(short: bool) -> Vec<Scenario> {
+    use Act::{FullStart, Heal, HeedlessStart, Kill, Room, Start, Stop};
+    let own = |acts: &[Act]| Scenario { fill: Fill::Own, acts: acts.to_vec() };
+    let others = |but: u64, acts: &[Act]| Scenario { fill: Fill::Others { but }, acts: acts.to_vec() };
+    let few = vec![
+        own(&[Room, Heal]),
+        own(&[Stop, FullStart, FullStart, Room, Start]),
+        others(0, &[Room, Heal]),
+        others(0, &[Kill, FullStart, Room, Start]),
+        others(0, &[Stop, HeedlessStart, FullStart, Room, Start]),
+    ];
+    if short {
+        return few;
+    }
+    let mut all = few;
+    all.extend([
+        own(&[Kill, FullStart, Room, Start]),
+        own(&[Kill, Room, Start]),
+        own(&[Room, Kill, Start]),
+        own(&[Room, Stop, Start]),
+        own(&[Stop, HeedlessStart, HeedlessStart, Room, Start]),
+        own(&[Kill, HeedlessStart, Room, Start]),
+        others(0, &[Room, Kill, Start]),
+        others(0, &[Stop, FullStart, Room, Start]),
+        others(0, &[Kill, HeedlessStart, HeedlessStart, FullStart, Room, Start]),
+        others(4 << 10, &[Room, Heal]),
+        others(256 << 10, &[Kill, HeedlessStart, Room, Start]),
+        others(1 << 20, &[Stop, FullStart, Room, Start]),
+        others(2 << 20, &[Room, Heal]),
+    ]);
+    all
+}
+
+/// Within this, a server is ready once there is room, and what was accepted has ended.
+const HEAL_TIMEOUT: Duration = Duration::from_secs(30);
