@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/person.rs"]
+mod person;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.

@@ -21,6 +21,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod kv;
+pub mod owner;
 pub mod types;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::domain::{
     OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
+pub use owner::{Addressee, Departure, Owner};
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
     EntryState, Evidence, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter, MessageCommit,
@@ -239,6 +241,15 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         ids: &[SubscriptionId],
     ) -> Result<Vec<Option<Target>>, StoreError>;
 
+    /// What a delivery of a message finds of its subscription now: its present target, unless it has left the message's
+    /// topics meanwhile. Whose it was when the delivery was planned is compared by the caller ([`Addressee::if_of`]).
+    async fn addressee(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        subscription: SubscriptionId,
+    ) -> Result<Addressee, StoreError>;
+
     /// Evidence against subscriptions among the events recorded with sequence numbers from `from` on, out of at most
     /// `commits` commits: events that ended FAILED with GONE or KEY_MISMATCH. Segments without any are not read.
     async fn evidence(
@@ -377,7 +388,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         limit: usize,
     ) -> Result<Vec<PageKey>, StoreError>;
 
-    /// A page with the present targets of its entries; `None` when it has been settled.
+    /// A page with the present targets of its entries, as far as its deliveries are still for them ([`Departure`]); `None`
+    /// when it has been settled.
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
 
     /// Notes that these pages were taken up by a recovery; a commit of a page voids it. A page that is taken up again and again

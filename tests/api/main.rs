@@ -13,6 +13,7 @@ mod harness;
 mod import;
 mod matrix;
 mod origins;
+mod person;
 mod receipts;
 mod send_stream;
 mod sending;

@@ -25,11 +25,17 @@ pub(super) struct Ending {
     report: Option<AttemptReport>,
     outcome: Outcome,
     next_attempt: Option<Timestamp>,
+    /// What there is to say where no answer does.
+    detail: &'static str,
 }
 
 impl Ending {
     pub(super) fn without_attempt(state: DeliveryState, outcome: Outcome) -> Self {
-        Self { state, report: None, outcome, next_attempt: None }
+        Self { state, report: None, outcome, next_attempt: None, detail: "" }
+    }
+
+    pub(super) fn saying(self, detail: &'static str) -> Self {
+        Self { detail, ..self }
     }
 }
 
@@ -39,11 +45,12 @@ impl Core {
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        if report.refused_stream && entry.refusals < REFUSALS_MAX {
+        let refused = report.refused_stream && entry.refusals < REFUSALS_MAX;
+        if refused || report.is_outdated {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
             let due = now.wall.plus(REFUSED_STREAM_WAIT * (1 << entry.refusals));
-            entry.refusals += 1;
+            entry.refusals += u32::from(refused);
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
             self.endings.page_comes(at.page);
@@ -77,7 +84,7 @@ impl Core {
             (_, None, None) if report.retry => (DeliveryState::Expired, outcome),
             (_, None, None) => (DeliveryState::Failed, outcome),
         };
-        self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt });
+        self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt, detail: "" });
     }
 
     /// Notes the event of a delivery for the next commit. A terminal state, or [`DeliveryState::Retrying`] with the time of
@@ -104,7 +111,7 @@ impl Core {
             next_attempt: ending.next_attempt,
             latency: report.as_ref().and_then(|report| report.latency),
             granted_ttl: report.as_ref().and_then(|report| report.granted_ttl),
-            detail: report.map(|report| report.detail).unwrap_or_default(),
+            detail: report.map_or_else(|| ending.detail.to_owned(), |report| report.detail),
             past: Vec::new(),
         };
         if let Some(target) = &entry.target {

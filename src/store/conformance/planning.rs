@@ -6,8 +6,8 @@ use super::{
 };
 use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome, Target};
 use crate::store::{
-    EntryState, FeedEntry, GroupId, NewPage, PageCommit, PageEntry, PageKey, PageUpdate, Plan, PlanStep,
-    Removal, Selector, StoreError, SubscriptionPatch,
+    EntryState, FeedEntry, GroupId, NewPage, Owner, PageCommit, PageEntry, PageKey, PageUpdate, Plan,
+    PlanStep, Removal, Selector, StoreError, SubscriptionPatch,
 };
 
 pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
@@ -17,7 +17,7 @@ pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
     let message = broadcast(&*store, app, Audience::All).await;
     // More pages than go into one transaction.
     let mut pages: Vec<NewPage> = (0..70).map(|number| page(number, 10)).collect();
-    pages[69].entries[3] = PageEntry::Stored(target.id);
+    pages[69].entries[3] = PageEntry::Stored(target.id, Owner::NOBODY);
     let first = PlanStep { pages, cursor: Some(b"c1".to_vec()), ..step(app, message) };
     assert!(!store.plan(first).await.unwrap());
     let status = store.message(app, message).await.unwrap().unwrap().status;
@@ -162,7 +162,7 @@ pub(crate) async fn pages_have_the_targets_of_now(harness: &dyn Harness) {
         let backwards: Vec<_> = read.iter().copied().rev().collect();
         let all = [read, few, many, backwards];
         let pages = (0..).zip(&all).map(|(number, ids)| {
-            let entries = ids.iter().copied().map(PageEntry::Stored).collect();
+            let entries = ids.iter().map(|id| PageEntry::Stored(*id, Owner::NOBODY)).collect();
             NewPage { number, group: GroupId(3), entries, due: START }
         });
         store.plan(PlanStep { pages: pages.collect(), done: true, ..step(app, message) }).await.unwrap();
