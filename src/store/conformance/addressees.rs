@@ -67,11 +67,11 @@ pub(crate) async fn members_who_have_left_are_told(harness: &dyn Harness) {
     let app = application(&*store).await;
     let mut ids = Vec::new();
     for number in 0..8 {
-        let topics: &[&str] = if number == 3 { &["a", "b"] } else { &["a"] };
-        ids.push(subscribe(&*store, app, number, topics).await.subscription.target.id);
-        harness.clock().advance(Duration::from_millis(1));
+        ids.push(subscribe(&*store, app, number, &["a"]).await.subscription.target.id);
     }
     ids.sort();
+    let join_b = SubscriptionPatch { add_topics: names(&["b"]), ..SubscriptionPatch::default() };
+    store.update_subscription(app, &Selector::Id(ids[3]), join_b).await.unwrap();
     let message = broadcast(&*store, app, Audience::Topics(names(&["a", "b"]))).await;
     let entries = ids.iter().map(|id| PageEntry::Stored(*id, Owner::NOBODY)).collect();
     let pages = vec![NewPage { number: 0, group: GroupId(0), entries, due: harness.clock().now() }];
@@ -105,10 +105,11 @@ pub(crate) async fn who_is_named_is_who_it_was_then(harness: &dyn Harness) {
     let mut ids = Vec::new();
     for (number, user) in [(1, "alice"), (2, "alice"), (3, "")] {
         ids.push(subscribe_user(&*store, app, number, user).await.target.id);
-        harness.clock().advance(Duration::from_millis(1));
     }
     let start = harness.clock().now().plus(Duration::from_secs(60));
-    let recipients = Recipients::Audience(Audience::Subscriptions(ids.clone()));
+    let mut named = ids.clone();
+    named.sort();
+    let recipients = Recipients::Audience(Audience::Subscriptions(named));
     let scheduled = NewMessage { start: Some(start), ..message(app, recipients) };
     let scheduled = store.accept(scheduled).await.unwrap().record.status.id;
     let to_bob = SubscriptionPatch { user_id: Some("bob".to_owned()), ..SubscriptionPatch::default() };
@@ -121,5 +122,9 @@ pub(crate) async fn who_is_named_is_who_it_was_then(harness: &dyn Harness) {
     let read = read_audience(&*store, app, scheduled, 10).await;
     let departed = Missing::Departed(ids[0], Departure::OtherUser);
     assert_eq!(read.missing, [departed]);
-    assert_eq!(read.targets.iter().map(|target| target.id).collect::<Vec<_>>(), ids[1..]);
+    let mut read: Vec<_> = read.targets.iter().map(|target| target.id).collect();
+    read.sort();
+    ids.remove(0);
+    ids.sort();
+    assert_eq!(read, ids);
 }
