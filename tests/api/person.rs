@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
 use fanfare::domain::{Clock as _, SystemClock};
+use fanfare::proto::v1;
 use fanfare::transport::scripted::{Answer, ScriptedTransport};
 use serde_json::{Value, json};
+use v1::delivery_frame::Kind;
 
-use crate::harness::{Server, browser};
+use crate::harness::{Server, browser, read};
 
 const OTHER_USER: &str = "the subscription belongs to another user now";
 const LEFT: &str = "the subscription has left the message's topics";
@@ -24,6 +26,21 @@ async fn accepted(server: &Server, method: &str, mut request: Value) -> String {
     request["reportLevel"] = "REPORT_LEVEL_ACCEPTED".into();
     let answers = server.call(method, request).await.unwrap();
     answers[0]["frame"]["accepted"]["message"]["name"].as_str().unwrap().to_owned()
+}
+
+/// Waits until each of these has been planned, and attempted in vain.
+async fn attempted(server: &Server, messages: &[String]) {
+    for name in messages {
+        let request = json!({"parent": name, "reportLevel": "REPORT_LEVEL_ATTEMPTS"});
+        let request = read::<v1::WatchDeliveriesRequest>("WatchDeliveries", request);
+        let mut frames = server.client.clone().watch_deliveries(request).await.unwrap().into_inner();
+        loop {
+            let frame = frames.message().await.unwrap().expect("it has not ended").frame.unwrap();
+            if matches!(frame.kind, Some(Kind::Events(_))) {
+                break;
+            }
+        }
+    }
 }
 
 /// The terminal events of a message once it has ended, in the order of their subscriptions.
@@ -101,7 +118,7 @@ async fn what_waits_for_one_user_never_reaches_the_next() {
             let request = json!({"audience": audience, "message": message});
             messages.push(accepted(&server, "Broadcast", request).await);
         }
-        server.transport.wait_for_started(messages.len()).await;
+        attempted(&server, &messages).await;
         hand_over(&server, &name, how).await;
         // The caller has been told: from here on nothing more of it is posted.
         let posted = server.transport.requests().len();
@@ -138,7 +155,7 @@ async fn what_stays_the_same_persons_goes_on() {
     }
     let request = json!({"audience": {"topics": {"topics": ["news"]}}, "message": {"json": {"n": 2}}});
     messages.push(accepted(&server, "Broadcast", request).await);
-    server.transport.wait_for_started(4).await;
+    attempted(&server, &messages).await;
     // New keys of the same user, and a user where there was none: who logs in keeps what was meant for the browser.
     assert_eq!(server.subscribe("a", "alice", &[]).await, alice);
     assert_eq!(server.subscribe("n", "carol", &[]).await, nobody);
@@ -164,7 +181,7 @@ async fn a_broadcast_to_a_topic_is_not_for_who_has_left_it() {
     let message = accepted(&server, "Broadcast", request(&["news", "sport"])).await;
     let send = json!({"subscription": names[0], "message": {"json": {"n": 2}}});
     let send = accepted(&server, "Send", send).await;
-    server.transport.wait_for_started(5).await;
+    attempted(&server, &[message.clone(), send.clone()]).await;
     let update = async |name: &str, member: &str| {
         let mut request = json!({"name": name});
         request[member] = json!(["news"]);
