@@ -23,9 +23,9 @@ impl Owner {
         if user_id.is_empty() {
             return Self::NOBODY;
         }
-        let hash: [u8; 32] = Sha256::digest(user_id.as_bytes()).into();
-        let [a, b, c, d, e, f, g, h, ..] = hash;
-        Self([a, b, c, d, e, f, g, h])
+        let mut head = [0; OWNER_OCTETS];
+        head.copy_from_slice(&Sha256::digest(user_id.as_bytes())[..OWNER_OCTETS]);
+        Self(head)
     }
 
     /// Whether a delivery that was planned for this owner is for a subscription that has this user now. What was meant for
