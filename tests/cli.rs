@@ -25,6 +25,8 @@ mod cases;
 mod held;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/person.rs"]
+mod person;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.

@@ -20,7 +20,7 @@ use fanfare::engine::{
 use fanfare::observe::SubscriptionChange;
 use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
-use fanfare::store::{Selector, Store, StoreError, Subscribe, Subscribed};
+use fanfare::store::{Departure, Selector, Store, StoreError, Subscribe, Subscribed, SubscriptionPatch};
 use fanfare::transport::scripted::{Answer, ScriptedTransport, response};
 use fanfare::webpush::request::PushResponse;
 use fanfare::webpush::{AgreementKey, AwsLcKey, VapidKeyPair};
@@ -211,6 +211,7 @@ fn submission(kind: MessageKind, recipients: Recipients, ttl: Duration) -> Submi
         request_hash: [0; 32],
         start: None,
         collapse: None,
+        as_of: 0,
     }
 }
 
@@ -256,7 +257,7 @@ async fn a_send_is_posted_once_and_told() {
     assert_eq!(events[0].origin, "https://push0.example.net");
     let posted = transport.requests();
     assert_eq!(posted.len(), 1);
-    assert_eq!(posted[0].headers["ttl"], "59", "time spent here is subtracted");
+    assert_eq!(posted[0].headers["ttl"], "60", "what was asked for, as it did not wait");
     assert!(server.engine.shutdown().await);
 }
 
@@ -552,6 +553,35 @@ async fn a_scheduled_message_starts_at_its_time_also_after_a_crash() {
         assert!(events.iter().all(|event| event.time >= start), "{events:?}");
         assert_eq!(summary.expires, start.plus(MINUTE), "its ttl counts from then");
     }
+}
+
+#[tokio::test]
+async fn what_waits_across_a_crash_is_for_its_user_alone() {
+    let memory = Memory::new();
+    let busy = ScriptedTransport::always(503);
+    let server = Server::start(&memory, &busy, settings()).await;
+    let done = server.subscribe(1, 1, &["news"]).await.subscription;
+    let kept = server.subscribe(2, 1, &["news"]).await.subscription;
+    let send = server.send(done.target.id, MINUTE).await;
+    let topic = server.broadcast(Audience::Topics(vec!["news".to_owned()]), MINUTE).await;
+    busy.wait_for_started(3).await;
+    // It changes hands, and nobody is there any more to tell the engine.
+    let patch = SubscriptionPatch { user_id: Some("bob".to_owned()), ..SubscriptionPatch::default() };
+    let which = Selector::Id(done.target.id);
+    server.store.update_subscription(server.application.id, &which, patch).await.unwrap();
+    let crashed = memory.crash();
+    server.engine.shutdown().await;
+    let taking = ScriptedTransport::always(201);
+    let server = Server::start(&crashed, &taking, settings()).await;
+    for message in [send, topic] {
+        let (events, summary) = server.read(&message, Start::Beginning).await;
+        assert_reconciles(&events, &summary);
+        let last = events.iter().rfind(|event| event.subscription == Some(done.target.id)).unwrap();
+        assert_eq!((last.state, last.outcome), (DeliveryState::Failed, Outcome::NotFound));
+        assert_eq!((last.detail.as_str(), last.user_id.as_str()), (Departure::OtherUser.detail(), ""));
+    }
+    let posted: Vec<_> = taking.requests().iter().map(|request| request.endpoint.clone()).collect();
+    assert_eq!(posted, [kept.target.endpoint]);
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use fanfare::domain::{
     ApplicationId, Audience, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, ManualClock, MessageId,
-    MessageKind, MessageSpec, Outcome, Padding, Payload, SubscriptionId, SubscriptionKeys, Urgency,
+    MessageKind, MessageSpec, Outcome, Padding, Payload, SubscriptionId, SubscriptionKeys, Target, Urgency,
     VapidKeyId,
 };
 use fanfare::store::kv::measured::{RowSealer, decode_segment, encode_segments};
 use fanfare::store::kv::{self, KvStore};
 use fanfare::store::{
-    Commit, EntryState, GroupId, MessageCommit, NewMessage, NewPage, PageCommit, PageEntry, PageKey,
+    Commit, EntryState, GroupId, MessageCommit, NewMessage, NewPage, Owner, PageCommit, PageEntry, PageKey,
     PageUpdate, PlanStep, Recipients, Store, Subscribe,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -132,17 +132,18 @@ impl Stage {
     }
 
     /// A page's worth of the audience.
-    fn read(&self, cursor: &[u8]) -> Vec<SubscriptionId> {
+    fn read(&self, cursor: &[u8]) -> Vec<Target> {
         let read = self.store.audience(self.application, self.message, cursor, PAGE);
         let targets = self.runtime.block_on(read).unwrap().targets;
         assert_eq!(targets.len(), PAGE);
-        targets.iter().map(|target| target.id).collect()
+        targets
     }
 
     /// Writes a page as planned, and records that each of its deliveries was accepted, which removes it.
-    fn play_page(&self, number: u32, ids: &[SubscriptionId]) {
+    fn play_page(&self, number: u32, targets: &[Target]) {
         let (application, message) = (self.application, self.message);
-        let entries = ids.iter().map(|id| PageEntry::Stored(*id)).collect();
+        let planned = |target: &Target| PageEntry::Stored(target.id, Owner::of(&target.user_id));
+        let entries = targets.iter().map(planned).collect();
         let step = PlanStep {
             application,
             message,
@@ -154,8 +155,8 @@ impl Stage {
         };
         let key = PageKey { message, number };
         let page = PageCommit {
-            events: ids.iter().zip(0..).map(|(id, number)| event(message, *id, number)).collect(),
-            update: PageUpdate { key, entries: vec![EntryState::Settled; ids.len()], due: NOW },
+            events: targets.iter().zip(0..).map(|(of, number)| event(message, of.id, number)).collect(),
+            update: PageUpdate { key, entries: vec![EntryState::Settled; targets.len()], due: NOW },
             retrying_change: 0,
         };
         let messages = vec![MessageCommit { message, pages: vec![page] }];
@@ -225,10 +226,10 @@ fn read_audience() -> Run {
 
 fn write_page() -> Run {
     let stage = Stage::set();
-    let ids = stage.read(&stage.middle());
+    let targets = stage.read(&stage.middle());
     let mut number = 0;
     Box::new(move || {
-        stage.play_page(number, &ids);
+        stage.play_page(number, &targets);
         number += 1;
     })
 }

@@ -31,6 +31,15 @@ pub(super) async fn targets(
     }
 }
 
+/// The user of a Send that is to start later: whose subscriptions are looked up again then. That there are any is asked when
+/// it is accepted.
+pub(super) fn user_at_start(recipient: &Recipient, start: Option<Timestamp>) -> Option<String> {
+    match (recipient, start) {
+        (Recipient::User(user), Some(_)) => Some(user.clone()),
+        (Recipient::User(_), None) | (Recipient::Subscription(_) | Recipient::Inline(_), _) => None,
+    }
+}
+
 /// How many a Send would reach; nothing is written for it.
 pub(super) async fn count(
     api: &Api,

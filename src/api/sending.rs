@@ -86,8 +86,14 @@ pub(super) async fn submit_send(
             return Ok(Submitted::DryRun { targets, estimated: false });
         }
         let (recipient, sending) = sending.divide();
+        let as_of = api.engine.changes();
+        let user = recipients::user_at_start(&recipient, sending.start);
         let targets = recipients::targets(api, &application, recipient).await?;
-        submit(api, &application, MessageKind::Send, sending, Recipients::Targets(targets), &call).await
+        let recipients = match user {
+            Some(user) => Recipients::Audience(Audience::Users(vec![user])),
+            None => Recipients::Targets(targets),
+        };
+        submit(api, &application, MessageKind::Send, sending, (recipients, as_of), &call).await
     };
     api.finish(submit).await
 }
@@ -110,8 +116,8 @@ async fn submit_broadcast(
             return Ok(Submitted::DryRun { targets, estimated: !exact });
         }
         let (audience, sending) = sending.divide();
-        submit(api, &application, MessageKind::Broadcast, sending, Recipients::Audience(audience), &call)
-            .await
+        let recipients = (Recipients::Audience(audience), api.engine.changes());
+        submit(api, &application, MessageKind::Broadcast, sending, recipients, &call).await
     };
     api.finish(submit).await
 }
@@ -121,12 +127,12 @@ async fn submit(
     application: &Arc<Application>,
     kind: MessageKind,
     sending: Sending<()>,
-    recipients: Recipients,
+    (recipients, as_of): (Recipients, u64),
     call: &CallEnd,
 ) -> Result<Submitted, ApiError> {
     quotas::message(api, application, kind, &recipients).await?;
     let Sending { spec, request_id, request_hash, start, collapse, cancel_on_disconnect, .. } = sending;
-    let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse };
+    let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of };
     let accepted = api.engine.submit(application, submission).await?;
     let message = accepted.record.status.id;
     let leash = cancel_on_disconnect.then(|| Leash::new(message, call));

@@ -18,6 +18,7 @@ use crate::webpush::vapid::VapidToken;
 use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
 
 use super::applications::Applications;
+use super::changed::Changed;
 use super::core::{ActiveMessage, Attempt};
 use super::receipt_token::{ReceiptTokens, Ticket, UserMark};
 use super::tokens::{TokenError, Tokens};
@@ -61,6 +62,8 @@ pub(crate) struct AttemptReport {
     pub(crate) refused_stream: bool,
     /// There was no connection for it: its endpoint played no part in what it came to.
     pub(crate) unsent: bool,
+    /// Its subscription changed before the POST, which was not made: it is to be looked up again.
+    pub(crate) is_outdated: bool,
 }
 
 impl AttemptReport {
@@ -79,6 +82,7 @@ impl AttemptReport {
             signal: None,
             refused_stream: false,
             unsent: false,
+            is_outdated: false,
         }
     }
 
@@ -120,6 +124,7 @@ impl AttemptReport {
             signal: verdict.signal,
             refused_stream: false,
             unsent: false,
+            is_outdated: false,
         }
     }
 }
@@ -143,6 +148,8 @@ pub(super) enum Unprepared {
     Topic,
     #[error("the message was stopped, or its ttl ran out, before the POST")]
     TooLate,
+    #[error("the subscription changed before the POST")]
+    Outdated,
 }
 
 impl Unprepared {
@@ -152,6 +159,12 @@ impl Unprepared {
             Self::TooLate => {
                 return AttemptReport {
                     retry: true,
+                    ..AttemptReport::failed(Outcome::Unspecified, "", None)
+                };
+            }
+            Self::Outdated => {
+                return AttemptReport {
+                    is_outdated: true,
                     ..AttemptReport::failed(Outcome::Unspecified, "", None)
                 };
             }
@@ -183,6 +196,8 @@ pub(crate) struct Attempter {
     pub(super) applications: Applications,
     pub(super) tokens: Arc<Tokens>,
     pub(super) receipt_tokens: ReceiptTokens,
+    /// Subscriptions that callers changed lately.
+    pub(super) changed: Arc<Changed>,
     /// How long after a message's ttl receipts are taken.
     pub(super) receipt_window: Duration,
     pub(super) settings: AttemptSettings,
@@ -254,6 +269,9 @@ impl Attempter {
         if !self.may_post(&attempt.message) {
             return Unprepared::TooLate.report();
         }
+        if self.is_outdated(attempt) {
+            return Unprepared::Outdated.report();
+        }
         let Prepared { encrypted, token } = prepared;
         let service = PushService::of(&attempt.target.endpoint);
         let request = match self.request(attempt, service, encrypted, token.as_deref()) {
@@ -280,7 +298,7 @@ impl Attempter {
         let (message, target) = (&*attempt.message, &*attempt.target);
         let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
         match self.sign_again(message, target, &origin, refused).await? {
-            Some(token) if self.may_post(message) => {
+            Some(token) if self.may_post(message) && !self.is_outdated(attempt) => {
                 let encrypted = self.encrypt(message, target)?;
                 let request = self.request(attempt, service, encrypted, Some(&token))?;
                 Ok(Some(self.post(request, service, attempt).await.0))
@@ -293,6 +311,12 @@ impl Attempter {
     /// what was left of the ttl, and a caller may have stopped the message meanwhile.
     fn may_post(&self, message: &ActiveMessage) -> bool {
         message.stop.get().is_none() && self.clock.now() < message.ends_at()
+    }
+
+    /// Whether a caller changed the subscription since it was read: it may be somebody else's by now. From the moment that
+    /// the caller is told, nothing is posted to what it was before.
+    fn is_outdated(&self, attempt: &Attempt) -> bool {
+        !attempt.target.inline && self.changed.is_since(attempt.target.id, attempt.as_of)
     }
 
     /// A token that was refused is signed once more: it may be our clock, or theirs.
@@ -436,11 +460,12 @@ impl From<EncryptError> for Unprepared {
     }
 }
 
-/// What is left of the ttl, in whole seconds: waiting and retrying here count. Never 0 for a message with a ttl, for
-/// which 0 would mean something else; the core starts nothing in the last second.
+/// What is left of the ttl, rounded up to whole seconds: waiting and retrying here count, but what starts at once is sent
+/// with the ttl that was asked for. Never more than that, and never 0 for a message with a ttl, for which 0 would mean
+/// something else.
 fn remaining_ttl(message: &ActiveMessage, now: Timestamp) -> u32 {
-    if message.spec.ttl.is_zero() {
-        return 0;
-    }
-    u32::try_from(message.expires.since(now).as_secs()).unwrap_or(u32::MAX).max(1)
+    let left = message.expires.since(now).min(message.spec.ttl);
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let least = u32::from(!message.spec.ttl.is_zero());
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(least)
 }

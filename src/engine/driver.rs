@@ -134,11 +134,9 @@ impl Driver {
             Effect::Lookup { entry, application, subscription } => {
                 let (store, as_of) = (Arc::clone(&self.store), self.changes.load(Ordering::SeqCst));
                 self.spawn(async move {
-                    let ids = [subscription];
-                    let found =
-                        persist("looking a subscription up", || store.targets(application, &ids)).await;
-                    let target = found.unwrap_or_default().into_iter().next().flatten();
-                    let _ = reports.send(Input::TargetFound { entry, target, as_of }).await;
+                    let find = || store.addressee(application, entry.page.message, subscription);
+                    let found = persist("looking a subscription up", find).await.unwrap_or_default();
+                    let _ = reports.send(Input::TargetFound { entry, found, as_of }).await;
                 });
             }
             Effect::Load(head) => {

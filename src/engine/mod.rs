@@ -12,6 +12,7 @@ mod administer;
 pub mod applications;
 mod attempt;
 mod batches;
+mod changed;
 pub mod changes;
 mod clock;
 mod core;
@@ -58,6 +59,7 @@ use applications::Applications;
 pub use attempt::AttemptSettings;
 use attempt::Attempter;
 use batches::{Batches, PREPARERS_EACH_CORE};
+use changed::Changed;
 use changes::{ChangeStream, ChangesStart};
 #[doc(hidden)]
 pub use core::measured;
@@ -128,6 +130,7 @@ pub struct Engine {
     scheduled: Arc<AtomicUsize>,
     plan_jobs: mpsc::Sender<PlanJob>,
     changes: Arc<AtomicU64>,
+    changed: Arc<Changed>,
     load: watch::Receiver<EngineLoad>,
     feeds: Arc<Feeds>,
     desk: Arc<Desk>,
@@ -161,6 +164,9 @@ pub struct Submission {
     pub start: Option<Timestamp>,
     /// Of collapse key and recipient or audience: of messages with the same, only the one that started last is delivered.
     pub collapse: Option<[u8; 16]>,
+    /// [`Engine::changes`] from before the targets were looked up: what changed since is looked up again. 0 if that is not
+    /// known, or there are none.
+    pub as_of: u64,
 }
 
 /// Why a message was not accepted.
@@ -220,6 +226,7 @@ impl Engine {
         let (load_sender, load) = watch::channel(EngineLoad::default());
         let (tasks, stop, drained) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let changes = Arc::new(AtomicU64::new(0));
+        let changed = Arc::new(Changed::default());
 
         let names = Arc::clone(&store);
         let name_of = move |id| names.origin(id).map(|of| of.origin.as_str().to_owned()).unwrap_or_default();
@@ -287,6 +294,7 @@ impl Engine {
             applications: applications.clone(),
             tokens: Arc::clone(&signed),
             receipt_tokens: receipt_tokens.clone(),
+            changed: Arc::clone(&changed),
             receipt_window: receipts.window,
             settings: attempts,
             metrics: Arc::clone(&metrics),
@@ -359,6 +367,7 @@ impl Engine {
             inputs,
             plan_jobs,
             changes,
+            changed,
             load,
             metrics,
             tasks,
@@ -418,8 +427,8 @@ impl Engine {
         application: &Arc<Application>,
         submission: Submission,
     ) -> Result<Accepted, SubmitError> {
-        let Submission { kind, spec, recipients, request_id, request_hash, start, collapse } = submission;
-        let as_of = self.changes.load(Ordering::SeqCst);
+        let Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of } =
+            submission;
         let spec = Arc::new(spec);
         let targets_estimate = match &recipients {
             Recipients::Targets(targets) => u32::try_from(targets.len()).unwrap_or(u32::MAX),
@@ -541,8 +550,16 @@ impl Engine {
         // A new one is in no page yet.
         if change != SubscriptionChange::Added {
             let change = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+            // Attempts that have started and are not posted yet.
+            self.changed.note(subscription, change);
             self.input(Input::SubscriptionChanged { subscription, change }).await;
         }
+    }
+
+    /// How many changes of subscriptions there have been: for [`Submission::as_of`].
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// The health of every origin that something waits for or went to lately, the busiest first; then those where

@@ -17,8 +17,8 @@ use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{Clock, DeliveryEvent, DeliveryState, Outcome, SubscriptionId, Target};
 use crate::store::types::EntryState;
 use crate::store::{
-    GroupId, Missing, NewPage, PageEntry, PageHead, PageKey, Plan, PlanStep, Store, StoreError, StoredEntry,
-    StoredPage,
+    GroupId, Missing, NewPage, Owner, PageEntry, PageHead, PageKey, Plan, PlanStep, Store, StoreError,
+    StoredEntry, StoredPage,
 };
 
 use super::core::{ActiveMessage, GONE_MAX, Input};
@@ -213,9 +213,14 @@ impl Planner {
                         id: target.id,
                         state: EntryState::Waiting,
                         target: Some(target),
+                        departed: None,
                     })
                     .collect();
-                let ids = entries.iter().map(|entry| PageEntry::Stored(entry.id)).collect();
+                let planned = |entry: &StoredEntry| {
+                    let user = entry.target.as_ref().map_or("", |target| &target.user_id);
+                    PageEntry::Stored(entry.id, Owner::of(user))
+                };
+                let ids = entries.iter().map(planned).collect();
                 let head = PageHead {
                     application: message.application.id,
                     key,
@@ -260,13 +265,14 @@ impl Planner {
         }
     }
 
-    /// The event of a listed member that is not there.
+    /// The event of a listed member that is not there, or not the one that was listed.
     fn not_found(&self, message: &ActiveMessage, missing: Missing) -> DeliveryEvent {
-        let (subscription, user_id) = match missing {
-            Missing::Subscription(id) => (Some(id), String::new()),
-            Missing::User(user_id) => (None, user_id),
+        let (subscription, user_id, detail) = match missing {
+            Missing::Subscription(id) => (Some(id), String::new(), ""),
+            Missing::User(user_id) => (None, user_id, ""),
+            Missing::Departed(id, why) => (Some(id), String::new(), why.detail()),
         };
-        DeliveryEvent { subscription, user_id, ..self.without_attempt(message) }
+        DeliveryEvent { subscription, user_id, detail: detail.to_owned(), ..self.without_attempt(message) }
     }
 
     fn without_attempt(&self, message: &ActiveMessage) -> DeliveryEvent {

@@ -8,7 +8,7 @@ use crate::domain::{Outcome, Timestamp};
 const THROTTLED_DOUBLINGS: u32 = 2;
 /// Due times are rounded up to this part of the wait, so that deliveries of a page come due together.
 const GRAINS: u32 = 8;
-/// Whoever starts within the last second would have to write TTL: 0.
+/// No retry is put into the last second: its answer would come when the message is worth nothing any more.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
 /// What the decision rests on.

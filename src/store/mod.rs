@@ -22,6 +22,7 @@
 pub(crate) mod conformance;
 pub mod held;
 pub mod kv;
+pub mod owner;
 mod room;
 pub mod types;
 
@@ -36,6 +37,7 @@ use crate::domain::{
 };
 
 pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
+pub use owner::{Addressee, Departure, Owner};
 pub use room::{Disk, Octets, Room};
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
@@ -253,6 +255,15 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         ids: &[SubscriptionId],
     ) -> Result<Vec<Option<Target>>, StoreError>;
 
+    /// What a delivery of a message finds of its subscription now: its present target, unless it has left the message's
+    /// topics meanwhile. Whose it was when the delivery was planned is compared by the caller ([`Addressee::if_of`]).
+    async fn addressee(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        subscription: SubscriptionId,
+    ) -> Result<Addressee, StoreError>;
+
     /// Evidence against subscriptions among the events recorded with sequence numbers from `from` on, out of at most
     /// `commits` commits: events that ended FAILED with GONE or KEY_MISMATCH. Segments without any are not read.
     async fn evidence(
@@ -422,7 +433,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         limit: usize,
     ) -> Result<Vec<PageKey>, StoreError>;
 
-    /// A page with the present targets of its entries; `None` when it has been settled.
+    /// A page with the present targets of its entries, as far as its deliveries are still for them ([`Departure`]); `None`
+    /// when it has been settled.
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
 
     /// Notes that these pages were taken up by a recovery; a commit of a page voids it. A page that is taken up again and again

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::owner::{Departure, Owner};
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{
     ApplicationId, ApplicationSettings, Audience, ContentEncoding, DeliveryEvent, Endpoint, MessageId,
@@ -440,6 +441,8 @@ pub enum Missing {
     Subscription(SubscriptionId),
     /// A user without subscriptions.
     User(String),
+    /// A subscription that the message is not for any more.
+    Departed(SubscriptionId, Departure),
 }
 
 /// A piece of an audience.
@@ -480,8 +483,8 @@ pub struct NewPage {
 /// One delivery of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageEntry {
-    /// To a stored subscription.
-    Stored(SubscriptionId),
+    /// To a stored subscription, and whose it is: the delivery is for no other user.
+    Stored(SubscriptionId, Owner),
     /// To one that is stored nowhere else.
     Inline(Box<Target>),
 }
@@ -539,8 +542,11 @@ pub struct StoredEntry {
     pub id: SubscriptionId,
     /// Where it stands.
     pub state: EntryState,
-    /// As it is now; `None` when it is not there any more, or when the entry is settled.
+    /// As it is now; `None` when it is not there any more, when the delivery is not for it any more, or when the entry is
+    /// settled.
     pub target: Option<Target>,
+    /// Why the delivery is not for it any more although it is there.
+    pub departed: Option<Departure>,
 }
 
 /// Where a page's entry stands.

@@ -95,7 +95,7 @@ pub struct Notification {
     #[serde(rename = "app_badge", skip_serializing_if = "Option::is_none")]
     pub app_badge: Option<i32>,
     /// Whether a service worker may change a declarative notification before it is shown; any other it makes itself.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "is_false")]
     pub mutable: bool,
 }
 
@@ -128,7 +128,8 @@ struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     web_push: Option<u32>,
     notification: &'a Notification,
-    /// Where the W3C draft reads it; WebKit reads the one in the notification. Each ignores the other.
+    /// Where the W3C draft reads this and `mutable`. WebKit read both in the notification, `mutable` until the middle of 2025.
+    /// Each ignores the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     app_badge: Option<i32>,
     #[serde(skip_serializing_if = "is_false")]
@@ -136,8 +137,9 @@ struct Message<'a> {
 }
 
 impl Notification {
-    /// The JSON text that is encrypted: `{"web_push":8030,"notification":{…},"app_badge":…,"mutable":true}`. Without
-    /// [`Notification::navigate`] it is the same without `web_push`, for a service worker.
+    /// The JSON text that is encrypted: `{"web_push":8030,"notification":{…},"app_badge":…,"mutable":true}`, with
+    /// `app_badge` and `mutable` in the notification as well. Without [`Notification::navigate`] it is the same without
+    /// `web_push`, for a service worker.
     ///
     /// # Errors
     /// None that a valid notification has; serde's, should `data` not be JSON.
@@ -256,7 +258,7 @@ mod tests {
                 "actions": [
                     {"action": "open", "title": "Open", "icon": "/o", "navigate": "https://example.com/o"}
                 ],
-                "navigate": "https://example.com/", "app_badge": 0
+                "navigate": "https://example.com/", "app_badge": 0, "mutable": true
             },
             "app_badge": 0,
             "mutable": true
@@ -268,7 +270,9 @@ mod tests {
 
         let plain = Notification { navigate: String::new(), mutable: false, ..notification };
         let mut expected = expected;
-        for (at, name) in [("", "web_push"), ("", "mutable"), ("/notification", "navigate")] {
+        for (at, name) in
+            [("", "web_push"), ("", "mutable"), ("/notification", "mutable"), ("/notification", "navigate")]
+        {
             expected.pointer_mut(at).unwrap().as_object_mut().unwrap().remove(name);
         }
         assert_eq!(json_of(&plain), expected);

@@ -14,6 +14,7 @@ mod held;
 mod import;
 mod matrix;
 mod origins;
+mod person;
 mod receipts;
 mod send_stream;
 mod sending;

@@ -16,10 +16,11 @@ use fanfare::domain::{
     VapidKey, VapidKeyId,
 };
 use fanfare::store::{
-    Accepted, AcceptedSince, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided, Decision,
-    DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord, NewMessage,
-    OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector,
-    Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided,
+    Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord,
+    NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment,
+    Selector, Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
+    Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -147,6 +148,7 @@ store! {
     async fn update_subscription(&self, application: ApplicationId, selector: &Selector, patch: SubscriptionPatch) -> Result<Subscription, StoreError>;
     async fn list_subscriptions(&self, application: ApplicationId, filter: &ListFilter, after: Option<SubscriptionId>, limit: usize) -> Result<Vec<Subscription>, StoreError>;
     async fn targets(&self, application: ApplicationId, ids: &[SubscriptionId]) -> Result<Vec<Option<Target>>, StoreError>;
+    async fn addressee(&self, application: ApplicationId, message: MessageId, subscription: SubscriptionId) -> Result<Addressee, StoreError>;
     async fn receive(&self, application: ApplicationId, receipts: Vec<Receipt>) -> Result<Vec<Received>, StoreError>;
     async fn reports(&self, message: MessageId, deliveries: Vec<Option<SubscriptionId>>) -> Result<Vec<Vec<Report>>, StoreError>;
     async fn evidence(&self, application: ApplicationId, from: u64, commits: usize) -> Result<Evidence, StoreError>;

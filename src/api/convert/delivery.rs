@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_has_not_ended_is_pending_or_retrying() {
-        let entry = |state| StoredEntry { id: SubscriptionId([2; 16]), state, target: None };
+        let entry = |state| StoredEntry { id: SubscriptionId([2; 16]), state, target: None, departed: None };
         let message = MessageId([1; 16]);
         assert_eq!(unsettled(message, &entry(EntryState::Settled), ""), None);
         let pending =

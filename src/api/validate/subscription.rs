@@ -11,6 +11,10 @@ use crate::proto::v1;
 use crate::webpush::keys;
 use crate::webpush::push_service::{PushService, is_denied_host};
 
+/// Why an expiry is refused.
+pub(super) const PASSED: &str =
+    "has passed: the browser must subscribe again; leave it out, or null, for no expiry";
+
 /// A browser's subscription, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct BrowserSubscription {
@@ -43,7 +47,7 @@ pub(crate) fn push_subscription(
     let endpoint = self::endpoint(violations, &format!("{field}.endpoint"), endpoint, rules.policy);
     let keys = subscription_keys(violations, &format!("{field}.keys"), keys.as_ref());
     let expires = expiration_time_ms
-        .map(|millis| expiration_time(violations, &format!("{field}.expiration_time_ms"), millis));
+        .map(|millis| expiration_time(violations, &format!("{field}.expiration_time_ms"), millis, rules.now));
     let encoding = content_encoding(
         violations,
         &format!("{field}.supported_content_encodings"),
@@ -113,13 +117,34 @@ fn subscription_keys(
     Some(SubscriptionKeys { p256dh: p256dh?, auth: auth? })
 }
 
-fn expiration_time(violations: &mut Violations, field: &str, millis: f64) -> Option<Timestamp> {
+/// An expiry that would be one in seconds, from 2001 to 5138. Read as milliseconds it lies before 1974.
+const SECONDS: std::ops::Range<f64> = 1e9..1e11;
+
+/// Reads an expiry. One that has passed is refused: its subscription would be removed by the first message to it.
+fn expiration_time(
+    violations: &mut Violations,
+    field: &str,
+    millis: f64,
+    now: Timestamp,
+) -> Option<Timestamp> {
     if !(0.0..=TIMESTAMP_MILLIS_MAX).contains(&millis) {
         violations.add(field, "must be milliseconds since 1970, before the year 10000");
         return None;
     }
     #[expect(clippy::cast_sign_loss, reason = "the range was checked")]
-    Some(Timestamp::from_millis(millis as u64))
+    let expires = Timestamp::from_millis(millis as u64);
+    if expires > now {
+        return Some(expires);
+    }
+    violations.add(
+        field,
+        if SECONDS.contains(&millis) {
+            "has passed: it must be milliseconds since 1970, are these seconds?"
+        } else {
+            PASSED
+        },
+    );
+    None
 }
 
 /// The first that this server knows: the browser's list is best first.

@@ -1,11 +1,12 @@
 //! UpdateSubscription.
 
 use super::selector::{One, one};
+use super::subscription::PASSED;
 use super::{Rules, text};
 use crate::api::convert::subscription::read_etag;
 use crate::api::convert::time;
 use crate::api::status::ApiError;
-use crate::domain::Violations;
+use crate::domain::{Timestamp, Violations};
 use crate::proto::v1;
 use crate::store::{Selector, SubscriptionPatch};
 
@@ -54,7 +55,7 @@ pub(crate) fn update(
         }
     }
     for (index, path) in paths.iter().enumerate() {
-        if !take(&mut violations, &mut patch, path, &subscription) {
+        if !take(&mut violations, &mut patch, path, &subscription, rules.now) {
             violations.add(
                 format!("update_mask.paths[{index}]"),
                 "must be user_id, topics, labels, locale, time_zone or expire_time",
@@ -70,6 +71,7 @@ fn take(
     patch: &mut SubscriptionPatch,
     field: &str,
     subscription: &v1::Subscription,
+    now: Timestamp,
 ) -> bool {
     match field {
         "user_id" => {
@@ -95,10 +97,16 @@ fn take(
         "expire_time" => {
             let time = subscription
                 .expire_time
-                .map(|time| violations.check("subscription.expire_time", time::read_timestamp(time)));
+                .map(|time| violations.check("subscription.expire_time", expiry(time, now)));
             patch.expires = Some(time.flatten());
         }
         _ => return false,
     }
     true
+}
+
+/// Reads an expiry that is still to come.
+fn expiry(time: prost_types::Timestamp, now: Timestamp) -> Result<Timestamp, &'static str> {
+    let expires = time::read_timestamp(time)?;
+    if expires > now { Ok(expires) } else { Err(PASSED) }
 }

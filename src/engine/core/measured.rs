@@ -129,6 +129,7 @@ impl MeasuredCore {
             id: target.id,
             state: EntryState::Waiting,
             target: Some(target.clone()),
+            departed: None,
         };
         StoredPage { head, entries: self.targets.iter().map(entry).collect() }
     }

@@ -53,7 +53,7 @@ use crate::domain::{
     Target, Timestamp,
 };
 use crate::observe::{EngineLoad, LaneChanges};
-use crate::store::{Commit, PageHead, PageKey, StoredPage};
+use crate::store::{Addressee, Commit, PageHead, PageKey, StoredPage};
 
 use super::attempt::AttemptReport;
 use super::health::OriginHealth;
@@ -114,7 +114,7 @@ pub(crate) enum Input {
     /// The answer to [`Effect::Load`]; `None`: it has been settled, or does not read.
     PageLoaded { head: PageHead, page: Option<StoredPage>, as_of: u64 },
     /// The answer to [`Effect::Lookup`].
-    TargetFound { entry: EntryRef, target: Option<Target>, as_of: u64 },
+    TargetFound { entry: EntryRef, found: Addressee, as_of: u64 },
     /// The answers to [`Effect::Start`], as many as came together.
     AttemptsEnded(Vec<(EntryRef, AttemptReport)>),
     /// The answer to [`Effect::Commit`]: it is synced, and these messages ended with it.
@@ -147,7 +147,7 @@ pub(crate) enum Input {
 pub(crate) enum Effect {
     /// Make an attempt. The delivery is unsettled from here on.
     Start(Attempt),
-    /// Look a target up again.
+    /// Look a target up again, and whether the delivery is still for it.
     Lookup { entry: EntryRef, application: ApplicationId, subscription: SubscriptionId },
     /// Read a page and its targets.
     Load(PageHead),
@@ -163,6 +163,8 @@ pub(crate) struct Attempt {
     pub(crate) target: Arc<Target>,
     /// 1 for the first.
     pub(crate) number: u32,
+    /// Which change of subscriptions its target is as new as.
+    pub(crate) as_of: u64,
 }
 
 /// The two clocks: wall time for what is stored, monotonic time for waits of this process.
@@ -301,7 +303,7 @@ impl Core {
             Input::PageWritten { page, as_of } => self.page_written(page, as_of),
             Input::PageFound(head) => self.page_found(head),
             Input::PageLoaded { head, page, as_of } => self.page_loaded(&head, page, as_of),
-            Input::TargetFound { entry, target, as_of } => self.target_found(entry, target, as_of),
+            Input::TargetFound { entry, found, as_of } => self.target_found(entry, found, as_of),
             Input::AttemptsEnded(ended) => {
                 for (entry, report) in ended {
                     self.attempt_ended(now, entry, report);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::delivery::PastAttempt;
 use crate::domain::limits::ATTEMPTS_KEPT_MAX;
 use crate::domain::{MessageId, SubscriptionId, Target, Timestamp};
-use crate::store::{EntryState, PageHead, PageKey, RetryState, StoredEntry, StoredPage};
+use crate::store::{Departure, EntryState, PageHead, PageKey, RetryState, StoredEntry, StoredPage};
 
 use super::endpoints::EndpointKey;
 
@@ -51,6 +51,8 @@ impl Phase {
 pub(super) struct Entry {
     pub(super) id: SubscriptionId,
     pub(super) target: Option<Arc<Target>>,
+    /// It is not for its subscription any more. Its target is then still the one that it was planned for, if that is known.
+    pub(super) departed: Option<Departure>,
     pub(super) phase: Phase,
     pub(super) attempts: u32,
     pub(super) past: Vec<PastAttempt>,
@@ -69,9 +71,11 @@ impl Entry {
             EntryState::Retrying(retry) => (Phase::BackingOff(retry.due), retry.attempts, retry.past),
             EntryState::Settled => (Phase::Settled, 0, Vec::new()),
         };
+        let StoredEntry { id, target, departed, .. } = stored;
         Self {
-            id: stored.id,
-            target: stored.target.map(Arc::new),
+            id,
+            target: target.map(Arc::new),
+            departed,
             phase,
             attempts,
             past,
@@ -79,6 +83,13 @@ impl Entry {
             as_of,
             waits_for: None,
         }
+    }
+
+    /// Whether a subscription has another user than the delivery was planned for. What was meant for nobody in particular goes
+    /// on to whoever has logged in since.
+    pub(super) fn is_of_another_user(&self, now: &Target) -> bool {
+        let planned = self.target.as_ref().map_or("", |planned| &planned.user_id);
+        !planned.is_empty() && planned != now.user_id
     }
 
     /// Takes note of an attempt that did not end the delivery.

@@ -49,11 +49,12 @@ impl Core {
         let endpoint = entry.target.as_deref().map(Endpoints::key).filter(|_| report.fails_endpoint());
         let failures = endpoint.map_or(0, |endpoint| self.endpoints.failures(endpoint));
         let is_to_blame = endpoint.is_some_and(|endpoint| self.endpoints.is_to_blame(endpoint));
-        if report.refused_stream && entry.refusals < REFUSALS_MAX && !is_to_blame {
+        let refused = report.refused_stream && entry.refusals < REFUSALS_MAX && !is_to_blame;
+        if refused || report.is_outdated {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
             let due = now.wall.plus(REFUSED_STREAM_WAIT * (1 << entry.refusals));
-            entry.refusals += 1;
+            entry.refusals += u32::from(refused);
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
             self.endings.page_comes(at.page);

@@ -6,7 +6,7 @@ use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{
     ApplicationId, DeliveryState, MessageKind, OriginId, Outcome, SubscriptionState, Target,
 };
-use crate::store::PageHead;
+use crate::store::{Addressee, Departure, PageHead};
 
 use super::endpoints::Standing;
 use super::gate::{Pass, wall};
@@ -96,17 +96,17 @@ impl Core {
             return None;
         }
         let (id, as_of, number) = (entry.id, entry.as_of, entry.attempts + 1);
-        let target = entry.target.clone();
+        let (target, departed) = (entry.target.clone(), entry.departed);
         if self.fails_condemned(now, at) {
             return None;
         }
         let inline = target.as_ref().is_some_and(|target| target.inline);
-        if !inline && self.is_stale(id, as_of) {
+        if !inline && departed.is_none() && self.is_stale(id, as_of) {
             self.set_phase(at, Phase::InFlight);
             self.effects.push(Effect::Lookup { entry: at, application, subscription: id });
             return None;
         }
-        if let Some(ending) = self.why_none(now, &message, number, target.as_deref()) {
+        if let Some(ending) = self.why_none(now, &message, number, (target.as_deref(), departed)) {
             self.end(now, at, ending);
             return None;
         }
@@ -137,7 +137,7 @@ impl Core {
         self.begin_flight(now, at, application, &target, apart);
         self.pacing.started(message.id, now.monotonic);
         let weight = self.backlog.weight(application);
-        self.effects.push(Effect::Start(Attempt { entry: at, message, target, number }));
+        self.effects.push(Effect::Start(Attempt { entry: at, message, target, number, as_of }));
         Some(weight)
     }
 
@@ -147,14 +147,15 @@ impl Core {
         now: Now,
         message: &ActiveMessage,
         number: u32,
-        target: Option<&Target>,
+        (target, departed): (Option<&Target>, Option<Departure>),
     ) -> Option<Ending> {
         if is_too_late(now, message, number == 1) {
             return Some(Ending::without_attempt(DeliveryState::Expired, Outcome::Unspecified));
         }
-        let (outcome, detail) = match target {
-            Some(target) => self.why_not(now, target)?,
-            None => (Outcome::NotFound, ""),
+        let (outcome, detail) = match (target, departed) {
+            (_, Some(departed)) => (Outcome::NotFound, departed.detail()),
+            (Some(target), None) => self.why_not(now, target)?,
+            (None, None) => (Outcome::NotFound, ""),
         };
         Some(Ending::without_attempt(DeliveryState::Failed, outcome).saying(detail))
     }
@@ -162,7 +163,7 @@ impl Core {
     /// Why a subscription is not attempted, and what there is to say of it.
     fn why_not(&self, now: Now, target: &Target) -> Option<(Outcome, &'static str)> {
         if target.expires.is_some_and(|expires| expires <= now.wall) {
-            return Some((Outcome::Gone, ""));
+            return Some((Outcome::Gone, "the subscription's own expiry has passed"));
         }
         match target.state {
             SubscriptionState::Active => {}
@@ -177,12 +178,17 @@ impl Core {
         Some(if *outcome == Outcome::Gone { (Outcome::Gone, "") } else { (Outcome::Disabled, SUSPECTED) })
     }
 
-    pub(super) fn target_found(&mut self, at: EntryRef, target: Option<Target>, as_of: u64) {
+    pub(super) fn target_found(&mut self, at: EntryRef, found: Addressee, as_of: u64) {
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
-        self.memory.remove(&page.head, usize::from(entry.target.is_some()));
-        self.memory.add(&page.head, usize::from(target.is_some()));
-        entry.target = target.map(Arc::new);
+        let Addressee { target, departed } = found;
+        let handed_on = target.as_ref().is_some_and(|now| entry.is_of_another_user(now));
+        entry.departed = if handed_on { Some(Departure::OtherUser) } else { departed };
+        if entry.departed.is_none() {
+            self.memory.remove(&page.head, usize::from(entry.target.is_some()));
+            self.memory.add(&page.head, usize::from(target.is_some()));
+            entry.target = target.map(Arc::new);
+        }
         entry.as_of = as_of;
         let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
         self.set_phase(at, Phase::Queued);
@@ -232,11 +238,10 @@ impl Core {
     }
 }
 
-/// Whether a message is worth no attempt any more: a remainder under a second would have to be written as `TTL: 0`, which
-/// means something else. With ttl 0 there is one attempt, if it starts soon.
+/// Whether a message is worth no attempt any more. With ttl 0 there is one attempt, if it starts soon.
 fn is_too_late(now: Now, message: &ActiveMessage, first_attempt: bool) -> bool {
     if message.spec.ttl.is_zero() {
         return !first_attempt || now.wall > message.expires.plus(TTL_ZERO_GRACE);
     }
-    now.wall.plus(std::time::Duration::from_secs(1)) > message.expires
+    now.wall >= message.expires
 }

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::engine::health::OriginState;
 use crate::store::types::EntryState;
-use crate::store::{GroupId, StoredEntry};
+use crate::store::{Departure, GroupId, StoredEntry};
 
 pub(super) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -90,6 +90,11 @@ pub(super) fn target(number: u32, origin: u32) -> Target {
         refused_last: Timestamp::default(),
         accepted_last: Timestamp::default(),
     }
+}
+
+/// Whose a target of the world was when it was planned; it may change hands.
+fn planned_user(id: SubscriptionId) -> String {
+    format!("user-{}", id.0[15])
 }
 
 /// The report of an attempt that its origin answers with "not before".
@@ -176,6 +181,10 @@ impl World {
                 assert!(!self.stopped.contains_key(&message.id), "an attempt of a message that was stopped");
                 assert!(self.wall <= message.ends_at(), "an attempt of a message out of time");
                 let delivery = (message.id, attempt.target.id);
+                let user = planned_user(attempt.target.id);
+                assert_eq!(attempt.target.user_id, user, "an attempt for somebody else");
+                let now = self.targets.get(&attempt.target.id);
+                assert!(now.is_none_or(|now| now.user_id == user), "it has changed hands");
                 assert!(!self.terminal.contains_key(&delivery), "an attempt after the end");
                 self.unsettled.push(delivery);
                 assert!(self.unsettled.len() <= self.settings.max_unsettled);
@@ -272,6 +281,8 @@ impl World {
         self.input(Input::Message(Arc::clone(&message)));
         let first = u32::try_from(self.targets.len()).unwrap();
         let targets: Vec<_> = (first..first + count).map(|number| target(number, number % origins)).collect();
+        let owned = |target: Target| Target { user_id: planned_user(target.id), ..target };
+        let targets: Vec<_> = targets.into_iter().map(owned).collect();
         self.add_pages(&message, &targets, group);
     }
 
@@ -287,6 +298,7 @@ impl World {
                 id: target.id,
                 state: EntryState::Waiting,
                 target: Some(target.clone()),
+                departed: None,
             };
             let page = StoredPage { head, entries: chunk.iter().map(entry).collect() };
             self.pages.insert(key, page.clone());
@@ -316,20 +328,24 @@ impl World {
                 let micros = self.random.random_range(0..2_000_000);
                 self.pass(Duration::from_micros(micros / 100));
                 let report = self.report();
-                if report.refused_stream {
+                if report.refused_stream || report.is_outdated {
                     self.is_settled((attempt.message.id, attempt.target.id));
                 }
                 self.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
             }
             Effect::Lookup { entry, subscription, .. } => {
-                let target = self.targets.get(&subscription).cloned();
-                self.input(Input::TargetFound { entry, target, as_of: self.changes });
+                let found = Addressee { target: self.targets.get(&subscription).cloned(), departed: None };
+                self.input(Input::TargetFound { entry, found, as_of: self.changes });
             }
             Effect::Load(head) => {
                 let page = self.pages.get(&head.key).cloned().map(|mut page| {
                     for entry in &mut page.entries {
                         let settled = entry.state == EntryState::Settled;
-                        entry.target = self.targets.get(&entry.id).filter(|_| !settled).cloned();
+                        let found = self.targets.get(&entry.id).filter(|_| !settled);
+                        let (its, others): (Vec<_>, Vec<_>) =
+                            found.into_iter().partition(|target| target.user_id == planned_user(entry.id));
+                        entry.target = its.first().copied().cloned();
+                        entry.departed = others.first().map(|_| Departure::OtherUser);
                     }
                     page
                 });
@@ -354,6 +370,7 @@ impl World {
         };
         let mut report = AttemptReport::failed(outcome, "", Some(Duration::from_millis(1)));
         report.refused_stream = self.random.random_range(0..20) == 0;
+        report.is_outdated = self.random.random_range(0..40) == 0;
         if outcome == Outcome::Throttled {
             report.throttle = super::super::attempt::Throttle::Origin;
             report.retry_after = Some(Duration::from_secs(self.random.random_range(0..30)));
@@ -371,6 +388,8 @@ impl World {
                 for event in page.events {
                     let delivery = (event.message, event.subscription.unwrap());
                     self.is_settled(delivery);
+                    let user = planned_user(delivery.1);
+                    assert!(event.user_id.is_empty() || event.user_id == user, "it tells of somebody else");
                     self.proofs.extend(super::super::reap::evidence(&event));
                     assert!(
                         !self.terminal.contains_key(&delivery),
@@ -440,11 +459,17 @@ impl World {
     fn change_a_subscription(&mut self) {
         let index = self.random.random_range(0..self.targets.len());
         let Some(id) = self.targets.keys().nth(index).copied() else { return };
-        if self.random.random_range(0..2) == 0 {
-            self.targets.remove(&id);
-        } else if let Some(target) = self.targets.get_mut(&id) {
-            target.generation += 1;
-            target.origin = OriginId((target.origin.0 + 1) % 3);
+        let kind = self.random.random_range(0..3);
+        match self.targets.get_mut(&id) {
+            Some(_) if kind == 0 => {
+                self.targets.remove(&id);
+            }
+            Some(target) if kind == 1 => "somebody else".clone_into(&mut target.user_id),
+            Some(target) => {
+                target.generation += 1;
+                target.origin = OriginId((target.origin.0 + 1) % 3);
+            }
+            None => {}
         }
         self.changes += 1;
         self.input(Input::SubscriptionChanged { subscription: id, change: self.changes });

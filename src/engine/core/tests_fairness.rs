@@ -134,7 +134,7 @@ impl World {
                 self.subscriptions += 1;
                 let id = subscription(self.subscriptions);
                 self.origins.insert(id, OriginId(origin));
-                entries.push(StoredEntry { id, state: EntryState::Waiting, target: None });
+                entries.push(StoredEntry { id, state: EntryState::Waiting, target: None, departed: None });
             }
             self.pages.insert(key, StoredPage { head, entries });
             let page = self.read(key).unwrap();
@@ -183,7 +183,8 @@ impl World {
             Effect::Lookup { entry, subscription, .. } => {
                 let origin = self.origins[&subscription];
                 let target = Some(Target { id: subscription, origin, ..self.template.clone() });
-                self.input(Input::TargetFound { entry, target, as_of: u64::MAX });
+                let found = Addressee { target, departed: None };
+                self.input(Input::TargetFound { entry, found, as_of: u64::MAX });
             }
             Effect::Load(head) => {
                 let page = self.read(head.key);

@@ -1,6 +1,7 @@
 //! What every store must do, as tests: the promises of [`super::Store`], one by one. A store of another kind brings a
 //! [`Harness`] and calls [`conformance!`]; a change of the contract changes this suite first.
 
+pub(crate) mod addressees;
 pub(crate) mod administering;
 pub(crate) mod applications;
 pub(crate) mod audiences;
@@ -22,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Accepted, AudienceChunk, EntryState, GroupId, MessageCommit, NewMessage, NewPage, PageCommit, PageEntry,
-    PageKey, PageUpdate, PlanStep, Recipients, Store, Subscribe, Subscribed,
+    Accepted, AudienceChunk, EntryState, GroupId, MessageCommit, NewMessage, NewPage, Owner, PageCommit,
+    PageEntry, PageKey, PageUpdate, PlanStep, Recipients, Store, Subscribe, Subscribed,
 };
 use crate::domain::{
     ApplicationId, Audience, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, ManualClock, MessageId,
@@ -51,6 +52,7 @@ macro_rules! conformance {
                 api_tokens_are_kept_used_and_removed;
             administering: applications_are_made_and_changed, subscriptions_beyond_the_quota_are_refused,
                 subscriptions_are_counted_by_their_key, keys_are_retired, a_deleted_application_is_cleared_away;
+            addressees: deliveries_are_for_their_user, members_who_have_left_are_told, who_is_named_is_who_it_was_then;
             subscribing: the_endpoint_decides, empty_fields_stay, another_user_gets_nothing,
                 topics_keep_their_time, replaces_keeps_the_name, replaces_a_stored_endpoint,
                 replaces_of_another_user, unknown_replaces_is_passed_over, very_many_are_stored_as_one;
@@ -239,7 +241,9 @@ pub(crate) fn page(number: u32, entries: u8) -> NewPage {
     NewPage {
         number,
         group: GroupId(3),
-        entries: (0..entries).map(|place| PageEntry::Stored(stranger(number, place))).collect(),
+        entries: (0..entries)
+            .map(|place| PageEntry::Stored(stranger(number, place), Owner::NOBODY))
+            .collect(),
         due: START,
     }
 }

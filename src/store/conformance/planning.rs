@@ -4,10 +4,10 @@ use super::{
     Harness, START, application, broadcast, browser, commit, event, events, ids_of, names, page, planned,
     read_audience, settling, step, stranger, subscribe,
 };
-use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome, Target};
+use crate::domain::{Audience, DeliveryState, MessageKind, MessageState, Outcome, SubscriptionId, Target};
 use crate::store::{
-    EntryState, FeedEntry, GroupId, NewPage, PageCommit, PageEntry, PageKey, PageUpdate, Plan, PlanStep,
-    Removal, Selector, StoreError, SubscriptionPatch,
+    Departure, EntryState, FeedEntry, GroupId, NewPage, Owner, PageCommit, PageEntry, PageKey, PageUpdate,
+    Plan, PlanStep, Removal, Selector, StoreError, SubscriptionPatch,
 };
 
 pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
@@ -17,7 +17,7 @@ pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
     let message = broadcast(&*store, app, Audience::All).await;
     // More pages than go into one transaction.
     let mut pages: Vec<NewPage> = (0..70).map(|number| page(number, 10)).collect();
-    pages[69].entries[3] = PageEntry::Stored(target.id);
+    pages[69].entries[3] = PageEntry::Stored(target.id, Owner::NOBODY);
     let first = PlanStep { pages, cursor: Some(b"c1".to_vec()), ..step(app, message) };
     assert!(!store.plan(first).await.unwrap());
     let status = store.message(app, message).await.unwrap().unwrap().status;
@@ -154,6 +154,7 @@ pub(crate) async fn pages_have_the_targets_of_now(harness: &dyn Harness) {
     }
     let topics = |of: &[&str]| Audience::Topics(names(of));
     for audience in [Audience::All, topics(&["a"]), topics(&["a", "b", "c"])] {
+        let has_topics = audience != Audience::All;
         let message = broadcast(&*store, app, audience).await;
         let read = ids_of(&read_audience(&*store, app, message, 100).await.targets);
         // All, those of one page between few and between many others, and an order that is not that of ids.
@@ -162,7 +163,7 @@ pub(crate) async fn pages_have_the_targets_of_now(harness: &dyn Harness) {
         let backwards: Vec<_> = read.iter().copied().rev().collect();
         let all = [read, few, many, backwards];
         let pages = (0..).zip(&all).map(|(number, ids)| {
-            let entries = ids.iter().copied().map(PageEntry::Stored).collect();
+            let entries = ids.iter().map(|id| PageEntry::Stored(*id, Owner::NOBODY)).collect();
             NewPage { number, group: GroupId(3), entries, due: START }
         });
         store.plan(PlanStep { pages: pages.collect(), done: true, ..step(app, message) }).await.unwrap();
@@ -186,11 +187,21 @@ pub(crate) async fn pages_have_the_targets_of_now(harness: &dyn Harness) {
         };
         store.reap(app, vec![evidence], 1).await.unwrap();
 
+        // Who is in none of the topics any more is no target of theirs.
+        let left = has_topics.then_some(present[2].id);
+        let expected = async |ids: &[SubscriptionId]| -> Vec<Option<Target>> {
+            let targets = store.targets(app, ids).await.unwrap();
+            targets.into_iter().map(|target| target.filter(|target| Some(target.id) != left)).collect()
+        };
         for (number, ids) in (0..).zip(&all) {
             let key = PageKey { message, number };
             let page = store.page(app, key).await.unwrap().unwrap();
+            for entry in &page.entries {
+                let departed = (Some(entry.id) == left).then_some(Departure::LeftTopics);
+                assert_eq!(entry.departed, departed, "{number}");
+            }
             let targets: Vec<_> = page.entries.into_iter().map(|entry| entry.target).collect();
-            assert!(targets == store.targets(app, ids).await.unwrap(), "{number}");
+            assert!(targets == expected(ids).await, "{number}");
             assert!(targets.iter().any(Option::is_some));
             // All but the first have ended.
             let mut settled = settling(key, &ids[1..], DeliveryState::Accepted, Outcome::Accepted);
@@ -198,7 +209,7 @@ pub(crate) async fn pages_have_the_targets_of_now(harness: &dyn Harness) {
             commit(&*store, app, message, vec![settled]).await;
             let page = store.page(app, key).await.unwrap().unwrap();
             let mut targets = page.entries.iter().map(|entry| entry.target.as_ref());
-            assert!(targets.next().unwrap() == store.targets(app, &ids[..1]).await.unwrap()[0].as_ref());
+            assert!(targets.next().unwrap() == expected(&ids[..1]).await[0].as_ref());
             assert!(targets.all(|target| target.is_none()));
         }
     }

@@ -12,13 +12,66 @@ use super::records::message::{AudienceKind, ListValue, OpenValue, StateValue};
 use super::records::subscription::{MemberValue, TargetValue, TopicValue};
 use super::subscriptions::of_user;
 use super::transaction::{Reader, Rows, Scan};
-use crate::domain::{ApplicationId, MessageId, SubscriptionId, SubscriptionState, Target, Timestamp};
-use crate::store::{AudienceChunk, Missing, StoreError};
+use crate::domain::{
+    ApplicationId, MessageId, Subscription, SubscriptionId, SubscriptionState, Target, Timestamp,
+};
+use crate::store::{Addressee, AudienceChunk, Departure, Missing, Owner, StoreError};
 
 /// Rows that one piece reads at most, whatever comes of them.
 const CHUNK_ROWS: usize = 8_192;
 /// Rows that a merge fetches at once of each of its scans.
 const MERGE_ROWS_MIN: usize = 16;
+
+/// Whom a message is for.
+pub(crate) struct Terms {
+    message: MessageId,
+    open: OpenValue,
+    /// Who joined later is not part of it.
+    began: Timestamp,
+}
+
+impl Terms {
+    /// Those of a message that has not ended.
+    pub(crate) fn of(
+        reader: &Reader,
+        application: ApplicationId,
+        message: MessageId,
+    ) -> Result<Option<Self>, StoreError> {
+        let open: Option<OpenValue> = reader.record(&keys::open(application, message))?;
+        let state: Option<StateValue> = reader.record(&keys::state(application, message))?;
+        let (Some(open), Some(state)) = (open, state) else { return Ok(None) };
+        let began = state.began().unwrap_or(open.header()?.created());
+        Ok(Some(Self { message, open, began }))
+    }
+
+    fn has_topics(&self) -> Result<bool, StoreError> {
+        Ok(self.open.audience_kind()? == AudienceKind::Topics)
+    }
+
+    /// Whether a subscription is in one of its topics, and was when the message started.
+    fn include(&self, subscription: &Subscription) -> bool {
+        let since = |topic| subscription.topics.get(topic);
+        self.open.topics.iter().filter_map(since).any(|since| *since <= self.began)
+    }
+}
+
+/// What a delivery of a message with these terms finds of its subscription; see [`crate::store::Store::addressee`].
+pub(crate) fn addressee(
+    reader: &Reader,
+    application: ApplicationId,
+    terms: Option<&Terms>,
+    id: SubscriptionId,
+) -> Result<Addressee, StoreError> {
+    let terms = match terms {
+        Some(terms) if terms.has_topics()? => terms,
+        Some(_) | None => {
+            return Ok(Addressee { target: index::target(reader, application, id)?, departed: None });
+        }
+    };
+    let Some(found) = index::find(reader, application, id)? else { return Ok(Addressee::default()) };
+    let departed = (!terms.include(&found)).then_some(Departure::LeftTopics);
+    Ok(Addressee { target: Some(found.target), departed })
+}
 
 /// See [`crate::store::Store::audience`].
 pub(crate) fn read(
@@ -28,15 +81,13 @@ pub(crate) fn read(
     cursor: &[u8],
     limit: usize,
 ) -> Result<AudienceChunk, StoreError> {
-    let open: Option<OpenValue> = reader.record(&keys::open(application, message))?;
-    let open = open.ok_or(StoreError::NotFound)?;
-    let state: Option<StateValue> = reader.record(&keys::state(application, message))?;
-    let began = state.ok_or(StoreError::NotFound)?.began();
+    let terms = Terms::of(reader, application, message)?.ok_or(StoreError::NotFound)?;
+    let Terms { open, began, .. } = &terms;
     let piece = Piece {
         reader,
         application,
         message,
-        began: began.unwrap_or(open.header()?.created()),
+        began: *began,
         cursor: Cursor::decode(cursor)?,
         limit: limit.max(1),
         rows_max: CHUNK_ROWS,
@@ -47,7 +98,7 @@ pub(crate) fn read(
         AudienceKind::Subscriptions => piece.listed(open.lists, Piece::listed_subscription),
         AudienceKind::Users => piece.listed(open.lists, Piece::listed_user),
         AudienceKind::All | AudienceKind::Topics => {
-            let mut scans = scans(reader, application, &open)?;
+            let mut scans = scans(reader, application, open)?;
             if let Cursor::Member(id) = piece.cursor {
                 for scan in &mut scans {
                     scan.start_after(id);
@@ -58,28 +109,24 @@ pub(crate) fn read(
     }
 }
 
-/// Reads what [`read`] gave from `first` to `last` once more, as far as `rows_max` rows of its scans go. Members that have
-/// changed since may be missing, and all of an audience that is a list are.
+/// Reads what [`read`] gave from `first` to `last` once more, as far as `rows_max` rows of its scans go. Who has left since is
+/// missing, who has changed may be, and all of an audience that is a list are.
 pub(crate) fn read_again(
     reader: &Reader,
     application: ApplicationId,
-    message: MessageId,
+    terms: &Terms,
     (first, last): (SubscriptionId, SubscriptionId),
     rows_max: usize,
 ) -> Result<Vec<Target>, StoreError> {
-    let Some(open) = reader.record::<OpenValue>(&keys::open(application, message))? else {
-        return Ok(Vec::new());
-    };
-    let mut scans = scans(reader, application, &open)?;
+    let mut scans = scans(reader, application, &terms.open)?;
     for scan in &mut scans {
         scan.keep_between(first, last);
     }
     let piece = Piece {
         reader,
         application,
-        message,
-        // Whoever was given then belongs to it.
-        began: Timestamp::from_micros(u64::MAX),
+        message: terms.message,
+        began: terms.began,
         cursor: Cursor::Start,
         limit: rows_max,
         rows_max,
@@ -185,16 +232,25 @@ impl Piece<'_> {
         Ok(self.chunk)
     }
 
-    /// One that was listed is a target also when it is disabled, which its event will tell.
+    /// One that was listed is a target also when it is disabled, which its event will tell. Behind its name stands whose it
+    /// was when it was listed, if the message had to wait for its start since.
     fn listed_subscription(
         &mut self,
         name: &[u8],
         _after: Option<SubscriptionId>,
     ) -> Result<Next, StoreError> {
-        let id = SubscriptionId(name.try_into().map_err(|_| StoreError::Corrupt(ListValue::KIND))?);
-        match self.reader.readable(index::target(self.reader, self.application, id))?.flatten() {
-            Some(target) => self.chunk.targets.push(target),
-            None => self.chunk.missing.push(Missing::Subscription(id)),
+        let corrupt = || StoreError::Corrupt(ListValue::KIND);
+        let (id, owner) = name.split_first_chunk().ok_or_else(corrupt)?;
+        let id = SubscriptionId(*id);
+        let owner = match owner.len() {
+            0 => Owner::NOBODY,
+            _ => Owner(owner.try_into().map_err(|_| corrupt())?),
+        };
+        let target = self.reader.readable(index::target(self.reader, self.application, id))?.flatten();
+        match (Addressee { target, departed: None }).if_of(owner) {
+            Addressee { departed: Some(why), .. } => self.chunk.missing.push(Missing::Departed(id, why)),
+            Addressee { target: Some(target), .. } => self.chunk.targets.push(target),
+            Addressee { target: None, .. } => self.chunk.missing.push(Missing::Subscription(id)),
         }
         Ok(Next::Entry)
     }

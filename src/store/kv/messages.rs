@@ -19,11 +19,13 @@ use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::limits::{PAGE_DELIVERIES_MAX, RECORD_OCTETS_MAX};
 use crate::domain::{
-    ApplicationId, Audience, MessageId, MessageKind, MessageState, MessageStatus, Target, Timestamp,
+    ApplicationId, Audience, MessageId, MessageKind, MessageState, MessageStatus, SubscriptionId, Target,
+    Timestamp,
 };
+use crate::store::owner::OWNER_OCTETS;
 use crate::store::{
-    Accepted, EntryState, GroupId, MessageRecord, NewMessage, OpenMessage, PageEntry, PageKey, Recipients,
-    StoreError, StoredEntry, StoredPage,
+    Accepted, EntryState, GroupId, MessageRecord, NewMessage, OpenMessage, Owner, PageEntry, PageKey,
+    Recipients, StoreError, StoredEntry, StoredPage,
 };
 
 /// A message as it stands.
@@ -173,7 +175,16 @@ impl Writer {
                 (state, pages)
             }
             Recipients::Audience(audience) => {
-                write_audience(&mut transaction, id, &mut open, audience);
+                let owner = |id| {
+                    if !scheduled {
+                        // It is read at once.
+                        return Ok(Owner::NOBODY);
+                    }
+                    let target =
+                        self.reader.readable(index::target(&self.reader, application, id))?.flatten();
+                    Ok(target.map_or(Owner::NOBODY, |target| Owner::of(&target.user_id)))
+                };
+                write_audience(&mut transaction, id, &mut open, audience, owner)?;
                 (StateValue::new(Some(PlanValue::default()), scheduled), Vec::new())
             }
         };
@@ -227,6 +238,7 @@ impl Writer {
                     id: target.id,
                     state: EntryState::Waiting,
                     target: Some(target),
+                    departed: None,
                 });
                 pages.push(StoredPage { head: head.head(key)?, entries: entries.collect() });
             }
@@ -236,11 +248,15 @@ impl Writer {
 }
 
 fn page_entry(target: &Target) -> PageEntry {
-    if target.inline { PageEntry::Inline(Box::new(target.clone())) } else { PageEntry::Stored(target.id) }
+    if target.inline {
+        PageEntry::Inline(Box::new(target.clone()))
+    } else {
+        PageEntry::Stored(target.id, Owner::of(&target.user_id))
+    }
 }
 
 /// Octets of a stored target on a page.
-const STORED_OCTETS: usize = 16;
+const STORED_OCTETS: usize = 16 + OWNER_OCTETS;
 /// Octets of an inline target on a page without its texts, at most.
 const INLINE_OCTETS: usize = 256;
 
@@ -269,26 +285,33 @@ fn paged(targets: Vec<Target>) -> Vec<Vec<Target>> {
 /// Octets of a list row that are not its entries, and of an entry besides itself.
 const LIST_OVERHEAD: usize = 16;
 
-/// Notes an audience in the message, long lists in rows of their own.
+/// Notes an audience in the message, long lists in rows of their own: of subscriptions with whose each is, unless `owner`
+/// says that it is nobody's.
 fn write_audience(
     transaction: &mut Transaction,
     message: MessageId,
     open: &mut OpenValue,
     audience: Audience,
-) {
+    owner: impl Fn(SubscriptionId) -> Result<Owner, StoreError>,
+) -> Result<(), StoreError> {
     let entries: BTreeSet<Vec<u8>> = match audience {
         Audience::All => {
             open.audience = AudienceKind::All.into();
-            return;
+            return Ok(());
         }
         Audience::Topics(topics) => {
             open.audience = AudienceKind::Topics.into();
             open.topics = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-            return;
+            return Ok(());
         }
         Audience::Subscriptions(ids) => {
             open.audience = AudienceKind::Subscriptions.into();
-            ids.into_iter().map(|id| id.0.to_vec()).collect()
+            let named = |id: SubscriptionId| {
+                let owner = owner(id)?;
+                let noted = if owner == Owner::NOBODY { &[][..] } else { &owner.0[..] };
+                Ok([&id.0[..], noted].concat())
+            };
+            ids.into_iter().map(named).collect::<Result<_, StoreError>>()?
         }
         Audience::Users(users) => {
             open.audience = AudienceKind::Users.into();
@@ -310,4 +333,5 @@ fn write_audience(
         transaction.put(keys::list(message, open.lists), &row);
         open.lists += 1;
     }
+    Ok(())
 }

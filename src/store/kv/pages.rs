@@ -1,8 +1,7 @@
 //! Pages: writing them while planning, and reading them.
 
-use super::audience;
+use super::audience::{self, Terms};
 use super::backend::Order;
-use super::index;
 use super::keys;
 use super::recording::Recording;
 use super::records::Record;
@@ -11,7 +10,7 @@ use super::records::page::{HeadValue, PageValue};
 use super::transaction::{Reader, Rows};
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::{ApplicationId, DeliveryEvent, MessageId, MessageKind, SubscriptionId, Target};
-use crate::store::{EntryState, NewPage, PageHead, PageKey, StoreError, StoredEntry, StoredPage};
+use crate::store::{Addressee, EntryState, NewPage, PageHead, PageKey, StoreError, StoredEntry, StoredPage};
 
 /// Pages of one transaction: a body and a head each.
 pub(crate) const TRANSACTION_PAGES: usize = TRANSACTION_ROWS / 2;
@@ -57,29 +56,37 @@ pub(crate) fn read(
     else {
         return Ok(None);
     };
-    let (ids, states, head) = (page.ids(), head.states()?, head.head(key)?);
+    let (ids, owners, states, head) = (page.ids(), page.owners()?, head.states()?, head.head(key)?);
     if ids.len() != states.len() {
         return Err(StoreError::Corrupt(PageValue::KIND));
     }
     let mut inline = page.into_inline()?.into_iter().peekable();
-    let together = match head.kind {
-        MessageKind::Send => Vec::new(),
-        MessageKind::Broadcast => together(reader, application, key, &ids, &states)?,
+    let terms = match head.kind {
+        MessageKind::Send => None,
+        MessageKind::Broadcast => reader.readable(Terms::of(reader, application, key.message))?.flatten(),
+    };
+    let together = match &terms {
+        Some(terms) => together(reader, application, terms, &ids, &states)?,
+        None => Vec::new(),
     };
     let mut together = together.into_iter().peekable();
     let mut entries = Vec::with_capacity(ids.len());
-    for (place, (id, state)) in ids.into_iter().zip(states).enumerate() {
+    for (place, ((id, owner), state)) in ids.into_iter().zip(owners).zip(states).enumerate() {
         let on_page = inline.next_if(|(inline, _)| *inline == place).map(|(_, target)| target);
         while together.next_if(|target| target.id < id).is_some() {}
         let at_hand = on_page.or_else(|| together.next_if(|target| target.id == id));
-        let target = match (&state, at_hand) {
-            (EntryState::Settled, _) => None,
-            (EntryState::Waiting | EntryState::Retrying(_), Some(target)) => Some(target),
+        let found = match (&state, at_hand) {
+            (EntryState::Settled, _) => Addressee::default(),
+            (EntryState::Waiting | EntryState::Retrying(_), Some(target)) => {
+                Addressee { target: Some(target), departed: None }
+            }
             (EntryState::Waiting | EntryState::Retrying(_), None) => {
-                reader.readable(index::target(reader, application, id))?.flatten()
+                let found = audience::addressee(reader, application, terms.as_ref(), id);
+                reader.readable(found)?.unwrap_or_default()
             }
         };
-        entries.push(StoredEntry { id, state, target });
+        let Addressee { target, departed } = found.if_of(owner);
+        entries.push(StoredEntry { id, state, target: target.filter(|_| departed.is_none()), departed });
     }
     Ok(Some(StoredPage { head, entries }))
 }
@@ -89,7 +96,7 @@ pub(crate) fn read(
 fn together(
     reader: &Reader,
     application: ApplicationId,
-    key: PageKey,
+    terms: &Terms,
     ids: &[SubscriptionId],
     states: &[EntryState],
 ) -> Result<Vec<Target>, StoreError> {
@@ -99,7 +106,7 @@ fn together(
         return Ok(Vec::new());
     }
     let rows_max = ROWS_FOR_EACH * ids.len();
-    let read = audience::read_again(reader, application, key.message, (*first, *last), rows_max);
+    let read = audience::read_again(reader, application, terms, (*first, *last), rows_max);
     Ok(reader.readable(read)?.unwrap_or_default())
 }
 

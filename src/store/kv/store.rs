@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::audience::Terms;
 use super::keys::TopicId;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
 use super::space::Use;
+use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
     KvStore, api_tokens, applications, audience, changes, closed, decide, evidence, feed, held, index,
@@ -22,10 +24,10 @@ use crate::domain::{
 use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow, Kept,
-    Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep,
-    Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe,
-    Subscribed, SubscriptionPatch, Trimmed,
+    Accepted, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow,
+    Kept, Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey,
+    PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken,
+    Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -242,6 +244,20 @@ impl Store for KvStore {
     ) -> Result<Vec<Option<Target>>, StoreError> {
         let ids = ids.to_vec();
         self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
+    }
+
+    async fn addressee(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        subscription: SubscriptionId,
+    ) -> Result<Addressee, StoreError> {
+        let find = move |reader: &Reader| {
+            let terms = Terms::of(reader, application, message)?;
+            let found = audience::addressee(reader, application, terms.as_ref(), subscription);
+            Ok(reader.readable(found)?.unwrap_or_default())
+        };
+        self.read(find).await
     }
 
     async fn evidence(

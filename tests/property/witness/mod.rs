@@ -37,6 +37,8 @@ struct State {
     /// The private keys of each endpoint's browser, oldest first.
     browsers: BTreeMap<String, Vec<(AwsLcKey, [u8; 16])>>,
     registered: HashMap<[u8; 65], Registration>,
+    /// Whose browser made these keys.
+    users: HashMap<[u8; 65], String>,
     /// When they end by themselves.
     expiries: HashMap<Registration, Timestamp>,
     members: BTreeMap<SubscriptionId, Member>,
@@ -160,6 +162,7 @@ impl Witness {
         let subscription = &done.subscription;
         let (id, generation) = (subscription.target.id, subscription.target.generation);
         state.registered.insert(asked.keys.p256dh, (id, generation));
+        state.users.insert(asked.keys.p256dh, subscription.target.user_id.clone());
         if let Some(expires) = subscription.target.expires {
             state.expiries.insert((id, generation), expires);
         }

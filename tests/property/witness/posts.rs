@@ -15,6 +15,8 @@ use super::{Delivery, State, Witness};
 pub(super) struct Posts {
     /// How the last one of this life stands; `None`: there was none.
     pub(super) last: Option<Post>,
+    /// To whom.
+    user: Option<String>,
     /// One of them was answered with 2xx.
     taken: bool,
     /// One of them could be repeated.
@@ -56,7 +58,11 @@ impl Witness {
         });
         let ttl: u64 = request.headers["ttl"].to_str().unwrap().parse().unwrap();
         let left = message.ends_at.since(now);
-        state.check(ttl <= left.as_secs().max(1), || format!("{delivery:?} has ttl {ttl}, of {left:?} left"));
+        // Rounded up to a whole second.
+        state.check(ttl <= left.as_secs() + 1, || format!("{delivery:?} has ttl {ttl}, of {left:?} left"));
+        let user = state.users[&public].clone();
+        let first = state.posts.entry(delivery).or_default().user.get_or_insert_with(|| user.clone()).clone();
+        state.check(first == user, || format!("{delivery:?} was for {first} and is posted to {user}"));
         let last = state.posts.entry(delivery).or_default().last.replace(Post::UnderWay);
         let repeats = matches!(last, None | Some(Post::MayRepeat));
         state.check(repeats, || format!("{delivery:?} is posted again, the last one is {last:?}"));

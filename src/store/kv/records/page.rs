@@ -4,7 +4,8 @@ use super::subscription::TargetValue;
 use super::{Record, numbers, pack_past, unpack_past};
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{ApplicationId, MessageKind, SubscriptionId, Target, Timestamp};
-use crate::store::{EntryState, GroupId, PageEntry, PageHead, PageKey, RetryState, StoreError};
+use crate::store::owner::OWNER_OCTETS;
+use crate::store::{EntryState, GroupId, Owner, PageEntry, PageHead, PageKey, RetryState, StoreError};
 
 /// Who is on a page. Not rewritten.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -15,6 +16,10 @@ pub(crate) struct PageValue {
     ids: Vec<u8>,
     #[prost(message, repeated, tag = "2")]
     inline: Vec<InlineValue>,
+    /// Whose each was when the page was planned, [`OWNER_OCTETS`] each; empty when nobody had a user, and in pages of a
+    /// time when it was not noted.
+    #[prost(bytes = "vec", tag = "3")]
+    owners: Vec<u8>,
 }
 
 /// A target that is stored nowhere else.
@@ -34,17 +39,42 @@ impl Record for PageValue {
 
 impl PageValue {
     pub(crate) fn new(entries: &[PageEntry]) -> Self {
-        let mut page = Self { ids: Vec::with_capacity(entries.len() * 16), inline: Vec::new() };
+        let mut page = Self {
+            ids: Vec::with_capacity(entries.len() * 16),
+            inline: Vec::new(),
+            owners: Vec::with_capacity(entries.len() * OWNER_OCTETS),
+        };
+        let mut owned = false;
         for (place, entry) in (0..).zip(entries) {
-            match entry {
-                PageEntry::Stored(id) => page.ids.extend_from_slice(&id.0),
+            let owner = match entry {
+                PageEntry::Stored(id, owner) => {
+                    page.ids.extend_from_slice(&id.0);
+                    *owner
+                }
                 PageEntry::Inline(target) => {
                     page.ids.extend_from_slice(&target.id.0);
                     page.inline.push(InlineValue { place, target: Some(TargetValue::new(target)) });
+                    Owner::NOBODY
                 }
-            }
+            };
+            owned |= owner != Owner::NOBODY;
+            page.owners.extend_from_slice(&owner.0);
+        }
+        if !owned {
+            page.owners = Vec::new();
         }
         page
+    }
+
+    /// Whose each entry was when the page was planned.
+    pub(crate) fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let count = self.ids.len() / 16;
+        let (owners, rest) = self.owners.as_chunks();
+        match owners.len() {
+            0 => Ok(vec![Owner::NOBODY; count]),
+            noted if noted == count && rest.is_empty() => Ok(owners.iter().copied().map(Owner).collect()),
+            _ => Err(StoreError::Corrupt(Self::KIND)),
+        }
     }
 
     pub(crate) fn ids(&self) -> Vec<SubscriptionId> {
