@@ -69,8 +69,10 @@ impl PushService {
         let segments = [(); 4].map(|()| segments.next());
         match (self, segments) {
             (Self::Other, _) => true,
-            (Self::Fcm, [Some("fcm"), Some("send"), Some(token), None])
-            | (Self::Fcm, [Some("wp"), Some(token), None, None])
+            (
+                Self::Fcm,
+                [Some("fcm"), Some("send"), Some(token), None] | [Some("wp"), Some(token), None, None],
+            )
             | (Self::Gcm, [Some("gcm"), Some("send"), Some(token), None])
             | (Self::Mozilla, [Some("wpush"), Some(token), None, None])
             | (Self::Apple, [Some(token), None, None, None]) => is_token(token),

@@ -197,14 +197,17 @@ impl Browsers {
             self.tell_of(id, BrowserEventKind::Expired, &waiting.message, None);
         }
         user_agent.waiting.retain(|waiting| !is_over(waiting));
+        let owes_acknowledgements = user_agent.waiting.iter().any(|waiting| waiting.sent);
         let Some(waiting) = user_agent.waiting.iter_mut().find(|waiting| !waiting.sent) else {
             user_agent.sent_stored = 0;
             return None;
         };
         if waiting.stored && user_agent.protocol == BrowserProtocol::Autopush {
             if user_agent.sent_stored >= self.stored_max {
-                // As autopush, which forgets a browser that was away for so many.
-                self.reset(&mut state, id);
+                // As autopush, which forgets a browser that was away for so many, once it has acknowledged what it was sent.
+                if !owes_acknowledgements {
+                    self.reset(&mut state, id);
+                }
                 return None;
             }
             user_agent.sent_stored += 1;

@@ -38,6 +38,7 @@ const OWN_VIA: &str = "google";
 
 /// An answer's words.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Answer {
     text: String,
     json: Map<String, Value>,
