@@ -27,6 +27,8 @@ mod held;
 mod import;
 #[path = "cli/person.rs"]
 mod person;
+#[path = "cli/outcomes.rs"]
+mod outcomes;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.

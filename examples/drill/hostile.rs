@@ -119,7 +119,7 @@ async fn endpoints(stage: &mut Stage, figures: &mut Figures, checks: &mut Checks
             let answer = subscribe(&mut server.client, &row.endpoint, &subscriber, "").await;
             match answer {
                 Err(status) => {
-                    let wanted = if row.gate == Gate::Url || row.gate == Gate::Scheme {
+                    let wanted = if matches!(row.gate, Gate::Url | Gate::Scheme | Gate::Path) {
                         Code::InvalidArgument
                     } else {
                         Code::PermissionDenied

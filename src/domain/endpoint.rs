@@ -98,6 +98,18 @@ impl Endpoint {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+
+    /// Its path with the leading `/`, and its query, as they stand in the URL. A secret as all of it.
+    #[must_use]
+    pub fn path_and_query(&self) -> (&str, Option<&str>) {
+        let after_scheme = self.url.find("://").map_or(0, |at| at + "://".len());
+        let rest = self.url.get(after_scheme..).unwrap_or_default();
+        let local = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default();
+        match local.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (local, None),
+        }
+    }
 }
 
 /// The origin of an https URL that spells it as a URL parser does; `None` where one is needed to tell.
@@ -222,6 +234,9 @@ pub enum Refusal {
     /// Only configured exceptions on loopback speak http.
     #[error("this server posts to the endpoint's host by https only")]
     HttpNotAllowed,
+    /// A known push service has other things at such a path than push resources: those that it has.
+    #[error("the endpoint's path is none that its push service gives: {0}")]
+    PathNotKnown(&'static str),
 }
 
 #[cfg(test)]
@@ -237,6 +252,20 @@ mod tests {
         assert_eq!(format!("{endpoint:?}"), "Endpoint(https://push.example.net/…)");
         let other = Endpoint::parse("https://push.example.net:8443/p", false).unwrap();
         assert_eq!(other.origin().as_str(), "https://push.example.net:8443");
+    }
+
+    #[test]
+    fn path_and_query_stand_as_they_were_given() {
+        for (url, expected) in [
+            ("https://push.example.net/p/aB%2f?token=x%3D/?y", ("/p/aB%2f", Some("token=x%3D/?y"))),
+            ("https://push.example.net:8443/p", ("/p", None)),
+            ("https://push.example.net/", ("/", None)),
+            ("https://push.example.net?t", ("", Some("t"))),
+            ("https://push.example.net", ("", None)),
+            ("HTTPS://push.example.net/a://b", ("/a://b", None)),
+        ] {
+            assert_eq!(Endpoint::parse(url, false).unwrap().path_and_query(), expected, "{url}");
+        }
     }
 
     #[test]

@@ -273,7 +273,7 @@ impl Attempter {
             return Unprepared::Outdated.report();
         }
         let Prepared { encrypted, token } = prepared;
-        let service = PushService::of(&attempt.target.endpoint);
+        let service = self.transport.service(&attempt.target.endpoint);
         let request = match self.request(attempt, service, encrypted, token.as_deref()) {
             Ok(request) => request,
             Err(unprepared) => return unprepared.report(),
@@ -439,7 +439,11 @@ impl Attempter {
                 tracing::error!(%origin, "a push service redirects, which is not followed");
             }
             Some(
-                Signal::Suspect | Signal::KeyOrSubscription | Signal::SignAgain | Signal::YoungSubscription,
+                Signal::Suspect
+                | Signal::KeyOrSubscription
+                | Signal::SignAgain
+                | Signal::YoungSubscription
+                | Signal::Proxy,
             )
             | None => {}
         }

@@ -40,6 +40,7 @@ pub fn sandbox_posts(data: &[u8]) {
         let plaintext = match &encryption {
             Encryption::Aes128Gcm => aes128gcm::decrypt(receiver, &AUTH, body),
             Encryption::AesGcm(parameters) => aesgcm::decrypt(receiver, &AUTH, parameters, body),
+            Encryption::AesGcmAsSent { .. } => continue,
         };
         assert!(plaintext.is_err(), "nobody encrypted this for the receiver of {:?}", receiver.public());
     }

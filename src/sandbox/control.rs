@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::control_json::{
-    About, ControlError, Counts, FaultLine, GroupStatus, NewGroup, OriginRange, PushSubscriptionJson,
-    PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
+    About, AnswerLine, ControlError, Counts, FaultLine, GroupStatus, NewGroup, OriginRange,
+    PushSubscriptionJson, PushSubscriptionKeysJson, ReceivedLeftOut, ReceivedLine,
 };
 use super::fault::Fault;
 use super::fault_shares::FaultShares;
@@ -32,6 +32,7 @@ use super::synthetic_keys::SyntheticKeys;
 use crate::domain::ContentEncoding;
 use crate::webpush::AgreementKey;
 use crate::webpush::keys::{encode_base64url, parse_p256dh};
+use crate::webpush::outcome::known;
 
 /// Body of a call, in octets.
 const CALL_OCTETS_MAX: usize = 64 * 1_024;
@@ -55,6 +56,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/", get(about))
         .route("/ca.pem", get(authority))
         .route("/counts", get(counts))
+        .route("/answers", get(answers))
         .route("/origins", get(origins::list).post(origins::make).put(origins::set_many))
         .route("/origins/{origin}", get(origins::status).put(origins::set_one))
         .route("/origins/{origin}/seconds", get(origins::seconds))
@@ -90,6 +92,17 @@ async fn authority(State(control): State<Control>) -> Response {
 
 async fn counts(State(control): State<Control>) -> Json<Counts> {
     Json(control.service.counters.read(control.service.groups.left_out()))
+}
+
+async fn answers() -> Response {
+    all_lines(known::all().map(|known| AnswerLine {
+        service: known.service.as_str().to_owned(),
+        name: known.name.to_owned(),
+        status: known.status,
+        body: known.body.to_owned(),
+        outcome: known.outcome.as_str().to_owned(),
+        source: known.source.to_owned(),
+    }))
 }
 
 async fn make_group(

@@ -128,6 +128,23 @@ pub struct FaultLine {
     pub fault: Fault,
 }
 
+/// A line of `GET /answers`: an answer that a push service is known to give, for the fault `service_answer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerLine {
+    /// `fcm`, `mozilla`, `apple`, `wns` or `other`.
+    pub service: String,
+    /// What it is called.
+    pub name: String,
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: String,
+    /// What it means for the delivery, as the contract names it.
+    pub outcome: String,
+    /// Who tells of it.
+    pub source: String,
+}
+
 /// Origins by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -54,6 +54,18 @@ pub(crate) async fn take_effect(
             *answer.body_mut() = AnswerBody::new(Bytes::copy_from_slice(body.as_bytes()), zeros);
             Ok(answer)
         }
+        Fault::ServiceAnswer { .. } => {
+            // Orders for others were refused.
+            let Some(known) = fault.known() else { return Ok(answer) };
+            let mut answer = with_status(answer, known.status);
+            let headers = known
+                .headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            answer.headers_mut().extend(headers);
+            *answer.body_mut() = AnswerBody::new(Bytes::from_static(known.body.as_bytes()), 0);
+            Ok(answer)
+        }
         Fault::Truncated { status, how, .. } => {
             let mut answer = with_status(answer, *status);
             answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(PROMISED));

@@ -9,6 +9,8 @@ use super::fault_shares::FaultError;
 use super::fault_terms::{Delay, RetryAfter, Truncation, When};
 use super::records::Progress;
 use super::refusal::{Reason, Refusal};
+use crate::webpush::outcome::known::{self, KnownAnswer};
+use crate::webpush::push_service::PushService;
 
 /// Largest body of zeros that can be ordered, in MiB.
 const MEGABYTES_MAX: u32 = 1_024;
@@ -60,6 +62,20 @@ pub enum Fault {
         /// Zeros after the text, in MiB, at most 1,024.
         #[serde(default)]
         megabytes: u32,
+        /// How long it is waited for.
+        #[serde(default)]
+        delay_ms: Delay,
+        /// On which messages.
+        #[serde(default)]
+        when: When,
+    },
+    /// An answer that a push service is known to give, word for word ([`crate::webpush::outcome::known`]). With a status
+    /// from 200 to 299 the message is taken, else not.
+    ServiceAnswer {
+        /// `fcm`, `mozilla`, `apple`, `wns` or `other`.
+        service: String,
+        /// What it is called there.
+        name: String,
         /// How long it is waited for.
         #[serde(default)]
         delay_ms: Delay,
@@ -180,7 +196,7 @@ impl Fault {
     }
 
     /// All names, by [`Fault::number`].
-    pub(crate) const KINDS: [&'static str; 12] = [
+    pub(crate) const KINDS: [&'static str; 13] = [
         "not_found",
         "gone",
         "throttled",
@@ -193,6 +209,7 @@ impl Fault {
         "go_away",
         "close",
         "silent",
+        "service_answer",
     ];
 
     /// The number of its kind.
@@ -210,6 +227,7 @@ impl Fault {
             Self::GoAway { .. } => 9,
             Self::Close { .. } => 10,
             Self::Silent { .. } => 11,
+            Self::ServiceAnswer { .. } => 12,
         }
     }
 
@@ -223,6 +241,9 @@ impl Fault {
             | Self::RefusedStream { .. }
             | Self::GoAway { .. } => false,
             Self::Slow { .. } => true,
+            Self::ServiceAnswer { .. } => {
+                self.known().is_some_and(|known| (200..300).contains(&known.status))
+            }
             Self::Answer { status, .. } | Self::Truncated { status, .. } => (200..300).contains(status),
             Self::Reset { taken, .. } | Self::Close { taken, .. } | Self::Silent { taken, .. } => *taken,
         }
@@ -232,6 +253,7 @@ impl Fault {
     pub(crate) fn delay(&self) -> Delay {
         match self {
             Self::Answer { delay_ms, .. }
+            | Self::ServiceAnswer { delay_ms, .. }
             | Self::Slow { delay_ms, .. }
             | Self::Reset { delay_ms, .. }
             | Self::Close { delay_ms, .. } => *delay_ms,
@@ -254,6 +276,7 @@ impl Fault {
             Self::Throttled { .. }
             | Self::Failing { .. }
             | Self::Answer { .. }
+            | Self::ServiceAnswer { .. }
             | Self::Slow { .. }
             | Self::Truncated { .. }
             | Self::Reset { .. }
@@ -272,6 +295,7 @@ impl Fault {
                 When { times: Some(*times), ..When::default() }
             }
             Self::Answer { when, .. }
+            | Self::ServiceAnswer { when, .. }
             | Self::Slow { when, .. }
             | Self::Truncated { when, .. }
             | Self::Reset { when, .. }
@@ -310,6 +334,7 @@ impl Fault {
             }),
             Self::Failing { .. } => Some(Refusal::new(Reason::FaultFailing, "Unknown error")),
             Self::Answer { .. }
+            | Self::ServiceAnswer { .. }
             | Self::Slow { .. }
             | Self::Truncated { .. }
             | Self::Reset { .. }
@@ -318,6 +343,12 @@ impl Fault {
             | Self::Close { .. }
             | Self::Silent { .. } => None,
         }
+    }
+
+    /// The answer that it gives word for word, if it is one.
+    pub(crate) fn known(&self) -> Option<&'static KnownAnswer> {
+        let Self::ServiceAnswer { service, name, .. } = self else { return None };
+        known::find(PushService::parse(service)?, name)
     }
 
     /// Whether everything in it can be done.
@@ -329,6 +360,11 @@ impl Fault {
             return Err(FaultError::Chance);
         }
         self.delay().check()?;
+        if let Self::ServiceAnswer { service, name, .. } = self
+            && self.known().is_none()
+        {
+            return Err(FaultError::ServiceAnswer { service: service.clone(), name: name.clone() });
+        }
         if let Self::Answer { status, .. } | Self::Truncated { status, .. } = self
             && !((200..600).contains(status) && StatusCode::from_u16(*status).is_ok())
         {
@@ -400,6 +436,10 @@ mod tests {
             (json!({"answer": {"status": 200, "megabytes": 1_025}}), FaultError::Megabytes(1_024)),
             (json!({"slow": {"delay_ms": [3, 2]}}), FaultError::Delay),
             (json!({"silent": {"when": {"chance": 1.5}}}), FaultError::Chance),
+            (
+                json!({"service_answer": {"service": "fcm", "name": "BadJwtToken"}}),
+                FaultError::ServiceAnswer { service: "fcm".to_owned(), name: "BadJwtToken".to_owned() },
+            ),
         ] {
             assert_eq!(fault(json).check(), Err(error));
         }
@@ -412,6 +452,7 @@ mod tests {
             ("silent", json!({"silent": {}})),
             ("refused_stream", json!({"refused_stream": {}})),
             ("throttled", json!({"throttled": {}})),
+            ("service_answer", json!({"service_answer": {"service": "fcm", "name": "jwt_expired"}})),
         ] {
             assert_eq!(fault(json).kind(), kind);
         }

@@ -22,6 +22,14 @@ pub enum FaultError {
     /// A header that cannot be sent.
     #[error("the header {0:?} cannot be sent")]
     Header(String),
+    /// Nothing that a push service is known to answer.
+    #[error("the service {service:?} has no answer {name:?}: GET /answers lists them all")]
+    ServiceAnswer {
+        /// Whose.
+        service: String,
+        /// Which.
+        name: String,
+    },
     /// Too large a body.
     #[error("megabytes must be at most {0}")]
     Megabytes(u32),

@@ -12,7 +12,7 @@ use super::push_headers::Encryption;
 use super::received::{LineBudget, NotDecrypted, PlaintextDigest, Received, ReceivedLog};
 use super::records::Records;
 use super::settings::SandboxLimits;
-use super::subscriber::{PushMessage, Subscriber};
+use super::subscriber::{PushMessage, ServerKey, Subscriber};
 use super::synthetic_keys::{EndpointToken, SyntheticKeys};
 use crate::domain::{Clock, ContentEncoding};
 use crate::webpush::{aes128gcm, aesgcm};
@@ -258,6 +258,7 @@ impl SyntheticSubscriber {
         let receiver = self.group.keys.receiver(self.index).ok_or(NotDecrypted::NoKeys)?;
         let plaintext = match encryption {
             Encryption::Aes128Gcm => aes128gcm::decrypt(&receiver.key, &receiver.auth, &message.body),
+            Encryption::AesGcmAsSent { .. } => return Err(NotDecrypted::Parameters),
             Encryption::AesGcm(parameters) => {
                 aesgcm::decrypt(&receiver.key, &receiver.auth, parameters, &message.body)
             }
@@ -267,8 +268,8 @@ impl SyntheticSubscriber {
 }
 
 impl Subscriber for SyntheticSubscriber {
-    fn application_server_key(&self) -> Option<&[u8; 65]> {
-        self.group.application_server_key.as_ref()
+    fn server_key(&self) -> Option<ServerKey<'_>> {
+        self.group.application_server_key.as_ref().map(ServerKey::Point)
     }
 
     fn check(&self, stage: Stage, chance: &dyn Fn() -> f64) -> Option<Arc<Fault>> {

@@ -20,6 +20,7 @@ mod chance;
 mod connection;
 mod control;
 pub mod control_json;
+mod cors;
 mod counts;
 mod effect;
 mod fault;

@@ -32,13 +32,20 @@ pub(crate) enum Encryption {
     Aes128Gcm,
     /// It takes `Encryption: salt=` and `Crypto-Key: dh=` too.
     AesGcm(aesgcm::Parameters),
+    /// The same without what decrypting takes, which autopush hands on all the same.
+    AesGcmAsSent {
+        /// `Encryption`, without quotes and padding.
+        encryption: Box<str>,
+        /// `Crypto-Key`, likewise.
+        crypto_key: Option<Box<str>>,
+    },
 }
 
 impl Encryption {
     pub(crate) const fn encoding(&self) -> ContentEncoding {
         match self {
             Self::Aes128Gcm => ContentEncoding::Aes128Gcm,
-            Self::AesGcm(_) => ContentEncoding::AesGcm,
+            Self::AesGcm(_) | Self::AesGcmAsSent { .. } => ContentEncoding::AesGcm,
         }
     }
 }
@@ -47,7 +54,7 @@ impl PushHeaders {
     /// Reads them in autopush's order, so that the same fault hides the same others.
     pub(crate) fn read(headers: &HeaderMap, has_body: bool, profile: Profile) -> Result<Self, Refusal> {
         let ttl = ttl(headers, profile)?;
-        let encryption = if has_body { Some(encryption(headers)?) } else { None };
+        let encryption = if has_body { Some(encryption(headers, profile)?) } else { None };
         let topic = topic(headers, profile)?;
         if ttl < 0 {
             return Err(Refusal::new(Reason::TtlNegative, "TTL must not be negative"));
@@ -91,7 +98,7 @@ fn ttl(headers: &HeaderMap, profile: Profile) -> Result<i64, Refusal> {
 }
 
 /// RFC 8291 section 4 and, for `aesgcm`, draft-ietf-webpush-encryption-04 section 3.
-fn encryption(headers: &HeaderMap) -> Result<Encryption, Refusal> {
+fn encryption(headers: &HeaderMap, profile: Profile) -> Result<Encryption, Refusal> {
     let refuse = |message| Err(Refusal::new(Reason::EncodingInvalid, message));
     let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
     let Some(encoding) = encodings.next() else {
@@ -114,10 +121,47 @@ fn encryption(headers: &HeaderMap) -> Result<Encryption, Refusal> {
         Some(ContentEncoding::AesGcm) => {
             match aesgcm::Parameters::parse(&joined(headers, "encryption"), &joined(headers, "crypto-key")) {
                 Ok(parameters) => Ok(Encryption::AesGcm(parameters)),
+                Err(_) if profile == Profile::Mozilla => aesgcm_as_sent(headers),
                 Err(_) => refuse("Missing or invalid 'salt' in Encryption or 'dh' in Crypto-Key"),
             }
         }
     }
+}
+
+/// autopush wants a salt, and a `dh` if there is a `Crypto-Key` at all; both of base64url, of any length.
+fn aesgcm_as_sent(headers: &HeaderMap) -> Result<Encryption, Refusal> {
+    let refuse = |message| Err(Refusal::new(Reason::EncodingInvalid, message));
+    let of_alphabet = |value: &str| {
+        let value = value.trim_end_matches('=');
+        !value.is_empty()
+            && value.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+    };
+    if !parameter(headers, "encryption", "salt").is_some_and(of_alphabet) {
+        return refuse("Missing salt value in Encryption header");
+    }
+    let has_key = headers.contains_key("crypto-key");
+    if has_key && !parameter(headers, "crypto-key", "dh").is_some_and(of_alphabet) {
+        return refuse("Missing dh value in Crypto-Key header");
+    }
+    // Without quotes and padding, which browsers do not take.
+    let bare = |name| -> Box<str> {
+        let text = joined(headers, name).replace('"', "");
+        let stripped: Vec<String> = text
+            .split_inclusive([',', ';'])
+            .map(|part| {
+                let (value, end) = match part.strip_suffix([',', ';']) {
+                    Some(value) => (value, &part[value.len()..]),
+                    None => (part, ""),
+                };
+                format!("{}{end}", value.trim_end_matches('='))
+            })
+            .collect();
+        stripped.concat().into()
+    };
+    Ok(Encryption::AesGcmAsSent {
+        encryption: bare("encryption"),
+        crypto_key: has_key.then(|| bare("crypto-key")),
+    })
 }
 
 /// All values of a field that are text, as the one list that they are (RFC 9110 section 5.3).

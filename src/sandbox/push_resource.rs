@@ -18,6 +18,7 @@ use super::answer_body::AnswerBody;
 use super::browsers::{Browsers, FCM_HOSTS, FCM_PUSH_PATH};
 use super::chance::Chance;
 use super::connection::Connection;
+use super::cors;
 use super::counts::Counters;
 use super::effect::{Scene, take_effect};
 use super::fault::{Fault, Stage};
@@ -95,9 +96,16 @@ impl PushService {
     {
         let _open = self.counters.requests.open();
         connection.request();
-        let answered = self.admit(origin, connection, request).await;
-        if let Ok(answer) = &answered {
+        let page = if self.profile == Profile::Mozilla { cors::page_of(request.headers()) } else { None };
+        let mut answered = match page.as_ref().and_then(|_| cors::preflight(&request)) {
+            Some(allowed) => Ok(allowed),
+            None => self.admit(origin, connection, request).await,
+        };
+        if let Ok(answer) = &mut answered {
             self.counters.count_status(answer.status());
+            if let Some(page) = page {
+                cors::open(answer.headers_mut(), page);
+            }
         }
         answered
     }
@@ -187,17 +195,29 @@ impl PushService {
         let unknown = Refusal::new(Reason::EndpointUnknown, "Invalid endpoint");
         let path = head.uri.path();
         if let Some(id) = path.strip_prefix(MESSAGE_PATH) {
-            if head.method != Method::DELETE || !self.made(id) {
+            if head.method != Method::DELETE {
                 return Err(unknown);
+            }
+            if !self.made(id) {
+                return Err(match self.profile {
+                    Profile::Strict => unknown,
+                    Profile::Mozilla => Refusal::new(Reason::MessageIdInvalid, "Invalid message ID"),
+                });
             }
             self.browsers.delete(id);
             return Ok(Passed::Deletion);
         }
+        let not_allowed = Refusal::new(Reason::MethodNotAllowed, "A push resource takes POST only");
+        let is_post = head.method == Method::POST;
+        // autopush looks at the method before the token.
+        if !is_post && self.profile == Profile::Mozilla && path.starts_with(PUSH_PATH) {
+            return Err(not_allowed);
+        }
         let token =
             path.strip_prefix(PUSH_PATH).or(path.strip_prefix(FCM_PUSH_PATH)).ok_or(unknown.clone())?;
         let subscriber = self.find(token, origin).ok_or(unknown)?;
-        if head.method != Method::POST {
-            return Err(Refusal::new(Reason::MethodNotAllowed, "A push resource takes POST only"));
+        if !is_post {
+            return Err(not_allowed);
         }
         self.fault(&*subscriber, Stage::Token)?;
         self.check_sender(origin, &head.headers, &*subscriber)?;
@@ -239,13 +259,13 @@ impl PushService {
         subscriber: &dyn Subscriber,
     ) -> Result<(), Refusal> {
         let sender = origin.authorizations.verify(headers, self.clock.now())?;
-        let required = subscriber.application_server_key();
+        let required = subscriber.server_key();
         match (sender, required) {
             (None, None) if self.profile == Profile::Mozilla => Ok(()),
             (None, None | Some(_)) => {
                 Err(Refusal::new(Reason::AuthorizationMissing, "Missing VAPID public key"))
             }
-            (Some(sender), Some(required)) if sender != *required => {
+            (Some(sender), Some(required)) if !required.is(&sender) => {
                 Err(Refusal::new(Reason::KeyMismatch, "VAPID public key mismatch"))
             }
             (Some(_), None | Some(_)) => Ok(()),

@@ -53,6 +53,8 @@ pub(crate) enum NotDecrypted {
     Encoding,
     #[error("the subscriber has no keys")]
     NoKeys,
+    #[error("the header fields do not say with which key and salt")]
+    Parameters,
     #[error(transparent)]
     Body(#[from] DecryptError),
 }

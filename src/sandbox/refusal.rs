@@ -68,6 +68,8 @@ reasons! {
     EndpointUnknown = "endpoint_unknown", NOT_FOUND, Some(102);
     /// Another method than POST.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, None;
+    /// The message resource that is to be deleted was not made here.
+    MessageIdInvalid = "message_id_invalid", BAD_REQUEST, None;
     /// No `Authorization` where VAPID is required.
     AuthorizationMissing = "authorization_missing", UNAUTHORIZED, Some(109);
     /// `Authorization` cannot be read, or its scheme is not known.
@@ -139,8 +141,9 @@ impl Refusal {
         let mut response = Response::new(AnswerBody::default());
         *response.status_mut() = status;
         self.write_headers(response.headers_mut());
-        // autopush blanks the body of every 404.
-        if profile == Profile::Mozilla && status == StatusCode::NOT_FOUND {
+        // autopush blanks the body of every 404, and has none for a method that it does not take.
+        let is_blank = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+        if profile == Profile::Mozilla && is_blank {
             return response;
         }
         let body = Body {

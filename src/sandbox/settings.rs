@@ -11,7 +11,8 @@ pub enum Profile {
     #[default]
     Strict,
     /// As lenient as Mozilla's autopush: at most 5,630 octets, `Urgency` is not read, the first of repeated headers
-    /// counts, VAPID is required only of subscriptions made with an application server key, 404 has no body.
+    /// counts, VAPID is required only of subscriptions made with an application server key, `aesgcm` needs no `Crypto-Key`,
+    /// 404 has no body, pages of any origin may post (CORS).
     Mozilla,
 }
 
@@ -129,9 +130,12 @@ pub struct SandboxLimits {
     pub user_agents_max: usize,
     /// Subscriptions of one browser. Default 256.
     pub channels_max: usize,
-    /// Messages that one browser has not acknowledged, each up to the body's limit; beyond it the browser is forgotten, as
-    /// by autopush. Default 150.
+    /// Messages that one browser has not acknowledged, each up to the body's limit; beyond it the browser is forgotten, for
+    /// they are kept in memory. Default 10,000.
     pub waiting_messages_max: usize,
+    /// Messages from the time when a Firefox was away that it is sent once it is back; where there are more it is forgotten,
+    /// as by autopush (`msg_limit`). Default 150.
+    pub stored_messages_max: usize,
     /// Events of browsers that are kept, about 200 octets each. Default 10,000.
     pub browser_events_max: usize,
 }
@@ -155,7 +159,8 @@ impl Default for SandboxLimits {
             authorizations_max: 4_096,
             user_agents_max: 256,
             channels_max: 256,
-            waiting_messages_max: 150,
+            waiting_messages_max: 10_000,
+            stored_messages_max: 150,
             browser_events_max: 10_000,
         }
     }

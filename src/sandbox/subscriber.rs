@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 
 use super::fault::{Fault, Stage};
@@ -16,10 +17,36 @@ pub(crate) struct PushMessage {
     pub(crate) body: Bytes,
 }
 
+/// What a subscription was made with: a VAPID public key, or what autopush remembers of one, its SHA-256.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ServerKey<'a> {
+    /// An uncompressed point.
+    Point(&'a [u8; 65]),
+    /// Of whatever octets the browser gave.
+    Digest(&'a [u8; 32]),
+}
+
+impl ServerKey<'_> {
+    /// Whether it is the key of this sender.
+    pub(crate) fn is(self, sender: &[u8; 65]) -> bool {
+        match self {
+            Self::Point(point) => point == sender,
+            Self::Digest(of) => key_digest(sender) == *of,
+        }
+    }
+}
+
+/// What is remembered of an application server key.
+pub(crate) fn key_digest(key: &[u8]) -> [u8; 32] {
+    let mut octets = [0; 32];
+    octets.copy_from_slice(digest(&SHA256, key).as_ref());
+    octets
+}
+
 /// The owner of a push resource.
 pub(crate) trait Subscriber: Send + Sync {
-    /// The VAPID public key that it was subscribed with; none takes messages of anybody.
-    fn application_server_key(&self) -> Option<&[u8; 65]>;
+    /// What it was subscribed with; none takes messages of anybody.
+    fn server_key(&self) -> Option<ServerKey<'_>>;
 
     /// Whether the subscription has ended.
     fn is_gone(&self) -> bool {

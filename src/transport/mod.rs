@@ -22,7 +22,8 @@ pub use http::{HttpTransport, StartError};
 pub use policy::{HostPolicy, PolicyError};
 pub use settings::{ExceptionSettings, HttpSettings, Profile, PushServicesSettings};
 
-use crate::domain::{Origin, Refusal};
+use crate::domain::{Endpoint, Origin, Refusal};
+use crate::webpush::push_service::PushService;
 use crate::webpush::request::{PushRequest, PushResponse};
 
 /// Posts requests.
@@ -41,6 +42,11 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Connections to an origin that are open now, as far as this side knows: one that the push service closed while it
     /// was idle counts until the next request or until it is closed here too. Cheap.
     fn connections(&self, origin: &Origin) -> usize;
+
+    /// Whose manners the service behind an endpoint has. Cheap.
+    fn service(&self, endpoint: &Endpoint) -> PushService {
+        PushService::of(endpoint)
+    }
 
     /// Where a task that posts many requests to this origin had better run, beside its connections; `None`: anywhere. What
     /// runs there must not keep the thread for long.

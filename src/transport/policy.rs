@@ -11,7 +11,7 @@ use super::address;
 use super::settings::{ExceptionSettings, Profile, PushServicesSettings};
 use super::tls::Identity;
 use crate::domain::{Endpoint, EndpointPolicy, HostChoice, Origin, Refusal, Violations};
-use crate::webpush::push_service::{is_denied_host, is_known_host};
+use crate::webpush::push_service::{PushService, is_denied_host, is_known_host};
 
 /// Port of https.
 const HTTPS_PORT: u16 = 443;
@@ -84,6 +84,8 @@ pub(crate) struct Exception {
     name: String,
     port: u16,
     allow_http: bool,
+    /// Whose manners it has, if not those that its host says.
+    service: Option<PushService>,
     reach: Reach,
     /// The only roots that it is trusted by, in DER; `None` for those of the system.
     roots: Option<Vec<Vec<u8>>>,
@@ -133,6 +135,12 @@ impl HostPolicy {
         self.find(origin.host(), origin.port())
     }
 
+    /// Whose manners the service behind an endpoint has: by its host, unless the operator says otherwise.
+    pub(crate) fn service(&self, endpoint: &Endpoint) -> PushService {
+        let told = self.exception(endpoint.origin()).and_then(|exception| exception.service);
+        told.unwrap_or_else(|| PushService::of(endpoint))
+    }
+
     fn find(&self, host: &str, port: u16) -> Option<&Exception> {
         let may = |name| self.chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
         self.exceptions.get(host)?.iter().find(|exception| exception.port == port && may(&exception.name))
@@ -175,6 +183,10 @@ impl EndpointPolicy for HostPolicy {
             None if !origin.is_https() => return Err(Refusal::HttpNotAllowed),
             None => {
                 self.check_host(origin)?;
+                let service = PushService::of(endpoint);
+                if !service.gives(endpoint) {
+                    return Err(Refusal::PathNotKnown(service.paths()));
+                }
                 &Reach::Public
             }
         };
@@ -290,6 +302,7 @@ fn read_exception(settings: &ExceptionSettings) -> Result<(Box<str>, Exception),
         name: settings.name.clone(),
         port: settings.port,
         allow_http: settings.allow_http,
+        service: settings.service.map(PushService::from),
         reach,
         roots,
         identity,

@@ -22,6 +22,8 @@ pub struct PushServicesSettings {
 
 pub use crate::domain::HostProfile as Profile;
 
+use crate::webpush::push_service::PushService;
+
 /// `[[push_services.exceptions]]`: a self-hosted push service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +55,34 @@ pub struct ExceptionSettings {
     /// Whether its endpoints may be `http` too. On loopback only.
     #[serde(default)]
     pub allow_http: bool,
+    /// Whose answers it gives, and whose requests it wants, where its host does not tell: of a stand-in, in tests.
+    #[serde(default)]
+    pub service: Option<Manners>,
+}
+
+/// A push service that another one may stand in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manners {
+    /// Firebase Cloud Messaging.
+    Fcm,
+    /// Mozilla's autopush.
+    Mozilla,
+    /// Apple.
+    Apple,
+    /// Windows Notification Service.
+    Wns,
+}
+
+impl From<Manners> for PushService {
+    fn from(manners: Manners) -> Self {
+        match manners {
+            Manners::Fcm => Self::Fcm,
+            Manners::Mozilla => Self::Mozilla,
+            Manners::Apple => Self::Apple,
+            Manners::Wns => Self::Wns,
+        }
+    }
 }
 
 const fn https_port() -> u16 {

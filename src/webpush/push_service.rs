@@ -51,6 +51,67 @@ impl PushService {
     pub fn of(endpoint: &Endpoint) -> Self {
         Self::of_origin(endpoint.origin())
     }
+
+    /// By its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.as_str() == name)
+    }
+
+    /// Whether the endpoint, which is at one of its hosts, looks like those that it gives to browsers. At other paths those
+    /// hosts have other things (autopush's API for phones at `/v1/…`), whose answers would be taken for those of a push
+    /// resource.
+    #[must_use]
+    pub fn gives(self, endpoint: &Endpoint) -> bool {
+        let (path, query) = endpoint.path_and_query();
+        // No service has more; what is behind the last makes that one no token.
+        let mut segments = path.strip_prefix('/').unwrap_or_default().splitn(4, '/');
+        let segments = [(); 4].map(|()| segments.next());
+        match (self, segments) {
+            (Self::Other, _) => true,
+            (
+                Self::Fcm,
+                [Some("fcm"), Some("send"), Some(token), None] | [Some("wp"), Some(token), None, None],
+            )
+            | (Self::Gcm, [Some("gcm"), Some("send"), Some(token), None])
+            | (Self::Mozilla, [Some("wpush"), Some(token), None, None])
+            | (Self::Apple, [Some(token), None, None, None]) => is_token(token),
+            (Self::Mozilla, [Some("wpush"), Some(version), Some(token), None]) => {
+                is_token(version) && is_token(token)
+            }
+            // Older channels have no `/w`.
+            (Self::Wns, [Some("w"), Some(""), None, None] | [Some("w" | ""), None, None, None]) => {
+                query.is_some_and(|query| query.split('&').any(has_wns_token))
+            }
+            (Self::Fcm | Self::Gcm | Self::Mozilla | Self::Apple | Self::Wns, _) => false,
+        }
+    }
+
+    /// What paths its endpoints have, in words.
+    #[must_use]
+    pub const fn paths(self) -> &'static str {
+        match self {
+            Self::Fcm => "FCM's are /fcm/send/… and /wp/…",
+            Self::Gcm => "GCM's are /gcm/send/…",
+            Self::Mozilla => "Mozilla's are /wpush/…",
+            Self::Apple => "Apple's are / and one token",
+            Self::Wns => "those of WNS are /w/?token=…",
+            Self::Other => "any is",
+        }
+    }
+}
+
+/// One segment of a path that stays one, whoever reads it.
+fn is_token(segment: &str) -> bool {
+    let segment_lower = segment.to_ascii_lowercase();
+    !segment.is_empty()
+        && !matches!(segment, "." | "..")
+        && segment.bytes().all(|octet| octet.is_ascii_graphic())
+        && !["%2e", "%2f", "%5c"].iter().any(|escaped| segment_lower.contains(escaped))
+}
+
+fn has_wns_token(parameter: &str) -> bool {
+    parameter.strip_prefix("token=").is_some_and(|token| !token.is_empty())
 }
 
 /// Host names: one, or all below a domain.
@@ -156,6 +217,53 @@ mod tests {
             let endpoint = Endpoint::parse(url, false).unwrap();
             assert_eq!(PushService::of(&endpoint), service, "{url}");
             assert_eq!(is_known_host(endpoint.origin().host()), known, "{url}");
+        }
+    }
+
+    #[test]
+    fn known_hosts_give_endpoints_of_known_paths() {
+        for (url, gives) in [
+            ("https://fcm.googleapis.com/fcm/send/dK3x:APA91b-_", true),
+            ("https://fcm.googleapis.com/wp/dK3x%3AAPA91b", true),
+            ("https://jmt17.google.com/fcm/send/x", true),
+            ("https://fcm.googleapis.com/fcm/send/", false),
+            ("https://fcm.googleapis.com/fcm/send", false),
+            ("https://fcm.googleapis.com/fcm/send/x/y", false),
+            ("https://fcm.googleapis.com/fcm/send/..", false),
+            ("https://fcm.googleapis.com/fcm/send/%2e%2E", false),
+            ("https://fcm.googleapis.com/fcm/send/..%2fx", false),
+            ("https://fcm.googleapis.com/fcm//send/x", false),
+            ("https://fcm.googleapis.com//fcm/send/x", false),
+            ("https://fcm.googleapis.com/FCM/send/x", false),
+            ("https://fcm.googleapis.com/v1/projects/p/messages:send", false),
+            ("https://fcm.googleapis.com/?/fcm/send/x", false),
+            ("https://fcm.googleapis.com?x", false),
+            ("https://fcm.googleapis.com", false),
+            ("https://android.googleapis.com/gcm/send/x", true),
+            ("https://android.googleapis.com/fcm/send/x", false),
+            ("https://updates.push.services.mozilla.com/wpush/v1/gAAA", true),
+            ("https://updates.push.services.mozilla.com/wpush/v2/gAAA==", true),
+            ("https://updates.push.services.mozilla.com/wpush/gAAA", true),
+            ("https://updates-autopush.stage.mozaws.net/wpush/v2/x", true),
+            ("https://updates.push.services.mozilla.com/wpush/v2/", false),
+            ("https://updates.push.services.mozilla.com/wpush/v2/x/y", false),
+            ("https://updates.push.services.mozilla.com/wpush/../v1/x", false),
+            ("https://updates.push.services.mozilla.com/push/v1/x", false),
+            ("https://updates.push.services.mozilla.com/m/x", false),
+            ("https://updates.push.services.mozilla.com/v1/fcm/x/registration/y/subscription", false),
+            ("https://web.push.apple.com/QGuQyavXutnMH7q7mTu5Ze0", true),
+            ("https://web.push.apple.com/", false),
+            ("https://api.push.apple.com/3/device/abc", false),
+            ("https://wns2-par02p.notify.windows.com/w/?token=BQYAAA%2babc%3d", true),
+            ("https://wns2-par02p.notify.windows.com/w?token=x", true),
+            ("https://sg2p.notify.windows.com/?token=AgYAAA", true),
+            ("https://wns2-par02p.notify.windows.com/w/", false),
+            ("https://wns2-par02p.notify.windows.com/w/?token=", false),
+            ("https://wns2-par02p.notify.windows.com/x/?token=x", false),
+            ("https://ntfy.sh/whatever?up=1", true),
+        ] {
+            let endpoint = Endpoint::parse(url, false).unwrap();
+            assert_eq!(PushService::of(&endpoint).gives(&endpoint), gives, "{url}");
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) enum Gate {
     Scheme,
     Host,
     Port,
+    Path,
     Address,
     Dial,
 }
@@ -26,6 +27,7 @@ impl Gate {
             "scheme" => Self::Scheme,
             "host" => Self::Host,
             "port" => Self::Port,
+            "path" => Self::Path,
             "address" => Self::Address,
             "dial" => Self::Dial,
             _ => return None,

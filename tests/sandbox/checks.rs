@@ -208,6 +208,57 @@ async fn the_mozilla_profile_is_as_lenient_as_autopush() {
     unknown.endpoint.push('A');
     let unknown = answer(&harness, &unknown, 100, &[]).await;
     assert_eq!((unknown.status.as_u16(), unknown.text.as_str()), (404, ""));
+    assert!(!unknown.headers.contains_key("content-type"), "{unknown:?}");
+
+    let older = || set("content-encoding", "aesgcm");
+    for (what, expected, changes) in [
+        ("aesgcm with a salt alone", 201, vec![older(), set("encryption", "salt=AAAA")]),
+        ("padded", 201, vec![older(), set("encryption", "salt=\"AAAA==\""), set("crypto-key", "dh=BAUG==")]),
+        ("aesgcm without", 400, vec![older()]),
+        ("of another alphabet", 400, vec![older(), set("encryption", "salt=A+/A")]),
+        (
+            "a key without dh",
+            400,
+            vec![older(), set("encryption", "salt=AAAA"), set("crypto-key", "p256ecdsa=B")],
+        ),
+    ] {
+        assert_eq!(answer(&harness, &to, 100, &changes).await.status, expected, "{what}");
+    }
+    let message = harness.origin().to_string() + "/m/none";
+    let deleted = harness.client.delete(message).send().await.unwrap();
+    assert_eq!(deleted.status(), 400);
+    let get = harness.client.get(format!("{}x", to.endpoint)).send().await.unwrap();
+    assert_eq!((get.status().as_u16(), get.text().await.unwrap().as_str()), (405, ""));
+}
+
+#[tokio::test]
+async fn pages_may_post_where_mozillas_may() {
+    const PAGE: &str = "https://shop.example";
+    for (profile, open) in [(Profile::Mozilla, true), (Profile::Strict, false)] {
+        let harness = Harness::with_profile(profile).await;
+        let to = harness.subscription().await;
+        let asked = harness
+            .client
+            .request(Method::OPTIONS, &to.endpoint)
+            .header("origin", PAGE)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,ttl")
+            .send()
+            .await
+            .unwrap();
+        let header = |name: &str| asked.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(asked.status().as_u16(), if open { 200 } else { 405 });
+        assert_eq!(header("access-control-allow-origin").as_deref(), open.then_some(PAGE));
+        assert_eq!(header("access-control-allow-headers").as_deref(), open.then_some("authorization,ttl"));
+        assert_eq!(header("access-control-max-age").as_deref(), open.then_some("3600"));
+        assert_eq!(header("access-control-allow-methods").is_some_and(|it| it.contains("POST")), open);
+        let posted = answer(&harness, &to, 100, &[set("origin", PAGE)]).await;
+        assert_eq!(posted.status, 201);
+        let allowed = posted.headers.get("access-control-allow-origin").map(|it| it.to_str().unwrap());
+        assert_eq!(allowed, open.then_some(PAGE));
+        let plain = answer(&harness, &to, 100, &[]).await;
+        assert!(!plain.headers.contains_key("access-control-allow-origin"));
+    }
 }
 
 #[tokio::test]

@@ -105,3 +105,32 @@ async fn faults_change_while_running() {
     assert_eq!(send(1).await, 201);
     assert!(!fault_lines(&harness, group).await.contains_key(&1));
 }
+
+#[tokio::test]
+async fn services_answers_are_given_word_for_word() {
+    let harness = Harness::strict().await;
+    let listed = harness.get("/answers").await.lines();
+    assert!(listed.len() >= 100, "{}", listed.len());
+    let group = harness.group(json!({"count": 1})).await;
+    let to = harness.subscriptions(group).await.remove(0);
+    let own = format!("/groups/{group}/subscribers/0/faults");
+    for known in &listed {
+        let (service, name) = (&known["service"], &known["name"]);
+        let order = json!({"service_answer": {"service": service, "name": name}});
+        let given = harness.control(Method::POST, &own, Some(order)).await;
+        assert_eq!(given.status, 204, "{}", given.text);
+        let answer = harness.send(&to, ContentEncoding::Aes128Gcm, b"x", &[]).await;
+        assert_eq!(u64::from(answer.status.as_u16()), known["status"].as_u64().unwrap(), "{known}");
+        assert_eq!(answer.text, known["body"].as_str().unwrap(), "{known}");
+    }
+    let busy = json!({"service_answer": {"service": "mozilla", "name": "storage_busy"}});
+    assert_eq!(harness.control(Method::POST, &own, Some(busy)).await.status, 204);
+    let answer = harness.send(&to, ContentEncoding::Aes128Gcm, b"x", &[]).await;
+    assert_eq!(outcome(&answer), (503, Some("120")));
+    for (service, name) in [("fcm", "BadJwtToken"), ("nobody", "accepted")] {
+        let order = json!({"service_answer": {"service": service, "name": name}});
+        let given = harness.control(Method::POST, &own, Some(order)).await;
+        assert_eq!(given.status, 422, "{}", given.text);
+        assert!(given.text.contains("GET /answers"), "{}", given.text);
+    }
+}

@@ -162,6 +162,40 @@ async fn http_is_spoken_where_an_exception_allows_it() {
     assert_eq!(allowed.post(request(&endpoint)).await.unwrap().status, 201);
 }
 
+/// A proxy that answers CONNECT so.
+async fn proxy_that_refuses(answer: &'static str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn what_the_egress_proxy_refuses_is_told_as_its_word() {
+    for (answer, told) in [
+        ("HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic\r\n\r\n", "answered 407"),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "refused the connection"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\n", "refused the connection"),
+        ("", "closed the connection"),
+    ] {
+        let url = proxy_that_refuses(answer).await;
+        let settings = fanfare::transport::HttpSettings { egress_proxy: Some(url.into()), ..settings() };
+        let transport = transport(settings, "profile = 'any_public_host'");
+        let error = transport.post(request("https://push.example.net/x")).await.unwrap_err();
+        let TransportError::Unreachable { detail, sent } = &error else { panic!("{error}") };
+        assert!(detail.starts_with("a proxy on the way") && detail.contains(told), "{answer}: {error}");
+        assert!(!sent);
+    }
+}
+
 /// Run by the next test, in a process with proxies in its environment.
 #[tokio::test]
 async fn posts_directly() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use fanfare::domain::{Endpoint, Origin, Refusal};
 use fanfare::transport::resolver::Lookup;
 use fanfare::transport::{HttpSettings, HttpTransport, Transport as _, TransportError};
+use fanfare::webpush::PushService;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -92,6 +93,10 @@ async fn no_hostile_endpoint_gets_a_byte_to_loopback() {
             Gate::Scheme => Refusal::HttpNotAllowed,
             Gate::Host => Refusal::HostNotAllowed,
             Gate::Port => Refusal::PortNotAllowed,
+            Gate::Path => {
+                let endpoint = Endpoint::parse(&row.endpoint, true).unwrap();
+                Refusal::PathNotKnown(PushService::of(&endpoint).paths())
+            }
             Gate::Address | Gate::Dial => Refusal::AddressNotAllowed,
         };
         let judge = if row.gate == Gate::Host { &known } else { &generous };

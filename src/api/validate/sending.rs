@@ -86,7 +86,7 @@ pub(crate) fn send(request: v1::SendRequest, rules: Rules<'_>) -> Result<Sending
     let level = self::report_level(&mut violations, report_level);
     let (recipient, spec, level) = violations.or(all_of(recipient, spec, level))?;
     if let Recipient::Inline(browser) = &recipient {
-        check_allowed(&browser.endpoint, rules)?;
+        check_allowed("push_subscription", &browser.endpoint, rules)?;
     }
     Ok(Sending {
         spec,

@@ -30,7 +30,7 @@ pub(crate) fn subscribe(request: v1::SubscribeRequest, rules: Rules<'_>) -> Resu
     let replaces =
         if replaces.is_empty() { None } else { selector::replaces(&mut violations, &replaces, rules) };
     let browser = violations.or(browser)?;
-    check_allowed(&browser.endpoint, rules)?;
+    check_allowed("push_subscription", &browser.endpoint, rules)?;
     Ok(Subscribe {
         application: rules.application.id,
         endpoint: browser.endpoint,

@@ -4,8 +4,8 @@ use super::Rules;
 use crate::api::convert::time::TIMESTAMP_MILLIS_MAX;
 use crate::api::status::ApiError;
 use crate::domain::{
-    Application, ContentEncoding, Endpoint, EndpointPolicy, Origin, SubscriptionKeys, Timestamp, VapidKeyId,
-    Violations,
+    Application, ContentEncoding, Endpoint, EndpointPolicy, Origin, Refusal, SubscriptionKeys, Timestamp,
+    VapidKeyId, Violations,
 };
 use crate::proto::v1;
 use crate::webpush::keys;
@@ -88,8 +88,8 @@ pub(crate) fn endpoint(
     violations.check(field, Endpoint::parse(url, allow_http))
 }
 
-/// Whether this server posts to the endpoint: asked once all fields are right.
-pub(crate) fn check_allowed(endpoint: &Endpoint, rules: Rules<'_>) -> Result<(), ApiError> {
+/// Whether this server posts to the endpoint of the subscription that is `field`: asked once all fields are right.
+pub(crate) fn check_allowed(field: &str, endpoint: &Endpoint, rules: Rules<'_>) -> Result<(), ApiError> {
     let refuse = |why: &str| Err(ApiError::EndpointNotAllowed(why.to_owned()));
     if is_denied_host(endpoint.origin().host()) {
         return refuse("the endpoint is one that the browser has given up: it must subscribe again");
@@ -100,7 +100,21 @@ pub(crate) fn check_allowed(endpoint: &Endpoint, rules: Rules<'_>) -> Result<(),
              the browser must subscribe again with an applicationServerKey",
         );
     }
-    rules.policy.check(endpoint).map_err(|refusal| ApiError::EndpointNotAllowed(refusal.to_string()))
+    match rules.policy.check(endpoint) {
+        Ok(()) => Ok(()),
+        // The operator can not allow it, for no browser has it.
+        Err(refusal @ Refusal::PathNotKnown(_)) => {
+            let mut violations = Violations::new();
+            violations.add(format!("{field}.endpoint"), refusal.to_string());
+            Err(ApiError::InvalidFields(violations))
+        }
+        Err(
+            refusal @ (Refusal::HostNotAllowed
+            | Refusal::PortNotAllowed
+            | Refusal::AddressNotAllowed
+            | Refusal::HttpNotAllowed),
+        ) => refuse(&refusal.to_string()),
+    }
 }
 
 fn subscription_keys(

@@ -54,6 +54,7 @@ pub(super) fn expected(fault: Option<&Fault>) -> Option<Expected> {
         Some(Fault::Failing { times }) => Some(accepted(Some((*times, Outcome::Unavailable, 500)))),
         Some(
             Fault::Answer { .. }
+            | Fault::ServiceAnswer { .. }
             | Fault::Slow { .. }
             | Fault::Truncated { .. }
             | Fault::Reset { .. }

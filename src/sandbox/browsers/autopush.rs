@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,7 +22,7 @@ use super::user_agent::End;
 use crate::domain::Origin;
 use crate::sandbox::control_json::BrowserProtocol;
 use crate::sandbox::push_resource::PUSH_PATH;
-use crate::webpush::keys::parse_p256dh;
+use crate::sandbox::subscriber::key_digest;
 
 /// The subprotocol that Firefox asks for.
 pub(crate) const SUBPROTOCOL: &str = "push-notification";
@@ -206,11 +208,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Autopush<S> {
 
     async fn register(&mut self, browser: Uuid, channel: &str, key: Option<&str>) -> Step {
         let id = known_channel(channel)?;
-        let Ok(key) = key.map(parse_p256dh).transpose() else {
+        // Whatever can be decoded is taken for a key: nobody can ever sign with what is none.
+        let Ok(key) = key.map(|key| URL_SAFE_NO_PAD.decode(key.trim_end_matches('='))).transpose() else {
             let push_endpoint = "Failed to generate endpoint";
             return self.send(&ServerFrame::Register { channel, status: 400, push_endpoint }).await;
         };
-        let (status, endpoint) = match self.browsers.register(browser, id, key) {
+        let (status, endpoint) = match self.browsers.register(browser, id, key.as_deref().map(key_digest)) {
             Ok(token) => (200, format!("{}{PUSH_PATH}{token}", self.origin)),
             Err(_) => (500, String::new()),
         };

@@ -138,6 +138,11 @@ impl<'a> ServerFrame<'a> {
             let encoding = encryption.encoding().as_str();
             match encryption {
                 Encryption::Aes128Gcm => NotificationHeaders { encoding, encryption: None, crypto_key: None },
+                Encryption::AesGcmAsSent { encryption, crypto_key } => NotificationHeaders {
+                    encoding,
+                    encryption: Some(encryption.to_string()),
+                    crypto_key: crypto_key.as_deref().map(str::to_owned),
+                },
                 Encryption::AesGcm(parameters) => NotificationHeaders {
                     encoding,
                     encryption: Some(parameters.encryption()),

@@ -220,6 +220,10 @@ fn stanza(message: &Outgoing, names: &FcmNames, now_millis: u64) -> DataMessageS
             Encryption::Aes128Gcm => {
                 data.push(("content-encoding", encryption.encoding().as_str().to_owned()));
             }
+            Encryption::AesGcmAsSent { encryption, crypto_key } => {
+                data.push(("encryption", encryption.to_string()));
+                data.extend(crypto_key.iter().map(|key| ("crypto-key", key.to_string())));
+            }
             Encryption::AesGcm(parameters) => {
                 data.push(("encryption", parameters.encryption()));
                 data.push(("crypto-key", parameters.crypto_key()));

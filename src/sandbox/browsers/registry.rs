@@ -17,7 +17,7 @@ use crate::domain::{Clock, Timestamp};
 use crate::sandbox::control_json::{BrowserEventKind, BrowserProtocol, UserAgentStatus};
 use crate::sandbox::fault::{Fault, Stage};
 use crate::sandbox::settings::SandboxLimits;
-use crate::sandbox::subscriber::{PushMessage, Subscriber};
+use crate::sandbox::subscriber::{PushMessage, ServerKey, Subscriber, key_digest};
 
 /// The browsers.
 pub(crate) struct Browsers {
@@ -32,6 +32,7 @@ pub(crate) struct Browsers {
     user_agents_max: usize,
     channels_max: usize,
     waiting_max: usize,
+    stored_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +76,7 @@ impl Browsers {
             user_agents_max: limits.user_agents_max,
             channels_max: limits.channels_max,
             waiting_max: limits.waiting_messages_max,
+            stored_max: limits.stored_messages_max,
         }
     }
 
@@ -138,9 +140,9 @@ impl Browsers {
         &self,
         id: Uuid,
         channel: Uuid,
-        application_server_key: Option<[u8; 65]>,
+        key_digest: Option<[u8; 32]>,
     ) -> Result<String, BrowserError> {
-        self.insert(&mut self.lock(), id, channel, application_server_key, None)
+        self.insert(&mut self.lock(), id, channel, key_digest, None)
     }
 
     /// As [`Self::register`], for Chromium, which may not be connected yet.
@@ -153,7 +155,7 @@ impl Browsers {
     ) -> Result<String, BrowserError> {
         let mut state = self.lock();
         state.make(id, BrowserProtocol::Mcs, self.now(), self.user_agents_max)?;
-        self.insert(&mut state, id, channel, Some(application_server_key), Some(names))
+        self.insert(&mut state, id, channel, Some(key_digest(&application_server_key)), Some(names))
     }
 
     fn insert(
@@ -161,7 +163,7 @@ impl Browsers {
         state: &mut State,
         id: Uuid,
         channel: Uuid,
-        application_server_key: Option<[u8; 65]>,
+        key_digest: Option<[u8; 32]>,
         names: Option<FcmNames>,
     ) -> Result<String, BrowserError> {
         let user_agent = state.all.get_mut(&id).ok_or(BrowserError::Unreachable)?;
@@ -170,7 +172,7 @@ impl Browsers {
         }
         user_agent.channels.insert(channel, names.map(Arc::new));
         self.tell(id, BrowserEventKind::Registered, About { channel: Some(channel), ..About::default() });
-        Ok(self.tokens.write(&ChannelToken { user_agent: id, channel, application_server_key }))
+        Ok(self.tokens.write(&ChannelToken { user_agent: id, channel, key_digest }))
     }
 
     /// Ends a channel, and what waits for it.
@@ -195,10 +197,32 @@ impl Browsers {
             self.tell_of(id, BrowserEventKind::Expired, &waiting.message, None);
         }
         user_agent.waiting.retain(|waiting| !is_over(waiting));
-        let waiting = user_agent.waiting.iter_mut().find(|waiting| !waiting.sent)?;
+        let owes_acknowledgements = user_agent.waiting.iter().any(|waiting| waiting.sent);
+        let Some(waiting) = user_agent.waiting.iter_mut().find(|waiting| !waiting.sent) else {
+            user_agent.sent_stored = 0;
+            return None;
+        };
+        if waiting.stored && user_agent.protocol == BrowserProtocol::Autopush {
+            if user_agent.sent_stored >= self.stored_max {
+                // As autopush, which forgets a browser that was away for so many, once it has acknowledged what it was sent.
+                if !owes_acknowledgements {
+                    self.reset(&mut state, id);
+                }
+                return None;
+            }
+            user_agent.sent_stored += 1;
+        }
         waiting.sent = true;
         self.tell_of(id, BrowserEventKind::Sent, &waiting.message, None);
         Some(waiting.message.clone())
+    }
+
+    /// Forgets a browser, and ends its connection.
+    fn reset(&self, state: &mut State, id: Uuid) {
+        if let Some(mut user_agent) = state.all.remove(&id) {
+            user_agent.end(End::Reset);
+            self.tell(id, BrowserEventKind::Reset, About::default());
+        }
     }
 
     /// A browser has a message, whatever it could do with it.
@@ -284,21 +308,20 @@ impl Browsers {
             return;
         }
         if user_agent.waiting.len() >= self.waiting_max {
-            // As autopush, which forgets a browser that does not fetch what there is for it.
-            user_agent.end(End::Reset);
-            state.all.remove(&id);
-            self.tell(id, BrowserEventKind::Reset, About::default());
+            self.reset(&mut state, id);
             return;
         }
         self.tell_of(id, BrowserEventKind::Accepted, &message, None);
         let ttl = Duration::from_secs(headers.ttl_seconds.into());
         let expires = (!ttl.is_zero()).then(|| now.plus(ttl));
+        let stored = user_agent.session.is_none();
         user_agent.waiting.push_back(Waiting {
             sequence,
             message,
             topic: headers.topic,
             expires,
             sent: false,
+            stored,
         });
         user_agent.wake();
     }
@@ -388,8 +411,8 @@ pub(crate) struct BrowserSubscriber {
 }
 
 impl Subscriber for BrowserSubscriber {
-    fn application_server_key(&self) -> Option<&[u8; 65]> {
-        self.token.application_server_key.as_ref()
+    fn server_key(&self) -> Option<ServerKey<'_>> {
+        self.token.key_digest.as_ref().map(ServerKey::Digest)
     }
 
     fn is_gone(&self) -> bool {

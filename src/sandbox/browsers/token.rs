@@ -1,4 +1,4 @@
-//! The last part of the path of a browser's endpoint: whose it is, and with which key it was made. So a wrong key is told
+//! The last part of the path of a browser's endpoint: whose it is, and with which key it was made, as its SHA-256. So a wrong key is told
 //! apart from a subscription that has ended without that anything is kept of the latter.
 
 use aws_lc_rs::hmac;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 const MAC_OCTETS: usize = 16;
 /// Octets of an identifier.
 const ID_OCTETS: usize = 16;
-/// Octets of a VAPID public key.
-const KEY_OCTETS: usize = 65;
+/// Octets of what is remembered of a VAPID public key.
+const KEY_OCTETS: usize = 32;
 /// Octets of a token of a subscription without a key.
 const TOKEN_OCTETS: usize = 2 * ID_OCTETS + MAC_OCTETS;
 
@@ -21,8 +21,8 @@ const TOKEN_OCTETS: usize = 2 * ID_OCTETS + MAC_OCTETS;
 pub(crate) struct ChannelToken {
     pub(crate) user_agent: Uuid,
     pub(crate) channel: Uuid,
-    /// The VAPID public key that it was subscribed with.
-    pub(crate) application_server_key: Option<[u8; KEY_OCTETS]>,
+    /// SHA-256 of the VAPID public key that it was subscribed with, or of whatever was given as one.
+    pub(crate) key_digest: Option<[u8; KEY_OCTETS]>,
 }
 
 /// Makes tokens, and knows its own again.
@@ -39,7 +39,7 @@ impl TokenKey {
         let mut octets = Vec::with_capacity(TOKEN_OCTETS + KEY_OCTETS);
         octets.extend_from_slice(token.user_agent.as_bytes());
         octets.extend_from_slice(token.channel.as_bytes());
-        octets.extend_from_slice(token.application_server_key.as_ref().map_or(&[], |key| key));
+        octets.extend_from_slice(token.key_digest.as_ref().map_or(&[], |key| key));
         let mac = self.mac(&octets);
         octets.extend_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(octets)
@@ -61,7 +61,7 @@ impl TokenKey {
         Some(ChannelToken {
             user_agent: Uuid::from_bytes(*user_agent),
             channel: Uuid::from_bytes(*channel),
-            application_server_key: if key.is_empty() { None } else { Some(key.try_into().ok()?) },
+            key_digest: if key.is_empty() { None } else { Some(key.try_into().ok()?) },
         })
     }
 
@@ -79,12 +79,9 @@ mod tests {
     #[test]
     fn only_its_own_tokens_are_read_and_only_whole() {
         let (key, other) = (TokenKey::random(), TokenKey::random());
-        for application_server_key in [None, Some([4; KEY_OCTETS])] {
-            let token = ChannelToken {
-                user_agent: Uuid::from_u128(1),
-                channel: Uuid::from_u128(2),
-                application_server_key,
-            };
+        for key_digest in [None, Some([4; KEY_OCTETS])] {
+            let token =
+                ChannelToken { user_agent: Uuid::from_u128(1), channel: Uuid::from_u128(2), key_digest };
             let text = key.write(&token);
             assert!(key.read(&text).is_some_and(|read| read == token));
             assert!(other.read(&text).is_none());

@@ -25,6 +25,8 @@ pub(crate) struct UserAgent {
     pub(crate) reachable: bool,
     /// When it was connected last.
     pub(crate) seen: Timestamp,
+    /// How many stored messages it was sent since it connected, or since there was none left.
+    pub(crate) sent_stored: usize,
 }
 
 /// A message that a browser has not acknowledged.
@@ -38,6 +40,8 @@ pub(crate) struct Waiting {
     pub(crate) expires: Option<Timestamp>,
     /// Whether it was sent over the connection that there is.
     pub(crate) sent: bool,
+    /// Whether the browser was away when it came, or left without a word about it.
+    pub(crate) stored: bool,
 }
 
 /// A message as a browser is told of it.
@@ -87,6 +91,7 @@ impl UserAgent {
             session: None,
             reachable: true,
             seen: now,
+            sent_stored: 0,
         }
     }
 
@@ -115,8 +120,9 @@ impl UserAgent {
     pub(crate) fn rewind(&mut self) {
         self.waiting.retain(|waiting| waiting.expires.is_some());
         for waiting in &mut self.waiting {
-            waiting.sent = false;
+            (waiting.sent, waiting.stored) = (false, true);
         }
+        self.sent_stored = 0;
         self.waiting.make_contiguous().sort_by_key(|waiting| (waiting.topic.is_none(), waiting.sequence));
     }
 

@@ -78,7 +78,26 @@ fn inspect(error: &(dyn Error + 'static), sent: bool) -> Finding {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return Finding::Words(of_io(error.kind()));
     }
-    Finding::Nothing
+    match of_tunnel(&error.to_string()) {
+        Some(words) => Finding::Certain(unreachable(words, false)),
+        None => Finding::Nothing,
+    }
+}
+
+/// What the egress proxy answered to CONNECT. The client's error has a type that it does not name, so its words are read, a
+/// test sees to it that they stay: `tests/transport/guard.rs`.
+fn of_tunnel(words: &str) -> Option<&'static str> {
+    Some(match words.strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => {
+            "a proxy on the way answered 407: it wants a user name and password"
+        }
+        "unsuccessful" => "a proxy on the way refused the connection (no 200 to CONNECT)",
+        "unexpected end of file" => {
+            "a proxy on the way closed the connection instead of an answer to CONNECT"
+        }
+        "proxy response headers too long" => "a proxy on the way answered CONNECT with too long a header",
+        _ => "a proxy on the way can not be reached",
+    })
 }
 
 fn unreachable(detail: &str, sent: bool) -> TransportError {

@@ -31,7 +31,8 @@ use super::resolver::{Lookup, Remembering, SystemLookup};
 use super::settings::HttpSettings;
 use super::tls::Tls;
 use super::{Transport, TransportError};
-use crate::domain::{EndpointPolicy, Origin};
+use crate::domain::{Endpoint, EndpointPolicy, Origin};
+use crate::webpush::push_service::PushService;
 use crate::webpush::request::{PushRequest, PushResponse};
 
 /// What HTTP/2 counts for each header field besides its octets (RFC 9113 section 6.5.2).
@@ -243,6 +244,10 @@ impl Transport for HttpTransport {
 
     fn connections(&self, origin: &Origin) -> usize {
         self.origins.connections(origin)
+    }
+
+    fn service(&self, endpoint: &Endpoint) -> PushService {
+        self.policy.service(endpoint)
     }
 
     fn runtime(&self, origin: &Origin) -> Option<&Handle> {

@@ -1,7 +1,7 @@
 //! What a push service says beside its status: each service says it elsewhere. Facts for the outcome table, and a detail
 //! for people, in which nothing secret may stand: services quote endpoints and tokens.
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::domain::limits::DETAIL_CHARS_MAX;
@@ -13,27 +13,84 @@ const BODY_OCTETS_READ: usize = 4_096;
 const SECRET_CHARS: usize = 28;
 /// With a digit in it, a run may be one from this length on.
 const SECRET_CHARS_WITH_DIGIT: usize = 16;
+/// Characters between the parts of a detail.
+const SEPARATOR_CHARS: usize = 2;
 /// What stands in the place of such a run.
 const REDACTED: char = '…';
 
+/// What proxies on a sender's own way out call themselves in `Server`; no push service does.
+const PROXY_SERVERS: [&str; 10] = [
+    "squid",
+    "tinyproxy",
+    "privoxy",
+    "mitmproxy",
+    "zscaler",
+    "bluecoat",
+    "fortiproxy",
+    "netskope",
+    "mcafee web gateway",
+    "sophos",
+];
+/// Header fields that a proxy adds to an answer of its own: RFC 9110 section 11.7.1, and Squid's error pages.
+const PROXY_HEADERS: [&str; 2] = ["proxy-authenticate", "x-squid-error"];
+/// What the load balancer before Mozilla's and Google's services calls itself in `Via`.
+const OWN_VIA: &str = "google";
+
 /// An answer's words.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Answer {
     text: String,
     json: Map<String, Value>,
     wns_status: String,
     wns_description: String,
+    is_silent: bool,
+    is_page: bool,
+    is_via: bool,
+    is_of_proxy: bool,
 }
 
 impl Answer {
     pub(super) fn read(response: &PushResponse) -> Self {
-        let body = response.body.get(..BODY_OCTETS_READ).unwrap_or(&response.body);
+        let (body, headers) =
+            (response.body.get(..BODY_OCTETS_READ).unwrap_or(&response.body), &response.headers);
+        let text = String::from_utf8_lossy(body).into_owned();
+        let said = text.trim();
+        let phrase =
+            StatusCode::from_u16(response.status).ok().and_then(|it| it.canonical_reason()).unwrap_or("");
+        let html = header(headers, "content-type").to_ascii_lowercase().starts_with("text/html");
         Self {
-            text: String::from_utf8_lossy(body).into_owned(),
+            // Over HTTP/1.1 the transport puts the reason phrase where there is no body.
+            is_silent: said.is_empty() || said.eq_ignore_ascii_case(phrase),
+            is_page: said.starts_with('<') || (html && !said.is_empty()),
+            is_via: went_via_others(headers),
+            is_of_proxy: is_of_proxy(headers),
             json: serde_json::from_slice(&response.body).unwrap_or_default(),
-            wns_status: header(&response.headers, "x-wns-status"),
-            wns_description: header(&response.headers, "x-wns-error-description"),
+            wns_status: header(headers, "x-wns-status"),
+            wns_description: header(headers, "x-wns-error-description"),
+            text,
         }
+    }
+
+    /// Whether there is no word beside the status.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
+    /// Whether its body is a page for people (HTML): of a proxy, a load balancer or a firewall, where the service sends
+    /// none.
+    pub(super) fn is_page(&self) -> bool {
+        self.is_page
+    }
+
+    /// Whether it passed a proxy that no push service has before it (`Via`, RFC 9110 section 7.6.3), which may have made it.
+    pub(super) fn is_via(&self) -> bool {
+        self.is_via
+    }
+
+    /// Whether a proxy made it, and not the push service.
+    pub(super) fn is_of_proxy(&self) -> bool {
+        self.is_of_proxy
     }
 
     /// Whether the words stand anywhere in what was said, in capitals or not.
@@ -69,8 +126,9 @@ impl Answer {
         rest[..digits].parse().ok()
     }
 
-    /// What was said in one line: [`DETAIL_CHARS_MAX`] characters at most, without URLs, tokens and control characters.
-    pub(super) fn detail(&self) -> String {
+    /// What was said in one line, between these: [`DETAIL_CHARS_MAX`] characters at most, without URLs, tokens and control
+    /// characters.
+    pub(super) fn detail(&self, before: &str, after: &str) -> String {
         let said = ["message", "reason", "error"]
             .iter()
             .find_map(|name| self.json.get(*name).and_then(Value::as_str))
@@ -84,13 +142,37 @@ impl Answer {
             (status, "") => status.to_owned(),
             (status, description) => format!("{status}: {description}"),
         });
-        clean(&said)
+        let taken = [before, after].into_iter().filter(|text| !text.is_empty());
+        let taken: usize = taken.map(|text| text.chars().count() + SEPARATOR_CHARS).sum();
+        let mut line = before.to_owned();
+        for (separator, text) in
+            [(": ", &*clean(&said, DETAIL_CHARS_MAX.saturating_sub(taken))), ("; ", after)]
+        {
+            if !text.is_empty() {
+                line.push_str(if line.is_empty() { "" } else { separator });
+                line.push_str(text);
+            }
+        }
+        line
     }
 }
 
 fn header(headers: &HeaderMap, name: &str) -> String {
     let text = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     text.unwrap_or_default().trim().to_owned()
+}
+
+/// Whether `Via` names anybody but [`OWN_VIA`].
+fn went_via_others(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("via").iter().filter_map(|value| value.to_str().ok());
+    let mut hops = values.flat_map(|value| value.split(',')).filter_map(|hop| hop.split_whitespace().nth(1));
+    hops.any(|by| !by.eq_ignore_ascii_case(OWN_VIA))
+}
+
+fn is_of_proxy(headers: &HeaderMap) -> bool {
+    let server = header(headers, "server").to_ascii_lowercase();
+    PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
+        || PROXY_SERVERS.iter().any(|name| server.contains(name))
 }
 
 /// The title of an HTML page, else its text.
@@ -111,14 +193,14 @@ fn without_tags(text: &str) -> String {
         .collect()
 }
 
-/// One line of at most [`DETAIL_CHARS_MAX`] characters without what may be secret.
-fn clean(text: &str) -> String {
+/// One line of at most so many characters without what may be secret.
+fn clean(text: &str, chars_max: usize) -> String {
     let visible = text.replace(is_invisible, " ");
     let words: Vec<String> = visible.split_whitespace().map(clean_word).collect();
     let line = words.join(" ");
-    match line.char_indices().nth(DETAIL_CHARS_MAX) {
+    match line.char_indices().nth(chars_max) {
         None => line,
-        Some(_) => line.chars().take(DETAIL_CHARS_MAX - 1).chain(std::iter::once(REDACTED)).collect(),
+        Some(_) => line.chars().take(chars_max.saturating_sub(1)).chain(std::iter::once(REDACTED)).collect(),
     }
 }
 
@@ -165,7 +247,7 @@ mod tests {
 
     fn detail(body: &str) -> String {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Answer::read(&PushResponse { status: 400, headers: HeaderMap::new(), body }).detail()
+        Answer::read(&PushResponse { status: 400, headers: HeaderMap::new(), body }).detail("", "")
     }
 
     #[test]
@@ -192,6 +274,46 @@ mod tests {
             ("a\u{202e}b\u{200b}c", "a b c"),
         ] {
             assert_eq!(detail(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_has_room() {
+        let said = |body: &str| {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            Answer::read(&PushResponse { status: 403, headers: HeaderMap::new(), body })
+                .detail("a proxy answered", "late")
+        };
+        assert_eq!(said("<title>Denied</title>"), "a proxy answered: Denied; late");
+        assert_eq!(said(""), "a proxy answered; late");
+        assert_eq!(said(&"no ".repeat(200)).chars().count(), DETAIL_CHARS_MAX);
+    }
+
+    #[test]
+    fn who_answered_is_told_by_header_fields_and_pages() {
+        let read = |name: &'static str, value: &'static str, body: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, http::HeaderValue::from_static(value));
+            let read = Answer::read(&PushResponse {
+                status: 404,
+                headers,
+                body: Bytes::from_static(body.as_bytes()),
+            });
+            (read.is_of_proxy(), read.is_via(), read.is_page(), read.is_silent())
+        };
+        for (name, value, body, expected) in [
+            ("server", "nginx", "", (false, false, false, true)),
+            ("server", "squid/6.6", "x", (true, false, false, false)),
+            ("x-squid-error", "ERR_ACCESS_DENIED 0", "", (true, false, false, true)),
+            ("proxy-authenticate", "Basic", "", (true, false, false, true)),
+            ("via", "1.1 google", "Not Found", (false, false, false, true)),
+            ("via", "1.1 google, 1.1 gate.example (squid)", "", (false, true, false, true)),
+            ("via", "HTTP/1.1 varnish", "", (false, true, false, true)),
+            ("content-type", "text/html; charset=utf-8", "Not here", (false, false, true, false)),
+            ("content-type", "text/html", " ", (false, false, false, true)),
+            ("x", "y", "\n<!DOCTYPE html><p>", (false, false, true, false)),
+        ] {
+            assert_eq!(read(name, value, body), expected, "{name}: {value} {body}");
         }
     }
 
@@ -235,7 +357,7 @@ mod tests {
         #[test]
         fn any_octets_are_read(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let response = PushResponse { status: 400, headers: HeaderMap::new(), body: body.into() };
-            let line = Answer::read(&response).detail();
+            let line = Answer::read(&response).detail("", "");
             prop_assert!(!line.chars().any(is_invisible));
         }
     }

@@ -2,9 +2,12 @@
 //!
 //! The rules are data, in `table.rs`; the first that fits holds. Here they are applied. Two things hold whatever
 //! the table says: only 404 and 410 end a subscription, and what a service says is shown in
-//! [`Verdict::detail`] without anything secret.
+//! [`Verdict::detail`] without anything secret. The answers that services are known to give are data too, in [`known`],
+//! with what they mean and who told of them.
 
 mod answer;
+mod clock;
+pub mod known;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -71,6 +74,9 @@ pub enum Signal {
     DomainBlocked,
     /// With [`Outcome::Rejected`]: a redirect, which is never followed. An alarm: no push service does that.
     Redirected,
+    /// With [`Outcome::Unavailable`]: a proxy on the way answered in the place of the push service. It says nothing about
+    /// the subscription, the sender or the service.
+    Proxy,
 }
 
 /// What an answer means.
@@ -89,6 +95,9 @@ pub struct Verdict {
     pub body_octets_max: Option<u32>,
     /// What is to be watched beside the outcome.
     pub signal: Option<Signal>,
+    /// By how many seconds this server's clock is ahead of the answer's `Date`, below zero where it is behind. `None` of
+    /// what was accepted, and without a `Date` that can be read. It is as old as the answer, and whole seconds.
+    pub clock_ahead: Option<i64>,
     /// What the service said, unless it just took the message: at most [`crate::domain::limits::DETAIL_CHARS_MAX`] characters on one line, without URLs,
     /// tokens and control characters.
     pub detail: String,
@@ -105,6 +114,8 @@ pub fn classify(response: &PushResponse, circumstances: &Circumstances) -> Verdi
             (rule.outcome, rule.scope, rule.wait, rule.signal)
         });
     let slows = outcome.is_retryable() || (outcome == Outcome::Accepted && wait.is_some());
+    let clock_ahead =
+        if outcome == Outcome::Accepted { None } else { clock::ahead(&response.headers, circumstances.now) };
     Verdict {
         outcome,
         scope,
@@ -116,9 +127,33 @@ pub fn classify(response: &PushResponse, circumstances: &Circumstances) -> Verdi
             None
         },
         signal,
+        clock_ahead,
         // A plain success has nothing to tell; ntfy repeats the message in its answer.
-        detail: if outcome == Outcome::Accepted && wait.is_none() { String::new() } else { answer.detail() },
+        detail: if outcome == Outcome::Accepted && wait.is_none() {
+            String::new()
+        } else {
+            detail(&answer, outcome, signal, clock_ahead)
+        },
     }
+}
+
+/// What the service said; who said it, if that was another; and what may be wrong with the clock, if the token is refused.
+fn detail(answer: &Answer, outcome: Outcome, signal: Option<Signal>, clock_ahead: Option<i64>) -> String {
+    let before = match signal {
+        Some(Signal::Proxy) => "a proxy on the way answered",
+        Some(Signal::Suspect) if answer.is_via() => "answered by way of a proxy",
+        Some(
+            Signal::Suspect
+            | Signal::YoungSubscription
+            | Signal::KeyOrSubscription
+            | Signal::SignAgain
+            | Signal::DomainBlocked
+            | Signal::Redirected,
+        )
+        | None => "",
+    };
+    let clock = clock_ahead.filter(|_| outcome == Outcome::CredentialsRefused).and_then(clock::words);
+    answer.detail(before, clock.as_deref().unwrap_or_default())
 }
 
 fn fits(rule: &Rule, status: u16, answer: &Answer, circumstances: &Circumstances) -> bool {
@@ -127,6 +162,11 @@ fn fits(rule: &Rule, status: u16, answer: &Answer, circumstances: &Circumstances
         && rule.statuses.contains(&status)
         && match rule.evidence {
             Evidence::StatusAlone => true,
+            Evidence::Silent => answer.is_silent(),
+            Evidence::Page => answer.is_page(),
+            Evidence::Via => answer.is_via(),
+            Evidence::OfProxy => answer.is_of_proxy(),
+            Evidence::AnyReason => !answer.reason().is_empty(),
             Evidence::Says(words) => answer.says(words),
             Evidence::Reason(reasons) => reasons.contains(&answer.reason()),
             Evidence::Errno(errno) => answer.errno() == Some(errno),

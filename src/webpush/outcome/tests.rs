@@ -172,7 +172,11 @@ fn mozilla() {
             (service, 503, &autopush(503, Some(202), "Busy"), Unavailable, None),
         ]);
     }
-    check(&[(Mozilla, 401, "", CredentialsRefused, sign_again)]);
+    // autopush always says which: this is somebody before it.
+    check(&[
+        (Mozilla, 401, "", Rejected, Some(Signal::Suspect)),
+        (Mozilla, 403, "", Rejected, Some(Signal::Suspect)),
+    ]);
     let verdict = classify(&response(503, &[("retry-after", "120")], ""), &usual(Mozilla));
     assert_eq!((verdict.outcome, verdict.scope), (Unavailable, Scope::Subscription));
     assert_eq!(verdict.retry_after, Some(Duration::from_secs(120)));
@@ -205,8 +209,11 @@ fn google() {
             (service, 401, endpoint, Rejected, Some(Signal::Suspect)),
             (service, 403, endpoint, Rejected, Some(Signal::Suspect)),
             (service, 403, other_key, KeyMismatch, None),
-            (service, 403, "", KeyMismatch, Some(Signal::KeyOrSubscription)),
+            (service, 403, "", Rejected, Some(Signal::Suspect)),
             (service, 404, stale, Gone, None),
+            (service, 404, "", Rejected, Some(Signal::Suspect)),
+            (service, 404, "Not Found", Rejected, Some(Signal::Suspect)),
+            (service, 404, "Requested entity was not found.", Gone, None),
             (service, 410, expired, Gone, None),
             (service, 500, "", Unavailable, None),
         ]);
@@ -229,7 +236,7 @@ fn a_young_subscription_is_not_believed_gone_at_once() {
         (Fcm, 4 * minute, 2, 410, false),
         (Fcm, 4 * minute, 3, 410, true),
         (Fcm, 5 * minute, 1, 410, true),
-        (Fcm, Duration::ZERO, 1, 404, true),
+        (Wns, Duration::ZERO, 1, 404, true),
         (Mozilla, Duration::ZERO, 1, 410, true),
         (Apple, Duration::ZERO, 1, 410, true),
     ] {
@@ -254,8 +261,9 @@ fn apple_says_a_reason() {
         (Apple, 400, &apple("BadVapidPublicKey"), CredentialsRefused, None),
         (Apple, 403, &apple("BadVapidPublicKey"), CredentialsRefused, None),
         (Apple, 403, &apple("BadJwtToken"), CredentialsRefused, Some(Signal::SignAgain)),
-        (Apple, 403, "", KeyMismatch, Some(Signal::KeyOrSubscription)),
-        (Apple, 404, "", Gone, None),
+        (Apple, 403, "", Rejected, Some(Signal::Suspect)),
+        (Apple, 404, "", Rejected, Some(Signal::Suspect)),
+        (Apple, 404, &apple("BadPath"), Gone, None),
         (Apple, 405, &apple("MethodNotAllowed"), Rejected, None),
         (Apple, 410, "device token has expired", Gone, None),
         (Apple, 413, &apple("PayloadTooLarge"), TooLarge, None),
@@ -306,10 +314,13 @@ fn any_service() {
         for status in [402, 405, 411, 415] {
             check(&[(service, status, "", Rejected, None)]);
         }
-        for status in [408, 425, 499, 500, 502, 504, 505, 507, 511, 599, 600, 999] {
+        for status in [408, 425, 499, 500, 502, 504, 505, 507, 599, 600, 999] {
             check(&[(service, status, "", Unavailable, None)]);
         }
-        for status in [407, 409, 412, 414, 416, 418, 421, 422, 423, 424, 426, 428, 431, 451] {
+        for status in [407, 511] {
+            check(&[(service, status, "", Unavailable, Some(Signal::Proxy))]);
+        }
+        for status in [409, 412, 414, 416, 418, 421, 422, 423, 424, 426, 428, 431, 451] {
             check(&[(service, status, "", Rejected, Some(Signal::Suspect))]);
         }
         for status in [0, 100, 101, 103, 199] {
@@ -320,9 +331,57 @@ fn any_service() {
         }
     }
     check(&[
-        (Other, 401, "", KeyMismatch, Some(Signal::KeyOrSubscription)),
-        (Other, 403, "", KeyMismatch, Some(Signal::KeyOrSubscription)),
+        (Other, 401, "", Rejected, Some(Signal::Suspect)),
+        (Other, 403, "", Rejected, Some(Signal::Suspect)),
     ]);
+}
+
+/// Whatever a proxy says, it says nothing about the subscription; and it is told that it was one.
+#[test]
+fn proxies_prove_nothing() {
+    let squid = [("server", "squid/6.6"), ("content-type", "text/html")];
+    for service in PushService::ALL {
+        for status in [400, 401, 403, 404, 407, 410, 429, 502, 503, 504] {
+            let verdict =
+                classify(&response(status, &squid, "<title>Access Denied</title>"), &usual(service));
+            assert_eq!(
+                (verdict.outcome, verdict.signal),
+                (Unavailable, Some(Signal::Proxy)),
+                "{service:?} {status}"
+            );
+            assert_eq!(verdict.detail, "a proxy on the way answered: Access Denied");
+        }
+        for headers in [&[("via", "1.1 gate")][..], &[("content-type", "text/html")]] {
+            let verdict = classify(&response(404, headers, "<h1>gone fishing</h1>"), &usual(service));
+            assert_eq!((verdict.outcome, verdict.signal), (Rejected, Some(Signal::Suspect)), "{service:?}");
+        }
+    }
+    let verdict = classify(&response(404, &[("via", "1.1 gate")], ""), &usual(Mozilla));
+    assert_eq!(verdict.detail, "answered by way of a proxy");
+    // Mozilla's and Google's own load balancer; and words that only the service itself says.
+    assert_eq!(classify(&response(404, &[("via", "1.1 google")], ""), &usual(Mozilla)).outcome, Gone);
+    let own = autopush(404, Some(102), "Not found");
+    assert_eq!(classify(&response(404, &[("via", "1.1 gate")], &own), &usual(Mozilla)).outcome, Gone);
+}
+
+#[test]
+fn a_refused_token_tells_of_the_clock() {
+    let date =
+        httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000 - 14 * 3_600));
+    let expired = response(403, &[("date", &date)], "token has expired\n");
+    let verdict = classify(&expired, &usual(Fcm));
+    assert_eq!((verdict.outcome, verdict.clock_ahead), (CredentialsRefused, Some(14 * 3_600)));
+    assert_eq!(verdict.detail, "token has expired; this server's clock is 14 h ahead of the push service's");
+    let close = Circumstances { now: Timestamp::from_secs(1_800_000_000 - 14 * 3_600 + 60), ..usual(Fcm) };
+    assert_eq!(classify(&expired, &close).detail, "token has expired");
+    // It explains no other outcome, and is not looked at where all is well.
+    let gone = classify(&response(410, &[("date", &date)], ""), &usual(Mozilla));
+    assert_eq!((gone.clock_ahead, &*gone.detail), (Some(14 * 3_600), ""));
+    assert_eq!(classify(&response(201, &[("date", &date)], ""), &usual(Fcm)).clock_ahead, None);
+    let long = response(403, &[("date", &date)], &"exp claim ".repeat(100));
+    let verdict = classify(&long, &usual(Fcm));
+    assert!(verdict.detail.ends_with("; this server's clock is 14 h ahead of the push service's"));
+    assert_eq!(verdict.detail.chars().count(), crate::domain::limits::DETAIL_CHARS_MAX);
 }
 
 #[test]
