@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/stopped.rs"]
+mod stopped;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.

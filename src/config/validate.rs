@@ -169,6 +169,12 @@ fn bounds(config: &Config, problems: &mut Problems) {
         "must not exceed engine.retry_max",
     );
     problems.unless(!engine.retry_base.is_zero(), "engine.retry_base", "must be above 0s");
+    problems.unless(
+        engine.stopped_retry_min <= engine.stopped_retry_max,
+        "engine.stopped_retry_min",
+        "must not exceed engine.stopped_retry_max",
+    );
+    problems.unless(!engine.stopped_retry_min.is_zero(), "engine.stopped_retry_min", "must be above 0s");
     for (index, origin) in http.cors_origins.iter().enumerate() {
         problems.unless(
             Origin::parse(origin).is_some_and(|parsed| parsed.as_str() == origin),

@@ -9,7 +9,7 @@ const THROTTLED_DOUBLINGS: u32 = 2;
 /// Due times are rounded up to this part of the wait, so that deliveries of a page come due together.
 const GRAINS: u32 = 8;
 /// Whoever starts within the last second would have to write TTL: 0.
-const LAST_SECOND: Duration = Duration::from_secs(1);
+pub(crate) const LAST_SECOND: Duration = Duration::from_secs(1);
 
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{ApplicationId, MessageKind, OriginId, Target, Timestamp};
 use crate::engine::attempt::AttemptReport;
 
-use super::gate::{Ended, Hearing, Pass, STOPPED_WAIT, Silence, wall};
+use super::gate::{Ended, Hearing, Pass, Silence, wall};
 use super::page::{EntryRef, Phase};
 use super::{ActiveMessage, Administered, Core, NOWHERE, Now};
 
@@ -47,21 +47,6 @@ impl Core {
         pass
     }
 
-    /// Until when this delivery may not be attempted although its lane may: its sender is paused or stopped.
-    pub(super) fn sender_waits(
-        &mut self,
-        now: Now,
-        application: ApplicationId,
-        target: &Target,
-    ) -> Option<Timestamp> {
-        if self.administered.get(&application).is_some_and(|of| of.suspended) {
-            return Some(wall(now, now.monotonic + STOPPED_WAIT));
-        }
-        let gate = self.gates.of(target.origin, now.monotonic);
-        let until = gate.sender_waits(now.monotonic, (application, target.vapid_key))?;
-        Some(wall(now, until))
-    }
-
     /// Puts a delivery off without an attempt and without writing anything, at most until its message ends.
     pub(super) fn put_off(&mut self, now: Now, at: EntryRef, message: &ActiveMessage, until: Timestamp) {
         let last_call =
@@ -94,18 +79,26 @@ impl Core {
     ) {
         let origin = target.origin;
         let gate = self.gates.of(origin, now.monotonic);
-        let flight = gate.started(now.monotonic, origin, (application, target.vapid_key), target.id);
+        let mut flight = gate.started(now.monotonic, origin, (application, target.vapid_key), target.id);
         if gate.is_silent() {
             self.silent_in_flight += 1;
         } else if !std::mem::replace(&mut gate.watched, true) {
             self.silences.insert((now.monotonic + SILENT_AFTER, origin));
         }
+        self.sender_starts(now, &mut flight, target);
         self.flights.insert(at, flight);
     }
 
-    /// The lane's share of an attempt ends with the answer.
-    pub(super) fn end_flight(&mut self, now: Now, at: EntryRef, report: &mut AttemptReport) {
-        let Some(flight) = self.flights.remove(&at) else { return };
+    /// The lane's share of an attempt ends with the answer. It may say more than one answer tells: then the report is
+    /// changed. Answers until when the delivery waits, if it waits for a stop.
+    pub(super) fn end_flight(
+        &mut self,
+        now: Now,
+        at: EntryRef,
+        report: &mut AttemptReport,
+    ) -> Option<Timestamp> {
+        let flight = self.flights.remove(&at)?;
+        let waits = self.heed_credentials(now, at, &flight, report);
         let (origin, random) = (flight.origin, self.random.next_u64());
         let gate = self.gates.of(origin, now.monotonic);
         let was_silent = gate.is_silent();
@@ -122,21 +115,12 @@ impl Core {
         }
         self.keep_group(now, origin, at);
         self.lane_changes.add(changes);
-        if changes.stopped > 0 {
-            let (origin, detail) = ((self.origins.0)(origin), &report.detail);
-            let application = self.messages.get(&at.page.message).map(|of| of.application.name.clone());
-            tracing::error!(
-                origin,
-                application,
-                detail,
-                "the push service refuses the application's credentials: nothing of it is sent there until it is resumed"
-            );
-        }
         self.offer_turn(origin);
         self.offer_to_silent();
         if !self.lanes.contains_key(&origin) {
             self.gates.rest(origin);
         }
+        waits
     }
 
     /// Lanes that waited for room among the silent, as many as there is room for.
@@ -181,10 +165,13 @@ impl Core {
         }
     }
 
-    /// Lets the deliveries of a stopped application go again; answers whether it was stopped.
+    /// Lets the deliveries of a stopped application go again, and forgets what spoke against it; answers whether it was
+    /// stopped.
     pub(super) fn resume_origin(&mut self, now: Now, application: ApplicationId, origin: &str) -> bool {
         let found = self.gates.iter_mut().find(|(id, _)| (self.origins.0)(*id) == origin);
-        let Some((id, true)) = found.map(|(id, gate)| (id, gate.resume(application))) else { return false };
+        let Some((id, true)) = found.map(|(id, gate)| (id, gate.senders.forget(application))) else {
+            return false;
+        };
         self.hasten(now, application, |target| target.origin == id);
         true
     }
@@ -205,7 +192,7 @@ impl Core {
     }
 
     /// What waits of an application, for such targets, looks at once whether it may go.
-    fn hasten(&mut self, now: Now, application: ApplicationId, such: impl Fn(&Target) -> bool) {
+    pub(super) fn hasten(&mut self, now: Now, application: ApplicationId, such: impl Fn(&Target) -> bool) {
         let waits = |at: &EntryRef| {
             self.pages.get(&at.page).is_some_and(|page| {
                 let entry = page.entries.get(usize::from(at.index));

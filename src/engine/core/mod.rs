@@ -24,6 +24,7 @@ mod record;
 mod sender;
 mod settle;
 mod start;
+mod stops;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -32,6 +33,8 @@ mod tests_ending;
 mod tests_fairness;
 #[cfg(test)]
 mod tests_lanes;
+#[cfg(test)]
+mod tests_stops;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -65,6 +68,7 @@ use pacing::Pacing;
 pub(crate) use page::EntryRef;
 use page::{Page, Phase};
 use pending::Pending;
+use stops::AcceptedLately;
 use turns::Turns;
 
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
@@ -217,6 +221,7 @@ pub(crate) struct Core {
     /// Targets older than this change are looked up again, whatever `changed` says.
     all_changed_at: u64,
     gone: HashMap<SubscriptionId, u32>,
+    accepted_lately: AcceptedLately,
     administered: BTreeMap<ApplicationId, Administered>,
     draining: bool,
     effects: Vec<Effect>,
@@ -269,6 +274,7 @@ impl Core {
             changed: HashMap::new(),
             all_changed_at: 0,
             gone: HashMap::new(),
+            accepted_lately: AcceptedLately::default(),
             administered: BTreeMap::new(),
             draining: false,
             effects: Vec::new(),

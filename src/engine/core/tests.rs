@@ -109,6 +109,8 @@ pub(super) struct World {
     pub(super) targets: BTreeMap<SubscriptionId, Target>,
     pub(super) pages: BTreeMap<PageKey, StoredPage>,
     pub(super) terminal: BTreeMap<(MessageId, SubscriptionId), DeliveryEvent>,
+    /// Events before the terminal one, in order.
+    pub(super) told: Vec<DeliveryEvent>,
     /// Stops that are durable.
     pub(super) stopped: BTreeMap<MessageId, Stop>,
     /// By how much commits changed the number of deliveries under retry.
@@ -134,6 +136,7 @@ impl World {
             targets: BTreeMap::new(),
             pages: BTreeMap::new(),
             terminal: BTreeMap::new(),
+            told: Vec::new(),
             stopped: BTreeMap::new(),
             retrying: BTreeMap::new(),
             unsettled: Vec::new(),
@@ -246,11 +249,26 @@ impl World {
         origins: u32,
         group: GroupId,
     ) {
-        let message = message(u8::try_from(self.messages.len() + 1).unwrap(), kind, ttl);
-        self.messages.push(Arc::clone(&message));
-        self.input(Input::Message(Arc::clone(&message)));
         let first = u32::try_from(self.targets.len()).unwrap();
         let targets: Vec<_> = (first..first + count).map(|number| target(number, number % origins)).collect();
+        self.add_message_for(kind, ttl, &targets, group);
+    }
+
+    /// A message to these, planned as one group.
+    pub(super) fn add_message_for(
+        &mut self,
+        kind: MessageKind,
+        ttl: Duration,
+        targets: &[Target],
+        group: GroupId,
+    ) {
+        let id = u8::try_from(self.messages.len() + 1).unwrap();
+        let mut message = message(id, kind, ttl);
+        if let Some(message) = Arc::get_mut(&mut message) {
+            message.expires = self.wall.plus(ttl);
+        }
+        self.messages.push(Arc::clone(&message));
+        self.input(Input::Message(Arc::clone(&message)));
         self.targets.extend(targets.iter().map(|target| (target.id, target.clone())));
         for (number, chunk) in (0..).zip(targets.chunks(PAGE_DELIVERIES_MAX)) {
             let key = PageKey { message: message.id, number };
@@ -352,7 +370,7 @@ impl World {
                     if event.state.is_terminal() {
                         self.terminal.insert(delivery, event);
                     } else {
-                        assert_eq!(event.state, DeliveryState::Retrying);
+                        self.told.push(event);
                     }
                 }
                 let stored = self.pages.get_mut(&page.update.key).expect("its page is there");
