@@ -68,5 +68,6 @@ fn target(number: u32) -> Target {
         body_octets_max: 0,
         refused_days: 0,
         refused_last: Timestamp::default(),
+        accepted_last: Timestamp::default(),
     }
 }

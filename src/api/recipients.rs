@@ -91,5 +91,6 @@ fn inline_target(
         body_octets_max: 0,
         refused_days: 0,
         refused_last: Timestamp::default(),
+        accepted_last: Timestamp::default(),
     }
 }

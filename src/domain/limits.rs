@@ -53,6 +53,8 @@ pub const PAGE_DELIVERIES_MAX: usize = 512;
 pub const ATTEMPTS_KEPT_MAX: usize = 7;
 /// Distinct days on which a subscription was refused without proof, none accepted in between, after which it is disabled.
 pub const REFUSED_DAYS_MAX: u32 = 7;
+/// How often it is noted at most that a subscription was accepted.
+pub const ACCEPTED_NOTED_EVERY: Duration = Duration::from_secs(24 * 3_600);
 /// Longest detail of an event, in characters.
 pub const DETAIL_CHARS_MAX: usize = 200;
 /// Field violations that one error lists; their number is always told.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::limits::ACCEPTED_NOTED_EVERY;
 use super::{Endpoint, OriginId, Outcome, SubscriptionId, Timestamp, VapidKeyId};
 
 /// The browser's public key and its authentication secret (RFC 8291 section 2). The point has been checked to lie on
@@ -91,6 +92,18 @@ pub struct Target {
     pub refused_days: u32,
     /// When it was last refused so; 1970 for never.
     pub refused_last: Timestamp,
+    /// When an acceptance of this generation was last noted; 1970 for never. Noted at most once a day each
+    /// ([`crate::domain::limits::ACCEPTED_NOTED_EVERY`]), and not at once: what is evidence wants to know who was
+    /// reached here before, no more.
+    pub accepted_last: Timestamp,
+}
+
+impl Target {
+    /// Whether an acceptance at `now` is worth a note: none was noted for a day.
+    #[must_use]
+    pub fn acceptance_is_news(&self, now: Timestamp) -> bool {
+        now >= self.accepted_last.plus(ACCEPTED_NOTED_EVERY)
+    }
 }
 
 /// A stored subscription.

@@ -16,10 +16,9 @@ use tokio_util::task::TaskTracker;
 
 use super::attempt::{AttemptReport, Attempter, Prepared, Unprepared};
 use super::core::{Attempt, EntryRef, Input};
-use super::learn;
-use crate::domain::{ApplicationId, MessageKind, Outcome};
+use super::learn::Lessons;
+use crate::domain::{MessageKind, Outcome};
 use crate::failpoint::failpoint;
-use crate::store::Lesson;
 
 /// Attempts that are posted together at most.
 const BATCH: usize = 16;
@@ -32,7 +31,7 @@ pub(super) const PREPARERS_EACH_CORE: usize = 2;
 #[derive(Debug)]
 pub(super) struct Batches {
     pub(super) attempter: Arc<Attempter>,
-    pub(super) lessons: mpsc::Sender<(ApplicationId, Lesson)>,
+    pub(super) lessons: Lessons,
     pub(super) reports: mpsc::Sender<Input>,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
@@ -166,10 +165,9 @@ impl Batches {
             AttemptReport::failed(Outcome::Internal, "", None)
         });
         failpoint("answered");
-        if let Some(lesson) = learn::lesson(&attempt.target, attempt.message.id, &report) {
-            // Dropped when too many wait: it will be learned again.
-            let _ = self.lessons.try_send((attempt.message.application.id, lesson));
-        }
+        let (application, message) = (attempt.message.application.id, attempt.message.id);
+        let now = self.attempter.clock.now();
+        self.lessons.take(application, &attempt.target, message, &report, now);
         (attempt.entry, report)
     }
 

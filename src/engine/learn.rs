@@ -1,5 +1,6 @@
 //! What attempts teach about subscriptions without ending them: the largest body that one takes, that it was refused in a
-//! way that proves nothing once, that it was accepted after that. Best effort: what is lost is learned again.
+//! way that proves nothing once, that it was accepted after that; and, once a day, that it was accepted at all. Best effort:
+//! what is lost is learned again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ApplicationId, MessageId, Outcome, SubscriptionId, Target};
+use crate::domain::{ApplicationId, MessageId, Outcome, SubscriptionId, Target, Timestamp};
 use crate::observe::{Metrics, SubscriptionChange};
 use crate::store::{Learned, Lesson, Removal, Store};
 use crate::webpush::outcome::Signal;
@@ -18,14 +19,72 @@ use super::attempt::AttemptReport;
 use super::core::Input;
 
 /// Lessons that wait; more are dropped.
-pub(super) const LESSONS_MAX: usize = 1_024;
+const LESSONS_MAX: usize = 1_024;
 /// Lessons that are written together.
 const BATCH: usize = 256;
 /// How long a lesson waits for others.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What an attempt teaches about its target.
-pub(super) fn lesson(target: &Target, message: MessageId, report: &AttemptReport) -> Option<Lesson> {
+/// Subscriptions whose acceptance is to be noted; more are dropped, and their next acceptance is offered again. 24 octets
+/// each.
+const ACCEPTANCES_MAX: usize = 65_536;
+/// Acceptances that are noted each second at most: the first broadcast to a large audience is not slowed down by them.
+const ACCEPTANCES_EACH_SECOND: usize = 256;
+
+/// Where attempts leave what they taught.
+#[derive(Debug)]
+pub(super) struct Lessons {
+    lessons: mpsc::Sender<(ApplicationId, Lesson)>,
+    acceptances: mpsc::Sender<Acceptance>,
+}
+
+/// What is left for a [`Learner`] to write down.
+#[derive(Debug)]
+pub(super) struct Lectures {
+    lessons: mpsc::Receiver<(ApplicationId, Lesson)>,
+    acceptances: mpsc::Receiver<Acceptance>,
+}
+
+/// A subscription was accepted, of which nothing else is to be learned.
+#[derive(Clone, Copy, Debug)]
+struct Acceptance {
+    application: ApplicationId,
+    subscription: SubscriptionId,
+    generation: u32,
+}
+
+impl Lessons {
+    pub(super) fn channel() -> (Self, Lectures) {
+        let (lessons, lessons_received) = mpsc::channel(LESSONS_MAX);
+        let (acceptances, acceptances_received) = mpsc::channel(ACCEPTANCES_MAX);
+        let lectures = Lectures { lessons: lessons_received, acceptances: acceptances_received };
+        (Self { lessons, acceptances }, lectures)
+    }
+
+    /// Takes what an attempt taught. Dropped when too many wait: it will be learned again.
+    pub(super) fn take(
+        &self,
+        application: ApplicationId,
+        target: &Target,
+        message: MessageId,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) {
+        if let Some(lesson) = lesson(target, message, report) {
+            let _ = self.lessons.try_send((application, lesson));
+        } else if report.outcome == Outcome::Accepted && !target.inline && target.acceptance_is_news(now) {
+            let known = target.accepted_last > Timestamp::default();
+            // Those never noted find place before those that are noted anew.
+            if !known || self.acceptances.capacity() > ACCEPTANCES_MAX / 2 {
+                let (subscription, generation) = (target.id, target.generation);
+                let _ = self.acceptances.try_send(Acceptance { application, subscription, generation });
+            }
+        }
+    }
+}
+
+/// What an attempt teaches about its target, its acceptance alone apart.
+fn lesson(target: &Target, message: MessageId, report: &AttemptReport) -> Option<Lesson> {
     if target.inline {
         return None;
     }
@@ -51,7 +110,7 @@ pub(super) fn lesson(target: &Target, message: MessageId, report: &AttemptReport
 #[derive(Debug)]
 pub(super) struct Learner {
     pub(super) store: Arc<dyn Store>,
-    pub(super) lessons: mpsc::Receiver<(ApplicationId, Lesson)>,
+    pub(super) lectures: Lectures,
     pub(super) inputs: mpsc::Sender<Input>,
     /// Counts changes of subscriptions; see [`Input::SubscriptionChanged`].
     pub(super) changes: Arc<AtomicU64>,
@@ -61,22 +120,47 @@ pub(super) struct Learner {
 
 impl Learner {
     /// Learns until it is stopped.
-    pub(super) async fn run(mut self) {
-        let stop = self.stop.clone();
-        stop.run_until_cancelled_owned(self.learn()).await;
+    pub(super) async fn run(self) {
+        let Lectures { mut lessons, mut acceptances } = self.lectures;
+        let writer =
+            Writer { store: self.store, inputs: self.inputs, changes: self.changes, metrics: self.metrics };
+        let learning = async { tokio::join!(writer.learn(&mut lessons), writer.note(&mut acceptances)) };
+        self.stop.run_until_cancelled_owned(learning).await;
     }
+}
 
-    async fn learn(&mut self) {
+/// Writes down what was learned.
+struct Writer {
+    store: Arc<dyn Store>,
+    inputs: mpsc::Sender<Input>,
+    changes: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    async fn learn(&self, lessons: &mut mpsc::Receiver<(ApplicationId, Lesson)>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while self.lessons.recv_many(&mut batch, BATCH).await > 0 {
-            let mut by_application: BTreeMap<ApplicationId, Vec<Lesson>> = BTreeMap::new();
-            for (application, lesson) in batch.drain(..) {
-                by_application.entry(application).or_default().push(lesson);
-            }
-            for (application, lessons) in by_application {
+        while lessons.recv_many(&mut batch, BATCH).await > 0 {
+            for (application, lessons) in by_application(batch.drain(..)) {
                 self.write(application, lessons).await;
             }
             tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Attempts that have not started need not know of it: copies in memory stay as they are.
+    async fn note(&self, acceptances: &mut mpsc::Receiver<Acceptance>) {
+        let mut batch = Vec::with_capacity(ACCEPTANCES_EACH_SECOND);
+        while acceptances.recv_many(&mut batch, ACCEPTANCES_EACH_SECOND).await > 0 {
+            let lessons = batch.drain(..).map(|Acceptance { application, subscription, generation }| {
+                (application, Lesson { subscription, generation, learned: Learned::Accepted })
+            });
+            for (application, lessons) in by_application(lessons) {
+                if let Err(error) = self.store.learn(application, lessons).await {
+                    tracing::debug!(%error, "acceptances were not noted");
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
@@ -96,4 +180,14 @@ impl Learner {
             Err(error) => tracing::debug!(%error, "lessons about subscriptions were lost"),
         }
     }
+}
+
+fn by_application(
+    lessons: impl Iterator<Item = (ApplicationId, Lesson)>,
+) -> BTreeMap<ApplicationId, Vec<Lesson>> {
+    let mut by_application = BTreeMap::<_, Vec<_>>::new();
+    for (application, lesson) in lessons {
+        by_application.entry(application).or_default().push(lesson);
+    }
+    by_application
 }

@@ -62,7 +62,7 @@ use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
 use feed::{FeedParts, Feeds, FrameStream, Watch};
 pub use health::{OriginHealth, OriginState, StoppedApplication};
-use learn::Learner;
+use learn::{Learner, Lessons};
 use plan::{PlanJob, Planner};
 use reapers::Reapers;
 use receipt_token::ReceiptTokens;
@@ -210,7 +210,7 @@ impl Engine {
         let (pages, pages_received) = mpsc::channel(PAGES_MAX);
         let (plan_jobs, plan_jobs_received) = mpsc::channel(PLAN_JOBS_MAX);
         let (orders, orders_received) = mpsc::channel(ORDERS_MAX);
-        let (lessons, lessons_received) = mpsc::channel(learn::LESSONS_MAX);
+        let (lessons, lectures) = Lessons::channel();
         let scheduled = Arc::new(AtomicUsize::new(0));
         let draining = CancellationToken::new();
         let (load_sender, load) = watch::channel(EngineLoad::default());
@@ -253,7 +253,7 @@ impl Engine {
         };
         let learner = Learner {
             store: Arc::clone(&store),
-            lessons: lessons_received,
+            lectures,
             inputs: inputs.clone(),
             changes: Arc::clone(&changes),
             metrics: Arc::clone(&metrics),

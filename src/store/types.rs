@@ -243,7 +243,8 @@ pub enum Learned {
     /// It was refused in a way that proves nothing once. On [`crate::domain::limits::REFUSED_DAYS_MAX`] distinct days without
     /// an acceptance in between it is disabled.
     Refused(Removal),
-    /// It was accepted: earlier refusals are void.
+    /// It was accepted: earlier refusals are void, and the time is noted, at most once in
+    /// [`crate::domain::limits::ACCEPTED_NOTED_EVERY`].
     Accepted,
 }
 

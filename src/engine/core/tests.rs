@@ -88,6 +88,7 @@ pub(super) fn target(number: u32, origin: u32) -> Target {
         body_octets_max: 0,
         refused_days: 0,
         refused_last: Timestamp::default(),
+        accepted_last: Timestamp::default(),
     }
 }
 

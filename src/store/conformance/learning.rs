@@ -7,7 +7,10 @@ use super::{
     stranger, subscribe,
 };
 use crate::domain::limits::REFUSED_DAYS_MAX;
-use crate::domain::{ApplicationId, Audience, DeliveryState, MessageId, Outcome, SubscriptionState, Target};
+use crate::domain::{
+    ApplicationId, Audience, Clock as _, DeliveryState, MessageId, Outcome, SubscriptionState, Target,
+    Timestamp,
+};
 use crate::store::{
     ChangeEvidence, ChangeKind, Evidence, Learned, Lesson, PageKey, Removal, Selector, Store,
 };
@@ -114,6 +117,40 @@ pub(crate) async fn limits_of_bodies_are_kept(harness: &dyn Harness) {
     assert_eq!((again.generation, again.body_octets_max), (2, 2_800));
 }
 
+pub(crate) async fn acceptances_are_noted_once_a_day(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let target = subscribe(&*store, app, 1, &["a"]).await.subscription.target;
+    assert_eq!(target.accepted_last, Timestamp::default());
+    let before = store.subscription(app, &Selector::Id(target.id)).await.unwrap().unwrap();
+    let told = *store.changes_synced(app).borrow();
+    let accepted = || vec![lesson(&target, Learned::Accepted)];
+    let first = harness.clock().now();
+    store.learn(app, accepted()).await.unwrap();
+    harness.clock().advance(DAY / 2);
+    store.learn(app, accepted()).await.unwrap();
+    let store = harness.reopen(store);
+    let noted = Target { accepted_last: first, ..target.clone() };
+    assert_eq!(present(&*store, app, &target).await, noted);
+    // Those that are planned by topic know it too, and callers see no change.
+    let message = broadcast(&*store, app, Audience::Topics(vec!["a".to_owned()])).await;
+    assert_eq!(read_audience(&*store, app, message, 9).await.targets, [noted]);
+    let after = store.subscription(app, &Selector::Id(target.id)).await.unwrap().unwrap();
+    assert_eq!((after.revision, after.updated), (before.revision, before.updated));
+    assert_eq!(*store.changes_synced(app).borrow(), told);
+    // A day later it is news again.
+    harness.clock().advance(DAY / 2);
+    store.learn(app, accepted()).await.unwrap();
+    assert_eq!(present(&*store, app, &target).await.accepted_last, harness.clock().now());
+    // What another generation did says nothing of this one.
+    let mut again = browser(app, 1);
+    again.keys.auth = [99; 16];
+    let again = store.subscribe(again).await.unwrap().subscription.target;
+    assert_eq!((again.generation, again.accepted_last), (2, Timestamp::default()));
+    store.learn(app, accepted()).await.unwrap();
+    assert_eq!(present(&*store, app, &target).await, again);
+}
+
 pub(crate) async fn refusals_on_many_days_disable(harness: &dyn Harness) {
     let mut store = harness.open();
     let app = application(&*store).await;
@@ -131,7 +168,8 @@ pub(crate) async fn refusals_on_many_days_disable(harness: &dyn Harness) {
     // An acceptance in between makes all of it void; one of another generation does not.
     let stale = Lesson { generation: 9, ..lesson(&target, Learned::Accepted) };
     store.learn(app, vec![lesson(&other, Learned::Accepted), stale]).await.unwrap();
-    assert_eq!(present(&*store, app, &other).await, other);
+    let accepted_last = harness.clock().now();
+    assert_eq!(present(&*store, app, &other).await, Target { accepted_last, ..other.clone() });
     let told = *store.changes_synced(app).borrow();
     assert_eq!(store.learn(app, vec![refused(&other), refused(&target)]).await.unwrap(), [target.id]);
     assert_eq!(store.learn(app, vec![refused(&other), refused(&target)]).await.unwrap(), []);

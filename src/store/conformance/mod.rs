@@ -70,7 +70,8 @@ macro_rules! conformance {
                 times_lead_to_changes;
             stopping: scheduled_messages_wait, stopped_messages_end_cancelled, stopped_before_its_start,
                 the_newest_with_a_collapse_key_goes_on;
-            learning: evidence_is_found_in_segments, limits_of_bodies_are_kept, refusals_on_many_days_disable;
+            learning: evidence_is_found_in_segments, limits_of_bodies_are_kept,
+                acceptances_are_noted_once_a_day, refusals_on_many_days_disable;
             trimming: events_go_first_and_messages_later, what_is_open_stays, request_ids_keep_their_messages,
                 big_messages_go_in_steps, changes_go_by_their_age, times_lead_past_what_has_gone;
             receiving: receipts_count_once_of_each_kind, receipts_of_what_is_not_there_do_not_count,

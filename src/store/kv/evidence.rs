@@ -121,7 +121,12 @@ fn taught<'a>(
             let known = target.body_octets_max;
             target.body_octets_max = if known == 0 { *octets } else { known.min(*octets) };
         }
-        Learned::Accepted => (target.refused_days, target.refused_last) = (0, Timestamp::default()),
+        Learned::Accepted => {
+            (target.refused_days, target.refused_last) = (0, Timestamp::default());
+            if target.acceptance_is_news(now) {
+                target.accepted_last = now;
+            }
+        }
         Learned::Refused(removal) => {
             let same_day = target.refused_days > 0 && day(now) <= day(target.refused_last);
             if same_day || target.state != SubscriptionState::Active {

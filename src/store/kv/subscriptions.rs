@@ -201,6 +201,7 @@ impl Writer {
                 body_octets_max: 0,
                 refused_days: 0,
                 refused_last: Timestamp::default(),
+                accepted_last: Timestamp::default(),
             },
             topics: subscribe.topics.iter().map(|topic| (topic.clone(), now)).collect(),
             labels: subscribe.labels.clone(),
@@ -281,6 +282,7 @@ fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Tim
         target.subscribed = now;
         target.state = SubscriptionState::Active;
         (target.refused_days, target.refused_last) = (0, Timestamp::default());
+        target.accepted_last = Timestamp::default();
         if target.endpoint != old.target.endpoint {
             target.body_octets_max = 0;
         }

@@ -42,6 +42,9 @@ pub(crate) struct TargetValue {
     refused_days: u32,
     #[prost(uint64, tag = "14")]
     refused_last: u64,
+    /// 0, as in records of before it was noted: never.
+    #[prost(uint64, tag = "15")]
+    accepted_last: u64,
 }
 
 impl TargetValue {
@@ -66,6 +69,7 @@ impl TargetValue {
             body_octets_max: target.body_octets_max,
             refused_days: target.refused_days,
             refused_last: target.refused_last.as_micros(),
+            accepted_last: target.accepted_last.as_micros(),
         }
     }
 
@@ -94,6 +98,7 @@ impl TargetValue {
             body_octets_max: self.body_octets_max,
             refused_days: self.refused_days,
             refused_last: Timestamp::from_micros(self.refused_last),
+            accepted_last: Timestamp::from_micros(self.accepted_last),
         })
     }
 }
