@@ -32,7 +32,7 @@ const SUSPENDED_WAIT: Duration = Duration::from_secs(300);
 /// earliest are forgotten, and may be told again, and no further ones of broadcasts are told.
 const TOLD_MAX: usize = 2_048;
 const TOLD_BROADCASTS_MAX: usize = 1_024;
-/// Subscriptions that are remembered as accepted until the store tells so.
+/// Subscriptions that are remembered as accepted until what is read of them says so.
 const ACCEPTED_MAX: usize = 16_384;
 
 /// What of a sender is kept back.
@@ -149,7 +149,8 @@ fn said(report: &AttemptReport) -> Said {
 impl Core {
     /// Whether the push service has accepted a message for this subscription, as it is now, before.
     pub(super) fn was_accepted(&self, target: &Target) -> bool {
-        self.accepted_lately.set.contains(&(target.id, target.generation))
+        target.accepted_last != Timestamp::default()
+            || self.accepted_lately.set.contains(&(target.id, target.generation))
     }
 
     /// Until when this delivery may not be attempted although its lane may: its sender is paused or stopped. Whoever waits
