@@ -257,7 +257,7 @@ impl Gate {
     }
 
     /// Senders whose credentials are refused, in the order of their ids.
-    fn stopped(&self, now: Now) -> Vec<StoppedApplication> {
+    fn stopped(&self) -> Vec<StoppedApplication> {
         let told = |((application, vapid_key), refused, stop): (SenderKey, u32, &Stop)| StoppedApplication {
             application,
             vapid_key,
@@ -266,7 +266,7 @@ impl Gate {
             detail: stop.detail.clone(),
             since: stop.since,
             refused,
-            next_attempt: wall(now, stop.next),
+            next_attempt: stop.next_attempt,
         };
         let mut stopped: Vec<_> = self.senders.stops().map(told).collect();
         stopped.sort_by_key(|of| (of.application, of.vapid_key));
@@ -283,7 +283,7 @@ impl Gate {
     ) -> OriginHealth {
         let minute = self.record.last_minute(now.monotonic);
         let paused = self.paused_until.filter(|until| *until > now.monotonic);
-        let stopped = self.stopped(now);
+        let stopped = self.stopped();
         let (state, until) = match (self.breaker.look(now.monotonic), self.breaker) {
             (_, Breaker::HalfOpen { .. }) => (OriginState::Probing, None),
             (Look::Until(until), _) => (OriginState::Broken, Some(until)),

@@ -52,8 +52,10 @@ pub(super) struct Stop {
     pub(super) detail: String,
     pub(super) since: Timestamp,
     /// When the next attempt is made, and the wait that ends then.
-    pub(super) next: Instant,
+    next: Instant,
     wait: Duration,
+    /// The same as wall time, as of when it was settled: it does not tremble with the clocks.
+    pub(super) next_attempt: Timestamp,
     told: HashSet<EntryRef>,
     told_sends: VecDeque<EntryRef>,
 }
@@ -67,6 +69,7 @@ impl Stop {
             since: now.wall,
             next: now.monotonic + first,
             wait: first,
+            next_attempt: now.wall.plus(first),
             told: HashSet::new(),
             told_sends: VecDeque::new(),
         }
@@ -83,9 +86,14 @@ impl Stop {
     }
 
     /// An attempt is made to find out: the next one is made after twice the wait.
-    fn tries(&mut self, now: Instant, max: Duration) {
+    fn tries(&mut self, now: Now, max: Duration) {
         self.wait = self.wait.saturating_mul(2).min(max);
-        self.next = now + self.wait;
+        self.next_in(now, self.wait);
+    }
+
+    fn next_in(&mut self, now: Now, wait: Duration) {
+        self.next = now.monotonic + wait;
+        self.next_attempt = now.wall.plus(wait);
     }
 
     /// Whether a delivery is to be told that it waits for this.
@@ -221,8 +229,8 @@ impl Core {
         let Some(stop) = senders.stop_of_mut(flight.sender) else { return };
         match stop.extent {
             Extent::Strangers if known => return,
-            Extent::Strangers => stop.tries(now.monotonic, SLOWED_MAX),
-            Extent::All => stop.tries(now.monotonic, max),
+            Extent::Strangers => stop.tries(now, SLOWED_MAX),
+            Extent::All => stop.tries(now, max),
         }
         flight.tries_stop = true;
     }
@@ -243,7 +251,7 @@ impl Core {
             if let Some(stop) =
                 senders.stop_of_mut(sender).filter(|_| flight.tries_stop && report.refused_stream)
             {
-                stop.next = now.monotonic;
+                stop.next_in(now, Duration::ZERO);
             }
             return None;
         }
@@ -297,7 +305,7 @@ impl Core {
                 // The event of this attempt tells it.
                 stop.tells(at, kind);
             }
-            return Some(wall(now, stop.next));
+            return Some(stop.next_attempt);
         }
         if report.outcome == Outcome::CredentialsRefused {
             report.retry = earlier + 1 < REFUSALS_MAX;
