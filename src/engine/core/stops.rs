@@ -257,7 +257,7 @@ impl Core {
         }
         match said(report) {
             Said::Good => {
-                let ended = senders.accepted(sender, now.monotonic);
+                let ended = senders.accepted(sender, flight.subscription, flight.tries_stop, now.monotonic);
                 if let Some(generation) = flight.generation.filter(|_| !flight.known) {
                     self.accepted_lately.add((flight.subscription, generation));
                 }
