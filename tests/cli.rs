@@ -25,10 +25,12 @@ mod cases;
 mod held;
 #[path = "cli/import.rs"]
 mod import;
-#[path = "cli/person.rs"]
-mod person;
 #[path = "cli/outcomes.rs"]
 mod outcomes;
+#[path = "cli/person.rs"]
+mod person;
+#[path = "cli/stopped.rs"]
+mod stopped;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.

@@ -114,8 +114,8 @@ pub(super) async fn resume_origin(
 /// All origins, the busiest first.
 async fn origins(api: &Api) -> Vec<v1::Origin> {
     let health = api.engine.origins().await;
-    let names = |id| api.applications.by_id(id).map(|of| of.name.clone()).unwrap_or_default();
-    health.iter().map(|of| origin(of, api.engine.connections(&of.origin), names)).collect()
+    let name_of = |id| Some(api.applications.by_id(id)?.name.clone());
+    health.iter().map(|of| origin(of, api.engine.connections(&of.origin), name_of)).collect()
 }
 
 /// What differs from what was told; one that is not listed any more comes a last time, idle.

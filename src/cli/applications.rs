@@ -293,7 +293,18 @@ fn line(application: &Application) -> String {
         line.push_str(", suspended");
     }
     for stopped in &application.stopped_origins {
-        let _ = write!(line, ", stopped at {}", stopped.origin);
+        let how = if stopped.slowed { "slowed down" } else { "stopped" };
+        let _ = write!(line, ", {how} at {}", stopped.origin);
+        if let Some(since) = stopped.stop_time {
+            let _ = write!(line, " since {since}");
+        }
+        if !stopped.detail.is_empty() {
+            let _ = write!(line, " ({:?})", stopped.detail);
+        }
+        if let Some(next) = stopped.next_attempt_time {
+            let _ = write!(line, ", next attempt at {next}");
+        }
+        let _ = write!(line, ". {}", stopped.remedy);
     }
     line
 }

@@ -12,6 +12,11 @@ use crate::client;
 /// `EX_USAGE` of sysexits.h: arguments or configuration are wrong; nothing was done.
 pub(super) const EXIT_USAGE: u8 = 64;
 
+/// Something was sent, and there was nobody to send it to.
+pub(super) const EXIT_NOBODY: u8 = 3;
+/// 128 + SIGINT, as shells have it.
+pub(super) const EXIT_INTERRUPTED: u8 = 130;
+
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 pub enum Failure {
@@ -19,6 +24,13 @@ pub enum Failure {
     Usage(anyhow::Error),
     /// It went wrong: exit code 1.
     Failed(anyhow::Error),
+    /// It did what it could, which is not what somebody may have hoped for.
+    Ended {
+        /// What is to be told of it.
+        said: String,
+        /// The exit code.
+        code: u8,
+    },
 }
 
 impl Failure {
@@ -36,6 +48,7 @@ impl Failure {
     pub(super) fn into_error(self) -> anyhow::Error {
         match self {
             Self::Usage(error) | Self::Failed(error) => error,
+            Self::Ended { said, code: _ } => anyhow!(said),
         }
     }
 
@@ -44,6 +57,10 @@ impl Failure {
         let (error, code) = match self {
             Self::Usage(error) => (error, ExitCode::from(EXIT_USAGE)),
             Self::Failed(error) => (error, ExitCode::FAILURE),
+            Self::Ended { said, code } => {
+                eprintln!("fanfare: {said}");
+                return ExitCode::from(*code);
+            }
         };
         eprintln!("fanfare: {error:#}");
         code

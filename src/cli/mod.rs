@@ -8,6 +8,7 @@ mod cancel;
 mod changes;
 mod config;
 mod connection;
+mod course;
 mod cpu;
 mod decide;
 pub mod demo;

@@ -10,7 +10,9 @@ use super::failure::Failure;
 use super::json::ProtoJson;
 use super::output;
 use super::view::outcome_name;
-use crate::proto::v1::{ListOriginsRequest, Origin, Outcome, ResumeOriginRequest, WatchOriginsRequest};
+use crate::proto::v1::{
+    ListOriginsRequest, Origin, Outcome, ResumeOriginRequest, StoppedApplication, WatchOriginsRequest,
+};
 
 /// Shows the health of the push services that the server talks to
 #[derive(Args, Clone, Debug)]
@@ -20,9 +22,11 @@ use crate::proto::v1::{ListOriginsRequest, Origin, Outcome, ResumeOriginRequest,
   fanfare origins --resume https://fcm.googleapis.com --application shop
 
 OPEN: attempts start as the limits allow. PAUSED: the push service asked to wait. BROKEN: it does not answer; PROBING: one
-attempt at a time finds out whether it does again. An application whose credentials an origin refuses is stopped there, and
-nothing is sent for it until --resume. HELD: the push service says of so many subscriptions that they have ended, or belong to
-another VAPID key, that it is taken for a fault; they are set aside until `fanfare subscriptions release` or `discard`.")]
+attempt at a time finds out whether it does again. STOPPED: it refuses the credentials of all that sent there lately. An
+application whose credentials an origin refuses is told in a line of its own: it is tried now and then, and goes on when one
+attempt is accepted; --resume tries all at once. HELD: the push service says of so many
+subscriptions that they have ended, or belong to another VAPID key, that it is taken for a fault; they are set aside until
+`fanfare subscriptions release` or `discard`.")]
 pub(super) struct OriginsArgs {
     #[command(flatten)]
     connection: Connection,
@@ -49,7 +53,12 @@ impl OriginsArgs {
             for origin in origins {
                 match &json {
                     Some(writer) => output::line(writer.write(origin)?)?,
-                    None => output::line(line(origin))?,
+                    None => {
+                        output::line(line(origin))?;
+                        for stopped in &origin.stopped_applications {
+                            output::line(stopped_line(stopped))?;
+                        }
+                    }
                 }
             }
             Ok(())
@@ -95,7 +104,11 @@ fn line(origin: &Origin) -> String {
     if let (Some(p50), Some(p99)) = (millis(origin.latency_p50), millis(origin.latency_p99)) {
         let _ = write!(line, ", p50 {p50} ms, p99 {p99} ms");
     }
-    for (what, share) in [("throttled", origin.throttled_share), ("errors", origin.error_share)] {
+    for (what, share) in [
+        ("throttled", origin.throttled_share),
+        ("errors", origin.error_share),
+        ("refused", origin.refused_share),
+    ] {
         if share > 0.0 {
             let _ = write!(line, ", {:.1} % {what}", share * 100.0);
         }
@@ -118,6 +131,28 @@ fn line(origin: &Origin) -> String {
     line
 }
 
+/// Who is stopped there, since when, why and until when, and what to do.
+fn stopped_line(stopped: &StoppedApplication) -> String {
+    let stop = stopped.stop.clone().unwrap_or_default();
+    let how = if stop.slowed { "slowed down" } else { "stopped" };
+    let mut line = format!("  {} is {how}", stopped.application);
+    if let Some(since) = stop.stop_time {
+        let _ = write!(line, " since {since}");
+    }
+    let _ = write!(line, ": {}", outcome_name(stop.outcome()));
+    if !stop.detail.is_empty() {
+        let _ = write!(line, " {:?}", stop.detail);
+    }
+    let _ = write!(line, ", {} in a row", stop.refused_count);
+    if let Some(next) = stop.next_attempt_time {
+        let _ = write!(line, ", next attempt at {next}");
+    }
+    if !stop.remedy.is_empty() {
+        let _ = write!(line, ". {}", stop.remedy);
+    }
+    line
+}
+
 fn millis(duration: Option<prost_types::Duration>) -> Option<u128> {
     duration.and_then(|duration| Duration::try_from(duration).ok()).map(|duration| duration.as_millis())
 }
@@ -125,7 +160,7 @@ fn millis(duration: Option<prost_types::Duration>) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::v1::OriginState;
+    use crate::proto::v1::{OriginState, StoppedOrigin};
 
     #[test]
     fn a_line_says_what_is_wrong_and_nothing_else() {
@@ -150,5 +185,21 @@ mod tests {
         assert!(line(&origin).ends_with(
             ", p50 12 ms, p99 1000 ms, 25.0 % throttled, until 2027-01-15T08:00:00Z, last problem THROTTLED"
         ));
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let stop = StoppedOrigin {
+            outcome: Outcome::CredentialsRefused.into(),
+            stop_time: time(1_800_000_000),
+            detail: "invalid JWT".to_owned(),
+            next_attempt_time: time(1_800_000_900),
+            refused_count: 7,
+            remedy: "Look.".to_owned(),
+            ..StoppedOrigin::default()
+        };
+        let stopped = StoppedApplication { application: "shop".to_owned(), stop: Some(stop) };
+        assert_eq!(
+            stopped_line(&stopped),
+            "  shop is stopped since 2027-01-15T08:00:00Z: CREDENTIALS_REFUSED \"invalid JWT\", 7 in a row, next attempt at \
+             2027-01-15T08:15:00Z. Look."
+        );
     }
 }

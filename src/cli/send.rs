@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::connection::Connection;
+use super::course::Course;
 use super::failure::Failure;
 use super::follow::{Opening, follow};
 use super::message::MessageArgs;
@@ -25,8 +26,9 @@ use crate::proto::v1::{
   fanfare send --user alice --title 'Good morning' --at 2026-12-24T06:00:00Z --report-level accepted
   fanfare send --user alice --title 'It has shipped' --receipts
 
-Exit code 0: all deliveries have ended, however; 1: the call failed; 64: the arguments are wrong. With --receipts it goes
-on for as long as browsers may report, which is days: Ctrl-C changes nothing of the message, and watch --receipts goes on.")]
+Exit code 0: all deliveries have ended, however; 1: the call failed; 3: there was nobody to send to, because every target is
+disabled or not there; 64: the arguments are wrong; 130: Ctrl-C, which changes nothing of the message: cancel stops it, and
+watch goes on. With --receipts it goes on for as long as browsers may report, which is days.")]
 pub(super) struct SendArgs {
     #[command(flatten)]
     connection: Connection,
@@ -62,7 +64,9 @@ struct RecipientArgs {
   fanfare broadcast --user alice --user bob --json-payload '{\"refresh\": true}' --json
   fanfare broadcast --all --title 'New prices' --max-per-second 500
 
-Exit code 0: all deliveries have ended, however; 1: the call failed; 64: the arguments are wrong.")]
+Exit code 0: all deliveries have ended, however; 1: the call failed; 3: there was nobody to send to, because the audience is
+empty, or disabled or not there; 64: the arguments are wrong; 130: Ctrl-C, which changes nothing of the message: cancel stops
+it, and watch goes on.")]
 pub(super) struct BroadcastArgs {
     #[command(flatten)]
     connection: Connection,
@@ -109,7 +113,7 @@ impl SendArgs {
             include_receipts: self.message.receipts,
             cancel_on_disconnect: false,
         };
-        show(&self.connection, Opening::Send(request)).await
+        deliver(&self.connection, Opening::Send(request), None).await
     }
 }
 
@@ -137,6 +141,7 @@ impl RecipientArgs {
 
 impl BroadcastArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let audience = self.audience.describe();
         let request = BroadcastRequest {
             application: self.connection.application.clone(),
             audience: Some(Audience { selector: Some(self.audience.to_selector()) }),
@@ -148,7 +153,7 @@ impl BroadcastArgs {
             cancel_on_disconnect: false,
             max_per_second: self.max_per_second,
         };
-        show(&self.connection, Opening::Broadcast(request)).await
+        deliver(&self.connection, Opening::Broadcast(request), Some(audience)).await
     }
 }
 
@@ -164,6 +169,40 @@ impl AudienceArgs {
             Selector::All(AllSubscriptions {})
         }
     }
+
+    /// For people.
+    fn describe(&self) -> String {
+        if !self.topics.is_empty() {
+            format!("topic {}", self.topics.join(" or "))
+        } else if !self.users.is_empty() {
+            format!("user {}", self.users.join(" or "))
+        } else if !self.subscriptions.is_empty() {
+            "one of these names".to_owned()
+        } else {
+            "this application".to_owned()
+        }
+    }
+}
+
+/// Sends a message and shows what happens to it. Its caller is told what it waits for; and when the caller leaves, that it
+/// goes on.
+async fn deliver(connection: &Connection, opening: Opening, audience: Option<String>) -> Result<(), Failure> {
+    let client = connection.connect().await?;
+    let mut view = View::new(connection.json)?;
+    let course = Course::new(connection, audience);
+    let ended = {
+        let follows = follow(&client, opening, |frame| {
+            course.frame(frame);
+            view.frame(frame)
+        });
+        tokio::select! {
+            ended = follows => ended,
+            () = course.tell_of_waits(&client) => Ok(()),
+            Ok(()) = tokio::signal::ctrl_c() => Err(course.interrupted()),
+        }
+    };
+    view.close();
+    ended.and_then(|()| course.verdict())
 }
 
 /// Follows a stream and shows it.

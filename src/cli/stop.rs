@@ -5,6 +5,8 @@ use std::io::{Read as _, stdin};
 use clap::Args;
 use tokio::sync::oneshot;
 
+use super::failure::EXIT_INTERRUPTED;
+
 /// What ends a command that runs until it is stopped.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct StopArgs {
@@ -33,14 +35,11 @@ impl StopArgs {
         tokio::spawn(async move {
             signals.next().await;
             eprintln!("fanfare: stopped at once");
-            std::process::exit(EXIT_STOPPED);
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
         });
         Ok(())
     }
 }
-
-/// 128 + SIGINT, as shells have it.
-const EXIT_STOPPED: i32 = 130;
 
 #[cfg(unix)]
 struct Signals {

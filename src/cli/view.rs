@@ -156,6 +156,9 @@ fn event_line(event: &DeliveryEvent) -> String {
     for text in [&event.endpoint_origin, &event.detail].into_iter().filter(|text| !text.is_empty()) {
         let _ = write!(line, " {text}");
     }
+    if let Some(next) = event.next_attempt_time {
+        let _ = write!(line, ", next attempt at {next}");
+    }
     line
 }
 

@@ -184,6 +184,12 @@ fn bounds(config: &Config, problems: &mut Problems) {
         "engine.removal_share_max",
         "must be above 0, and at most 1 (then nothing is ever held)",
     );
+    problems.unless(
+        engine.stopped_retry_min <= engine.stopped_retry_max,
+        "engine.stopped_retry_min",
+        "must not exceed engine.stopped_retry_max",
+    );
+    problems.unless(!engine.stopped_retry_min.is_zero(), "engine.stopped_retry_min", "must be above 0s");
     for (index, origin) in http.cors_origins.iter().enumerate() {
         problems.unless(
             Origin::parse(origin).is_some_and(|parsed| parsed.as_str() == origin),

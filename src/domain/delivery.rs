@@ -178,7 +178,7 @@ pub enum ReportLevel {
     /// One event for each endpoint.
     #[default]
     Terminal,
-    /// Every attempt.
+    /// Every attempt, and what waits because its sender is stopped.
     Attempts,
 }
 
@@ -187,8 +187,7 @@ impl ReportLevel {
     #[must_use]
     pub fn tells(self, state: DeliveryState) -> bool {
         match state {
-            DeliveryState::Pending => false,
-            DeliveryState::Retrying => self >= Self::Attempts,
+            DeliveryState::Pending | DeliveryState::Retrying => self >= Self::Attempts,
             DeliveryState::Accepted => self >= Self::Terminal,
             DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled => {
                 self >= Self::Failures

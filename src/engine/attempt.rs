@@ -449,7 +449,8 @@ impl Attempter {
         }
         let refused = verdict.outcome == Outcome::CredentialsRefused;
         if refused {
-            tracing::error!(%origin, application, detail = verdict.detail, "the push service refuses the VAPID token");
+            // What it proves of the sender is for the core to say, aloud.
+            tracing::debug!(%origin, application, detail = verdict.detail, "the push service refuses the VAPID token");
         }
         (AttemptReport::of_verdict(verdict, response.status, latency), refused)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{ApplicationId, Outcome, Timestamp};
+use crate::domain::{ApplicationId, Outcome, Timestamp, VapidKeyId};
 use crate::store::{Hold, Share};
 
 /// Whether anything goes to an origin.
@@ -16,6 +16,8 @@ pub enum OriginState {
     Broken,
     /// After a break, one attempt is made at a time until one comes through.
     Probing,
+    /// The push service refuses the credentials of [`OriginHealth::stopped`], and has accepted nothing of others since.
+    Stopped,
 }
 
 impl OriginState {
@@ -27,22 +29,32 @@ impl OriginState {
             Self::Paused => "paused",
             Self::Broken => "broken",
             Self::Probing => "probing",
+            Self::Stopped => "stopped",
         }
     }
 }
 
-/// An application whose credentials an origin refuses: nothing of it goes there until
-/// [`Engine::resume_origin`](super::Engine::resume_origin).
+/// An application of which little or nothing goes to an origin that refuses the credentials of one of its VAPID keys. It
+/// ends with the first acceptance, or by [`Engine::resume_origin`](super::Engine::resume_origin).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoppedApplication {
     /// Whose.
     pub application: ApplicationId,
+    /// The key whose tokens are refused.
+    pub vapid_key: VapidKeyId,
+    /// Only what goes to subscriptions that were never accepted there is held back, because nothing of the application was
+    /// accepted there lately; else all that the key sends there.
+    pub slowed: bool,
     /// Of the attempt that stopped it.
     pub outcome: Outcome,
-    /// What the push service said; as [`DeliveryEvent::detail`](crate::domain::DeliveryEvent::detail).
+    /// What the push service said last; as [`DeliveryEvent::detail`](crate::domain::DeliveryEvent::detail).
     pub detail: String,
     /// Since when.
     pub since: Timestamp,
+    /// Attempts in a row that were refused.
+    pub refused: u32,
+    /// When the next attempt is made, if something waits. What is accepted then ends the stop.
+    pub next_attempt: Timestamp,
 }
 
 /// One origin's lane. An origin to which nothing was sent lately is not listed.
@@ -66,6 +78,9 @@ pub struct OriginHealth {
     pub throttled_share: f64,
     /// Of the attempts of the last minute, the share that came to UNAVAILABLE, UNREACHABLE or TIMED_OUT: 0 to 1.
     pub error_share: f64,
+    /// Of the attempts of the last minute, the share that was refused for the sender or its key (`CREDENTIALS_REFUSED`,
+    /// `KEY_MISMATCH`): 0 to 1.
+    pub refused_share: f64,
     /// From the start of a POST to its answer, over the answers of the last minute; `None` without any. The median, as the
     /// upper bound of a bucket, which is at most 60 % above.
     pub latency_p50: Option<Duration>,
@@ -75,7 +90,7 @@ pub struct OriginHealth {
     pub paused_until: Option<Timestamp>,
     /// The last outcome that slowed the lane or spoke against the origin.
     pub last_problem: Option<Outcome>,
-    /// Applications whose credentials it refuses, in the order of their ids.
+    /// Applications whose credentials it refuses, in the order of their ids and keys; at most 256.
     pub stopped: Vec<StoppedApplication>,
     /// Subscriptions that are set aside there instead of being removed or disabled.
     pub held: Vec<HeldSubscriptions>,
@@ -94,6 +109,7 @@ impl OriginHealth {
             accepted_per_second: 0.0,
             throttled_share: 0.0,
             error_share: 0.0,
+            refused_share: 0.0,
             latency_p50: None,
             latency_p99: None,
             paused_until: None,

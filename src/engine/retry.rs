@@ -9,7 +9,7 @@ const THROTTLED_DOUBLINGS: u32 = 2;
 /// Due times are rounded up to this part of the wait, so that deliveries of a page come due together.
 const GRAINS: u32 = 8;
 /// No retry is put into the last second: its answer would come when the message is worth nothing any more.
-const LAST_SECOND: Duration = Duration::from_secs(1);
+pub(crate) const LAST_SECOND: Duration = Duration::from_secs(1);
 
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]

@@ -34,6 +34,12 @@ pub struct EngineSettings {
     /// No retry waits longer, whatever the push service asks for.
     #[serde(with = "humantime_serde")]
     pub retry_max: Duration,
+    /// A sender whose credentials an origin refuses is tried there after so long, and then after twice as long each time.
+    #[serde(with = "humantime_serde")]
+    pub stopped_retry_min: Duration,
+    /// It is tried at least this often, while something of it waits.
+    #[serde(with = "humantime_serde")]
+    pub stopped_retry_max: Duration,
     /// A page all of whose deliveries wait longer than this leaves memory.
     #[serde(with = "humantime_serde")]
     pub park_after: Duration,
@@ -63,6 +69,8 @@ impl Default for EngineSettings {
             plan_chunk: 2_048,
             retry_base: Duration::from_secs(2),
             retry_max: Duration::from_secs(3_600),
+            stopped_retry_min: Duration::from_secs(15 * 60),
+            stopped_retry_max: Duration::from_secs(6 * 3_600),
             park_after: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(20),
             removal_window: Duration::from_secs(60),

@@ -371,13 +371,15 @@ impl Metrics {
 
     /// What changed at lanes.
     pub fn lanes_changed(&self, changes: LaneChanges) {
-        let LaneChanges { broken, mended, paused, senders_paused, stopped } = changes;
+        let LaneChanges { broken, mended, paused, senders_paused, stopped, slowed, resumed } = changes;
         for (change, count) in [
             ("broken", broken),
             ("mended", mended),
             ("paused", paused),
             ("sender_paused", senders_paused),
             ("application_stopped", stopped),
+            ("application_slowed", slowed),
+            ("application_resumed", resumed),
         ] {
             if count > 0 {
                 self.lane_changes.get_or_create(&ChangeLabels { change: change.into() }).inc_by(count);
@@ -460,8 +462,12 @@ pub struct LaneChanges {
     pub paused: u64,
     /// A push service asked one sender for a pause.
     pub senders_paused: u64,
-    /// A push service refused an application's credentials.
+    /// A push service refused an application's credentials, which is proved.
     pub stopped: u64,
+    /// A push service refused an application's credentials, and had accepted nothing of it.
+    pub slowed: u64,
+    /// A push service takes the credentials of an application again that was stopped.
+    pub resumed: u64,
 }
 
 impl LaneChanges {
@@ -472,6 +478,8 @@ impl LaneChanges {
         self.paused += other.paused;
         self.senders_paused += other.senders_paused;
         self.stopped += other.stopped;
+        self.slowed += other.slowed;
+        self.resumed += other.resumed;
     }
 }
 

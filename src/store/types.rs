@@ -570,6 +570,9 @@ pub struct RetryState {
     pub due: Timestamp,
     /// The last [`crate::domain::limits::ATTEMPTS_KEPT_MAX`], oldest first.
     pub past: Vec<PastAttempt>,
+    /// What the push service said at the last attempt. A page keeps a few different ones; of more it is empty when it is
+    /// read again.
+    pub detail: String,
 }
 
 /// The new state of a page.

@@ -1,5 +1,8 @@
 //! The health of push services, and stopping and resuming an application there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
 use fanfare::proto::v1;
@@ -75,42 +78,91 @@ async fn only_what_is_stopped_can_be_resumed() {
 
 #[tokio::test]
 async fn refused_credentials_stop_an_application_until_it_is_resumed() {
-    // The second answer is to a token that was signed anew.
-    let mut refusals = 2;
-    let transport = ScriptedTransport::new(move |_| {
-        if refusals == 0 {
-            return Answer::status(201);
+    let refuses = Arc::new(AtomicBool::new(false));
+    let transport = ScriptedTransport::new({
+        let refuses = Arc::clone(&refuses);
+        move |_| {
+            if !refuses.load(Ordering::SeqCst) {
+                return Answer::status(201);
+            }
+            let body = r#"{"code":401,"errno":109,"error":"Unauthorized","message":"Invalid VAPID token"}"#;
+            Answer::Now(Ok(PushResponse { body: body.into(), ..response(401) }))
         }
-        refusals -= 1;
-        let body = r#"{"code":401,"errno":109,"error":"Unauthorized","message":"Invalid VAPID token"}"#;
-        Answer::Now(Ok(PushResponse { body: body.into(), ..response(401) }))
     });
     let server =
         Server::start_with(transport.clone(), ApiSettings::default(), ServerSettings::default()).await;
-    let send = |path, level: v1::ReportLevel| {
-        let level = level.as_str_name();
-        json!({"pushSubscription": browser(path), "message": {"empty": {}}, "reportLevel": level})
-    };
-    let request: Request<v1::SendRequest> = read("Send", send("a", v1::ReportLevel::Attempts));
-    let mut frames = server.client.clone().send(request).await.unwrap().into_inner();
-    let event = loop {
-        if let Some(Kind::Events(of)) = frames.message().await.unwrap().unwrap().frame.unwrap().kind {
-            break of.events.into_iter().next().unwrap();
+    let send = |user: &str| json!({"userId": user, "message": {"empty": {}}, "reportLevel": "REPORT_LEVEL_ATTEMPTS"});
+    for user in ["anna", "bob", "carl", "dora"] {
+        server.subscribe(user, user, &[]).await;
+        server.call("Send", send(user)).await.unwrap();
+    }
+    refuses.store(true, Ordering::SeqCst);
+    // One or two that were accepted before prove nothing: they fail alone.
+    for user in ["anna", "bob"] {
+        let frames = server.call("Send", send(user)).await.unwrap();
+        let events =
+            frames.iter().filter_map(|frame| frame["frame"]["events"]["events"].as_array()).flatten();
+        let last = events.last().unwrap();
+        assert_eq!(
+            (&last["state"], &last["outcome"], &last["attempt"]),
+            (&json!("DELIVERY_STATE_FAILED"), &json!("OUTCOME_CREDENTIALS_REFUSED"), &json!(3))
+        );
+        assert!(last["detail"].as_str().unwrap().contains("Invalid VAPID token"), "{last}");
+    }
+    assert_eq!(server.one("ListOrigins", json!({})).await["origins"][0]["state"], "ORIGIN_STATE_OPEN");
+
+    let first_event = async |user: &str| {
+        let request: Request<v1::SendRequest> = read("Send", send(user));
+        let mut frames = server.client.clone().send(request).await.unwrap().into_inner();
+        loop {
+            if let Some(Kind::Events(of)) = frames.message().await.unwrap().unwrap().frame.unwrap().kind {
+                return (frames, of.events.into_iter().next().unwrap());
+            }
         }
     };
-    let told = (event.state(), event.outcome());
-    assert_eq!(told, (v1::DeliveryState::Retrying, v1::Outcome::CredentialsRefused));
+    let (mut third, event) = first_event("carl").await;
+    let told = (event.state(), event.outcome(), event.attempt);
+    assert_eq!(told, (v1::DeliveryState::Retrying, v1::Outcome::CredentialsRefused, 1));
+    let posted = transport.counts().started;
+    let (mut fourth, event) = first_event("dora").await;
+    let told = (event.state(), event.outcome(), event.attempt);
+    assert_eq!(told, (v1::DeliveryState::Pending, v1::Outcome::CredentialsRefused, 0));
+    assert!(event.next_attempt_time.is_some() && event.detail.contains("Invalid VAPID token"));
+    assert_eq!(transport.counts().started, posted, "nothing is sent there for this application");
 
-    server.call("Send", send("b", v1::ReportLevel::Accepted)).await.unwrap();
-    let listed = server.one("ListOrigins", json!({})).await;
-    assert_eq!(listed["origins"][0]["lastProblem"], "OUTCOME_CREDENTIALS_REFUSED");
-    assert_eq!(transport.counts().started, 2, "nothing is sent there for this application");
+    let listed = server.one("ListOrigins", json!({})).await["origins"][0].take();
+    assert_eq!(
+        (&listed["state"], &listed["lastProblem"]),
+        (&json!("ORIGIN_STATE_STOPPED"), &json!("OUTCOME_CREDENTIALS_REFUSED"))
+    );
+    let stopped = &listed["stoppedApplications"][0];
+    assert_eq!(
+        (&stopped["application"], &stopped["stop"]["vapidKey"]),
+        (&json!("default"), &json!("vapidKeys/1"))
+    );
+    let shown = server.one("GetApplication", json!({})).await["application"]["stoppedOrigins"][0].take();
+    assert_eq!(shown, stopped["stop"]);
+    assert_eq!((&shown["origin"], &shown["slowed"]), (&json!(ORIGIN), &json!(null)));
+    assert!(shown["detail"].as_str().unwrap().contains("Invalid VAPID token"), "{shown}");
+    assert!(shown["remedy"].as_str().unwrap().contains("fanfare origins --resume"), "{shown}");
+    assert!(shown["stopTime"].is_string() && shown["nextAttemptTime"].is_string());
 
+    refuses.store(false, Ordering::SeqCst);
     assert_eq!(server.one("ResumeOrigin", json!({"origin": ORIGIN})).await, json!({}));
     let again = server.refused("ResumeOrigin", json!({"origin": ORIGIN})).await;
     assert_eq!(again.reason, "ORIGIN_NOT_FOUND");
-    transport.wait_for_started(4).await;
-    drop(frames);
+    for frames in [&mut third, &mut fourth] {
+        let accepted = async {
+            while let Some(response) = frames.message().await.unwrap() {
+                if let Some(Kind::Summary(status)) = response.frame.unwrap().kind {
+                    return status.counts.unwrap().accepted;
+                }
+            }
+            0
+        };
+        assert_eq!(accepted.await, 1);
+    }
+    drop((third, fourth));
     server.stop().await;
 }
 

@@ -7,7 +7,7 @@ use crate::domain::{
     Application, ApplicationSettings, HostChoice, HostProfile, Padding, Quotas, Timestamp, Urgency, VapidKey,
     VapidKeyId,
 };
-use crate::engine::OriginHealth;
+use crate::engine::{OriginHealth, StoppedApplication};
 use crate::proto::v1;
 use crate::webpush::keys::encode_base64url;
 
@@ -28,12 +28,7 @@ pub(crate) fn application(
     let settings = &application.settings;
     let stopped_origins = origins.iter().flat_map(|of| {
         let its = of.stopped.iter().filter(|stopped| stopped.application == application.id);
-        its.map(|stopped| v1::StoppedOrigin {
-            origin: of.origin.clone(),
-            outcome: outcome(stopped.outcome).into(),
-            stop_time: Some(timestamp(stopped.since)),
-            detail: stopped.detail.clone(),
-        })
+        its.map(|stopped| stopped_origin(&of.origin, &application.name, stopped))
     });
     v1::Application {
         id: application.name.clone(),
@@ -48,6 +43,38 @@ pub(crate) fn application(
         create_time: known(application.created),
         update_time: known(application.updated),
         etag: etag(application.revision),
+    }
+}
+
+/// An application that is stopped at an origin, and what to do about it.
+pub(crate) fn stopped_origin(
+    origin: &str,
+    application: &str,
+    stopped: &StoppedApplication,
+) -> v1::StoppedOrigin {
+    let key = vapid_key_name(stopped.vapid_key);
+    let remedy = if stopped.slowed {
+        format!(
+            "Check that the subscriptions were made with {key} of {application}, the contact and this server's clock. \
+             The first that is accepted ends it; `fanfare origins --resume {origin} --application {application}` tries \
+             all at once."
+        )
+    } else {
+        format!(
+            "Check {key} of {application}, its contact and this server's clock. One delivery tries again by itself; `fanfare \
+             origins --resume {origin} --application {application}` tries all at once."
+        )
+    };
+    v1::StoppedOrigin {
+        origin: origin.to_owned(),
+        outcome: outcome(stopped.outcome).into(),
+        stop_time: Some(timestamp(stopped.since)),
+        detail: stopped.detail.clone(),
+        next_attempt_time: Some(timestamp(stopped.next_attempt)),
+        vapid_key: key,
+        refused_count: count(u64::from(stopped.refused)),
+        slowed: stopped.slowed,
+        remedy,
     }
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn unsettled(message: MessageId, entry: &StoredEntry, request_id: &st
     }
     latest.state = state(DeliveryState::Retrying).into();
     latest.attempt = count(retry.attempts);
+    latest.detail.clone_from(&retry.detail);
     latest.next_attempt_time = Some(timestamp(retry.due));
     Some(v1::Delivery { latest: Some(latest), attempts, receipts: Vec::new() })
 }
@@ -246,11 +247,13 @@ mod tests {
             attempts: 2,
             due: Timestamp::from_secs(1_800_000_100),
             past: vec![throttled(1), throttled(2)],
+            detail: "Too many".to_owned(),
         };
         let delivery = unsettled(message, &entry(EntryState::Retrying(retry)), "").expect("retrying");
         let latest = delivery.latest.expect("latest");
         assert_eq!((latest.state(), latest.outcome()), (v1::DeliveryState::Retrying, v1::Outcome::Throttled));
         assert_eq!(latest.next_attempt_time.map(|time| time.seconds), Some(1_800_000_100));
+        assert_eq!(latest.detail, "Too many");
         assert_eq!(delivery.attempts.len(), 2);
     }
 }

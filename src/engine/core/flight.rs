@@ -9,7 +9,7 @@ use crate::domain::{ApplicationId, DeliveryState, MessageKind, OriginId, Outcome
 use crate::engine::attempt::AttemptReport;
 
 use super::endpoints::{EndpointKey, Endpoints, Standing};
-use super::gate::{Ended, Flight, Hearing, Pass, Place, STOPPED_WAIT, Silence, wall};
+use super::gate::{Ended, Flight, Hearing, Pass, Place, Silence, wall};
 use super::page::{Entry, EntryRef, Phase};
 use super::settle::Ending;
 use super::{ActiveMessage, Administered, Core, NOWHERE, Now};
@@ -57,21 +57,6 @@ impl Core {
             }
         }
         pass
-    }
-
-    /// Until when this delivery may not be attempted although its lane may: its sender is paused or stopped.
-    pub(super) fn sender_waits(
-        &mut self,
-        now: Now,
-        application: ApplicationId,
-        target: &Target,
-    ) -> Option<Timestamp> {
-        if self.administered.get(&application).is_some_and(|of| of.suspended) {
-            return Some(wall(now, now.monotonic + STOPPED_WAIT));
-        }
-        let gate = self.gates.of(target.origin, now.monotonic);
-        let until = gate.sender_waits(now.monotonic, (application, target.vapid_key))?;
-        Some(wall(now, until))
     }
 
     /// Whether its endpoint may be sent to.
@@ -203,25 +188,29 @@ impl Core {
         let (origin, endpoint) = (target.origin, Endpoints::key(target));
         let gate = self.gates.of(origin, now.monotonic);
         let sender = (application, target.vapid_key);
-        let flight = gate.started(now.monotonic, origin, sender, target.id, endpoint, apart);
+        let mut flight = gate.started(now.monotonic, origin, sender, target.id, endpoint, apart);
         self.endpoints.started(endpoint, origin, apart);
         self.next_sweep.get_or_insert(now.monotonic + SWEEP_EVERY);
-        if apart {
-            self.flights.insert(at, flight);
-            return;
-        }
         if gate.is_silent() {
             self.silent_in_flight += 1;
         } else if !std::mem::replace(&mut gate.watched, true) {
             self.silences.insert((now.monotonic + SILENT_AFTER, origin));
         }
+        self.sender_starts(now, &mut flight, target);
         self.flights.insert(at, flight);
     }
 
-    /// The lane's share of an attempt ends with the answer.
-    pub(super) fn end_flight(&mut self, now: Now, at: EntryRef, report: &mut AttemptReport) {
-        let Some(flight) = self.flights.remove(&at) else { return };
+    /// The lane's share of an attempt ends with the answer. It may say more than one answer tells: then the report is
+    /// changed. Answers until when the delivery waits, if it waits for a stop.
+    pub(super) fn end_flight(
+        &mut self,
+        now: Now,
+        at: EntryRef,
+        report: &mut AttemptReport,
+    ) -> Option<Timestamp> {
+        let flight = self.flights.remove(&at)?;
         self.next_sweep = self.next_sweep.filter(|_| !self.flights.is_empty());
+        let waits = self.heed_credentials(now, at, &flight, report);
         let (origin, random) = (flight.origin, self.random.next_u64());
         let speaks = self.endpoint_ended(now, &flight, report);
         let gate = self.gates.of(origin, now.monotonic);
@@ -240,21 +229,12 @@ impl Core {
         }
         self.keep_group(now, origin, at);
         self.lane_changes.add(changes);
-        if changes.stopped > 0 {
-            let (origin, detail) = ((self.origins.0)(origin), &report.detail);
-            let application = self.messages.get(&at.page.message).map(|of| of.application.name.clone());
-            tracing::error!(
-                origin,
-                application,
-                detail,
-                "the push service refuses the application's credentials: nothing of it is sent there until it is resumed"
-            );
-        }
         self.offer_turn(origin);
         self.offer_to_silent();
         if !self.lanes.contains_key(&origin) {
             self.gates.rest(origin);
         }
+        waits
     }
 
     /// What the end of an attempt means for its endpoint. Answers whether it says something of the origin: a failure does
@@ -366,10 +346,13 @@ impl Core {
         }
     }
 
-    /// Lets the deliveries of a stopped application go again; answers whether it was stopped.
+    /// Lets the deliveries of a stopped application go again, and forgets what spoke against it; answers whether it was
+    /// stopped.
     pub(super) fn resume_origin(&mut self, now: Now, application: ApplicationId, origin: &str) -> bool {
         let found = self.gates.iter_mut().find(|(id, _)| (self.origins.0)(*id) == origin);
-        let Some((id, true)) = found.map(|(id, gate)| (id, gate.resume(application))) else { return false };
+        let Some((id, true)) = found.map(|(id, gate)| (id, gate.senders.forget(application))) else {
+            return false;
+        };
         self.hasten(now, application, |target| target.origin == id);
         true
     }
@@ -390,7 +373,7 @@ impl Core {
     }
 
     /// What waits of an application, for such targets, looks at once whether it may go.
-    fn hasten(&mut self, now: Now, application: ApplicationId, such: impl Fn(&Target) -> bool) {
+    pub(super) fn hasten(&mut self, now: Now, application: ApplicationId, such: impl Fn(&Target) -> bool) {
         let waits = |at: &EntryRef| {
             self.pages.get(&at.page).is_some_and(|page| {
                 let entry = page.entries.get(usize::from(at.index));

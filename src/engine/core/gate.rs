@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{ApplicationId, MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
+use crate::domain::{MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::{AttemptReport, Throttle};
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
 use crate::observe::LaneChanges;
-use crate::webpush::outcome::Signal;
 
 use super::Now;
 use super::breaker::{Breaker, Change, Look, Sign};
@@ -17,6 +16,7 @@ use super::endpoints::EndpointKey;
 use super::limiter::{End, Limiter, Ticket};
 use super::record::{Record, is_error};
 use super::sender::{SenderKey, Senders};
+use super::stops::{Extent, Stop};
 use super::throttling::Throttling;
 
 /// Gates of lanes without anything to do that are kept for what they learned; beyond it the least recently used go.
@@ -25,9 +25,6 @@ const RESTING_MAX: usize = 4_096;
 const WAITS_IN_LANE: Duration = Duration::from_secs(1);
 /// How long a throttled sender waits at least, and where the push service names no time.
 const SENDER_PAUSE: Duration = Duration::from_secs(1);
-/// How often deliveries of a stopped application are looked at while they wait for an operator. A restart forgets the stop,
-/// and finds them by then.
-pub(super) const STOPPED_WAIT: Duration = Duration::from_secs(300);
 /// Attempts at once to an origin that has never answered: many such must not hold all there is.
 const NEVER_ANSWERED: usize = 4;
 /// The same once a quarter of what silent lanes may hold is taken.
@@ -64,6 +61,12 @@ pub(super) struct Flight {
     pub(super) endpoint: EndpointKey,
     pub(super) place: Place,
     pub(super) started: Instant,
+    /// Of the subscription; `None` for one that was given inline.
+    pub(super) generation: Option<u32>,
+    /// The subscription was accepted there before.
+    pub(super) known: bool,
+    /// It finds out whether its sender's credentials are refused still.
+    pub(super) tries_stop: bool,
     ticket: Ticket,
     is_probe: bool,
 }
@@ -110,9 +113,7 @@ pub(super) struct Gate {
     /// The push service asked to wait.
     paused_until: Option<Instant>,
     throttling: Throttling,
-    senders: Senders,
-    /// Applications whose credentials were refused.
-    stopped: Vec<StoppedApplication>,
+    pub(super) senders: Senders,
     record: Record,
     last_problem: Option<Outcome>,
     pub(super) hearing: Hearing,
@@ -137,7 +138,6 @@ impl Gate {
             paused_until: None,
             throttling: Throttling::default(),
             senders: Senders::default(),
-            stopped: Vec::new(),
             record: Record::new(now),
             last_problem: None,
             hearing: Hearing::Never,
@@ -190,12 +190,6 @@ impl Gate {
         most.min(if need { NEVER_ANSWERED_IN_NEED } else { NEVER_ANSWERED })
     }
 
-    /// Until when nothing of this sender starts; `None`: it may.
-    pub(super) fn sender_waits(&self, now: Instant, sender: SenderKey) -> Option<Instant> {
-        let is_stopped = self.stopped.iter().any(|stopped| stopped.application == sender.0);
-        if is_stopped { Some(now + STOPPED_WAIT) } else { self.senders.paused_until(sender, now) }
-    }
-
     /// An attempt starts.
     pub(super) fn started(
         &mut self,
@@ -213,7 +207,21 @@ impl Gate {
         self.in_flight += usize::from(place == Place::Lane);
         let ticket = self.limiter.started(now, self.in_flight);
         let is_probe = !apart && self.breaker.started();
-        Flight { origin, sender, subscription, endpoint, place, started: now, ticket, is_probe }
+        let (generation, known, tries_stop) = (None, false, false);
+        let started = now;
+        Flight {
+            origin,
+            sender,
+            subscription,
+            endpoint,
+            place,
+            started,
+            generation,
+            known,
+            tries_stop,
+            ticket,
+            is_probe,
+        }
     }
 
     /// Takes its place from an attempt that has been under way for long, if others were answered meanwhile.
@@ -262,13 +270,13 @@ impl Gate {
         }
     }
 
-    /// An attempt ended. What it came to may say more than one answer tells: then the report is changed. `speaks`: its
+    /// An attempt ended. `speaks`: its
     /// endpoint is not to blame, so that its failure says something of the origin.
     pub(super) fn ended(
         &mut self,
         now: Now,
         flight: &Flight,
-        report: &mut AttemptReport,
+        report: &AttemptReport,
         speaks: bool,
         pause_max: Duration,
         random: u64,
@@ -324,48 +332,22 @@ impl Gate {
         Ended { changes, answered }
     }
 
-    /// What an answer says of its sender.
+    /// What an answer asks of its sender; what it says of its credentials is heeded before (`stops`).
     fn heed_sender(
         &mut self,
         now: Now,
         flight: &Flight,
-        report: &mut AttemptReport,
+        report: &AttemptReport,
         speaks: bool,
         changes: &mut LaneChanges,
         pause_max: Duration,
     ) {
-        if report.outcome == Outcome::Accepted {
-            self.senders.accepted(flight.sender, now.monotonic);
-        }
         let throttled = report.throttle == Throttle::Sender && report.outcome == Outcome::Throttled;
         if throttled && speaks && self.throttling.means_sender(flight.sender, flight.endpoint) {
             let wait = report.retry_after.unwrap_or_default().max(SENDER_PAUSE).min(pause_max);
             let paused = self.senders.paused_until(flight.sender, now.monotonic);
             changes.senders_paused = u64::from(paused.is_none());
             self.senders.pause(flight.sender, now.monotonic, wait);
-        }
-        if report.signal == Some(Signal::KeyOrSubscription)
-            && self.senders.refused(flight.sender, flight.subscription)
-        {
-            report.outcome = Outcome::CredentialsRefused;
-        }
-        if report.outcome == Outcome::CredentialsRefused {
-            // It waits for an operator, as all that this application sends here.
-            report.retry = true;
-            changes.stopped = u64::from(self.stop(now, flight.sender.0, report));
-        }
-    }
-
-    /// Answers whether it was not stopped before.
-    fn stop(&mut self, now: Now, application: ApplicationId, report: &AttemptReport) -> bool {
-        match self.stopped.binary_search_by_key(&application, |of| of.application) {
-            Ok(_) => false,
-            Err(place) => {
-                let (outcome, detail) = (report.outcome, report.detail.clone());
-                let stopped = StoppedApplication { application, outcome, detail, since: now.wall };
-                self.stopped.insert(place, stopped);
-                true
-            }
         }
     }
 
@@ -380,12 +362,21 @@ impl Gate {
         }
     }
 
-    /// Answers whether the application was stopped.
-    pub(super) fn resume(&mut self, application: ApplicationId) -> bool {
-        self.senders.forget(application);
-        let stopped = self.stopped.len();
-        self.stopped.retain(|of| of.application != application);
-        self.stopped.len() < stopped
+    /// Senders whose credentials are refused, in the order of their ids.
+    fn stopped(&self) -> Vec<StoppedApplication> {
+        let told = |((application, vapid_key), refused, stop): (SenderKey, u32, &Stop)| StoppedApplication {
+            application,
+            vapid_key,
+            slowed: stop.extent == Extent::Strangers,
+            outcome: stop.outcome,
+            detail: stop.detail.clone(),
+            since: stop.since,
+            refused,
+            next_attempt: stop.next_attempt,
+        };
+        let mut stopped: Vec<_> = self.senders.stops().map(told).collect();
+        stopped.sort_by_key(|of| (of.application, of.vapid_key));
+        stopped
     }
 
     /// What operators see of it.
@@ -398,10 +389,14 @@ impl Gate {
     ) -> OriginHealth {
         let minute = self.record.last_minute(now.monotonic);
         let paused = self.paused_until.filter(|until| *until > now.monotonic);
+        let stopped = self.stopped();
         let (state, until) = match (self.breaker.look(now.monotonic), self.breaker) {
             (_, Breaker::HalfOpen { .. }) => (OriginState::Probing, None),
             (Look::Until(until), _) => (OriginState::Broken, Some(until)),
             (Look::Go | Look::Probe, _) if paused.is_some() => (OriginState::Paused, paused),
+            (Look::Go | Look::Probe, _) if !stopped.is_empty() && !self.senders.accepts_others => {
+                (OriginState::Stopped, None)
+            }
             (Look::Go | Look::Probe, _) => (OriginState::Open, None),
         };
         OriginHealth {
@@ -414,11 +409,12 @@ impl Gate {
             accepted_per_second: minute.accepted_per_second,
             throttled_share: minute.throttled_share,
             error_share: minute.error_share,
+            refused_share: minute.refused_share,
             latency_p50: minute.latency_p50,
             latency_p99: minute.latency_p99,
             paused_until: until.map(|until| wall(now, until)),
             last_problem: self.last_problem,
-            stopped: self.stopped.clone(),
+            stopped,
             held: Vec::new(),
         }
     }
@@ -504,6 +500,11 @@ impl Gates {
         {
             self.all.remove(&longest);
         }
+    }
+
+    /// A gate, without making one or taking it for used.
+    pub(super) fn get(&self, origin: OriginId) -> Option<&Gate> {
+        self.all.get(&origin).map(|gate| &**gate)
     }
 
     /// A lane does not wait any more for room among the silent.

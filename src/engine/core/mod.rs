@@ -25,6 +25,7 @@ mod record;
 mod sender;
 mod settle;
 mod start;
+mod stops;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -35,6 +36,8 @@ mod tests_fairness;
 mod tests_lanes;
 #[cfg(test)]
 mod tests_poison;
+#[cfg(test)]
+mod tests_stops;
 mod throttling;
 mod turns;
 
@@ -70,6 +73,7 @@ use pacing::Pacing;
 pub(crate) use page::EntryRef;
 use page::{Page, Phase};
 use pending::Pending;
+use stops::AcceptedLately;
 use turns::Turns;
 
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
@@ -232,6 +236,7 @@ pub(crate) struct Core {
     all_changed_at: u64,
     /// Subscriptions with evidence against a generation that was not acted on yet.
     gone: HashMap<SubscriptionId, (u32, Outcome)>,
+    accepted_lately: AcceptedLately,
     administered: BTreeMap<ApplicationId, Administered>,
     disk_full: bool,
     draining: bool,
@@ -288,6 +293,7 @@ impl Core {
             changed: HashMap::new(),
             all_changed_at: 0,
             gone: HashMap::new(),
+            accepted_lately: AcceptedLately::default(),
             administered: BTreeMap::new(),
             disk_full: false,
             draining: false,

@@ -56,6 +56,10 @@ pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) attempts: u32,
     pub(super) past: Vec<PastAttempt>,
+    /// What the push service said at the last of them.
+    pub(super) detail: Box<str>,
+    /// When it may be tried again, whatever it waits for beside.
+    pub(super) due: Timestamp,
     /// How often in a row the peer refused its stream.
     pub(super) refusals: u32,
     /// Which change of subscriptions its target is as new as.
@@ -66,19 +70,22 @@ pub(super) struct Entry {
 
 impl Entry {
     fn load(stored: StoredEntry, as_of: u64) -> Self {
-        let (phase, attempts, past) = match stored.state {
-            EntryState::Waiting => (Phase::Queued, 0, Vec::new()),
-            EntryState::Retrying(retry) => (Phase::BackingOff(retry.due), retry.attempts, retry.past),
-            EntryState::Settled => (Phase::Settled, 0, Vec::new()),
+        let target = stored.target.map(Arc::new);
+        let (phase, retry) = match stored.state {
+            EntryState::Waiting => (Phase::Queued, RetryState::default()),
+            EntryState::Retrying(retry) => (Phase::BackingOff(retry.due), retry),
+            EntryState::Settled => (Phase::Settled, RetryState::default()),
         };
-        let StoredEntry { id, target, departed, .. } = stored;
+        let RetryState { attempts, past, detail, due } = retry;
         Self {
-            id,
-            target: target.map(Arc::new),
-            departed,
+            id: stored.id,
+            target,
+            departed: stored.departed,
             phase,
             attempts,
             past,
+            detail: detail.into(),
+            due,
             refusals: 0,
             as_of,
             waits_for: None,
@@ -100,17 +107,17 @@ impl Entry {
         self.past.push(attempt);
     }
 
-    /// What a restart must find, if it happened now: an attempt in flight has not been made.
-    fn to_stored(&self, page_due: Timestamp) -> EntryState {
-        let due = match self.phase {
-            Phase::Settled => return EntryState::Settled,
-            Phase::BackingOff(due) => due,
-            Phase::Queued | Phase::InFlight | Phase::Lingering => page_due,
-        };
+    /// What a restart must find, if it happened now: an attempt in flight has not been made, and what it waits for beside its
+    /// own time, a lane or a stop, may be over.
+    fn to_stored(&self) -> EntryState {
+        if self.phase == Phase::Settled {
+            return EntryState::Settled;
+        }
         if self.attempts == 0 {
             return EntryState::Waiting;
         }
-        EntryState::Retrying(RetryState { attempts: self.attempts, due, past: self.past.clone() })
+        let (past, detail) = (self.past.clone(), self.detail.to_string());
+        EntryState::Retrying(RetryState { attempts: self.attempts, due: self.due, past, detail })
     }
 }
 
@@ -159,7 +166,7 @@ impl Page {
     }
 
     pub(super) fn stored_entries(&self) -> Vec<EntryState> {
-        self.entries.iter().map(|entry| entry.to_stored(self.head.due)).collect()
+        self.entries.iter().map(Entry::to_stored).collect()
     }
 
     /// When the next attempt of a delivery that is not settled is due; `None` when all are settled.

@@ -21,6 +21,7 @@ struct Slot {
     accepted: u32,
     throttled: u32,
     errors: u32,
+    refused: u32,
     attempts: u32,
     latencies: [u32; BUCKETS],
 }
@@ -40,6 +41,7 @@ pub(super) struct LastMinute {
     pub(super) accepted_per_second: f64,
     pub(super) throttled_share: f64,
     pub(super) error_share: f64,
+    pub(super) refused_share: f64,
     pub(super) latency_p50: Option<Duration>,
     pub(super) latency_p99: Option<Duration>,
 }
@@ -57,6 +59,7 @@ impl Record {
         slot.accepted += u32::from(outcome == Outcome::Accepted);
         slot.throttled += u32::from(outcome == Outcome::Throttled);
         slot.errors += u32::from(is_error(outcome));
+        slot.refused += u32::from(matches!(outcome, Outcome::CredentialsRefused | Outcome::KeyMismatch));
         if let Some(bucket) = latency.and_then(|latency| slot.latencies.get_mut(bucket_of(latency))) {
             *bucket += 1;
         }
@@ -89,6 +92,7 @@ impl Record {
             accepted_per_second: accepted / time.as_secs_f64(),
             throttled_share: sum(|slot| slot.throttled) / attempts,
             error_share: sum(|slot| slot.errors) / attempts,
+            refused_share: sum(|slot| slot.refused) / attempts,
             latency_p50: self.latency(0.5),
             latency_p99: self.latency(0.99),
         }

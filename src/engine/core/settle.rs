@@ -7,7 +7,7 @@ use rand::Rng;
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::AttemptReport;
-use crate::engine::retry::Failure;
+use crate::engine::retry::{Failure, LAST_SECOND};
 
 use super::endpoints::Endpoints;
 use super::page::{EntryRef, Phase};
@@ -28,11 +28,13 @@ pub(super) struct Ending {
     next_attempt: Option<Timestamp>,
     /// What the event says where there is no report to say it.
     detail: &'static str,
+    /// It waits for its sender's stop: it may go on as soon as that ends.
+    for_stop: bool,
 }
 
 impl Ending {
     pub(super) fn without_attempt(state: DeliveryState, outcome: Outcome) -> Self {
-        Self { state, report: None, outcome, next_attempt: None, detail: "" }
+        Self { state, report: None, outcome, next_attempt: None, detail: "", for_stop: false }
     }
 
     pub(super) fn saying(self, detail: &'static str) -> Self {
@@ -42,7 +44,7 @@ impl Ending {
 
 impl Core {
     pub(super) fn attempt_ended(&mut self, now: Now, at: EntryRef, mut report: AttemptReport) {
-        self.end_flight(now, at, &mut report);
+        let waits = self.end_flight(now, at, &mut report);
         let Some(message) = self.messages.get(&at.page.message).cloned() else { return };
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let Some(entry) = page.entries.get_mut(usize::from(at.index)) else { return };
@@ -76,7 +78,15 @@ impl Core {
             expires,
             random: self.random.next_u64(),
         };
-        let next_attempt = if retry && stopped.is_none() { self.backoff.next(failure) } else { None };
+        let next_attempt = match waits {
+            _ if !retry || stopped.is_some() => None,
+            // It is worth something until its end: somebody may resume its sender.
+            Some(until) => {
+                let latest = expires.minus(LAST_SECOND);
+                (now.wall < latest).then(|| until.min(latest))
+            }
+            None => self.backoff.next(failure),
+        };
         if let Some(endpoint) = endpoint {
             let until =
                 next_attempt.or_else(|| self.backoff.next(Failure { expires: Timestamp::MAX, ..failure }));
@@ -90,7 +100,12 @@ impl Core {
             (_, None, None) if report.retry => (DeliveryState::Expired, outcome),
             (_, None, None) => (DeliveryState::Failed, outcome),
         };
-        self.end(now, at, Ending { state, report: Some(report), outcome, next_attempt, detail: "" });
+        let for_stop = waits.is_some();
+        self.end(
+            now,
+            at,
+            Ending { state, report: Some(report), outcome, next_attempt, detail: "", for_stop },
+        );
         if state == DeliveryState::Retrying
             && let Some(endpoint) = endpoint.filter(|endpoint| self.endpoints.keeps_failing(*endpoint))
         {
@@ -102,6 +117,7 @@ impl Core {
     /// Notes the event of a delivery for the next commit. A terminal state, or [`DeliveryState::Retrying`] with the time of
     /// the next attempt.
     pub(super) fn end(&mut self, now: Now, at: EntryRef, ending: Ending) {
+        let stop = self.why_it_waited(at, &ending);
         let Some(page) = self.pages.get_mut(&at.page) else { return };
         let (application, kind) = (page.head.application, page.head.kind);
         page.uncommitted += 1;
@@ -132,9 +148,14 @@ impl Core {
             event.user_id.clone_from(&target.user_id);
             event.origin = (self.origins.0)(target.origin);
         }
-        if let (DeliveryState::Expired, false, Some(last)) = (ending.state, attempted, entry.past.last()) {
-            // The ttl ran out while it waited: the outcome is the last attempt's.
-            event.outcome = last.outcome;
+        if (ending.state, attempted) == (DeliveryState::Expired, false) {
+            // The ttl ran out while it waited: the outcome is the last attempt's, or that of those it waited for.
+            if let Some(last) = entry.past.last() {
+                event.outcome = last.outcome;
+                event.detail.push_str(&entry.detail);
+            } else if let Some((outcome, detail)) = stop {
+                (event.outcome, event.detail) = (outcome, detail);
+            }
         }
         let is_retrying = ending.state == DeliveryState::Retrying;
         if let (true, Some(due)) = (is_retrying, ending.next_attempt) {
@@ -144,6 +165,8 @@ impl Core {
                 http_status: event.http_status,
                 time: event.time,
             });
+            entry.detail = event.detail.as_str().into();
+            entry.due = if ending.for_stop { now.wall } else { due };
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
         } else {
@@ -157,6 +180,16 @@ impl Core {
         let retrying_change = i32::from(is_retrying) - i32::from(was_retrying);
         let pending = self.pending.entry(application).or_default();
         pending.add(now, at.page, event, retrying_change, urgent, attempted);
+    }
+
+    /// Of a delivery that expires: what its sender's stop says, if it waited for one.
+    fn why_it_waited(&self, at: EntryRef, ending: &Ending) -> Option<(Outcome, String)> {
+        if ending.state != DeliveryState::Expired || ending.report.is_some() {
+            return None;
+        }
+        let page = self.pages.get(&at.page)?;
+        let target = page.entries.get(usize::from(at.index))?.target.as_deref()?;
+        self.stop_of(page.head.application, target)
     }
 
     /// Remembers evidence against a subscription until it is acted on, so that no attempt starts in between.

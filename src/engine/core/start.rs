@@ -115,7 +115,7 @@ impl Core {
             self.put_off(now, at, &message, wall(now, until));
             return None;
         }
-        if let Some(until) = self.sender_waits(now, application, &target) {
+        if let Some(until) = self.sender_waits(now, at, application, &target) {
             self.put_off(now, at, &message, until);
             return None;
         }

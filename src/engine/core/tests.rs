@@ -116,6 +116,8 @@ pub(super) struct World {
     pub(super) targets: BTreeMap<SubscriptionId, Target>,
     pub(super) pages: BTreeMap<PageKey, StoredPage>,
     pub(super) terminal: BTreeMap<(MessageId, SubscriptionId), DeliveryEvent>,
+    /// Events before the terminal one, in order.
+    pub(super) told: Vec<DeliveryEvent>,
     /// Stops that are durable.
     pub(super) stopped: BTreeMap<MessageId, Stop>,
     /// By how much commits changed the number of deliveries under retry.
@@ -146,6 +148,7 @@ impl World {
             targets: BTreeMap::new(),
             pages: BTreeMap::new(),
             terminal: BTreeMap::new(),
+            told: Vec::new(),
             stopped: BTreeMap::new(),
             retrying: BTreeMap::new(),
             unsettled: Vec::new(),
@@ -276,13 +279,28 @@ impl World {
         origins: u32,
         group: GroupId,
     ) {
-        let message = message(u8::try_from(self.messages.len() + 1).unwrap(), kind, ttl);
-        self.messages.push(Arc::clone(&message));
-        self.input(Input::Message(Arc::clone(&message)));
         let first = u32::try_from(self.targets.len()).unwrap();
         let targets: Vec<_> = (first..first + count).map(|number| target(number, number % origins)).collect();
         let owned = |target: Target| Target { user_id: planned_user(target.id), ..target };
         let targets: Vec<_> = targets.into_iter().map(owned).collect();
+        self.add_message_for(kind, ttl, &targets, group);
+    }
+
+    /// A message to these, planned as one group.
+    pub(super) fn add_message_for(
+        &mut self,
+        kind: MessageKind,
+        ttl: Duration,
+        targets: &[Target],
+        group: GroupId,
+    ) {
+        let id = u8::try_from(self.messages.len() + 1).unwrap();
+        let mut message = message(id, kind, ttl);
+        if let Some(message) = Arc::get_mut(&mut message) {
+            message.expires = self.wall.plus(ttl);
+        }
+        self.messages.push(Arc::clone(&message));
+        self.input(Input::Message(Arc::clone(&message)));
         self.add_pages(&message, &targets, group);
     }
 
@@ -398,7 +416,7 @@ impl World {
                     if event.state.is_terminal() {
                         self.terminal.insert(delivery, event);
                     } else {
-                        assert_eq!(event.state, DeliveryState::Retrying);
+                        self.told.push(event);
                     }
                 }
                 let stored = self.pages.get_mut(&page.update.key).expect("its page is there");

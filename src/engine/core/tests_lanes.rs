@@ -1,4 +1,4 @@
-//! What lanes do when an origin pauses, breaks, is silent or refuses credentials: in virtual time.
+//! What lanes do when an origin pauses, breaks or is silent: in virtual time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,25 +9,32 @@ use crate::domain::{DeliveryState, Outcome};
 use crate::engine::attempt::Throttle;
 use crate::engine::health::OriginState;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// Ten minutes: longer than anything here takes, unless it says so.
 const TTL: Duration = Duration::from_secs(600);
 
 /// What each origin answers, and how often it was asked.
-struct Answers {
-    reports: BTreeMap<u32, fn() -> AttemptReport>,
+pub(super) struct Answers {
+    pub(super) reports: BTreeMap<u32, fn() -> AttemptReport>,
+    /// What single subscriptions are answered, before all else.
+    pub(super) to_some: Box<dyn Fn(&Target) -> Option<AttemptReport>>,
     asked: BTreeMap<u32, usize>,
     loads: BTreeMap<PageKey, usize>,
 }
 
 impl Answers {
-    fn new(reports: impl IntoIterator<Item = (u32, fn() -> AttemptReport)>) -> Self {
-        Self { reports: reports.into_iter().collect(), asked: BTreeMap::new(), loads: BTreeMap::new() }
+    pub(super) fn new(reports: impl IntoIterator<Item = (u32, fn() -> AttemptReport)>) -> Self {
+        Self {
+            reports: reports.into_iter().collect(),
+            to_some: Box::new(|_| None),
+            asked: BTreeMap::new(),
+            loads: BTreeMap::new(),
+        }
     }
 
     /// Lets the world go on for so long; an origin without an answer takes everything within a millisecond.
-    fn live(&mut self, world: &mut World, time: Duration) {
+    pub(super) fn live(&mut self, world: &mut World, time: Duration) {
         let end = world.wall.plus(time);
         loop {
             while let Some(effect) = world.todo.pop() {
@@ -41,8 +48,9 @@ impl Answers {
                 };
                 let origin = attempt.target.origin.0;
                 *self.asked.entry(origin).or_default() += 1;
-                let report =
-                    self.reports.get(&origin).map_or_else(|| answered(Outcome::Accepted, 201), |of| of());
+                let report = (self.to_some)(&attempt.target)
+                    .or_else(|| self.reports.get(&origin).map(|of| of()))
+                    .unwrap_or_else(|| answered(Outcome::Accepted, 201));
                 world.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
             }
             if world.wall >= end {
@@ -62,12 +70,12 @@ impl Answers {
         world.todo.extend(others);
     }
 
-    fn asked(&mut self, origin: u32) -> usize {
+    pub(super) fn asked(&mut self, origin: u32) -> usize {
         self.asked.remove(&origin).unwrap_or_default()
     }
 }
 
-fn answered(outcome: Outcome, status: u16) -> AttemptReport {
+pub(super) fn answered(outcome: Outcome, status: u16) -> AttemptReport {
     let mut report = AttemptReport::failed(outcome, "", Some(Duration::from_millis(1)));
     report.http_status = Some(status);
     report
@@ -77,14 +85,14 @@ fn unreachable() -> AttemptReport {
     AttemptReport::failed(Outcome::Unreachable, "unreachable", Some(Duration::from_millis(1)))
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::new(1);
     let names = OriginNames(Box::new(|origin| format!("https://{}", origin.0)));
     world.core = Core::new(super::tests::settings(), names, 1);
     world
 }
 
-fn health_of(world: &mut World, origin: u32) -> OriginHealth {
+pub(super) fn health_of(world: &mut World, origin: u32) -> OriginHealth {
     let (answer, mut answered) = oneshot::channel();
     world.input(Input::Health(answer));
     let name = format!("https://{origin}");
@@ -143,68 +151,6 @@ fn one_senders_throttling_pauses_that_sender_alone() {
     answers.reports.clear();
     answers.live(&mut world, 10 * SECOND);
     assert_eq!(world.terminal.len(), 300);
-}
-
-#[test]
-fn refused_credentials_stop_the_application_until_it_is_resumed() {
-    fn refused() -> AttemptReport {
-        let mut report = answered(Outcome::CredentialsRefused, 401);
-        report.detail = "Invalid token".to_owned();
-        report
-    }
-    let mut world = world();
-    let mut answers = Answers::new([(0, refused as fn() -> AttemptReport)]);
-    world.add_message(MessageKind::Broadcast, 2 * TTL, 3_000);
-    answers.live(&mut world, 60 * SECOND);
-    let asked = answers.asked(0);
-    assert!((1..=8).contains(&asked), "only what was under way: {asked}");
-    assert_eq!(world.terminal.len(), 2_000, "they wait");
-    let stopped = health_of(&mut world, 0).stopped;
-    assert_eq!(stopped.len(), 1);
-    assert_eq!((stopped[0].application, &*stopped[0].detail), (ApplicationId(1), "Invalid token"));
-    assert_eq!(world.core.take_lane_changes().stopped, 1);
-    answers.live(&mut world, 60 * SECOND);
-    assert_eq!(answers.asked(0), 0, "nobody has resumed it");
-    answers.reports.clear();
-    for (origin, expected) in [("https://1", false), ("https://0", true), ("https://0", false)] {
-        let (answer, mut answered) = oneshot::channel();
-        let origin = origin.to_owned();
-        world.input(Input::ResumeOrigin { application: ApplicationId(1), origin, answer });
-        assert_eq!(answered.try_recv(), Ok(expected));
-    }
-    answers.live(&mut world, 20 * SECOND);
-    assert_eq!(world.terminal.len(), 3_000);
-    assert!(world.terminal.values().all(|event| event.state == DeliveryState::Accepted));
-}
-
-#[test]
-fn a_stopped_applications_deliveries_expire_on_time() {
-    let mut world = world();
-    let mut answers =
-        Answers::new([(0, (|| answered(Outcome::CredentialsRefused, 401)) as fn() -> AttemptReport)]);
-    world.add_message(MessageKind::Broadcast, TTL, 90);
-    answers.live(&mut world, SECOND * 598);
-    assert_eq!(world.terminal.len(), 60);
-    answers.live(&mut world, SECOND * 3);
-    assert_eq!(world.terminal.len(), 90);
-    let ends = world.terminal.values().filter(|event| event.state == DeliveryState::Expired);
-    assert_eq!(ends.count(), 30);
-}
-
-#[test]
-fn many_subscriptions_refused_in_a_row_are_refused_credentials() {
-    fn bare() -> AttemptReport {
-        let mut report = answered(Outcome::KeyMismatch, 403);
-        report.signal = Some(crate::webpush::outcome::Signal::KeyOrSubscription);
-        report
-    }
-    let mut world = world();
-    let mut answers = Answers::new([(0, bare as fn() -> AttemptReport)]);
-    world.add_message(MessageKind::Broadcast, TTL, 300);
-    answers.live(&mut world, 10 * SECOND);
-    let mismatched = world.terminal.values().filter(|event| event.outcome == Outcome::KeyMismatch).count();
-    assert_eq!(mismatched, 7, "those before it was clear");
-    assert_eq!(health_of(&mut world, 0).stopped.len(), 1);
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub(crate) async fn retries_are_kept(harness: &dyn Harness) {
             attempts,
             due: START.plus(Duration::from_secs(u64::from(attempts))),
             past: whole(message, u64::from(attempts)).past,
+            detail: format!("detail {}", attempts % 8),
         })
     };
     let mut entries = vec![EntryState::Waiting; 9];

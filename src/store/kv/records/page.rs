@@ -7,6 +7,9 @@ use crate::domain::{ApplicationId, MessageKind, SubscriptionId, Target, Timestam
 use crate::store::owner::OWNER_OCTETS;
 use crate::store::{EntryState, GroupId, Owner, PageEntry, PageHead, PageKey, RetryState, StoreError};
 
+/// Different details that a page keeps: it is rewritten by each commit, and most attempts of a page are told the same.
+const DETAILS_MAX: usize = 8;
+
 /// Who is on a page. Not rewritten.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
@@ -117,6 +120,9 @@ pub(crate) struct HeadValue {
     /// How often it was taken up since something of it was recorded.
     #[prost(uint32, tag = "8")]
     starts: u32,
+    /// What push services said, each text once.
+    #[prost(string, repeated, tag = "9")]
+    details: Vec<String>,
 }
 
 /// An entry under retry.
@@ -131,6 +137,9 @@ pub(crate) struct RetryValue {
     due: u64,
     #[prost(sint64, repeated, tag = "4")]
     past: Vec<i64>,
+    /// Its detail's place, from 1 on; 0 for none.
+    #[prost(uint32, tag = "5")]
+    detail: u32,
 }
 
 impl Record for HeadValue {
@@ -154,6 +163,7 @@ impl HeadValue {
             settled: Vec::new(),
             retries: Vec::new(),
             starts: 0,
+            details: Vec::new(),
         }
     }
 
@@ -200,8 +210,14 @@ impl HeadValue {
 
     /// The same page with its entries in new states.
     pub(crate) fn updated(&self, entries: &[EntryState], due: Timestamp) -> Self {
-        let mut head =
-            Self { due: due.as_micros(), settled: Vec::new(), retries: Vec::new(), starts: 0, ..*self };
+        let mut head = Self {
+            due: due.as_micros(),
+            settled: Vec::new(),
+            retries: Vec::new(),
+            starts: 0,
+            details: Vec::new(),
+            ..*self
+        };
         for (place, entry) in entries.iter().enumerate() {
             match entry {
                 EntryState::Waiting => {}
@@ -211,15 +227,34 @@ impl HeadValue {
                     }
                     head.settled[place / 8] |= 1 << (place % 8);
                 }
-                EntryState::Retrying(retry) => head.retries.push(RetryValue {
-                    place: place as u32,
-                    attempts: retry.attempts,
-                    due: retry.due.as_micros(),
-                    past: pack_past(&retry.past, retry.due),
-                }),
+                EntryState::Retrying(retry) => {
+                    let detail = head.place_of(&retry.detail);
+                    head.retries.push(RetryValue {
+                        place: place as u32,
+                        attempts: retry.attempts,
+                        due: retry.due.as_micros(),
+                        past: pack_past(&retry.past, retry.due),
+                        detail,
+                    });
+                }
             }
         }
         head
+    }
+
+    /// Keeps a detail, if there is place: where it stands.
+    fn place_of(&mut self, detail: &str) -> u32 {
+        if detail.is_empty() {
+            return 0;
+        }
+        let place = self.details.iter().position(|kept| kept == detail).or_else(|| {
+            let has_place = self.details.len() < DETAILS_MAX;
+            has_place.then(|| {
+                self.details.push(detail.to_owned());
+                self.details.len() - 1
+            })
+        });
+        place.map_or(0, |place| place as u32 + 1)
     }
 
     /// The states of all entries, in their places.
@@ -238,7 +273,13 @@ impl HeadValue {
             let due = Timestamp::from_micros(retry.due);
             let past = unpack_past(&retry.past, due, Self::KIND)?;
             let state = states.get_mut(retry.place as usize).ok_or(StoreError::Corrupt(Self::KIND))?;
-            *state = EntryState::Retrying(RetryState { attempts: retry.attempts, due, past });
+            let detail = match retry.detail.checked_sub(1) {
+                Some(place) => {
+                    self.details.get(place as usize).ok_or(StoreError::Corrupt(Self::KIND))?.clone()
+                }
+                None => String::new(),
+            };
+            *state = EntryState::Retrying(RetryState { attempts: retry.attempts, due, past, detail });
         }
         Ok(states)
     }
