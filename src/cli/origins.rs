@@ -51,14 +51,13 @@ impl OriginsArgs {
         let json = self.connection.json.then(|| ProtoJson::of("fanfare.v1.Origin")).transpose()?;
         let show = |origins: &[Origin]| -> Result<(), Failure> {
             for origin in origins {
-                match &json {
-                    Some(writer) => output::line(writer.write(origin)?)?,
-                    None => {
-                        output::line(line(origin))?;
-                        for stopped in &origin.stopped_applications {
-                            output::line(stopped_line(stopped))?;
-                        }
-                    }
+                if let Some(writer) = &json {
+                    output::line(writer.write(origin)?)?;
+                    continue;
+                }
+                output::line(line(origin))?;
+                for stopped in &origin.stopped_applications {
+                    output::line(stopped_line(stopped))?;
                 }
             }
             Ok(())

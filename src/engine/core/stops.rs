@@ -146,11 +146,14 @@ enum Said {
 }
 
 fn said(report: &AttemptReport) -> Said {
-    match report.outcome {
-        Outcome::Accepted => Said::Good,
-        Outcome::CredentialsRefused => Said::Refused { clear: true },
-        _ if report.signal == Some(Signal::KeyOrSubscription) => Said::Refused { clear: false },
-        _ => Said::Nothing,
+    if report.outcome == Outcome::Accepted {
+        Said::Good
+    } else if report.outcome == Outcome::CredentialsRefused {
+        Said::Refused { clear: true }
+    } else if report.signal == Some(Signal::KeyOrSubscription) {
+        Said::Refused { clear: false }
+    } else {
+        Said::Nothing
     }
 }
 

@@ -14,11 +14,14 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// Ten minutes: longer than anything here takes, unless it says so.
 const TTL: Duration = Duration::from_secs(600);
 
+/// What a subscription is answered, if that is its own.
+type ToSome = Box<dyn Fn(&Target) -> Option<AttemptReport>>;
+
 /// What each origin answers, and how often it was asked.
 pub(super) struct Answers {
     pub(super) reports: BTreeMap<u32, fn() -> AttemptReport>,
     /// What single subscriptions are answered, before all else.
-    pub(super) to_some: Box<dyn Fn(&Target) -> Option<AttemptReport>>,
+    pub(super) to_some: ToSome,
     asked: BTreeMap<u32, usize>,
     loads: BTreeMap<PageKey, usize>,
 }
