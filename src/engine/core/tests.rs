@@ -84,7 +84,7 @@ pub(super) fn target(number: u32, origin: u32) -> Target {
         subscribed: START,
         expires: None,
         state: SubscriptionState::Active,
-        user_id: String::new(),
+        user_id: planned_user(SubscriptionId(id)),
         body_octets_max: 0,
         refused_days: 0,
         refused_last: Timestamp::default(),
@@ -281,8 +281,6 @@ impl World {
     ) {
         let first = u32::try_from(self.targets.len()).unwrap();
         let targets: Vec<_> = (first..first + count).map(|number| target(number, number % origins)).collect();
-        let owned = |target: Target| Target { user_id: planned_user(target.id), ..target };
-        let targets: Vec<_> = targets.into_iter().map(owned).collect();
         self.add_message_for(kind, ttl, &targets, group);
     }
 
