@@ -198,12 +198,15 @@ type OriginState int32
 const (
 	OriginState_ORIGIN_STATE_UNSPECIFIED OriginState = 0
 	OriginState_ORIGIN_STATE_OPEN        OriginState = 1
-	// Retry-After. (Refused credentials stop one application only.)
+	// Retry-After.
 	OriginState_ORIGIN_STATE_PAUSED OriginState = 2
 	// The breaker is open.
 	OriginState_ORIGIN_STATE_BROKEN OriginState = 3
 	// Probing after a break.
 	OriginState_ORIGIN_STATE_PROBING OriginState = 4
+	// It refuses the credentials of stopped_applications, and has accepted nothing of another application since. One that
+	// accepts others is OPEN, and lists those that are stopped.
+	OriginState_ORIGIN_STATE_STOPPED OriginState = 5
 )
 
 // Enum value maps for OriginState.
@@ -214,6 +217,7 @@ var (
 		2: "ORIGIN_STATE_PAUSED",
 		3: "ORIGIN_STATE_BROKEN",
 		4: "ORIGIN_STATE_PROBING",
+		5: "ORIGIN_STATE_STOPPED",
 	}
 	OriginState_value = map[string]int32{
 		"ORIGIN_STATE_UNSPECIFIED": 0,
@@ -221,6 +225,7 @@ var (
 		"ORIGIN_STATE_PAUSED":      2,
 		"ORIGIN_STATE_BROKEN":      3,
 		"ORIGIN_STATE_PROBING":     4,
+		"ORIGIN_STATE_STOPPED":     5,
 	}
 )
 
@@ -266,7 +271,7 @@ type Application struct {
 	HostPolicy *HostPolicy `protobuf:"bytes,6,opt,name=host_policy,json=hostPolicy,proto3" json:"host_policy,omitempty"`
 	// Server-wide. Subscribe goes on, Send and Broadcast are FAILED_PRECONDITION, what is queued waits (its ttl runs).
 	Suspended bool `protobuf:"varint,7,opt,name=suspended,proto3" json:"suspended,omitempty"`
-	// Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+	// Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
 	StoppedOrigins []*StoppedOrigin `protobuf:"bytes,8,rep,name=stopped_origins,json=stoppedOrigins,proto3" json:"stopped_origins,omitempty"`
 	// As of the last minute.
 	SubscriptionCount int32                  `protobuf:"varint,9,opt,name=subscription_count,json=subscriptionCount,proto3" json:"subscription_count,omitempty"`
@@ -603,14 +608,27 @@ func (x *HostPolicy) GetExceptions() []string {
 	return nil
 }
 
+// An application of which little or nothing is sent to an origin, because its credentials are refused there. One delivery
+// tries again now and then; the first that is accepted ends it.
 type StoppedOrigin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// scheme://host[:port]
 	Origin   string                 `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	Outcome  Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=fanfare.v1.Outcome" json:"outcome,omitempty"`
 	StopTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
-	// As DeliveryEvent.detail.
-	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// As DeliveryEvent.detail, of the last refusal.
+	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
+	// "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+	VapidKey string `protobuf:"bytes,6,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
+	// Attempts in a row that were refused.
+	RefusedCount int32 `protobuf:"varint,7,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
+	// Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+	// of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+	Slowed bool `protobuf:"varint,8,opt,name=slowed,proto3" json:"slowed,omitempty"`
+	// What to do about it, in words for people.
+	Remedy        string `protobuf:"bytes,9,opt,name=remedy,proto3" json:"remedy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +687,41 @@ func (x *StoppedOrigin) GetStopTime() *timestamppb.Timestamp {
 func (x *StoppedOrigin) GetDetail() string {
 	if x != nil {
 		return x.Detail
+	}
+	return ""
+}
+
+func (x *StoppedOrigin) GetNextAttemptTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttemptTime
+	}
+	return nil
+}
+
+func (x *StoppedOrigin) GetVapidKey() string {
+	if x != nil {
+		return x.VapidKey
+	}
+	return ""
+}
+
+func (x *StoppedOrigin) GetRefusedCount() int32 {
+	if x != nil {
+		return x.RefusedCount
+	}
+	return 0
+}
+
+func (x *StoppedOrigin) GetSlowed() bool {
+	if x != nil {
+		return x.Slowed
+	}
+	return false
+}
+
+func (x *StoppedOrigin) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
 	}
 	return ""
 }
@@ -2136,10 +2189,18 @@ type Origin struct {
 	LatencyP50     *durationpb.Duration   `protobuf:"bytes,10,opt,name=latency_p50,json=latencyP50,proto3" json:"latency_p50,omitempty"`
 	LatencyP99     *durationpb.Duration   `protobuf:"bytes,11,opt,name=latency_p99,json=latencyP99,proto3" json:"latency_p99,omitempty"`
 	PausedUntil    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=paused_until,json=pausedUntil,proto3,oneof" json:"paused_until,omitempty"`
-	// Why it is paused or broken.
-	LastProblem   Outcome `protobuf:"varint,13,opt,name=last_problem,json=lastProblem,proto3,enum=fanfare.v1.Outcome" json:"last_problem,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Why it is paused, broken or stopped.
+	LastProblem Outcome `protobuf:"varint,13,opt,name=last_problem,json=lastProblem,proto3,enum=fanfare.v1.Outcome" json:"last_problem,omitempty"`
+	// Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+	// that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+	// until the browser subscribes again.
+	Held []*HeldSubscriptions `protobuf:"bytes,15,rep,name=held,proto3" json:"held,omitempty"`
+	// Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+	RefusedShare float64 `protobuf:"fixed64,16,opt,name=refused_share,json=refusedShare,proto3" json:"refused_share,omitempty"`
+	// Whose credentials it refuses; at most 256.
+	StoppedApplications []*StoppedApplication `protobuf:"bytes,17,rep,name=stopped_applications,json=stoppedApplications,proto3" json:"stopped_applications,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Origin) Reset() {
@@ -2263,6 +2324,185 @@ func (x *Origin) GetLastProblem() Outcome {
 	return Outcome_OUTCOME_UNSPECIFIED
 }
 
+func (x *Origin) GetHeld() []*HeldSubscriptions {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *Origin) GetRefusedShare() float64 {
+	if x != nil {
+		return x.RefusedShare
+	}
+	return 0
+}
+
+func (x *Origin) GetStoppedApplications() []*StoppedApplication {
+	if x != nil {
+		return x.StoppedApplications
+	}
+	return nil
+}
+
+// Subscriptions of one application that are set aside at one origin.
+type HeldSubscriptions struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
+	Outcome           Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=fanfare.v1.Outcome" json:"outcome,omitempty"`
+	SubscriptionCount int32                  `protobuf:"varint,3,opt,name=subscription_count,json=subscriptionCount,proto3" json:"subscription_count,omitempty"`
+	HoldTime          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=hold_time,json=holdTime,proto3" json:"hold_time,omitempty"`
+	// Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
+	RefusedCount  int32 `protobuf:"varint,5,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
+	AnsweredCount int32 `protobuf:"varint,6,opt,name=answered_count,json=answeredCount,proto3" json:"answered_count,omitempty"`
+	// Why, and what to do, in words for people.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Remedy        string `protobuf:"bytes,8,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldSubscriptions) Reset() {
+	*x = HeldSubscriptions{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldSubscriptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldSubscriptions) ProtoMessage() {}
+
+func (x *HeldSubscriptions) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldSubscriptions.ProtoReflect.Descriptor instead.
+func (*HeldSubscriptions) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *HeldSubscriptions) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *HeldSubscriptions) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *HeldSubscriptions) GetSubscriptionCount() int32 {
+	if x != nil {
+		return x.SubscriptionCount
+	}
+	return 0
+}
+
+func (x *HeldSubscriptions) GetHoldTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HoldTime
+	}
+	return nil
+}
+
+func (x *HeldSubscriptions) GetRefusedCount() int32 {
+	if x != nil {
+		return x.RefusedCount
+	}
+	return 0
+}
+
+func (x *HeldSubscriptions) GetAnsweredCount() int32 {
+	if x != nil {
+		return x.AnsweredCount
+	}
+	return 0
+}
+
+func (x *HeldSubscriptions) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *HeldSubscriptions) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
+// One of those that an origin has stopped.
+type StoppedApplication struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// Since when, why, until when, and what to do.
+	Stop          *StoppedOrigin `protobuf:"bytes,2,opt,name=stop,proto3" json:"stop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoppedApplication) Reset() {
+	*x = StoppedApplication{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoppedApplication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoppedApplication) ProtoMessage() {}
+
+func (x *StoppedApplication) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoppedApplication.ProtoReflect.Descriptor instead.
+func (*StoppedApplication) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *StoppedApplication) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *StoppedApplication) GetStop() *StoppedOrigin {
+	if x != nil {
+		return x.Stop
+	}
+	return nil
+}
+
 type ListOriginsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -2273,7 +2513,7 @@ type ListOriginsRequest struct {
 
 func (x *ListOriginsRequest) Reset() {
 	*x = ListOriginsRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[32]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +2525,7 @@ func (x *ListOriginsRequest) String() string {
 func (*ListOriginsRequest) ProtoMessage() {}
 
 func (x *ListOriginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[32]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +2538,7 @@ func (x *ListOriginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOriginsRequest.ProtoReflect.Descriptor instead.
 func (*ListOriginsRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{32}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListOriginsRequest) GetPageSize() int32 {
@@ -2325,7 +2565,7 @@ type ListOriginsResponse struct {
 
 func (x *ListOriginsResponse) Reset() {
 	*x = ListOriginsResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[33]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2577,7 @@ func (x *ListOriginsResponse) String() string {
 func (*ListOriginsResponse) ProtoMessage() {}
 
 func (x *ListOriginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[33]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2590,7 @@ func (x *ListOriginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOriginsResponse.ProtoReflect.Descriptor instead.
 func (*ListOriginsResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{33}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListOriginsResponse) GetOrigins() []*Origin {
@@ -2375,7 +2615,7 @@ type WatchOriginsRequest struct {
 
 func (x *WatchOriginsRequest) Reset() {
 	*x = WatchOriginsRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[34]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2627,7 @@ func (x *WatchOriginsRequest) String() string {
 func (*WatchOriginsRequest) ProtoMessage() {}
 
 func (x *WatchOriginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[34]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2640,7 @@ func (x *WatchOriginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOriginsRequest.ProtoReflect.Descriptor instead.
 func (*WatchOriginsRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{34}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{36}
 }
 
 type WatchOriginsResponse struct {
@@ -2413,7 +2653,7 @@ type WatchOriginsResponse struct {
 
 func (x *WatchOriginsResponse) Reset() {
 	*x = WatchOriginsResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[35]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2665,7 @@ func (x *WatchOriginsResponse) String() string {
 func (*WatchOriginsResponse) ProtoMessage() {}
 
 func (x *WatchOriginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[35]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2678,7 @@ func (x *WatchOriginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOriginsResponse.ProtoReflect.Descriptor instead.
 func (*WatchOriginsResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{35}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WatchOriginsResponse) GetOrigins() []*Origin {
@@ -2459,7 +2699,7 @@ type ResumeOriginRequest struct {
 
 func (x *ResumeOriginRequest) Reset() {
 	*x = ResumeOriginRequest{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[36]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2711,7 @@ func (x *ResumeOriginRequest) String() string {
 func (*ResumeOriginRequest) ProtoMessage() {}
 
 func (x *ResumeOriginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[36]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,7 +2724,7 @@ func (x *ResumeOriginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeOriginRequest.ProtoReflect.Descriptor instead.
 func (*ResumeOriginRequest) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{36}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ResumeOriginRequest) GetApplication() string {
@@ -2509,7 +2749,7 @@ type ResumeOriginResponse struct {
 
 func (x *ResumeOriginResponse) Reset() {
 	*x = ResumeOriginResponse{}
-	mi := &file_fanfare_v1_admin_proto_msgTypes[37]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2761,7 @@ func (x *ResumeOriginResponse) String() string {
 func (*ResumeOriginResponse) ProtoMessage() {}
 
 func (x *ResumeOriginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_admin_proto_msgTypes[37]
+	mi := &file_fanfare_v1_admin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2774,588 @@ func (x *ResumeOriginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeOriginResponse.ProtoReflect.Descriptor instead.
 func (*ResumeOriginResponse) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{37}
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{39}
+}
+
+type ReleaseHeldSubscriptionsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// scheme://host[:port]
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Only those held for it; unset: all.
+	Outcome Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=fanfare.v1.Outcome" json:"outcome,omitempty"`
+	// Changes nothing, and tells how many it would be.
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The next_page_token of the call before; the other fields must be the same.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) Reset() {
+	*x = ReleaseHeldSubscriptionsRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseHeldSubscriptionsRequest) ProtoMessage() {}
+
+func (x *ReleaseHeldSubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseHeldSubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseHeldSubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *ReleaseHeldSubscriptionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ReleaseHeldSubscriptionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By this call.
+	ReleasedCount int32 `protobuf:"varint,1,opt,name=released_count,json=releasedCount,proto3" json:"released_count,omitempty"`
+	// Empty: all are done.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseHeldSubscriptionsResponse) Reset() {
+	*x = ReleaseHeldSubscriptionsResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseHeldSubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseHeldSubscriptionsResponse) ProtoMessage() {}
+
+func (x *ReleaseHeldSubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseHeldSubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseHeldSubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ReleaseHeldSubscriptionsResponse) GetReleasedCount() int32 {
+	if x != nil {
+		return x.ReleasedCount
+	}
+	return 0
+}
+
+func (x *ReleaseHeldSubscriptionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type DiscardHeldSubscriptionsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// scheme://host[:port]
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Only those held for it; unset: all.
+	Outcome Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=fanfare.v1.Outcome" json:"outcome,omitempty"`
+	// Changes nothing, and tells how many it would be.
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The next_page_token of the call before; the other fields must be the same.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardHeldSubscriptionsRequest) Reset() {
+	*x = DiscardHeldSubscriptionsRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardHeldSubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardHeldSubscriptionsRequest) ProtoMessage() {}
+
+func (x *DiscardHeldSubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardHeldSubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*DiscardHeldSubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *DiscardHeldSubscriptionsRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *DiscardHeldSubscriptionsRequest) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *DiscardHeldSubscriptionsRequest) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *DiscardHeldSubscriptionsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *DiscardHeldSubscriptionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type DiscardHeldSubscriptionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By this call.
+	DiscardedCount int32 `protobuf:"varint,1,opt,name=discarded_count,json=discardedCount,proto3" json:"discarded_count,omitempty"`
+	// Empty: all are done.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardHeldSubscriptionsResponse) Reset() {
+	*x = DiscardHeldSubscriptionsResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardHeldSubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardHeldSubscriptionsResponse) ProtoMessage() {}
+
+func (x *DiscardHeldSubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardHeldSubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*DiscardHeldSubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *DiscardHeldSubscriptionsResponse) GetDiscardedCount() int32 {
+	if x != nil {
+		return x.DiscardedCount
+	}
+	return 0
+}
+
+func (x *DiscardHeldSubscriptionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type RestoreSubscriptionsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// Only those at this origin, scheme://host[:port]; empty: at any.
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Those removed then or later.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Those removed before; unset: until now.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3,oneof" json:"end_time,omitempty"`
+	// Changes nothing, and tells how many it would be.
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The next_page_token of the call before; the other fields must be the same.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreSubscriptionsRequest) Reset() {
+	*x = RestoreSubscriptionsRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreSubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreSubscriptionsRequest) ProtoMessage() {}
+
+func (x *RestoreSubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreSubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*RestoreSubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *RestoreSubscriptionsRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *RestoreSubscriptionsRequest) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *RestoreSubscriptionsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *RestoreSubscriptionsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *RestoreSubscriptionsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *RestoreSubscriptionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type RestoreSubscriptionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By this call.
+	RestoredCount int32 `protobuf:"varint,1,opt,name=restored_count,json=restoredCount,proto3" json:"restored_count,omitempty"`
+	// Left as they are: their endpoint has been subscribed anew.
+	PassedOverCount int32 `protobuf:"varint,2,opt,name=passed_over_count,json=passedOverCount,proto3" json:"passed_over_count,omitempty"`
+	// Empty: all are done.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreSubscriptionsResponse) Reset() {
+	*x = RestoreSubscriptionsResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreSubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreSubscriptionsResponse) ProtoMessage() {}
+
+func (x *RestoreSubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreSubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*RestoreSubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *RestoreSubscriptionsResponse) GetRestoredCount() int32 {
+	if x != nil {
+		return x.RestoredCount
+	}
+	return 0
+}
+
+func (x *RestoreSubscriptionsResponse) GetPassedOverCount() int32 {
+	if x != nil {
+		return x.PassedOverCount
+	}
+	return 0
+}
+
+func (x *RestoreSubscriptionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type EnableSubscriptionsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// Only this one, "subscriptions/{id}", disabled or held; then the next four fields must be unset.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Only those disabled for it; unset: all.
+	Outcome Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=fanfare.v1.Outcome" json:"outcome,omitempty"`
+	// Only those at this origin, scheme://host[:port]; empty: at any.
+	Origin string `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Only those whose last change, which is as a rule that they were disabled, was then or later.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3,oneof" json:"start_time,omitempty"`
+	// Only those whose last change was before.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3,oneof" json:"end_time,omitempty"`
+	// Changes nothing, and tells how many it would be.
+	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The next_page_token of the call before; the other fields must be the same.
+	PageToken     string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableSubscriptionsRequest) Reset() {
+	*x = EnableSubscriptionsRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableSubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableSubscriptionsRequest) ProtoMessage() {}
+
+func (x *EnableSubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableSubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*EnableSubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *EnableSubscriptionsRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *EnableSubscriptionsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EnableSubscriptionsRequest) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *EnableSubscriptionsRequest) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *EnableSubscriptionsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *EnableSubscriptionsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *EnableSubscriptionsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *EnableSubscriptionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type EnableSubscriptionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By this call.
+	EnabledCount int32 `protobuf:"varint,1,opt,name=enabled_count,json=enabledCount,proto3" json:"enabled_count,omitempty"`
+	// Empty: all are done.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableSubscriptionsResponse) Reset() {
+	*x = EnableSubscriptionsResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableSubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableSubscriptionsResponse) ProtoMessage() {}
+
+func (x *EnableSubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableSubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*EnableSubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *EnableSubscriptionsResponse) GetEnabledCount() int32 {
+	if x != nil {
+		return x.EnabledCount
+	}
+	return 0
+}
+
+func (x *EnableSubscriptionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
@@ -2586,12 +3407,17 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"extraHosts\x12\x1e\n" +
 	"\n" +
 	"exceptions\x18\x03 \x03(\tR\n" +
-	"exceptions\"\xbf\x01\n" +
+	"exceptions\"\x97\x03\n" +
 	"\rStoppedOrigin\x12\x1c\n" +
 	"\x06origin\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\x06origin\x123\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x13.fanfare.v1.OutcomeB\x04\xe2A\x01\x03R\aoutcome\x12=\n" +
 	"\tstop_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\bstopTime\x12\x1c\n" +
-	"\x06detail\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\x06detail\"\x80\x01\n" +
+	"\x06detail\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\x06detail\x12L\n" +
+	"\x11next_attempt_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x0fnextAttemptTime\x12!\n" +
+	"\tvapid_key\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\bvapidKey\x12)\n" +
+	"\rrefused_count\x18\a \x01(\x05B\x04\xe2A\x01\x03R\frefusedCount\x12\x1c\n" +
+	"\x06slowed\x18\b \x01(\bB\x04\xe2A\x01\x03R\x06slowed\x12\x1c\n" +
+	"\x06remedy\x18\t \x01(\tB\x04\xe2A\x01\x03R\x06remedy\"\x80\x01\n" +
 	"\x18CreateApplicationRequest\x12?\n" +
 	"\vapplication\x18\x01 \x01(\v2\x17.fanfare.v1.ApplicationB\x04\xe2A\x01\x02R\vapplication\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"\x89\x01\n" +
@@ -2693,7 +3519,7 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x15RevokeApiTokenRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12#\n" +
 	"\rallow_missing\x18\x02 \x01(\bR\fallowMissing\"\x18\n" +
-	"\x16RevokeApiTokenResponse\"\xd2\x04\n" +
+	"\x16RevokeApiTokenResponse\"\xfd\x05\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12-\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x17.fanfare.v1.OriginStateR\x05state\x12\x16\n" +
@@ -2711,8 +3537,23 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\vlatency_p99\x18\v \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"latencyP99\x12B\n" +
 	"\fpaused_until\x18\f \x01(\v2\x1a.google.protobuf.TimestampH\x00R\vpausedUntil\x88\x01\x01\x126\n" +
-	"\flast_problem\x18\r \x01(\x0e2\x13.fanfare.v1.OutcomeR\vlastProblemB\x0f\n" +
-	"\r_paused_until\"P\n" +
+	"\flast_problem\x18\r \x01(\x0e2\x13.fanfare.v1.OutcomeR\vlastProblem\x121\n" +
+	"\x04held\x18\x0f \x03(\v2\x1d.fanfare.v1.HeldSubscriptionsR\x04held\x12#\n" +
+	"\rrefused_share\x18\x10 \x01(\x01R\frefusedShare\x12Q\n" +
+	"\x14stopped_applications\x18\x11 \x03(\v2\x1e.fanfare.v1.StoppedApplicationR\x13stoppedApplicationsB\x0f\n" +
+	"\r_paused_until\"\xc8\x02\n" +
+	"\x11HeldSubscriptions\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12-\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x13.fanfare.v1.OutcomeR\aoutcome\x12-\n" +
+	"\x12subscription_count\x18\x03 \x01(\x05R\x11subscriptionCount\x127\n" +
+	"\thold_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bholdTime\x12#\n" +
+	"\rrefused_count\x18\x05 \x01(\x05R\frefusedCount\x12%\n" +
+	"\x0eanswered_count\x18\x06 \x01(\x05R\ransweredCount\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x16\n" +
+	"\x06remedy\x18\b \x01(\tR\x06remedy\"e\n" +
+	"\x12StoppedApplication\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12-\n" +
+	"\x04stop\x18\x02 \x01(\v2\x19.fanfare.v1.StoppedOriginR\x04stop\"P\n" +
 	"\x12ListOriginsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -2726,7 +3567,57 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x13ResumeOriginRequest\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1c\n" +
 	"\x06origin\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x06origin\"\x16\n" +
-	"\x14ResumeOriginResponse*\x91\x01\n" +
+	"\x14ResumeOriginResponse\"\xd4\x01\n" +
+	"\x1fReleaseHeldSubscriptionsRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1c\n" +
+	"\x06origin\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x06origin\x12-\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x13.fanfare.v1.OutcomeR\aoutcome\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"q\n" +
+	" ReleaseHeldSubscriptionsResponse\x12%\n" +
+	"\x0ereleased_count\x18\x01 \x01(\x05R\rreleasedCount\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd4\x01\n" +
+	"\x1fDiscardHeldSubscriptionsRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1c\n" +
+	"\x06origin\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x06origin\x12-\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x13.fanfare.v1.OutcomeR\aoutcome\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"s\n" +
+	" DiscardHeldSubscriptionsResponse\x12'\n" +
+	"\x0fdiscarded_count\x18\x01 \x01(\x05R\x0ediscardedCount\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x02\n" +
+	"\x1bRestoreSubscriptionsRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\tR\x06origin\x12?\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x02R\tstartTime\x12:\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\aendTime\x88\x01\x01\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageTokenB\v\n" +
+	"\t_end_time\"\x99\x01\n" +
+	"\x1cRestoreSubscriptionsResponse\x12%\n" +
+	"\x0erestored_count\x18\x01 \x01(\x05R\rrestoredCount\x12*\n" +
+	"\x11passed_over_count\x18\x02 \x01(\x05R\x0fpassedOverCount\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xf5\x02\n" +
+	"\x1aEnableSubscriptionsRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12-\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x13.fanfare.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06origin\x18\x04 \x01(\tR\x06origin\x12>\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\tstartTime\x88\x01\x01\x12:\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\aendTime\x88\x01\x01\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\b \x01(\tR\tpageTokenB\r\n" +
+	"\v_start_timeB\v\n" +
+	"\t_end_time\"j\n" +
+	"\x1bEnableSubscriptionsResponse\x12#\n" +
+	"\renabled_count\x18\x01 \x01(\x05R\fenabledCount\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x91\x01\n" +
 	"\vHostProfile\x12\x1c\n" +
 	"\x18HOST_PROFILE_UNSPECIFIED\x10\x00\x12$\n" +
 	" HOST_PROFILE_KNOWN_PUSH_SERVICES\x10\x01\x12 \n" +
@@ -2743,13 +3634,14 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"ROLE_ADMIN\x10\x01\x12\x12\n" +
 	"\x0eROLE_PUBLISHER\x10\x02\x12\x13\n" +
 	"\x0fROLE_SUBSCRIBER\x10\x03\x12\x0f\n" +
-	"\vROLE_READER\x10\x04*\x8e\x01\n" +
+	"\vROLE_READER\x10\x04*\xa8\x01\n" +
 	"\vOriginState\x12\x1c\n" +
 	"\x18ORIGIN_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ORIGIN_STATE_OPEN\x10\x01\x12\x17\n" +
 	"\x13ORIGIN_STATE_PAUSED\x10\x02\x12\x17\n" +
 	"\x13ORIGIN_STATE_BROKEN\x10\x03\x12\x18\n" +
-	"\x14ORIGIN_STATE_PROBING\x10\x042\x95\v\n" +
+	"\x14ORIGIN_STATE_PROBING\x10\x04\x12\x18\n" +
+	"\x14ORIGIN_STATE_STOPPED\x10\x052\xea\x0e\n" +
 	"\fAdminService\x12`\n" +
 	"\x11CreateApplication\x12$.fanfare.v1.CreateApplicationRequest\x1a%.fanfare.v1.CreateApplicationResponse\x12\\\n" +
 	"\x0eGetApplication\x12!.fanfare.v1.GetApplicationRequest\x1a\".fanfare.v1.GetApplicationResponse\"\x03\x90\x02\x01\x12b\n" +
@@ -2765,7 +3657,11 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x0eRevokeApiToken\x12!.fanfare.v1.RevokeApiTokenRequest\x1a\".fanfare.v1.RevokeApiTokenResponse\"\x03\x90\x02\x02\x12S\n" +
 	"\vListOrigins\x12\x1e.fanfare.v1.ListOriginsRequest\x1a\x1f.fanfare.v1.ListOriginsResponse\"\x03\x90\x02\x01\x12X\n" +
 	"\fWatchOrigins\x12\x1f.fanfare.v1.WatchOriginsRequest\x1a .fanfare.v1.WatchOriginsResponse\"\x03\x90\x02\x010\x01\x12V\n" +
-	"\fResumeOrigin\x12\x1f.fanfare.v1.ResumeOriginRequest\x1a .fanfare.v1.ResumeOriginResponse\"\x03\x90\x02\x02B\\\n" +
+	"\fResumeOrigin\x12\x1f.fanfare.v1.ResumeOriginRequest\x1a .fanfare.v1.ResumeOriginResponse\"\x03\x90\x02\x02\x12z\n" +
+	"\x18ReleaseHeldSubscriptions\x12+.fanfare.v1.ReleaseHeldSubscriptionsRequest\x1a,.fanfare.v1.ReleaseHeldSubscriptionsResponse\"\x03\x90\x02\x02\x12z\n" +
+	"\x18DiscardHeldSubscriptions\x12+.fanfare.v1.DiscardHeldSubscriptionsRequest\x1a,.fanfare.v1.DiscardHeldSubscriptionsResponse\"\x03\x90\x02\x02\x12n\n" +
+	"\x14RestoreSubscriptions\x12'.fanfare.v1.RestoreSubscriptionsRequest\x1a(.fanfare.v1.RestoreSubscriptionsResponse\"\x03\x90\x02\x02\x12k\n" +
+	"\x13EnableSubscriptions\x12&.fanfare.v1.EnableSubscriptionsRequest\x1a'.fanfare.v1.EnableSubscriptionsResponse\"\x03\x90\x02\x02B\\\n" +
 	"\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3"
 
 var (
@@ -2781,135 +3677,166 @@ func file_fanfare_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_fanfare_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_fanfare_v1_admin_proto_goTypes = []any{
-	(HostProfile)(0),                   // 0: fanfare.v1.HostProfile
-	(VapidKeyState)(0),                 // 1: fanfare.v1.VapidKeyState
-	(Role)(0),                          // 2: fanfare.v1.Role
-	(OriginState)(0),                   // 3: fanfare.v1.OriginState
-	(*Application)(nil),                // 4: fanfare.v1.Application
-	(*MessageDefaults)(nil),            // 5: fanfare.v1.MessageDefaults
-	(*Quotas)(nil),                     // 6: fanfare.v1.Quotas
-	(*HostPolicy)(nil),                 // 7: fanfare.v1.HostPolicy
-	(*StoppedOrigin)(nil),              // 8: fanfare.v1.StoppedOrigin
-	(*CreateApplicationRequest)(nil),   // 9: fanfare.v1.CreateApplicationRequest
-	(*CreateApplicationResponse)(nil),  // 10: fanfare.v1.CreateApplicationResponse
-	(*GetApplicationRequest)(nil),      // 11: fanfare.v1.GetApplicationRequest
-	(*GetApplicationResponse)(nil),     // 12: fanfare.v1.GetApplicationResponse
-	(*ListApplicationsRequest)(nil),    // 13: fanfare.v1.ListApplicationsRequest
-	(*ListApplicationsResponse)(nil),   // 14: fanfare.v1.ListApplicationsResponse
-	(*UpdateApplicationRequest)(nil),   // 15: fanfare.v1.UpdateApplicationRequest
-	(*UpdateApplicationResponse)(nil),  // 16: fanfare.v1.UpdateApplicationResponse
-	(*DeleteApplicationRequest)(nil),   // 17: fanfare.v1.DeleteApplicationRequest
-	(*DeleteApplicationResponse)(nil),  // 18: fanfare.v1.DeleteApplicationResponse
-	(*VapidKey)(nil),                   // 19: fanfare.v1.VapidKey
-	(*CreateVapidKeyRequest)(nil),      // 20: fanfare.v1.CreateVapidKeyRequest
-	(*CreateVapidKeyResponse)(nil),     // 21: fanfare.v1.CreateVapidKeyResponse
-	(*ListVapidKeysRequest)(nil),       // 22: fanfare.v1.ListVapidKeysRequest
-	(*ListVapidKeysResponse)(nil),      // 23: fanfare.v1.ListVapidKeysResponse
-	(*SetCurrentVapidKeyRequest)(nil),  // 24: fanfare.v1.SetCurrentVapidKeyRequest
-	(*SetCurrentVapidKeyResponse)(nil), // 25: fanfare.v1.SetCurrentVapidKeyResponse
-	(*RetireVapidKeyRequest)(nil),      // 26: fanfare.v1.RetireVapidKeyRequest
-	(*RetireVapidKeyResponse)(nil),     // 27: fanfare.v1.RetireVapidKeyResponse
-	(*ApiToken)(nil),                   // 28: fanfare.v1.ApiToken
-	(*CreateApiTokenRequest)(nil),      // 29: fanfare.v1.CreateApiTokenRequest
-	(*CreateApiTokenResponse)(nil),     // 30: fanfare.v1.CreateApiTokenResponse
-	(*ListApiTokensRequest)(nil),       // 31: fanfare.v1.ListApiTokensRequest
-	(*ListApiTokensResponse)(nil),      // 32: fanfare.v1.ListApiTokensResponse
-	(*RevokeApiTokenRequest)(nil),      // 33: fanfare.v1.RevokeApiTokenRequest
-	(*RevokeApiTokenResponse)(nil),     // 34: fanfare.v1.RevokeApiTokenResponse
-	(*Origin)(nil),                     // 35: fanfare.v1.Origin
-	(*ListOriginsRequest)(nil),         // 36: fanfare.v1.ListOriginsRequest
-	(*ListOriginsResponse)(nil),        // 37: fanfare.v1.ListOriginsResponse
-	(*WatchOriginsRequest)(nil),        // 38: fanfare.v1.WatchOriginsRequest
-	(*WatchOriginsResponse)(nil),       // 39: fanfare.v1.WatchOriginsResponse
-	(*ResumeOriginRequest)(nil),        // 40: fanfare.v1.ResumeOriginRequest
-	(*ResumeOriginResponse)(nil),       // 41: fanfare.v1.ResumeOriginResponse
-	(*timestamppb.Timestamp)(nil),      // 42: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
-	(Urgency)(0),                       // 44: fanfare.v1.Urgency
-	(Padding)(0),                       // 45: fanfare.v1.Padding
-	(Outcome)(0),                       // 46: fanfare.v1.Outcome
-	(*fieldmaskpb.FieldMask)(nil),      // 47: google.protobuf.FieldMask
+	(HostProfile)(0),                         // 0: fanfare.v1.HostProfile
+	(VapidKeyState)(0),                       // 1: fanfare.v1.VapidKeyState
+	(Role)(0),                                // 2: fanfare.v1.Role
+	(OriginState)(0),                         // 3: fanfare.v1.OriginState
+	(*Application)(nil),                      // 4: fanfare.v1.Application
+	(*MessageDefaults)(nil),                  // 5: fanfare.v1.MessageDefaults
+	(*Quotas)(nil),                           // 6: fanfare.v1.Quotas
+	(*HostPolicy)(nil),                       // 7: fanfare.v1.HostPolicy
+	(*StoppedOrigin)(nil),                    // 8: fanfare.v1.StoppedOrigin
+	(*CreateApplicationRequest)(nil),         // 9: fanfare.v1.CreateApplicationRequest
+	(*CreateApplicationResponse)(nil),        // 10: fanfare.v1.CreateApplicationResponse
+	(*GetApplicationRequest)(nil),            // 11: fanfare.v1.GetApplicationRequest
+	(*GetApplicationResponse)(nil),           // 12: fanfare.v1.GetApplicationResponse
+	(*ListApplicationsRequest)(nil),          // 13: fanfare.v1.ListApplicationsRequest
+	(*ListApplicationsResponse)(nil),         // 14: fanfare.v1.ListApplicationsResponse
+	(*UpdateApplicationRequest)(nil),         // 15: fanfare.v1.UpdateApplicationRequest
+	(*UpdateApplicationResponse)(nil),        // 16: fanfare.v1.UpdateApplicationResponse
+	(*DeleteApplicationRequest)(nil),         // 17: fanfare.v1.DeleteApplicationRequest
+	(*DeleteApplicationResponse)(nil),        // 18: fanfare.v1.DeleteApplicationResponse
+	(*VapidKey)(nil),                         // 19: fanfare.v1.VapidKey
+	(*CreateVapidKeyRequest)(nil),            // 20: fanfare.v1.CreateVapidKeyRequest
+	(*CreateVapidKeyResponse)(nil),           // 21: fanfare.v1.CreateVapidKeyResponse
+	(*ListVapidKeysRequest)(nil),             // 22: fanfare.v1.ListVapidKeysRequest
+	(*ListVapidKeysResponse)(nil),            // 23: fanfare.v1.ListVapidKeysResponse
+	(*SetCurrentVapidKeyRequest)(nil),        // 24: fanfare.v1.SetCurrentVapidKeyRequest
+	(*SetCurrentVapidKeyResponse)(nil),       // 25: fanfare.v1.SetCurrentVapidKeyResponse
+	(*RetireVapidKeyRequest)(nil),            // 26: fanfare.v1.RetireVapidKeyRequest
+	(*RetireVapidKeyResponse)(nil),           // 27: fanfare.v1.RetireVapidKeyResponse
+	(*ApiToken)(nil),                         // 28: fanfare.v1.ApiToken
+	(*CreateApiTokenRequest)(nil),            // 29: fanfare.v1.CreateApiTokenRequest
+	(*CreateApiTokenResponse)(nil),           // 30: fanfare.v1.CreateApiTokenResponse
+	(*ListApiTokensRequest)(nil),             // 31: fanfare.v1.ListApiTokensRequest
+	(*ListApiTokensResponse)(nil),            // 32: fanfare.v1.ListApiTokensResponse
+	(*RevokeApiTokenRequest)(nil),            // 33: fanfare.v1.RevokeApiTokenRequest
+	(*RevokeApiTokenResponse)(nil),           // 34: fanfare.v1.RevokeApiTokenResponse
+	(*Origin)(nil),                           // 35: fanfare.v1.Origin
+	(*HeldSubscriptions)(nil),                // 36: fanfare.v1.HeldSubscriptions
+	(*StoppedApplication)(nil),               // 37: fanfare.v1.StoppedApplication
+	(*ListOriginsRequest)(nil),               // 38: fanfare.v1.ListOriginsRequest
+	(*ListOriginsResponse)(nil),              // 39: fanfare.v1.ListOriginsResponse
+	(*WatchOriginsRequest)(nil),              // 40: fanfare.v1.WatchOriginsRequest
+	(*WatchOriginsResponse)(nil),             // 41: fanfare.v1.WatchOriginsResponse
+	(*ResumeOriginRequest)(nil),              // 42: fanfare.v1.ResumeOriginRequest
+	(*ResumeOriginResponse)(nil),             // 43: fanfare.v1.ResumeOriginResponse
+	(*ReleaseHeldSubscriptionsRequest)(nil),  // 44: fanfare.v1.ReleaseHeldSubscriptionsRequest
+	(*ReleaseHeldSubscriptionsResponse)(nil), // 45: fanfare.v1.ReleaseHeldSubscriptionsResponse
+	(*DiscardHeldSubscriptionsRequest)(nil),  // 46: fanfare.v1.DiscardHeldSubscriptionsRequest
+	(*DiscardHeldSubscriptionsResponse)(nil), // 47: fanfare.v1.DiscardHeldSubscriptionsResponse
+	(*RestoreSubscriptionsRequest)(nil),      // 48: fanfare.v1.RestoreSubscriptionsRequest
+	(*RestoreSubscriptionsResponse)(nil),     // 49: fanfare.v1.RestoreSubscriptionsResponse
+	(*EnableSubscriptionsRequest)(nil),       // 50: fanfare.v1.EnableSubscriptionsRequest
+	(*EnableSubscriptionsResponse)(nil),      // 51: fanfare.v1.EnableSubscriptionsResponse
+	(*timestamppb.Timestamp)(nil),            // 52: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),              // 53: google.protobuf.Duration
+	(Urgency)(0),                             // 54: fanfare.v1.Urgency
+	(Padding)(0),                             // 55: fanfare.v1.Padding
+	(Outcome)(0),                             // 56: fanfare.v1.Outcome
+	(*fieldmaskpb.FieldMask)(nil),            // 57: google.protobuf.FieldMask
 }
 var file_fanfare_v1_admin_proto_depIdxs = []int32{
 	5,  // 0: fanfare.v1.Application.defaults:type_name -> fanfare.v1.MessageDefaults
 	6,  // 1: fanfare.v1.Application.quotas:type_name -> fanfare.v1.Quotas
 	7,  // 2: fanfare.v1.Application.host_policy:type_name -> fanfare.v1.HostPolicy
 	8,  // 3: fanfare.v1.Application.stopped_origins:type_name -> fanfare.v1.StoppedOrigin
-	42, // 4: fanfare.v1.Application.create_time:type_name -> google.protobuf.Timestamp
-	42, // 5: fanfare.v1.Application.update_time:type_name -> google.protobuf.Timestamp
-	43, // 6: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
-	44, // 7: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
-	45, // 8: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
+	52, // 4: fanfare.v1.Application.create_time:type_name -> google.protobuf.Timestamp
+	52, // 5: fanfare.v1.Application.update_time:type_name -> google.protobuf.Timestamp
+	53, // 6: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
+	54, // 7: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
+	55, // 8: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
 	0,  // 9: fanfare.v1.HostPolicy.profile:type_name -> fanfare.v1.HostProfile
-	46, // 10: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
-	42, // 11: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
-	4,  // 12: fanfare.v1.CreateApplicationRequest.application:type_name -> fanfare.v1.Application
-	4,  // 13: fanfare.v1.CreateApplicationResponse.application:type_name -> fanfare.v1.Application
-	19, // 14: fanfare.v1.CreateApplicationResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	4,  // 15: fanfare.v1.GetApplicationResponse.application:type_name -> fanfare.v1.Application
-	4,  // 16: fanfare.v1.ListApplicationsResponse.applications:type_name -> fanfare.v1.Application
-	4,  // 17: fanfare.v1.UpdateApplicationRequest.application:type_name -> fanfare.v1.Application
-	47, // 18: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 19: fanfare.v1.UpdateApplicationResponse.application:type_name -> fanfare.v1.Application
-	1,  // 20: fanfare.v1.VapidKey.state:type_name -> fanfare.v1.VapidKeyState
-	42, // 21: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
-	42, // 22: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
-	42, // 23: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
-	19, // 24: fanfare.v1.CreateVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	19, // 25: fanfare.v1.ListVapidKeysResponse.vapid_keys:type_name -> fanfare.v1.VapidKey
-	19, // 26: fanfare.v1.SetCurrentVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	19, // 27: fanfare.v1.RetireVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	2,  // 28: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
-	42, // 29: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
-	42, // 30: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
-	42, // 31: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
-	28, // 32: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
-	28, // 33: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
-	28, // 34: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
-	3,  // 35: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
-	43, // 36: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
-	43, // 37: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
-	42, // 38: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
-	46, // 39: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
-	35, // 40: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	35, // 41: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	9,  // 42: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
-	11, // 43: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
-	13, // 44: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
-	15, // 45: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
-	17, // 46: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
-	20, // 47: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
-	22, // 48: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
-	24, // 49: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
-	26, // 50: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
-	29, // 51: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
-	31, // 52: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
-	33, // 53: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
-	36, // 54: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
-	38, // 55: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
-	40, // 56: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
-	10, // 57: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
-	12, // 58: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
-	14, // 59: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
-	16, // 60: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
-	18, // 61: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
-	21, // 62: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
-	23, // 63: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
-	25, // 64: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
-	27, // 65: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
-	30, // 66: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
-	32, // 67: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
-	34, // 68: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
-	37, // 69: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
-	39, // 70: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
-	41, // 71: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
-	57, // [57:72] is the sub-list for method output_type
-	42, // [42:57] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	56, // 10: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
+	52, // 11: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
+	52, // 12: fanfare.v1.StoppedOrigin.next_attempt_time:type_name -> google.protobuf.Timestamp
+	4,  // 13: fanfare.v1.CreateApplicationRequest.application:type_name -> fanfare.v1.Application
+	4,  // 14: fanfare.v1.CreateApplicationResponse.application:type_name -> fanfare.v1.Application
+	19, // 15: fanfare.v1.CreateApplicationResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	4,  // 16: fanfare.v1.GetApplicationResponse.application:type_name -> fanfare.v1.Application
+	4,  // 17: fanfare.v1.ListApplicationsResponse.applications:type_name -> fanfare.v1.Application
+	4,  // 18: fanfare.v1.UpdateApplicationRequest.application:type_name -> fanfare.v1.Application
+	57, // 19: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 20: fanfare.v1.UpdateApplicationResponse.application:type_name -> fanfare.v1.Application
+	1,  // 21: fanfare.v1.VapidKey.state:type_name -> fanfare.v1.VapidKeyState
+	52, // 22: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
+	52, // 23: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
+	52, // 24: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
+	19, // 25: fanfare.v1.CreateVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	19, // 26: fanfare.v1.ListVapidKeysResponse.vapid_keys:type_name -> fanfare.v1.VapidKey
+	19, // 27: fanfare.v1.SetCurrentVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	19, // 28: fanfare.v1.RetireVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	2,  // 29: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
+	52, // 30: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
+	52, // 31: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
+	52, // 32: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
+	28, // 33: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
+	28, // 34: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
+	28, // 35: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
+	3,  // 36: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
+	53, // 37: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
+	53, // 38: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
+	52, // 39: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
+	56, // 40: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
+	36, // 41: fanfare.v1.Origin.held:type_name -> fanfare.v1.HeldSubscriptions
+	37, // 42: fanfare.v1.Origin.stopped_applications:type_name -> fanfare.v1.StoppedApplication
+	56, // 43: fanfare.v1.HeldSubscriptions.outcome:type_name -> fanfare.v1.Outcome
+	52, // 44: fanfare.v1.HeldSubscriptions.hold_time:type_name -> google.protobuf.Timestamp
+	8,  // 45: fanfare.v1.StoppedApplication.stop:type_name -> fanfare.v1.StoppedOrigin
+	35, // 46: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	35, // 47: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	56, // 48: fanfare.v1.ReleaseHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	56, // 49: fanfare.v1.DiscardHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	52, // 50: fanfare.v1.RestoreSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	52, // 51: fanfare.v1.RestoreSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	56, // 52: fanfare.v1.EnableSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	52, // 53: fanfare.v1.EnableSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	52, // 54: fanfare.v1.EnableSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 55: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
+	11, // 56: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
+	13, // 57: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
+	15, // 58: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
+	17, // 59: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
+	20, // 60: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
+	22, // 61: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
+	24, // 62: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
+	26, // 63: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
+	29, // 64: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
+	31, // 65: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
+	33, // 66: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
+	38, // 67: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
+	40, // 68: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
+	42, // 69: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
+	44, // 70: fanfare.v1.AdminService.ReleaseHeldSubscriptions:input_type -> fanfare.v1.ReleaseHeldSubscriptionsRequest
+	46, // 71: fanfare.v1.AdminService.DiscardHeldSubscriptions:input_type -> fanfare.v1.DiscardHeldSubscriptionsRequest
+	48, // 72: fanfare.v1.AdminService.RestoreSubscriptions:input_type -> fanfare.v1.RestoreSubscriptionsRequest
+	50, // 73: fanfare.v1.AdminService.EnableSubscriptions:input_type -> fanfare.v1.EnableSubscriptionsRequest
+	10, // 74: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
+	12, // 75: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
+	14, // 76: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
+	16, // 77: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
+	18, // 78: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
+	21, // 79: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
+	23, // 80: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
+	25, // 81: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
+	27, // 82: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
+	30, // 83: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
+	32, // 84: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
+	34, // 85: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
+	39, // 86: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
+	41, // 87: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
+	43, // 88: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
+	45, // 89: fanfare.v1.AdminService.ReleaseHeldSubscriptions:output_type -> fanfare.v1.ReleaseHeldSubscriptionsResponse
+	47, // 90: fanfare.v1.AdminService.DiscardHeldSubscriptions:output_type -> fanfare.v1.DiscardHeldSubscriptionsResponse
+	49, // 91: fanfare.v1.AdminService.RestoreSubscriptions:output_type -> fanfare.v1.RestoreSubscriptionsResponse
+	51, // 92: fanfare.v1.AdminService.EnableSubscriptions:output_type -> fanfare.v1.EnableSubscriptionsResponse
+	74, // [74:93] is the sub-list for method output_type
+	55, // [55:74] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_admin_proto_init() }
@@ -2924,13 +3851,15 @@ func file_fanfare_v1_admin_proto_init() {
 	file_fanfare_v1_admin_proto_msgTypes[15].OneofWrappers = []any{}
 	file_fanfare_v1_admin_proto_msgTypes[24].OneofWrappers = []any{}
 	file_fanfare_v1_admin_proto_msgTypes[31].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[44].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[46].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fanfare_v1_admin_proto_rawDesc), len(file_fanfare_v1_admin_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   38,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

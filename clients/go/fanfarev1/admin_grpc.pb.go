@@ -19,21 +19,25 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_CreateApplication_FullMethodName  = "/fanfare.v1.AdminService/CreateApplication"
-	AdminService_GetApplication_FullMethodName     = "/fanfare.v1.AdminService/GetApplication"
-	AdminService_ListApplications_FullMethodName   = "/fanfare.v1.AdminService/ListApplications"
-	AdminService_UpdateApplication_FullMethodName  = "/fanfare.v1.AdminService/UpdateApplication"
-	AdminService_DeleteApplication_FullMethodName  = "/fanfare.v1.AdminService/DeleteApplication"
-	AdminService_CreateVapidKey_FullMethodName     = "/fanfare.v1.AdminService/CreateVapidKey"
-	AdminService_ListVapidKeys_FullMethodName      = "/fanfare.v1.AdminService/ListVapidKeys"
-	AdminService_SetCurrentVapidKey_FullMethodName = "/fanfare.v1.AdminService/SetCurrentVapidKey"
-	AdminService_RetireVapidKey_FullMethodName     = "/fanfare.v1.AdminService/RetireVapidKey"
-	AdminService_CreateApiToken_FullMethodName     = "/fanfare.v1.AdminService/CreateApiToken"
-	AdminService_ListApiTokens_FullMethodName      = "/fanfare.v1.AdminService/ListApiTokens"
-	AdminService_RevokeApiToken_FullMethodName     = "/fanfare.v1.AdminService/RevokeApiToken"
-	AdminService_ListOrigins_FullMethodName        = "/fanfare.v1.AdminService/ListOrigins"
-	AdminService_WatchOrigins_FullMethodName       = "/fanfare.v1.AdminService/WatchOrigins"
-	AdminService_ResumeOrigin_FullMethodName       = "/fanfare.v1.AdminService/ResumeOrigin"
+	AdminService_CreateApplication_FullMethodName        = "/fanfare.v1.AdminService/CreateApplication"
+	AdminService_GetApplication_FullMethodName           = "/fanfare.v1.AdminService/GetApplication"
+	AdminService_ListApplications_FullMethodName         = "/fanfare.v1.AdminService/ListApplications"
+	AdminService_UpdateApplication_FullMethodName        = "/fanfare.v1.AdminService/UpdateApplication"
+	AdminService_DeleteApplication_FullMethodName        = "/fanfare.v1.AdminService/DeleteApplication"
+	AdminService_CreateVapidKey_FullMethodName           = "/fanfare.v1.AdminService/CreateVapidKey"
+	AdminService_ListVapidKeys_FullMethodName            = "/fanfare.v1.AdminService/ListVapidKeys"
+	AdminService_SetCurrentVapidKey_FullMethodName       = "/fanfare.v1.AdminService/SetCurrentVapidKey"
+	AdminService_RetireVapidKey_FullMethodName           = "/fanfare.v1.AdminService/RetireVapidKey"
+	AdminService_CreateApiToken_FullMethodName           = "/fanfare.v1.AdminService/CreateApiToken"
+	AdminService_ListApiTokens_FullMethodName            = "/fanfare.v1.AdminService/ListApiTokens"
+	AdminService_RevokeApiToken_FullMethodName           = "/fanfare.v1.AdminService/RevokeApiToken"
+	AdminService_ListOrigins_FullMethodName              = "/fanfare.v1.AdminService/ListOrigins"
+	AdminService_WatchOrigins_FullMethodName             = "/fanfare.v1.AdminService/WatchOrigins"
+	AdminService_ResumeOrigin_FullMethodName             = "/fanfare.v1.AdminService/ResumeOrigin"
+	AdminService_ReleaseHeldSubscriptions_FullMethodName = "/fanfare.v1.AdminService/ReleaseHeldSubscriptions"
+	AdminService_DiscardHeldSubscriptions_FullMethodName = "/fanfare.v1.AdminService/DiscardHeldSubscriptions"
+	AdminService_RestoreSubscriptions_FullMethodName     = "/fanfare.v1.AdminService/RestoreSubscriptions"
+	AdminService_EnableSubscriptions_FullMethodName      = "/fanfare.v1.AdminService/EnableSubscriptions"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -81,6 +85,20 @@ type AdminServiceClient interface {
 	WatchOrigins(ctx context.Context, in *WatchOriginsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOriginsResponse], error)
 	// Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
 	ResumeOrigin(ctx context.Context, in *ResumeOriginRequest, opts ...grpc.CallOption) (*ResumeOriginResponse, error)
+	// From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+	// that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+	//
+	// Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+	// judged afresh.
+	ReleaseHeldSubscriptions(ctx context.Context, in *ReleaseHeldSubscriptionsRequest, opts ...grpc.CallOption) (*ReleaseHeldSubscriptionsResponse, error)
+	// The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+	DiscardHeldSubscriptions(ctx context.Context, in *DiscardHeldSubscriptionsRequest, opts ...grpc.CallOption) (*DiscardHeldSubscriptionsResponse, error)
+	// Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+	// names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+	// of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+	RestoreSubscriptions(ctx context.Context, in *RestoreSubscriptionsRequest, opts ...grpc.CallOption) (*RestoreSubscriptionsResponse, error)
+	// Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+	EnableSubscriptions(ctx context.Context, in *EnableSubscriptionsRequest, opts ...grpc.CallOption) (*EnableSubscriptionsResponse, error)
 }
 
 type adminServiceClient struct {
@@ -250,6 +268,46 @@ func (c *adminServiceClient) ResumeOrigin(ctx context.Context, in *ResumeOriginR
 	return out, nil
 }
 
+func (c *adminServiceClient) ReleaseHeldSubscriptions(ctx context.Context, in *ReleaseHeldSubscriptionsRequest, opts ...grpc.CallOption) (*ReleaseHeldSubscriptionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseHeldSubscriptionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ReleaseHeldSubscriptions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) DiscardHeldSubscriptions(ctx context.Context, in *DiscardHeldSubscriptionsRequest, opts ...grpc.CallOption) (*DiscardHeldSubscriptionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiscardHeldSubscriptionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_DiscardHeldSubscriptions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RestoreSubscriptions(ctx context.Context, in *RestoreSubscriptionsRequest, opts ...grpc.CallOption) (*RestoreSubscriptionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestoreSubscriptionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_RestoreSubscriptions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) EnableSubscriptions(ctx context.Context, in *EnableSubscriptionsRequest, opts ...grpc.CallOption) (*EnableSubscriptionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnableSubscriptionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_EnableSubscriptions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -295,6 +353,20 @@ type AdminServiceServer interface {
 	WatchOrigins(*WatchOriginsRequest, grpc.ServerStreamingServer[WatchOriginsResponse]) error
 	// Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped.
 	ResumeOrigin(context.Context, *ResumeOriginRequest) (*ResumeOriginResponse, error)
+	// From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+	// that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+	//
+	// Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+	// judged afresh.
+	ReleaseHeldSubscriptions(context.Context, *ReleaseHeldSubscriptionsRequest) (*ReleaseHeldSubscriptionsResponse, error)
+	// The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+	DiscardHeldSubscriptions(context.Context, *DiscardHeldSubscriptionsRequest) (*DiscardHeldSubscriptionsResponse, error)
+	// Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+	// names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+	// of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+	RestoreSubscriptions(context.Context, *RestoreSubscriptionsRequest) (*RestoreSubscriptionsResponse, error)
+	// Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+	EnableSubscriptions(context.Context, *EnableSubscriptionsRequest) (*EnableSubscriptionsResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -349,6 +421,18 @@ func (UnimplementedAdminServiceServer) WatchOrigins(*WatchOriginsRequest, grpc.S
 }
 func (UnimplementedAdminServiceServer) ResumeOrigin(context.Context, *ResumeOriginRequest) (*ResumeOriginResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeOrigin not implemented")
+}
+func (UnimplementedAdminServiceServer) ReleaseHeldSubscriptions(context.Context, *ReleaseHeldSubscriptionsRequest) (*ReleaseHeldSubscriptionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseHeldSubscriptions not implemented")
+}
+func (UnimplementedAdminServiceServer) DiscardHeldSubscriptions(context.Context, *DiscardHeldSubscriptionsRequest) (*DiscardHeldSubscriptionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiscardHeldSubscriptions not implemented")
+}
+func (UnimplementedAdminServiceServer) RestoreSubscriptions(context.Context, *RestoreSubscriptionsRequest) (*RestoreSubscriptionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreSubscriptions not implemented")
+}
+func (UnimplementedAdminServiceServer) EnableSubscriptions(context.Context, *EnableSubscriptionsRequest) (*EnableSubscriptionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnableSubscriptions not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -634,6 +718,78 @@ func _AdminService_ResumeOrigin_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ReleaseHeldSubscriptions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseHeldSubscriptionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ReleaseHeldSubscriptions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ReleaseHeldSubscriptions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ReleaseHeldSubscriptions(ctx, req.(*ReleaseHeldSubscriptionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_DiscardHeldSubscriptions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiscardHeldSubscriptionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DiscardHeldSubscriptions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DiscardHeldSubscriptions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DiscardHeldSubscriptions(ctx, req.(*DiscardHeldSubscriptionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RestoreSubscriptions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreSubscriptionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RestoreSubscriptions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RestoreSubscriptions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RestoreSubscriptions(ctx, req.(*RestoreSubscriptionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_EnableSubscriptions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnableSubscriptionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).EnableSubscriptions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_EnableSubscriptions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).EnableSubscriptions(ctx, req.(*EnableSubscriptionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -696,6 +852,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResumeOrigin",
 			Handler:    _AdminService_ResumeOrigin_Handler,
+		},
+		{
+			MethodName: "ReleaseHeldSubscriptions",
+			Handler:    _AdminService_ReleaseHeldSubscriptions_Handler,
+		},
+		{
+			MethodName: "DiscardHeldSubscriptions",
+			Handler:    _AdminService_DiscardHeldSubscriptions_Handler,
+		},
+		{
+			MethodName: "RestoreSubscriptions",
+			Handler:    _AdminService_RestoreSubscriptions_Handler,
+		},
+		{
+			MethodName: "EnableSubscriptions",
+			Handler:    _AdminService_EnableSubscriptions_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

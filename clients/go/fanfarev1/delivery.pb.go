@@ -38,7 +38,8 @@ const (
 	ReportLevel_REPORT_LEVEL_FAILURES ReportLevel = 3
 	// One event for each endpoint.
 	ReportLevel_REPORT_LEVEL_TERMINAL ReportLevel = 4
-	// Every attempt as well.
+	// Every attempt as well, and deliveries that wait because an origin refuses the application's credentials: once for each
+	// such stop, PENDING or RETRYING with CREDENTIALS_REFUSED and next_attempt_time. Of a stop, 2,048 at most are told.
 	ReportLevel_REPORT_LEVEL_ATTEMPTS ReportLevel = 5
 )
 
@@ -101,7 +102,8 @@ const (
 	DeliveryState_DELIVERY_STATE_ACCEPTED DeliveryState = 3
 	// Terminal.
 	DeliveryState_DELIVERY_STATE_FAILED DeliveryState = 4
-	// Terminal: the ttl was used up here; `outcome` is the last attempt's.
+	// Terminal: the ttl was used up here; `outcome` and `detail` are the last attempt's, or of those attempts that it waited
+	// for: CREDENTIALS_REFUSED.
 	DeliveryState_DELIVERY_STATE_EXPIRED DeliveryState = 5
 	// Terminal: stopped by a caller, or kept back by a rule of the application.
 	DeliveryState_DELIVERY_STATE_CANCELLED DeliveryState = 6
@@ -170,7 +172,7 @@ const (
 	Outcome_OUTCOME_GONE Outcome = 3
 	// Too many for this service or subscription (429, 406): tried again later.
 	Outcome_OUTCOME_THROTTLED Outcome = 4
-	// The service's fault (5xx): tried again.
+	// The service's fault (5xx), or a proxy on the way answered in its place: tried again.
 	Outcome_OUTCOME_UNAVAILABLE Outcome = 5
 	// DNS, connect, TLS or a broken connection: tried again.
 	Outcome_OUTCOME_UNREACHABLE Outcome = 6
@@ -178,16 +180,21 @@ const (
 	Outcome_OUTCOME_TIMED_OUT Outcome = 7
 	// The subscription belongs to another VAPID key: disabled, see SUBSCRIPTION_STATE_DISABLED. The application's fault.
 	Outcome_OUTCOME_KEY_MISMATCH Outcome = 8
-	// The service refuses the application's VAPID token, also when it is signed anew: sending for it to that origin stops,
-	// loudly, and its deliveries wait (ResumeOrigin goes on). The operator's fault.
+	// The service refuses the application's VAPID token, also when it is signed anew. One endpoint proves nothing: its
+	// delivery is attempted three times in all, then FAILED. When different subscriptions that were accepted before are
+	// refused in a row (three; more where refusals are usual), all that the key sends to that origin is stopped, loudly: its
+	// deliveries are RETRYING or PENDING until one that tries now and then is accepted, ResumeOrigin, or their ttl is over:
+	// EXPIRED. The operator's fault.
 	Outcome_OUTCOME_CREDENTIALS_REFUSED Outcome = 9
 	// The payload is too large for this service or device. The caller's fault.
 	Outcome_OUTCOME_TOO_LARGE Outcome = 10
-	// Another 4xx or a redirect: a bug, here or there.
+	// Another 4xx or a redirect: a bug, here or there. Also a 401, 403 or 404 that the service does not explain, which may be
+	// of whoever stands before it: suspicion against the subscription, no proof.
 	Outcome_OUTCOME_REJECTED Outcome = 11
-	// The endpoint's host or address is none that this server may post to.
+	// The endpoint's host, path or address is none that this server may post to.
 	Outcome_OUTCOME_BLOCKED Outcome = 12
-	// The subscription is not known here (any more), or the user has none.
+	// The subscription is not known here (any more), or the user has none; or the delivery is not for it any more: it has
+	// another user than when the delivery was planned, or has left the message's topics. `detail` says which.
 	Outcome_OUTCOME_NOT_FOUND Outcome = 13
 	// The subscription is disabled.
 	Outcome_OUTCOME_DISABLED Outcome = 14
@@ -389,7 +396,8 @@ type DeliveryEvent struct {
 	Latency *durationpb.Duration `protobuf:"bytes,12,opt,name=latency,proto3,oneof" json:"latency,omitempty"`
 	// What the push service granted, when it said.
 	GrantedTtl *durationpb.Duration `protobuf:"bytes,13,opt,name=granted_ttl,json=grantedTtl,proto3,oneof" json:"granted_ttl,omitempty"`
-	// What the push service said, cleaned and cut to 200 characters, without anything secret.
+	// What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+	// made, why.
 	Detail string `protobuf:"bytes,14,opt,name=detail,proto3" json:"detail,omitempty"`
 	// The request_id that the message was sent with. Not for a broadcast, whose `accepted` says it once.
 	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -695,8 +703,8 @@ func (x *ReceiptEvent) GetRequestId() string {
 // pending + retrying + accepted + failed + expired + cancelled = targets, always.
 type DeliveryCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-	// read through. `pending` is the remainder.
+	// Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+	// what is planned, until the audience has been read through. `pending` is the remainder.
 	Targets          int32 `protobuf:"varint,1,opt,name=targets,proto3" json:"targets,omitempty"`
 	TargetsEstimated bool  `protobuf:"varint,2,opt,name=targets_estimated,json=targetsEstimated,proto3" json:"targets_estimated,omitempty"`
 	Pending          int32 `protobuf:"varint,3,opt,name=pending,proto3" json:"pending,omitempty"`

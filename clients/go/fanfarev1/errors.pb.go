@@ -84,7 +84,8 @@ const (
 	ErrorReason_ERROR_REASON_SERVER_DRAINING ErrorReason = 26
 	// [UNAVAILABLE] The stream has reached its greatest age; RetryInfo. Reconnect as above.
 	ErrorReason_ERROR_REASON_STREAM_TOO_OLD ErrorReason = 27
-	// [UNAVAILABLE] The store cannot write: disk full or failing.
+	// [UNAVAILABLE] The store cannot write; RetryInfo. Metadata cause is disk_full when its disk is full, which the message
+	// says too: everything goes on by itself once there is room.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 28
 	// [UNIMPLEMENTED] A field or RPC that is still to come.
 	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 29

@@ -260,7 +260,8 @@ type Message struct {
 	//	*Message_Empty
 	Payload isMessage_Payload `protobuf_oneof:"payload"`
 	// How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-	// default. 0: now or never. At most 28 days; fractions of a second are cut off.
+	// default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+	// service rounded up to a whole second.
 	Ttl *durationpb.Duration `protobuf:"bytes,10,opt,name=ttl,proto3,oneof" json:"ttl,omitempty"`
 	// Unset: the application's default, which is normal unless changed.
 	Urgency Urgency `protobuf:"varint,11,opt,name=urgency,proto3,enum=fanfare.v1.Urgency" json:"urgency,omitempty"`
@@ -269,7 +270,9 @@ type Message struct {
 	CollapseKey string `protobuf:"bytes,12,opt,name=collapse_key,json=collapseKey,proto3" json:"collapse_key,omitempty"`
 	// Hides the payload's length. Unset: the application's default.
 	Padding Padding `protobuf:"varint,13,opt,name=padding,proto3,enum=fanfare.v1.Padding" json:"padding,omitempty"`
-	// Not before this time; at most 90 days ahead. Unset or past: now.
+	// Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+	// the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+	// another user by then than when it was accepted.
 	SendTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=send_time,json=sendTime,proto3,oneof" json:"send_time,omitempty"`
 	// Ask the service worker to report displayed, clicked and closed. Needs `notification` or `json`, to which the server
 	// adds a token of about 100 octets (in `json` as the member "fanfare").
@@ -506,7 +509,8 @@ type Notification struct {
 	Navigate string `protobuf:"bytes,17,opt,name=navigate,proto3" json:"navigate,omitempty"`
 	// Number on the app's icon; 0 clears it.
 	AppBadge *int32 `protobuf:"varint,18,opt,name=app_badge,json=appBadge,proto3,oneof" json:"app_badge,omitempty"`
-	// Let a service worker change the notification before it is shown.
+	// Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+	// it until the middle of 2025.
 	Mutable       bool `protobuf:"varint,19,opt,name=mutable,proto3" json:"mutable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

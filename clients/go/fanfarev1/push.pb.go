@@ -903,7 +903,7 @@ func (x *WatchSubscriptionsRequest) GetStartTime() *timestamppb.Timestamp {
 
 type WatchSubscriptionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 500; empty on a heartbeat.
+	// At most 100; empty on a heartbeat.
 	Changes []*SubscriptionChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// The position after these changes.
 	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`

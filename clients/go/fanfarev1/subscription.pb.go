@@ -29,9 +29,12 @@ type SubscriptionState int32
 const (
 	SubscriptionState_SUBSCRIPTION_STATE_UNSPECIFIED SubscriptionState = 0
 	SubscriptionState_SUBSCRIPTION_STATE_ACTIVE      SubscriptionState = 1
-	// The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes with other
-	// keys, another endpoint or another VAPID key.
+	// The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes again, or
+	// EnableSubscriptions.
 	SubscriptionState_SUBSCRIPTION_STATE_DISABLED SubscriptionState = 2
+	// The push service says of so many at once that they have ended, or belong to another VAPID key, that it is taken for a
+	// fault. Not sent to until the browser subscribes again, or an operator decides (Origin.held).
+	SubscriptionState_SUBSCRIPTION_STATE_HELD SubscriptionState = 3
 )
 
 // Enum value maps for SubscriptionState.
@@ -40,11 +43,13 @@ var (
 		0: "SUBSCRIPTION_STATE_UNSPECIFIED",
 		1: "SUBSCRIPTION_STATE_ACTIVE",
 		2: "SUBSCRIPTION_STATE_DISABLED",
+		3: "SUBSCRIPTION_STATE_HELD",
 	}
 	SubscriptionState_value = map[string]int32{
 		"SUBSCRIPTION_STATE_UNSPECIFIED": 0,
 		"SUBSCRIPTION_STATE_ACTIVE":      1,
 		"SUBSCRIPTION_STATE_DISABLED":    2,
+		"SUBSCRIPTION_STATE_HELD":        3,
 	}
 )
 
@@ -79,7 +84,8 @@ type ChangeKind int32
 
 const (
 	ChangeKind_CHANGE_KIND_UNSPECIFIED ChangeKind = 0
-	ChangeKind_CHANGE_KIND_ADDED       ChangeKind = 1
+	// New, or restored.
+	ChangeKind_CHANGE_KIND_ADDED ChangeKind = 1
 	// Fields, keys or endpoint; or active again.
 	ChangeKind_CHANGE_KIND_UPDATED ChangeKind = 2
 	// Removed, because a subscription that was there already replaces it.
@@ -88,6 +94,7 @@ const (
 	ChangeKind_CHANGE_KIND_REMOVED_BY_CALLER ChangeKind = 5
 	ChangeKind_CHANGE_KIND_REMOVED_GONE      ChangeKind = 6
 	ChangeKind_CHANGE_KIND_REMOVED_EXPIRED   ChangeKind = 7
+	ChangeKind_CHANGE_KIND_HELD              ChangeKind = 8
 )
 
 // Enum value maps for ChangeKind.
@@ -101,6 +108,7 @@ var (
 		5: "CHANGE_KIND_REMOVED_BY_CALLER",
 		6: "CHANGE_KIND_REMOVED_GONE",
 		7: "CHANGE_KIND_REMOVED_EXPIRED",
+		8: "CHANGE_KIND_HELD",
 	}
 	ChangeKind_value = map[string]int32{
 		"CHANGE_KIND_UNSPECIFIED":       0,
@@ -111,6 +119,7 @@ var (
 		"CHANGE_KIND_REMOVED_BY_CALLER": 5,
 		"CHANGE_KIND_REMOVED_GONE":      6,
 		"CHANGE_KIND_REMOVED_EXPIRED":   7,
+		"CHANGE_KIND_HELD":              8,
 	}
 )
 
@@ -148,8 +157,8 @@ type PushSubscription struct {
 	// https URL of the push resource, at most 2,048 octets.
 	Endpoint string                `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	Keys     *PushSubscriptionKeys `protobuf:"bytes,2,opt,name=keys,proto3" json:"keys,omitempty"`
-	// PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-	// browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+	// PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+	// refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
 	ExpirationTimeMs *wrapperspb.DoubleValue `protobuf:"bytes,3,opt,name=expiration_time_ms,json=expirationTime,proto3" json:"expiration_time_ms,omitempty"`
 	// PushManager.supportedContentEncodings: "aes128gcm" (RFC 8291) or "aesgcm" (draft 04, old browsers), best first.
 	// Names that this server does not know are passed over; if none is left: INVALID_ARGUMENT. Empty: aes128gcm.
@@ -302,13 +311,14 @@ type Subscription struct {
 	// IANA name, for example "Asia/Shanghai".
 	TimeZone string            `protobuf:"bytes,8,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	State    SubscriptionState `protobuf:"varint,9,opt,name=state,proto3,enum=fanfare.v1.SubscriptionState" json:"state,omitempty"`
-	// Why, when it is disabled.
+	// Why, when it is disabled or held.
 	DisabledOutcome Outcome `protobuf:"varint,10,opt,name=disabled_outcome,json=disabledOutcome,proto3,enum=fanfare.v1.Outcome" json:"disabled_outcome,omitempty"`
 	// The application server key that it was made with, base64url.
-	ApplicationServerKey string                 `protobuf:"bytes,11,opt,name=application_server_key,json=applicationServerKey,proto3" json:"application_server_key,omitempty"`
-	ExpireTime           *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=expire_time,json=expireTime,proto3,oneof" json:"expire_time,omitempty"`
-	CreateTime           *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	UpdateTime           *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	ApplicationServerKey string `protobuf:"bytes,11,opt,name=application_server_key,json=applicationServerKey,proto3" json:"application_server_key,omitempty"`
+	// When it ends by itself. One that has passed is refused by UpdateSubscription.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=expire_time,json=expireTime,proto3,oneof" json:"expire_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change. Given back in UpdateSubscription, it must still hold (AIP-154).
 	Etag          string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -643,11 +653,12 @@ const file_fanfare_v1_subscription_proto_rawDesc = "" +
 	"\vhttp_status\x18\x02 \x01(\x05H\x00R\n" +
 	"httpStatus\x88\x01\x01\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessageB\x0e\n" +
-	"\f_http_status*w\n" +
+	"\f_http_status*\x94\x01\n" +
 	"\x11SubscriptionState\x12\"\n" +
 	"\x1eSUBSCRIPTION_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19SUBSCRIPTION_STATE_ACTIVE\x10\x01\x12\x1f\n" +
-	"\x1bSUBSCRIPTION_STATE_DISABLED\x10\x02*\xef\x01\n" +
+	"\x1bSUBSCRIPTION_STATE_DISABLED\x10\x02\x12\x1b\n" +
+	"\x17SUBSCRIPTION_STATE_HELD\x10\x03*\x85\x02\n" +
 	"\n" +
 	"ChangeKind\x12\x1b\n" +
 	"\x17CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -657,7 +668,8 @@ const file_fanfare_v1_subscription_proto_rawDesc = "" +
 	"\x14CHANGE_KIND_DISABLED\x10\x04\x12!\n" +
 	"\x1dCHANGE_KIND_REMOVED_BY_CALLER\x10\x05\x12\x1c\n" +
 	"\x18CHANGE_KIND_REMOVED_GONE\x10\x06\x12\x1f\n" +
-	"\x1bCHANGE_KIND_REMOVED_EXPIRED\x10\aB\\\n" +
+	"\x1bCHANGE_KIND_REMOVED_EXPIRED\x10\a\x12\x14\n" +
+	"\x10CHANGE_KIND_HELD\x10\bB\\\n" +
 	"\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3"
 
 var (

@@ -41,6 +41,7 @@ class OriginState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORIGIN_STATE_PAUSED: _ClassVar[OriginState]
     ORIGIN_STATE_BROKEN: _ClassVar[OriginState]
     ORIGIN_STATE_PROBING: _ClassVar[OriginState]
+    ORIGIN_STATE_STOPPED: _ClassVar[OriginState]
 HOST_PROFILE_UNSPECIFIED: HostProfile
 HOST_PROFILE_KNOWN_PUSH_SERVICES: HostProfile
 HOST_PROFILE_ANY_PUBLIC_HOST: HostProfile
@@ -59,6 +60,7 @@ ORIGIN_STATE_OPEN: OriginState
 ORIGIN_STATE_PAUSED: OriginState
 ORIGIN_STATE_BROKEN: OriginState
 ORIGIN_STATE_PROBING: OriginState
+ORIGIN_STATE_STOPPED: OriginState
 
 class Application(_message.Message):
     __slots__ = ("id", "display_name", "contact", "defaults", "quotas", "host_policy", "suspended", "stopped_origins", "subscription_count", "create_time", "update_time", "etag")
@@ -125,16 +127,26 @@ class HostPolicy(_message.Message):
     def __init__(self, profile: _Optional[_Union[HostProfile, str]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., exceptions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StoppedOrigin(_message.Message):
-    __slots__ = ("origin", "outcome", "stop_time", "detail")
+    __slots__ = ("origin", "outcome", "stop_time", "detail", "next_attempt_time", "vapid_key", "refused_count", "slowed", "remedy")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     STOP_TIME_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    VAPID_KEY_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SLOWED_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
     origin: str
     outcome: _delivery_pb2.Outcome
     stop_time: _timestamp_pb2.Timestamp
     detail: str
-    def __init__(self, origin: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., stop_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+    next_attempt_time: _timestamp_pb2.Timestamp
+    vapid_key: str
+    refused_count: int
+    slowed: bool
+    remedy: str
+    def __init__(self, origin: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., stop_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., detail: _Optional[str] = ..., next_attempt_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., vapid_key: _Optional[str] = ..., refused_count: _Optional[int] = ..., slowed: bool = ..., remedy: _Optional[str] = ...) -> None: ...
 
 class CreateApplicationRequest(_message.Message):
     __slots__ = ("application", "validate_only")
@@ -363,7 +375,7 @@ class RevokeApiTokenResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Origin(_message.Message):
-    __slots__ = ("origin", "state", "queued", "in_flight", "concurrency_limit", "connections", "accepted_per_second", "throttled_share", "error_share", "latency_p50", "latency_p99", "paused_until", "last_problem")
+    __slots__ = ("origin", "state", "queued", "in_flight", "concurrency_limit", "connections", "accepted_per_second", "throttled_share", "error_share", "latency_p50", "latency_p99", "paused_until", "last_problem", "held", "refused_share", "stopped_applications")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
@@ -377,6 +389,9 @@ class Origin(_message.Message):
     LATENCY_P99_FIELD_NUMBER: _ClassVar[int]
     PAUSED_UNTIL_FIELD_NUMBER: _ClassVar[int]
     LAST_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
     origin: str
     state: OriginState
     queued: int
@@ -390,7 +405,38 @@ class Origin(_message.Message):
     latency_p99: _duration_pb2.Duration
     paused_until: _timestamp_pb2.Timestamp
     last_problem: _delivery_pb2.Outcome
-    def __init__(self, origin: _Optional[str] = ..., state: _Optional[_Union[OriginState, str]] = ..., queued: _Optional[int] = ..., in_flight: _Optional[int] = ..., concurrency_limit: _Optional[int] = ..., connections: _Optional[int] = ..., accepted_per_second: _Optional[float] = ..., throttled_share: _Optional[float] = ..., error_share: _Optional[float] = ..., latency_p50: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency_p99: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., paused_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_problem: _Optional[_Union[_delivery_pb2.Outcome, str]] = ...) -> None: ...
+    held: _containers.RepeatedCompositeFieldContainer[HeldSubscriptions]
+    refused_share: float
+    stopped_applications: _containers.RepeatedCompositeFieldContainer[StoppedApplication]
+    def __init__(self, origin: _Optional[str] = ..., state: _Optional[_Union[OriginState, str]] = ..., queued: _Optional[int] = ..., in_flight: _Optional[int] = ..., concurrency_limit: _Optional[int] = ..., connections: _Optional[int] = ..., accepted_per_second: _Optional[float] = ..., throttled_share: _Optional[float] = ..., error_share: _Optional[float] = ..., latency_p50: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency_p99: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., paused_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_problem: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., held: _Optional[_Iterable[_Union[HeldSubscriptions, _Mapping]]] = ..., refused_share: _Optional[float] = ..., stopped_applications: _Optional[_Iterable[_Union[StoppedApplication, _Mapping]]] = ...) -> None: ...
+
+class HeldSubscriptions(_message.Message):
+    __slots__ = ("application", "outcome", "subscription_count", "hold_time", "refused_count", "answered_count", "reason", "remedy")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HOLD_TIME_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    outcome: _delivery_pb2.Outcome
+    subscription_count: int
+    hold_time: _timestamp_pb2.Timestamp
+    refused_count: int
+    answered_count: int
+    reason: str
+    remedy: str
+    def __init__(self, application: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., subscription_count: _Optional[int] = ..., hold_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., refused_count: _Optional[int] = ..., answered_count: _Optional[int] = ..., reason: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+
+class StoppedApplication(_message.Message):
+    __slots__ = ("application", "stop")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    stop: StoppedOrigin
+    def __init__(self, application: _Optional[str] = ..., stop: _Optional[_Union[StoppedOrigin, _Mapping]] = ...) -> None: ...
 
 class ListOriginsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -429,3 +475,101 @@ class ResumeOriginRequest(_message.Message):
 class ResumeOriginResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ReleaseHeldSubscriptionsRequest(_message.Message):
+    __slots__ = ("application", "origin", "outcome", "validate_only", "page_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    origin: str
+    outcome: _delivery_pb2.Outcome
+    validate_only: bool
+    page_token: str
+    def __init__(self, application: _Optional[str] = ..., origin: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., validate_only: bool = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ReleaseHeldSubscriptionsResponse(_message.Message):
+    __slots__ = ("released_count", "next_page_token")
+    RELEASED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    released_count: int
+    next_page_token: str
+    def __init__(self, released_count: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class DiscardHeldSubscriptionsRequest(_message.Message):
+    __slots__ = ("application", "origin", "outcome", "validate_only", "page_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    origin: str
+    outcome: _delivery_pb2.Outcome
+    validate_only: bool
+    page_token: str
+    def __init__(self, application: _Optional[str] = ..., origin: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., validate_only: bool = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class DiscardHeldSubscriptionsResponse(_message.Message):
+    __slots__ = ("discarded_count", "next_page_token")
+    DISCARDED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    discarded_count: int
+    next_page_token: str
+    def __init__(self, discarded_count: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class RestoreSubscriptionsRequest(_message.Message):
+    __slots__ = ("application", "origin", "start_time", "end_time", "validate_only", "page_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    origin: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    validate_only: bool
+    page_token: str
+    def __init__(self, application: _Optional[str] = ..., origin: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., validate_only: bool = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class RestoreSubscriptionsResponse(_message.Message):
+    __slots__ = ("restored_count", "passed_over_count", "next_page_token")
+    RESTORED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PASSED_OVER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    restored_count: int
+    passed_over_count: int
+    next_page_token: str
+    def __init__(self, restored_count: _Optional[int] = ..., passed_over_count: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class EnableSubscriptionsRequest(_message.Message):
+    __slots__ = ("application", "name", "outcome", "origin", "start_time", "end_time", "validate_only", "page_token")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    name: str
+    outcome: _delivery_pb2.Outcome
+    origin: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    validate_only: bool
+    page_token: str
+    def __init__(self, application: _Optional[str] = ..., name: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., origin: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., validate_only: bool = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class EnableSubscriptionsResponse(_message.Message):
+    __slots__ = ("enabled_count", "next_page_token")
+    ENABLED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    enabled_count: int
+    next_page_token: str
+    def __init__(self, enabled_count: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -115,6 +115,26 @@ class AdminServiceStub(object):
                 request_serializer=fanfare_dot_v1_dot_admin__pb2.ResumeOriginRequest.SerializeToString,
                 response_deserializer=fanfare_dot_v1_dot_admin__pb2.ResumeOriginResponse.FromString,
                 _registered_method=True)
+        self.ReleaseHeldSubscriptions = channel.unary_unary(
+                '/fanfare.v1.AdminService/ReleaseHeldSubscriptions',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.ReleaseHeldSubscriptionsRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.ReleaseHeldSubscriptionsResponse.FromString,
+                _registered_method=True)
+        self.DiscardHeldSubscriptions = channel.unary_unary(
+                '/fanfare.v1.AdminService/DiscardHeldSubscriptions',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.DiscardHeldSubscriptionsRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.DiscardHeldSubscriptionsResponse.FromString,
+                _registered_method=True)
+        self.RestoreSubscriptions = channel.unary_unary(
+                '/fanfare.v1.AdminService/RestoreSubscriptions',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.RestoreSubscriptionsRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.RestoreSubscriptionsResponse.FromString,
+                _registered_method=True)
+        self.EnableSubscriptions = channel.unary_unary(
+                '/fanfare.v1.AdminService/EnableSubscriptions',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -235,6 +255,40 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReleaseHeldSubscriptions(self, request, context):
+        """From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+        that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+
+        Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+        judged afresh.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardHeldSubscriptions(self, request, context):
+        """The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreSubscriptions(self, request, context):
+        """Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+        names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+        of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableSubscriptions(self, request, context):
+        """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -312,6 +366,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ResumeOrigin,
                     request_deserializer=fanfare_dot_v1_dot_admin__pb2.ResumeOriginRequest.FromString,
                     response_serializer=fanfare_dot_v1_dot_admin__pb2.ResumeOriginResponse.SerializeToString,
+            ),
+            'ReleaseHeldSubscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHeldSubscriptions,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.ReleaseHeldSubscriptionsRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.ReleaseHeldSubscriptionsResponse.SerializeToString,
+            ),
+            'DiscardHeldSubscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardHeldSubscriptions,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.DiscardHeldSubscriptionsRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.DiscardHeldSubscriptionsResponse.SerializeToString,
+            ),
+            'RestoreSubscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreSubscriptions,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.RestoreSubscriptionsRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.RestoreSubscriptionsResponse.SerializeToString,
+            ),
+            'EnableSubscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableSubscriptions,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -725,6 +799,114 @@ class AdminService(object):
             '/fanfare.v1.AdminService/ResumeOrigin',
             fanfare_dot_v1_dot_admin__pb2.ResumeOriginRequest.SerializeToString,
             fanfare_dot_v1_dot_admin__pb2.ResumeOriginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHeldSubscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/ReleaseHeldSubscriptions',
+            fanfare_dot_v1_dot_admin__pb2.ReleaseHeldSubscriptionsRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.ReleaseHeldSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardHeldSubscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/DiscardHeldSubscriptions',
+            fanfare_dot_v1_dot_admin__pb2.DiscardHeldSubscriptionsRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.DiscardHeldSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreSubscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/RestoreSubscriptions',
+            fanfare_dot_v1_dot_admin__pb2.RestoreSubscriptionsRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.RestoreSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableSubscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/EnableSubscriptions',
+            fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -126,6 +126,38 @@ class AdminServiceStub:
     ]
     """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
 
+    ReleaseHeldSubscriptions: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsRequest,
+        fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsResponse,
+    ]
+    """From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+    that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+
+    Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+    judged afresh.
+    """
+
+    DiscardHeldSubscriptions: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.DiscardHeldSubscriptionsRequest,
+        fanfare.v1.admin_pb2.DiscardHeldSubscriptionsResponse,
+    ]
+    """The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH)."""
+
+    RestoreSubscriptions: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.RestoreSubscriptionsRequest,
+        fanfare.v1.admin_pb2.RestoreSubscriptionsResponse,
+    ]
+    """Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+    names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+    of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+    """
+
+    EnableSubscriptions: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.EnableSubscriptionsRequest,
+        fanfare.v1.admin_pb2.EnableSubscriptionsResponse,
+    ]
+    """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name."""
+
 class AdminServiceAsyncStub:
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
@@ -233,6 +265,38 @@ class AdminServiceAsyncStub:
         fanfare.v1.admin_pb2.ResumeOriginResponse,
     ]
     """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
+
+    ReleaseHeldSubscriptions: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsRequest,
+        fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsResponse,
+    ]
+    """From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+    that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+
+    Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+    judged afresh.
+    """
+
+    DiscardHeldSubscriptions: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.DiscardHeldSubscriptionsRequest,
+        fanfare.v1.admin_pb2.DiscardHeldSubscriptionsResponse,
+    ]
+    """The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH)."""
+
+    RestoreSubscriptions: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.RestoreSubscriptionsRequest,
+        fanfare.v1.admin_pb2.RestoreSubscriptionsResponse,
+    ]
+    """Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+    names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+    of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+    """
+
+    EnableSubscriptions: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.EnableSubscriptionsRequest,
+        fanfare.v1.admin_pb2.EnableSubscriptionsResponse,
+    ]
+    """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name."""
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
@@ -371,5 +435,45 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[fanfare.v1.admin_pb2.ResumeOriginResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.ResumeOriginResponse]]:
         """Sends for the application to an origin again that refused its credentials. NOT_FOUND: it is not stopped."""
+
+    @abc.abstractmethod
+    def ReleaseHeldSubscriptions(
+        self,
+        request: fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.ReleaseHeldSubscriptionsResponse]]:
+        """From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+        that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+
+        Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+        judged afresh.
+        """
+
+    @abc.abstractmethod
+    def DiscardHeldSubscriptions(
+        self,
+        request: fanfare.v1.admin_pb2.DiscardHeldSubscriptionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.DiscardHeldSubscriptionsResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.DiscardHeldSubscriptionsResponse]]:
+        """The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH)."""
+
+    @abc.abstractmethod
+    def RestoreSubscriptions(
+        self,
+        request: fanfare.v1.admin_pb2.RestoreSubscriptionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.RestoreSubscriptionsResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.RestoreSubscriptionsResponse]]:
+        """Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+        names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+        of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+        """
+
+    @abc.abstractmethod
+    def EnableSubscriptions(
+        self,
+        request: fanfare.v1.admin_pb2.EnableSubscriptionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.EnableSubscriptionsResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.EnableSubscriptionsResponse]]:
+        """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -15,6 +15,7 @@ class SubscriptionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUBSCRIPTION_STATE_UNSPECIFIED: _ClassVar[SubscriptionState]
     SUBSCRIPTION_STATE_ACTIVE: _ClassVar[SubscriptionState]
     SUBSCRIPTION_STATE_DISABLED: _ClassVar[SubscriptionState]
+    SUBSCRIPTION_STATE_HELD: _ClassVar[SubscriptionState]
 
 class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -26,9 +27,11 @@ class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHANGE_KIND_REMOVED_BY_CALLER: _ClassVar[ChangeKind]
     CHANGE_KIND_REMOVED_GONE: _ClassVar[ChangeKind]
     CHANGE_KIND_REMOVED_EXPIRED: _ClassVar[ChangeKind]
+    CHANGE_KIND_HELD: _ClassVar[ChangeKind]
 SUBSCRIPTION_STATE_UNSPECIFIED: SubscriptionState
 SUBSCRIPTION_STATE_ACTIVE: SubscriptionState
 SUBSCRIPTION_STATE_DISABLED: SubscriptionState
+SUBSCRIPTION_STATE_HELD: SubscriptionState
 CHANGE_KIND_UNSPECIFIED: ChangeKind
 CHANGE_KIND_ADDED: ChangeKind
 CHANGE_KIND_UPDATED: ChangeKind
@@ -37,6 +40,7 @@ CHANGE_KIND_DISABLED: ChangeKind
 CHANGE_KIND_REMOVED_BY_CALLER: ChangeKind
 CHANGE_KIND_REMOVED_GONE: ChangeKind
 CHANGE_KIND_REMOVED_EXPIRED: ChangeKind
+CHANGE_KIND_HELD: ChangeKind
 
 class PushSubscription(_message.Message):
     __slots__ = ("endpoint", "keys", "expiration_time_ms", "supported_content_encodings", "application_server_key")

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fanfare/v1/admin.proto.
  */
 export const file_fanfare_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIrcDCgtBcHBsaWNhdGlvbhIQCgJpZBgBIAEoCUIE4kEBCBIUCgxkaXNwbGF5X25hbWUYAiABKAkSFQoHY29udGFjdBgDIAEoCUIE4kEBAhItCghkZWZhdWx0cxgEIAEoCzIbLmZhbmZhcmUudjEuTWVzc2FnZURlZmF1bHRzEiIKBnF1b3RhcxgFIAEoCzISLmZhbmZhcmUudjEuUXVvdGFzEisKC2hvc3RfcG9saWN5GAYgASgLMhYuZmFuZmFyZS52MS5Ib3N0UG9saWN5EhEKCXN1c3BlbmRlZBgHIAEoCBI4Cg9zdG9wcGVkX29yaWdpbnMYCCADKAsyGS5mYW5mYXJlLnYxLlN0b3BwZWRPcmlnaW5CBOJBAQMSIAoSc3Vic2NyaXB0aW9uX2NvdW50GAkgASgFQgTiQQEDEjUKC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgMIAEoCSKSAQoPTWVzc2FnZURlZmF1bHRzEisKA3R0bBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAiAEBEiQKB3VyZ2VuY3kYAiABKA4yEy5mYW5mYXJlLnYxLlVyZ2VuY3kSJAoHcGFkZGluZxgDIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZ0IGCgRfdHRsIsgCCgZRdW90YXMSHgoRbWF4X3N1YnNjcmlwdGlvbnMYASABKAVIAIgBARIkChdtYXhfbWVzc2FnZXNfcGVyX3NlY29uZBgCIAEoAUgBiAEBEiIKFW1heF9icm9hZGNhc3RfdGFyZ2V0cxgDIAEoBUgCiAEBEiMKFm1heF9wZW5kaW5nX2RlbGl2ZXJpZXMYBCABKAVIA4gBARIYCgttYXhfc3RyZWFtcxgFIAEoBUgEiAEBEhMKBndlaWdodBgGIAEoBUgFiAEBQhQKEl9tYXhfc3Vic2NyaXB0aW9uc0IaChhfbWF4X21lc3NhZ2VzX3Blcl9zZWNvbmRCGAoWX21heF9icm9hZGNhc3RfdGFyZ2V0c0IZChdfbWF4X3BlbmRpbmdfZGVsaXZlcmllc0IOCgxfbWF4X3N0cmVhbXNCCQoHX3dlaWdodCJfCgpIb3N0UG9saWN5EigKB3Byb2ZpbGUYASABKA4yFy5mYW5mYXJlLnYxLkhvc3RQcm9maWxlEhMKC2V4dHJhX2hvc3RzGAIgAygJEhIKCmV4Y2VwdGlvbnMYAyADKAkinAEKDVN0b3BwZWRPcmlnaW4SFAoGb3JpZ2luGAEgASgJQgTiQQEDEioKB291dGNvbWUYAiABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWVCBOJBAQMSMwoJc3RvcF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIUCgZkZXRhaWwYBCABKAlCBOJBAQMiZQoYQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhIVCg12YWxpZGF0ZV9vbmx5GAIgASgIInIKGUNyZWF0ZUFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEicKCXZhcGlkX2tleRgCIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiLAoVR2V0QXBwbGljYXRpb25SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJIkYKFkdldEFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uIkAKF0xpc3RBcHBsaWNhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImIKGExpc3RBcHBsaWNhdGlvbnNSZXNwb25zZRItCgxhcHBsaWNhdGlvbnMYASADKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoYVXBkYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhI1Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBOJBAQIiSQoZVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZRIsCgthcHBsaWNhdGlvbhgBIAEoCzIXLmZhbmZhcmUudjEuQXBwbGljYXRpb24iWwoYRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0EhkKC2FwcGxpY2F0aW9uGAEgASgJQgTiQQECEg0KBWZvcmNlGAIgASgIEhUKDWFsbG93X21pc3NpbmcYAyABKAgiGwoZRGVsZXRlQXBwbGljYXRpb25SZXNwb25zZSLaAgoIVmFwaWRLZXkSEgoEbmFtZRgBIAEoCUIE4kEBCBITCgthcHBsaWNhdGlvbhgCIAEoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAMgASgJEigKBXN0YXRlGAQgASgOMhkuZmFuZmFyZS52MS5WYXBpZEtleVN0YXRlEhoKEnN1YnNjcmlwdGlvbl9jb3VudBgFIAEoBRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoNYWN0aXZhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI0CgtyZXRpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBAUIQCg5fYWN0aXZhdGVfdGltZUIOCgxfcmV0aXJlX3RpbWUiVwoVQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhMKC3ByaXZhdGVfa2V5GAIgASgJEhQKDG1ha2VfY3VycmVudBgDIAEoCCJBChZDcmVhdGVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiUgoUTGlzdFZhcGlkS2V5c1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWgoVTGlzdFZhcGlkS2V5c1Jlc3BvbnNlEigKCnZhcGlkX2tleXMYASADKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChlTZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhIKBG5hbWUYAiABKAlCBOJBAQIiRQoaU2V0Q3VycmVudFZhcGlkS2V5UmVzcG9uc2USJwoJdmFwaWRfa2V5GAEgASgLMhQuZmFuZmFyZS52MS5WYXBpZEtleSJPChVSZXRpcmVWYXBpZEtleVJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEgoEbmFtZRgCIAEoCUIE4kEBAhINCgVmb3JjZRgDIAEoCCJBChZSZXRpcmVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXki8wIKCEFwaVRva2VuEhIKBG5hbWUYASABKAlCBOJBAQgSGQoLYXBwbGljYXRpb24YAiABKAlCBOJBAQMSGAoQYWxsX2FwcGxpY2F0aW9ucxgDIAEoCBIlCgVyb2xlcxgEIAMoDjIQLmZhbmZhcmUudjEuUm9sZUIE4kEBAhIUCgxkaXNwbGF5X25hbWUYBSABKAkSEgoEaGludBgGIAEoCUIE4kEBAxI0CgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI1CgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSPQoObGFzdF91c2VkX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDSAGIAQFCDgoMX2V4cGlyZV90aW1lQhEKD19sYXN0X3VzZWRfdGltZSJbChVDcmVhdGVBcGlUb2tlblJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSLQoJYXBpX3Rva2VuGAIgASgLMhQuZmFuZmFyZS52MS5BcGlUb2tlbkIE4kEBAiJQChZDcmVhdGVBcGlUb2tlblJlc3BvbnNlEicKCWFwaV90b2tlbhgBIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW4SDQoFdG9rZW4YAiABKAkibAoUTGlzdEFwaVRva2Vuc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSGAoQYWxsX2FwcGxpY2F0aW9ucxgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJaChVMaXN0QXBpVG9rZW5zUmVzcG9uc2USKAoKYXBpX3Rva2VucxgBIAMoCzIULmZhbmZhcmUudjEuQXBpVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkIKFVJldm9rZUFwaVRva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJQgTiQQECEhUKDWFsbG93X21pc3NpbmcYAiABKAgiGAoWUmV2b2tlQXBpVG9rZW5SZXNwb25zZSKxAwoGT3JpZ2luEg4KBm9yaWdpbhgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLmZhbmZhcmUudjEuT3JpZ2luU3RhdGUSDgoGcXVldWVkGAMgASgFEhEKCWluX2ZsaWdodBgEIAEoBRIZChFjb25jdXJyZW5jeV9saW1pdBgFIAEoBRITCgtjb25uZWN0aW9ucxgGIAEoBRIbChNhY2NlcHRlZF9wZXJfc2Vjb25kGAcgASgBEhcKD3Rocm90dGxlZF9zaGFyZRgIIAEoARITCgtlcnJvcl9zaGFyZRgJIAEoARIuCgtsYXRlbmN5X3A1MBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtsYXRlbmN5X3A5ORgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI1CgxwYXVzZWRfdW50aWwYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESKQoMbGFzdF9wcm9ibGVtGA0gASgOMhMuZmFuZmFyZS52MS5PdXRjb21lQg8KDV9wYXVzZWRfdW50aWwiOwoSTGlzdE9yaWdpbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlMKE0xpc3RPcmlnaW5zUmVzcG9uc2USIwoHb3JpZ2lucxgBIAMoCzISLmZhbmZhcmUudjEuT3JpZ2luEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNXYXRjaE9yaWdpbnNSZXF1ZXN0IjsKFFdhdGNoT3JpZ2luc1Jlc3BvbnNlEiMKB29yaWdpbnMYASADKAsyEi5mYW5mYXJlLnYxLk9yaWdpbiJAChNSZXN1bWVPcmlnaW5SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhQKBm9yaWdpbhgCIAEoCUIE4kEBAiIWChRSZXN1bWVPcmlnaW5SZXNwb25zZSqRAQoLSG9zdFByb2ZpbGUSHAoYSE9TVF9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASJAogSE9TVF9QUk9GSUxFX0tOT1dOX1BVU0hfU0VSVklDRVMQARIgChxIT1NUX1BST0ZJTEVfQU5ZX1BVQkxJQ19IT1NUEAISHAoYSE9TVF9QUk9GSUxFX0xJU1RFRF9PTkxZEAMqhwEKDVZhcGlkS2V5U3RhdGUSHwobVkFQSURfS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXVkFQSURfS0VZX1NUQVRFX1NUQU5EQlkQARIbChdWQVBJRF9LRVlfU1RBVEVfQ1VSUkVOVBACEhsKF1ZBUElEX0tFWV9TVEFURV9SRVRJUkVEEAMqZgoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BRE1JThABEhIKDlJPTEVfUFVCTElTSEVSEAISEwoPUk9MRV9TVUJTQ1JJQkVSEAMSDwoLUk9MRV9SRUFERVIQBCqOAQoLT3JpZ2luU3RhdGUSHAoYT1JJR0lOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRT1JJR0lOX1NUQVRFX09QRU4QARIXChNPUklHSU5fU1RBVEVfUEFVU0VEEAISFwoTT1JJR0lOX1NUQVRFX0JST0tFThADEhgKFE9SSUdJTl9TVEFURV9QUk9CSU5HEAQylQsKDEFkbWluU2VydmljZRJgChFDcmVhdGVBcHBsaWNhdGlvbhIkLmZhbmZhcmUudjEuQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0GiUuZmFuZmFyZS52MS5DcmVhdGVBcHBsaWNhdGlvblJlc3BvbnNlElwKDkdldEFwcGxpY2F0aW9uEiEuZmFuZmFyZS52MS5HZXRBcHBsaWNhdGlvblJlcXVlc3QaIi5mYW5mYXJlLnYxLkdldEFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACARJiChBMaXN0QXBwbGljYXRpb25zEiMuZmFuZmFyZS52MS5MaXN0QXBwbGljYXRpb25zUmVxdWVzdBokLmZhbmZhcmUudjEuTGlzdEFwcGxpY2F0aW9uc1Jlc3BvbnNlIgOQAgESZQoRVXBkYXRlQXBwbGljYXRpb24SJC5mYW5mYXJlLnYxLlVwZGF0ZUFwcGxpY2F0aW9uUmVxdWVzdBolLmZhbmZhcmUudjEuVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZSIDkAICEmUKEURlbGV0ZUFwcGxpY2F0aW9uEiQuZmFuZmFyZS52MS5EZWxldGVBcHBsaWNhdGlvblJlcXVlc3QaJS5mYW5mYXJlLnYxLkRlbGV0ZUFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACAhJXCg5DcmVhdGVWYXBpZEtleRIhLmZhbmZhcmUudjEuQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVWYXBpZEtleVJlc3BvbnNlElkKDUxpc3RWYXBpZEtleXMSIC5mYW5mYXJlLnYxLkxpc3RWYXBpZEtleXNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0VmFwaWRLZXlzUmVzcG9uc2UiA5ACARJoChJTZXRDdXJyZW50VmFwaWRLZXkSJS5mYW5mYXJlLnYxLlNldEN1cnJlbnRWYXBpZEtleVJlcXVlc3QaJi5mYW5mYXJlLnYxLlNldEN1cnJlbnRWYXBpZEtleVJlc3BvbnNlIgOQAgISXAoOUmV0aXJlVmFwaWRLZXkSIS5mYW5mYXJlLnYxLlJldGlyZVZhcGlkS2V5UmVxdWVzdBoiLmZhbmZhcmUudjEuUmV0aXJlVmFwaWRLZXlSZXNwb25zZSIDkAICElcKDkNyZWF0ZUFwaVRva2VuEiEuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlcXVlc3QaIi5mYW5mYXJlLnYxLkNyZWF0ZUFwaVRva2VuUmVzcG9uc2USWQoNTGlzdEFwaVRva2VucxIgLmZhbmZhcmUudjEuTGlzdEFwaVRva2Vuc1JlcXVlc3QaIS5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXNwb25zZSIDkAIBElwKDlJldm9rZUFwaVRva2VuEiEuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlcXVlc3QaIi5mYW5mYXJlLnYxLlJldm9rZUFwaVRva2VuUmVzcG9uc2UiA5ACAhJTCgtMaXN0T3JpZ2lucxIeLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXF1ZXN0Gh8uZmFuZmFyZS52MS5MaXN0T3JpZ2luc1Jlc3BvbnNlIgOQAgESWAoMV2F0Y2hPcmlnaW5zEh8uZmFuZmFyZS52MS5XYXRjaE9yaWdpbnNSZXF1ZXN0GiAuZmFuZmFyZS52MS5XYXRjaE9yaWdpbnNSZXNwb25zZSIDkAIBMAESVgoMUmVzdW1lT3JpZ2luEh8uZmFuZmFyZS52MS5SZXN1bWVPcmlnaW5SZXF1ZXN0GiAuZmFuZmFyZS52MS5SZXN1bWVPcmlnaW5SZXNwb25zZSIDkAICQlwKGGlvLmdpdGh1Yi5mYW5mYXJlcHVzaC52MVABWj5naXRodWIuY29tL2ZhbmZhcmUtcHVzaC9mYW5mYXJlL2NsaWVudHMvZ28vZmFuZmFyZXYxO2ZhbmZhcmV2MWIGcHJvdG8z", [file_fanfare_v1_delivery, file_fanfare_v1_message, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIrcDCgtBcHBsaWNhdGlvbhIQCgJpZBgBIAEoCUIE4kEBCBIUCgxkaXNwbGF5X25hbWUYAiABKAkSFQoHY29udGFjdBgDIAEoCUIE4kEBAhItCghkZWZhdWx0cxgEIAEoCzIbLmZhbmZhcmUudjEuTWVzc2FnZURlZmF1bHRzEiIKBnF1b3RhcxgFIAEoCzISLmZhbmZhcmUudjEuUXVvdGFzEisKC2hvc3RfcG9saWN5GAYgASgLMhYuZmFuZmFyZS52MS5Ib3N0UG9saWN5EhEKCXN1c3BlbmRlZBgHIAEoCBI4Cg9zdG9wcGVkX29yaWdpbnMYCCADKAsyGS5mYW5mYXJlLnYxLlN0b3BwZWRPcmlnaW5CBOJBAQMSIAoSc3Vic2NyaXB0aW9uX2NvdW50GAkgASgFQgTiQQEDEjUKC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgMIAEoCSKSAQoPTWVzc2FnZURlZmF1bHRzEisKA3R0bBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAiAEBEiQKB3VyZ2VuY3kYAiABKA4yEy5mYW5mYXJlLnYxLlVyZ2VuY3kSJAoHcGFkZGluZxgDIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZ0IGCgRfdHRsIsgCCgZRdW90YXMSHgoRbWF4X3N1YnNjcmlwdGlvbnMYASABKAVIAIgBARIkChdtYXhfbWVzc2FnZXNfcGVyX3NlY29uZBgCIAEoAUgBiAEBEiIKFW1heF9icm9hZGNhc3RfdGFyZ2V0cxgDIAEoBUgCiAEBEiMKFm1heF9wZW5kaW5nX2RlbGl2ZXJpZXMYBCABKAVIA4gBARIYCgttYXhfc3RyZWFtcxgFIAEoBUgEiAEBEhMKBndlaWdodBgGIAEoBUgFiAEBQhQKEl9tYXhfc3Vic2NyaXB0aW9uc0IaChhfbWF4X21lc3NhZ2VzX3Blcl9zZWNvbmRCGAoWX21heF9icm9hZGNhc3RfdGFyZ2V0c0IZChdfbWF4X3BlbmRpbmdfZGVsaXZlcmllc0IOCgxfbWF4X3N0cmVhbXNCCQoHX3dlaWdodCJfCgpIb3N0UG9saWN5EigKB3Byb2ZpbGUYASABKA4yFy5mYW5mYXJlLnYxLkhvc3RQcm9maWxlEhMKC2V4dHJhX2hvc3RzGAIgAygJEhIKCmV4Y2VwdGlvbnMYAyADKAkiuwIKDVN0b3BwZWRPcmlnaW4SFAoGb3JpZ2luGAEgASgJQgTiQQEDEioKB291dGNvbWUYAiABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWVCBOJBAQMSMwoJc3RvcF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIUCgZkZXRhaWwYBCABKAlCBOJBAQMSOwoRbmV4dF9hdHRlbXB0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEhcKCXZhcGlkX2tleRgGIAEoCUIE4kEBAxIbCg1yZWZ1c2VkX2NvdW50GAcgASgFQgTiQQEDEhQKBnNsb3dlZBgIIAEoCEIE4kEBAxIUCgZyZW1lZHkYCSABKAlCBOJBAQMiZQoYQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhIVCg12YWxpZGF0ZV9vbmx5GAIgASgIInIKGUNyZWF0ZUFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEicKCXZhcGlkX2tleRgCIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiLAoVR2V0QXBwbGljYXRpb25SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJIkYKFkdldEFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uIkAKF0xpc3RBcHBsaWNhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImIKGExpc3RBcHBsaWNhdGlvbnNSZXNwb25zZRItCgxhcHBsaWNhdGlvbnMYASADKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoYVXBkYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhI1Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBOJBAQIiSQoZVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZRIsCgthcHBsaWNhdGlvbhgBIAEoCzIXLmZhbmZhcmUudjEuQXBwbGljYXRpb24iWwoYRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0EhkKC2FwcGxpY2F0aW9uGAEgASgJQgTiQQECEg0KBWZvcmNlGAIgASgIEhUKDWFsbG93X21pc3NpbmcYAyABKAgiGwoZRGVsZXRlQXBwbGljYXRpb25SZXNwb25zZSLaAgoIVmFwaWRLZXkSEgoEbmFtZRgBIAEoCUIE4kEBCBITCgthcHBsaWNhdGlvbhgCIAEoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAMgASgJEigKBXN0YXRlGAQgASgOMhkuZmFuZmFyZS52MS5WYXBpZEtleVN0YXRlEhoKEnN1YnNjcmlwdGlvbl9jb3VudBgFIAEoBRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoNYWN0aXZhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI0CgtyZXRpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBAUIQCg5fYWN0aXZhdGVfdGltZUIOCgxfcmV0aXJlX3RpbWUiVwoVQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhMKC3ByaXZhdGVfa2V5GAIgASgJEhQKDG1ha2VfY3VycmVudBgDIAEoCCJBChZDcmVhdGVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiUgoUTGlzdFZhcGlkS2V5c1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWgoVTGlzdFZhcGlkS2V5c1Jlc3BvbnNlEigKCnZhcGlkX2tleXMYASADKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChlTZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhIKBG5hbWUYAiABKAlCBOJBAQIiRQoaU2V0Q3VycmVudFZhcGlkS2V5UmVzcG9uc2USJwoJdmFwaWRfa2V5GAEgASgLMhQuZmFuZmFyZS52MS5WYXBpZEtleSJPChVSZXRpcmVWYXBpZEtleVJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEgoEbmFtZRgCIAEoCUIE4kEBAhINCgVmb3JjZRgDIAEoCCJBChZSZXRpcmVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXki8wIKCEFwaVRva2VuEhIKBG5hbWUYASABKAlCBOJBAQgSGQoLYXBwbGljYXRpb24YAiABKAlCBOJBAQMSGAoQYWxsX2FwcGxpY2F0aW9ucxgDIAEoCBIlCgVyb2xlcxgEIAMoDjIQLmZhbmZhcmUudjEuUm9sZUIE4kEBAhIUCgxkaXNwbGF5X25hbWUYBSABKAkSEgoEaGludBgGIAEoCUIE4kEBAxI0CgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI1CgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSPQoObGFzdF91c2VkX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDSAGIAQFCDgoMX2V4cGlyZV90aW1lQhEKD19sYXN0X3VzZWRfdGltZSJbChVDcmVhdGVBcGlUb2tlblJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSLQoJYXBpX3Rva2VuGAIgASgLMhQuZmFuZmFyZS52MS5BcGlUb2tlbkIE4kEBAiJQChZDcmVhdGVBcGlUb2tlblJlc3BvbnNlEicKCWFwaV90b2tlbhgBIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW4SDQoFdG9rZW4YAiABKAkibAoUTGlzdEFwaVRva2Vuc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSGAoQYWxsX2FwcGxpY2F0aW9ucxgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJaChVMaXN0QXBpVG9rZW5zUmVzcG9uc2USKAoKYXBpX3Rva2VucxgBIAMoCzIULmZhbmZhcmUudjEuQXBpVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkIKFVJldm9rZUFwaVRva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJQgTiQQECEhUKDWFsbG93X21pc3NpbmcYAiABKAgiGAoWUmV2b2tlQXBpVG9rZW5SZXNwb25zZSKzBAoGT3JpZ2luEg4KBm9yaWdpbhgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLmZhbmZhcmUudjEuT3JpZ2luU3RhdGUSDgoGcXVldWVkGAMgASgFEhEKCWluX2ZsaWdodBgEIAEoBRIZChFjb25jdXJyZW5jeV9saW1pdBgFIAEoBRITCgtjb25uZWN0aW9ucxgGIAEoBRIbChNhY2NlcHRlZF9wZXJfc2Vjb25kGAcgASgBEhcKD3Rocm90dGxlZF9zaGFyZRgIIAEoARITCgtlcnJvcl9zaGFyZRgJIAEoARIuCgtsYXRlbmN5X3A1MBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtsYXRlbmN5X3A5ORgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI1CgxwYXVzZWRfdW50aWwYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESKQoMbGFzdF9wcm9ibGVtGA0gASgOMhMuZmFuZmFyZS52MS5PdXRjb21lEisKBGhlbGQYDyADKAsyHS5mYW5mYXJlLnYxLkhlbGRTdWJzY3JpcHRpb25zEhUKDXJlZnVzZWRfc2hhcmUYECABKAESPAoUc3RvcHBlZF9hcHBsaWNhdGlvbnMYESADKAsyHi5mYW5mYXJlLnYxLlN0b3BwZWRBcHBsaWNhdGlvbkIPCg1fcGF1c2VkX3VudGlsIugBChFIZWxkU3Vic2NyaXB0aW9ucxITCgthcHBsaWNhdGlvbhgBIAEoCRIkCgdvdXRjb21lGAIgASgOMhMuZmFuZmFyZS52MS5PdXRjb21lEhoKEnN1YnNjcmlwdGlvbl9jb3VudBgDIAEoBRItCglob2xkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlZnVzZWRfY291bnQYBSABKAUSFgoOYW5zd2VyZWRfY291bnQYBiABKAUSDgoGcmVhc29uGAcgASgJEg4KBnJlbWVkeRgIIAEoCSJSChJTdG9wcGVkQXBwbGljYXRpb24SEwoLYXBwbGljYXRpb24YASABKAkSJwoEc3RvcBgCIAEoCzIZLmZhbmZhcmUudjEuU3RvcHBlZE9yaWdpbiI7ChJMaXN0T3JpZ2luc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiUwoTTGlzdE9yaWdpbnNSZXNwb25zZRIjCgdvcmlnaW5zGAEgAygLMhIuZmFuZmFyZS52MS5PcmlnaW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhUKE1dhdGNoT3JpZ2luc1JlcXVlc3QiOwoUV2F0Y2hPcmlnaW5zUmVzcG9uc2USIwoHb3JpZ2lucxgBIAMoCzISLmZhbmZhcmUudjEuT3JpZ2luIkAKE1Jlc3VtZU9yaWdpblJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSFAoGb3JpZ2luGAIgASgJQgTiQQECIhYKFFJlc3VtZU9yaWdpblJlc3BvbnNlIp0BCh9SZWxlYXNlSGVsZFN1YnNjcmlwdGlvbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhQKBm9yaWdpbhgCIAEoCUIE4kEBAhIkCgdvdXRjb21lGAMgASgOMhMuZmFuZmFyZS52MS5PdXRjb21lEhUKDXZhbGlkYXRlX29ubHkYBCABKAgSEgoKcGFnZV90b2tlbhgFIAEoCSJTCiBSZWxlYXNlSGVsZFN1YnNjcmlwdGlvbnNSZXNwb25zZRIWCg5yZWxlYXNlZF9jb3VudBgBIAEoBRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinQEKH0Rpc2NhcmRIZWxkU3Vic2NyaXB0aW9uc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSFAoGb3JpZ2luGAIgASgJQgTiQQECEiQKB291dGNvbWUYAyABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWUSFQoNdmFsaWRhdGVfb25seRgEIAEoCBISCgpwYWdlX3Rva2VuGAUgASgJIlQKIERpc2NhcmRIZWxkU3Vic2NyaXB0aW9uc1Jlc3BvbnNlEhcKD2Rpc2NhcmRlZF9jb3VudBgBIAEoBRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4wEKG1Jlc3RvcmVTdWJzY3JpcHRpb25zUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIOCgZvcmlnaW4YAiABKAkSNAoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQISMQoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESFQoNdmFsaWRhdGVfb25seRgFIAEoCBISCgpwYWdlX3Rva2VuGAYgASgJQgsKCV9lbmRfdGltZSJqChxSZXN0b3JlU3Vic2NyaXB0aW9uc1Jlc3BvbnNlEhYKDnJlc3RvcmVkX2NvdW50GAEgASgFEhkKEXBhc3NlZF9vdmVyX2NvdW50GAIgASgFEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSKkAgoaRW5hYmxlU3Vic2NyaXB0aW9uc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSDAoEbmFtZRgCIAEoCRIkCgdvdXRjb21lGAMgASgOMhMuZmFuZmFyZS52MS5PdXRjb21lEg4KBm9yaWdpbhgEIAEoCRIzCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEjEKCGVuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBiAEBEhUKDXZhbGlkYXRlX29ubHkYByABKAgSEgoKcGFnZV90b2tlbhgIIAEoCUINCgtfc3RhcnRfdGltZUILCglfZW5kX3RpbWUiTQobRW5hYmxlU3Vic2NyaXB0aW9uc1Jlc3BvbnNlEhUKDWVuYWJsZWRfY291bnQYASABKAUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKpEBCgtIb3N0UHJvZmlsZRIcChhIT1NUX1BST0ZJTEVfVU5TUEVDSUZJRUQQABIkCiBIT1NUX1BST0ZJTEVfS05PV05fUFVTSF9TRVJWSUNFUxABEiAKHEhPU1RfUFJPRklMRV9BTllfUFVCTElDX0hPU1QQAhIcChhIT1NUX1BST0ZJTEVfTElTVEVEX09OTFkQAyqHAQoNVmFwaWRLZXlTdGF0ZRIfChtWQVBJRF9LRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdWQVBJRF9LRVlfU1RBVEVfU1RBTkRCWRABEhsKF1ZBUElEX0tFWV9TVEFURV9DVVJSRU5UEAISGwoXVkFQSURfS0VZX1NUQVRFX1JFVElSRUQQAypmCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIOCgpST0xFX0FETUlOEAESEgoOUk9MRV9QVUJMSVNIRVIQAhITCg9ST0xFX1NVQlNDUklCRVIQAxIPCgtST0xFX1JFQURFUhAEKqgBCgtPcmlnaW5TdGF0ZRIcChhPUklHSU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFPUklHSU5fU1RBVEVfT1BFThABEhcKE09SSUdJTl9TVEFURV9QQVVTRUQQAhIXChNPUklHSU5fU1RBVEVfQlJPS0VOEAMSGAoUT1JJR0lOX1NUQVRFX1BST0JJTkcQBBIYChRPUklHSU5fU1RBVEVfU1RPUFBFRBAFMuoOCgxBZG1pblNlcnZpY2USYAoRQ3JlYXRlQXBwbGljYXRpb24SJC5mYW5mYXJlLnYxLkNyZWF0ZUFwcGxpY2F0aW9uUmVxdWVzdBolLmZhbmZhcmUudjEuQ3JlYXRlQXBwbGljYXRpb25SZXNwb25zZRJcCg5HZXRBcHBsaWNhdGlvbhIhLmZhbmZhcmUudjEuR2V0QXBwbGljYXRpb25SZXF1ZXN0GiIuZmFuZmFyZS52MS5HZXRBcHBsaWNhdGlvblJlc3BvbnNlIgOQAgESYgoQTGlzdEFwcGxpY2F0aW9ucxIjLmZhbmZhcmUudjEuTGlzdEFwcGxpY2F0aW9uc1JlcXVlc3QaJC5mYW5mYXJlLnYxLkxpc3RBcHBsaWNhdGlvbnNSZXNwb25zZSIDkAIBEmUKEVVwZGF0ZUFwcGxpY2F0aW9uEiQuZmFuZmFyZS52MS5VcGRhdGVBcHBsaWNhdGlvblJlcXVlc3QaJS5mYW5mYXJlLnYxLlVwZGF0ZUFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACAhJlChFEZWxldGVBcHBsaWNhdGlvbhIkLmZhbmZhcmUudjEuRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0GiUuZmFuZmFyZS52MS5EZWxldGVBcHBsaWNhdGlvblJlc3BvbnNlIgOQAgISVwoOQ3JlYXRlVmFwaWRLZXkSIS5mYW5mYXJlLnYxLkNyZWF0ZVZhcGlkS2V5UmVxdWVzdBoiLmZhbmZhcmUudjEuQ3JlYXRlVmFwaWRLZXlSZXNwb25zZRJZCg1MaXN0VmFwaWRLZXlzEiAuZmFuZmFyZS52MS5MaXN0VmFwaWRLZXlzUmVxdWVzdBohLmZhbmZhcmUudjEuTGlzdFZhcGlkS2V5c1Jlc3BvbnNlIgOQAgESaAoSU2V0Q3VycmVudFZhcGlkS2V5EiUuZmFuZmFyZS52MS5TZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0GiYuZmFuZmFyZS52MS5TZXRDdXJyZW50VmFwaWRLZXlSZXNwb25zZSIDkAICElwKDlJldGlyZVZhcGlkS2V5EiEuZmFuZmFyZS52MS5SZXRpcmVWYXBpZEtleVJlcXVlc3QaIi5mYW5mYXJlLnYxLlJldGlyZVZhcGlkS2V5UmVzcG9uc2UiA5ACAhJXCg5DcmVhdGVBcGlUb2tlbhIhLmZhbmZhcmUudjEuQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlc3BvbnNlElkKDUxpc3RBcGlUb2tlbnMSIC5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0QXBpVG9rZW5zUmVzcG9uc2UiA5ACARJcCg5SZXZva2VBcGlUb2tlbhIhLmZhbmZhcmUudjEuUmV2b2tlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlc3BvbnNlIgOQAgISUwoLTGlzdE9yaWdpbnMSHi5mYW5mYXJlLnYxLkxpc3RPcmlnaW5zUmVxdWVzdBofLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXNwb25zZSIDkAIBElgKDFdhdGNoT3JpZ2lucxIfLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVxdWVzdBogLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVzcG9uc2UiA5ACATABElYKDFJlc3VtZU9yaWdpbhIfLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVxdWVzdBogLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVzcG9uc2UiA5ACAhJ6ChhSZWxlYXNlSGVsZFN1YnNjcmlwdGlvbnMSKy5mYW5mYXJlLnYxLlJlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1JlcXVlc3QaLC5mYW5mYXJlLnYxLlJlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1Jlc3BvbnNlIgOQAgISegoYRGlzY2FyZEhlbGRTdWJzY3JpcHRpb25zEisuZmFuZmFyZS52MS5EaXNjYXJkSGVsZFN1YnNjcmlwdGlvbnNSZXF1ZXN0GiwuZmFuZmFyZS52MS5EaXNjYXJkSGVsZFN1YnNjcmlwdGlvbnNSZXNwb25zZSIDkAICEm4KFFJlc3RvcmVTdWJzY3JpcHRpb25zEicuZmFuZmFyZS52MS5SZXN0b3JlU3Vic2NyaXB0aW9uc1JlcXVlc3QaKC5mYW5mYXJlLnYxLlJlc3RvcmVTdWJzY3JpcHRpb25zUmVzcG9uc2UiA5ACAhJrChNFbmFibGVTdWJzY3JpcHRpb25zEiYuZmFuZmFyZS52MS5FbmFibGVTdWJzY3JpcHRpb25zUmVxdWVzdBonLmZhbmZhcmUudjEuRW5hYmxlU3Vic2NyaXB0aW9uc1Jlc3BvbnNlIgOQAgJCXAoYaW8uZ2l0aHViLmZhbmZhcmVwdXNoLnYxUAFaPmdpdGh1Yi5jb20vZmFuZmFyZS1wdXNoL2ZhbmZhcmUvY2xpZW50cy9nby9mYW5mYXJldjE7ZmFuZmFyZXYxYgZwcm90bzM", [file_fanfare_v1_delivery, file_fanfare_v1_message, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * A tenant: one sender with its own keys, subscriptions, messages and tokens.
@@ -71,7 +71,7 @@ export type Application = Message<"fanfare.v1.Application"> & {
   suspended: boolean;
 
   /**
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    *
    * @generated from field: repeated fanfare.v1.StoppedOrigin stopped_origins = 8;
    */
@@ -220,6 +220,9 @@ export const HostPolicySchema: GenMessage<HostPolicy> = /*@__PURE__*/
   messageDesc(file_fanfare_v1_admin, 3);
 
 /**
+ * An application of which little or nothing is sent to an origin, because its credentials are refused there. One delivery
+ * tries again now and then; the first that is accepted ends it.
+ *
  * @generated from message fanfare.v1.StoppedOrigin
  */
 export type StoppedOrigin = Message<"fanfare.v1.StoppedOrigin"> & {
@@ -241,11 +244,47 @@ export type StoppedOrigin = Message<"fanfare.v1.StoppedOrigin"> & {
   stopTime?: Timestamp | undefined;
 
   /**
-   * As DeliveryEvent.detail.
+   * As DeliveryEvent.detail, of the last refusal.
    *
    * @generated from field: string detail = 4;
    */
   detail: string;
+
+  /**
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   *
+   * @generated from field: google.protobuf.Timestamp next_attempt_time = 5;
+   */
+  nextAttemptTime?: Timestamp | undefined;
+
+  /**
+   * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+   *
+   * @generated from field: string vapid_key = 6;
+   */
+  vapidKey: string;
+
+  /**
+   * Attempts in a row that were refused.
+   *
+   * @generated from field: int32 refused_count = 7;
+   */
+  refusedCount: number;
+
+  /**
+   * Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+   * of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+   *
+   * @generated from field: bool slowed = 8;
+   */
+  slowed: boolean;
+
+  /**
+   * What to do about it, in words for people.
+   *
+   * @generated from field: string remedy = 9;
+   */
+  remedy: string;
 };
 
 /**
@@ -989,11 +1028,34 @@ export type Origin = Message<"fanfare.v1.Origin"> & {
   pausedUntil?: Timestamp | undefined;
 
   /**
-   * Why it is paused or broken.
+   * Why it is paused, broken or stopped.
    *
    * @generated from field: fanfare.v1.Outcome last_problem = 13;
    */
   lastProblem: Outcome;
+
+  /**
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   *
+   * @generated from field: repeated fanfare.v1.HeldSubscriptions held = 15;
+   */
+  held: HeldSubscriptions[];
+
+  /**
+   * Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+   *
+   * @generated from field: double refused_share = 16;
+   */
+  refusedShare: number;
+
+  /**
+   * Whose credentials it refuses; at most 256.
+   *
+   * @generated from field: repeated fanfare.v1.StoppedApplication stopped_applications = 17;
+   */
+  stoppedApplications: StoppedApplication[];
 };
 
 /**
@@ -1002,6 +1064,92 @@ export type Origin = Message<"fanfare.v1.Origin"> & {
  */
 export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
   messageDesc(file_fanfare_v1_admin, 31);
+
+/**
+ * Subscriptions of one application that are set aside at one origin.
+ *
+ * @generated from message fanfare.v1.HeldSubscriptions
+ */
+export type HeldSubscriptions = Message<"fanfare.v1.HeldSubscriptions"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
+   *
+   * @generated from field: fanfare.v1.Outcome outcome = 2;
+   */
+  outcome: Outcome;
+
+  /**
+   * @generated from field: int32 subscription_count = 3;
+   */
+  subscriptionCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp hold_time = 4;
+   */
+  holdTime?: Timestamp | undefined;
+
+  /**
+   * Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
+   *
+   * @generated from field: int32 refused_count = 5;
+   */
+  refusedCount: number;
+
+  /**
+   * @generated from field: int32 answered_count = 6;
+   */
+  answeredCount: number;
+
+  /**
+   * Why, and what to do, in words for people.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string remedy = 8;
+   */
+  remedy: string;
+};
+
+/**
+ * Describes the message fanfare.v1.HeldSubscriptions.
+ * Use `create(HeldSubscriptionsSchema)` to create a new message.
+ */
+export const HeldSubscriptionsSchema: GenMessage<HeldSubscriptions> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 32);
+
+/**
+ * One of those that an origin has stopped.
+ *
+ * @generated from message fanfare.v1.StoppedApplication
+ */
+export type StoppedApplication = Message<"fanfare.v1.StoppedApplication"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * Since when, why, until when, and what to do.
+   *
+   * @generated from field: fanfare.v1.StoppedOrigin stop = 2;
+   */
+  stop?: StoppedOrigin | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.StoppedApplication.
+ * Use `create(StoppedApplicationSchema)` to create a new message.
+ */
+export const StoppedApplicationSchema: GenMessage<StoppedApplication> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 33);
 
 /**
  * @generated from message fanfare.v1.ListOriginsRequest
@@ -1023,7 +1171,7 @@ export type ListOriginsRequest = Message<"fanfare.v1.ListOriginsRequest"> & {
  * Use `create(ListOriginsRequestSchema)` to create a new message.
  */
 export const ListOriginsRequestSchema: GenMessage<ListOriginsRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 32);
+  messageDesc(file_fanfare_v1_admin, 34);
 
 /**
  * @generated from message fanfare.v1.ListOriginsResponse
@@ -1045,7 +1193,7 @@ export type ListOriginsResponse = Message<"fanfare.v1.ListOriginsResponse"> & {
  * Use `create(ListOriginsResponseSchema)` to create a new message.
  */
 export const ListOriginsResponseSchema: GenMessage<ListOriginsResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 33);
+  messageDesc(file_fanfare_v1_admin, 35);
 
 /**
  * @generated from message fanfare.v1.WatchOriginsRequest
@@ -1058,7 +1206,7 @@ export type WatchOriginsRequest = Message<"fanfare.v1.WatchOriginsRequest"> & {
  * Use `create(WatchOriginsRequestSchema)` to create a new message.
  */
 export const WatchOriginsRequestSchema: GenMessage<WatchOriginsRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 34);
+  messageDesc(file_fanfare_v1_admin, 36);
 
 /**
  * @generated from message fanfare.v1.WatchOriginsResponse
@@ -1077,7 +1225,7 @@ export type WatchOriginsResponse = Message<"fanfare.v1.WatchOriginsResponse"> & 
  * Use `create(WatchOriginsResponseSchema)` to create a new message.
  */
 export const WatchOriginsResponseSchema: GenMessage<WatchOriginsResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 35);
+  messageDesc(file_fanfare_v1_admin, 37);
 
 /**
  * @generated from message fanfare.v1.ResumeOriginRequest
@@ -1101,7 +1249,7 @@ export type ResumeOriginRequest = Message<"fanfare.v1.ResumeOriginRequest"> & {
  * Use `create(ResumeOriginRequestSchema)` to create a new message.
  */
 export const ResumeOriginRequestSchema: GenMessage<ResumeOriginRequest> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 36);
+  messageDesc(file_fanfare_v1_admin, 38);
 
 /**
  * @generated from message fanfare.v1.ResumeOriginResponse
@@ -1114,7 +1262,326 @@ export type ResumeOriginResponse = Message<"fanfare.v1.ResumeOriginResponse"> & 
  * Use `create(ResumeOriginResponseSchema)` to create a new message.
  */
 export const ResumeOriginResponseSchema: GenMessage<ResumeOriginResponse> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_admin, 37);
+  messageDesc(file_fanfare_v1_admin, 39);
+
+/**
+ * @generated from message fanfare.v1.ReleaseHeldSubscriptionsRequest
+ */
+export type ReleaseHeldSubscriptionsRequest = Message<"fanfare.v1.ReleaseHeldSubscriptionsRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * scheme://host[:port]
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+
+  /**
+   * Only those held for it; unset: all.
+   *
+   * @generated from field: fanfare.v1.Outcome outcome = 3;
+   */
+  outcome: Outcome;
+
+  /**
+   * Changes nothing, and tells how many it would be.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+
+  /**
+   * The next_page_token of the call before; the other fields must be the same.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ReleaseHeldSubscriptionsRequest.
+ * Use `create(ReleaseHeldSubscriptionsRequestSchema)` to create a new message.
+ */
+export const ReleaseHeldSubscriptionsRequestSchema: GenMessage<ReleaseHeldSubscriptionsRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 40);
+
+/**
+ * @generated from message fanfare.v1.ReleaseHeldSubscriptionsResponse
+ */
+export type ReleaseHeldSubscriptionsResponse = Message<"fanfare.v1.ReleaseHeldSubscriptionsResponse"> & {
+  /**
+   * By this call.
+   *
+   * @generated from field: int32 released_count = 1;
+   */
+  releasedCount: number;
+
+  /**
+   * Empty: all are done.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ReleaseHeldSubscriptionsResponse.
+ * Use `create(ReleaseHeldSubscriptionsResponseSchema)` to create a new message.
+ */
+export const ReleaseHeldSubscriptionsResponseSchema: GenMessage<ReleaseHeldSubscriptionsResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 41);
+
+/**
+ * @generated from message fanfare.v1.DiscardHeldSubscriptionsRequest
+ */
+export type DiscardHeldSubscriptionsRequest = Message<"fanfare.v1.DiscardHeldSubscriptionsRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * scheme://host[:port]
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+
+  /**
+   * Only those held for it; unset: all.
+   *
+   * @generated from field: fanfare.v1.Outcome outcome = 3;
+   */
+  outcome: Outcome;
+
+  /**
+   * Changes nothing, and tells how many it would be.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+
+  /**
+   * The next_page_token of the call before; the other fields must be the same.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.DiscardHeldSubscriptionsRequest.
+ * Use `create(DiscardHeldSubscriptionsRequestSchema)` to create a new message.
+ */
+export const DiscardHeldSubscriptionsRequestSchema: GenMessage<DiscardHeldSubscriptionsRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 42);
+
+/**
+ * @generated from message fanfare.v1.DiscardHeldSubscriptionsResponse
+ */
+export type DiscardHeldSubscriptionsResponse = Message<"fanfare.v1.DiscardHeldSubscriptionsResponse"> & {
+  /**
+   * By this call.
+   *
+   * @generated from field: int32 discarded_count = 1;
+   */
+  discardedCount: number;
+
+  /**
+   * Empty: all are done.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.DiscardHeldSubscriptionsResponse.
+ * Use `create(DiscardHeldSubscriptionsResponseSchema)` to create a new message.
+ */
+export const DiscardHeldSubscriptionsResponseSchema: GenMessage<DiscardHeldSubscriptionsResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 43);
+
+/**
+ * @generated from message fanfare.v1.RestoreSubscriptionsRequest
+ */
+export type RestoreSubscriptionsRequest = Message<"fanfare.v1.RestoreSubscriptionsRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * Only those at this origin, scheme://host[:port]; empty: at any.
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+
+  /**
+   * Those removed then or later.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Those removed before; unset: until now.
+   *
+   * @generated from field: optional google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Changes nothing, and tells how many it would be.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
+
+  /**
+   * The next_page_token of the call before; the other fields must be the same.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.RestoreSubscriptionsRequest.
+ * Use `create(RestoreSubscriptionsRequestSchema)` to create a new message.
+ */
+export const RestoreSubscriptionsRequestSchema: GenMessage<RestoreSubscriptionsRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 44);
+
+/**
+ * @generated from message fanfare.v1.RestoreSubscriptionsResponse
+ */
+export type RestoreSubscriptionsResponse = Message<"fanfare.v1.RestoreSubscriptionsResponse"> & {
+  /**
+   * By this call.
+   *
+   * @generated from field: int32 restored_count = 1;
+   */
+  restoredCount: number;
+
+  /**
+   * Left as they are: their endpoint has been subscribed anew.
+   *
+   * @generated from field: int32 passed_over_count = 2;
+   */
+  passedOverCount: number;
+
+  /**
+   * Empty: all are done.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.RestoreSubscriptionsResponse.
+ * Use `create(RestoreSubscriptionsResponseSchema)` to create a new message.
+ */
+export const RestoreSubscriptionsResponseSchema: GenMessage<RestoreSubscriptionsResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 45);
+
+/**
+ * @generated from message fanfare.v1.EnableSubscriptionsRequest
+ */
+export type EnableSubscriptionsRequest = Message<"fanfare.v1.EnableSubscriptionsRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * Only this one, "subscriptions/{id}", disabled or held; then the next four fields must be unset.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Only those disabled for it; unset: all.
+   *
+   * @generated from field: fanfare.v1.Outcome outcome = 3;
+   */
+  outcome: Outcome;
+
+  /**
+   * Only those at this origin, scheme://host[:port]; empty: at any.
+   *
+   * @generated from field: string origin = 4;
+   */
+  origin: string;
+
+  /**
+   * Only those whose last change, which is as a rule that they were disabled, was then or later.
+   *
+   * @generated from field: optional google.protobuf.Timestamp start_time = 5;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Only those whose last change was before.
+   *
+   * @generated from field: optional google.protobuf.Timestamp end_time = 6;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Changes nothing, and tells how many it would be.
+   *
+   * @generated from field: bool validate_only = 7;
+   */
+  validateOnly: boolean;
+
+  /**
+   * The next_page_token of the call before; the other fields must be the same.
+   *
+   * @generated from field: string page_token = 8;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.EnableSubscriptionsRequest.
+ * Use `create(EnableSubscriptionsRequestSchema)` to create a new message.
+ */
+export const EnableSubscriptionsRequestSchema: GenMessage<EnableSubscriptionsRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 46);
+
+/**
+ * @generated from message fanfare.v1.EnableSubscriptionsResponse
+ */
+export type EnableSubscriptionsResponse = Message<"fanfare.v1.EnableSubscriptionsResponse"> & {
+  /**
+   * By this call.
+   *
+   * @generated from field: int32 enabled_count = 1;
+   */
+  enabledCount: number;
+
+  /**
+   * Empty: all are done.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.EnableSubscriptionsResponse.
+ * Use `create(EnableSubscriptionsResponseSchema)` to create a new message.
+ */
+export const EnableSubscriptionsResponseSchema: GenMessage<EnableSubscriptionsResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 47);
 
 /**
  * @generated from enum fanfare.v1.HostProfile
@@ -1247,7 +1714,7 @@ export enum OriginState {
   OPEN = 1,
 
   /**
-   * Retry-After. (Refused credentials stop one application only.)
+   * Retry-After.
    *
    * @generated from enum value: ORIGIN_STATE_PAUSED = 2;
    */
@@ -1266,6 +1733,14 @@ export enum OriginState {
    * @generated from enum value: ORIGIN_STATE_PROBING = 4;
    */
   PROBING = 4,
+
+  /**
+   * It refuses the credentials of stopped_applications, and has accepted nothing of another application since. One that
+   * accepts others is OPEN, and lists those that are stopped.
+   *
+   * @generated from enum value: ORIGIN_STATE_STOPPED = 5;
+   */
+  STOPPED = 5,
 }
 
 /**
@@ -1437,6 +1912,52 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ResumeOriginRequestSchema;
     output: typeof ResumeOriginResponseSchema;
+  },
+  /**
+   * From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+   * that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+   *
+   * Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+   * judged afresh.
+   *
+   * @generated from rpc fanfare.v1.AdminService.ReleaseHeldSubscriptions
+   */
+  releaseHeldSubscriptions: {
+    methodKind: "unary";
+    input: typeof ReleaseHeldSubscriptionsRequestSchema;
+    output: typeof ReleaseHeldSubscriptionsResponseSchema;
+  },
+  /**
+   * The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+   *
+   * @generated from rpc fanfare.v1.AdminService.DiscardHeldSubscriptions
+   */
+  discardHeldSubscriptions: {
+    methodKind: "unary";
+    input: typeof DiscardHeldSubscriptionsRequestSchema;
+    output: typeof DiscardHeldSubscriptionsResponseSchema;
+  },
+  /**
+   * Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+   * names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+   * of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+   *
+   * @generated from rpc fanfare.v1.AdminService.RestoreSubscriptions
+   */
+  restoreSubscriptions: {
+    methodKind: "unary";
+    input: typeof RestoreSubscriptionsRequestSchema;
+    output: typeof RestoreSubscriptionsResponseSchema;
+  },
+  /**
+   * Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+   *
+   * @generated from rpc fanfare.v1.AdminService.EnableSubscriptions
+   */
+  enableSubscriptions: {
+    methodKind: "unary";
+    input: typeof EnableSubscriptionsRequestSchema;
+    output: typeof EnableSubscriptionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fanfare_v1_admin, 0);

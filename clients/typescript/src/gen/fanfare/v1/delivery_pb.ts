@@ -123,7 +123,8 @@ export type DeliveryEvent = Message<"fanfare.v1.DeliveryEvent"> & {
   grantedTtl?: Duration | undefined;
 
   /**
-   * What the push service said, cleaned and cut to 200 characters, without anything secret.
+   * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+   * made, why.
    *
    * @generated from field: string detail = 14;
    */
@@ -240,8 +241,8 @@ export const ReceiptEventSchema: GenMessage<ReceiptEvent> = /*@__PURE__*/
  */
 export type DeliveryCounts = Message<"fanfare.v1.DeliveryCounts"> & {
   /**
-   * Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-   * read through. `pending` is the remainder.
+   * Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+   * what is planned, until the audience has been read through. `pending` is the remainder.
    *
    * @generated from field: int32 targets = 1;
    */
@@ -414,7 +415,8 @@ export enum ReportLevel {
   TERMINAL = 4,
 
   /**
-   * Every attempt as well.
+   * Every attempt as well, and deliveries that wait because an origin refuses the application's credentials: once for each
+   * such stop, PENDING or RETRYING with CREDENTIALS_REFUSED and next_attempt_time. Of a stop, 2,048 at most are told.
    *
    * @generated from enum value: REPORT_LEVEL_ATTEMPTS = 5;
    */
@@ -465,7 +467,8 @@ export enum DeliveryState {
   FAILED = 4,
 
   /**
-   * Terminal: the ttl was used up here; `outcome` is the last attempt's.
+   * Terminal: the ttl was used up here; `outcome` and `detail` are the last attempt's, or of those attempts that it waited
+   * for: CREDENTIALS_REFUSED.
    *
    * @generated from enum value: DELIVERY_STATE_EXPIRED = 5;
    */
@@ -527,7 +530,7 @@ export enum Outcome {
   THROTTLED = 4,
 
   /**
-   * The service's fault (5xx): tried again.
+   * The service's fault (5xx), or a proxy on the way answered in its place: tried again.
    *
    * @generated from enum value: OUTCOME_UNAVAILABLE = 5;
    */
@@ -555,8 +558,11 @@ export enum Outcome {
   KEY_MISMATCH = 8,
 
   /**
-   * The service refuses the application's VAPID token, also when it is signed anew: sending for it to that origin stops,
-   * loudly, and its deliveries wait (ResumeOrigin goes on). The operator's fault.
+   * The service refuses the application's VAPID token, also when it is signed anew. One endpoint proves nothing: its
+   * delivery is attempted three times in all, then FAILED. When different subscriptions that were accepted before are
+   * refused in a row (three; more where refusals are usual), all that the key sends to that origin is stopped, loudly: its
+   * deliveries are RETRYING or PENDING until one that tries now and then is accepted, ResumeOrigin, or their ttl is over:
+   * EXPIRED. The operator's fault.
    *
    * @generated from enum value: OUTCOME_CREDENTIALS_REFUSED = 9;
    */
@@ -570,21 +576,23 @@ export enum Outcome {
   TOO_LARGE = 10,
 
   /**
-   * Another 4xx or a redirect: a bug, here or there.
+   * Another 4xx or a redirect: a bug, here or there. Also a 401, 403 or 404 that the service does not explain, which may be
+   * of whoever stands before it: suspicion against the subscription, no proof.
    *
    * @generated from enum value: OUTCOME_REJECTED = 11;
    */
   REJECTED = 11,
 
   /**
-   * The endpoint's host or address is none that this server may post to.
+   * The endpoint's host, path or address is none that this server may post to.
    *
    * @generated from enum value: OUTCOME_BLOCKED = 12;
    */
   BLOCKED = 12,
 
   /**
-   * The subscription is not known here (any more), or the user has none.
+   * The subscription is not known here (any more), or the user has none; or the delivery is not for it any more: it has
+   * another user than when the delivery was planned, or has left the message's topics. `detail` says which.
    *
    * @generated from enum value: OUTCOME_NOT_FOUND = 13;
    */

@@ -216,7 +216,8 @@ export enum ErrorReason {
   STREAM_TOO_OLD = 27,
 
   /**
-   * [UNAVAILABLE] The store cannot write: disk full or failing.
+   * [UNAVAILABLE] The store cannot write; RetryInfo. Metadata cause is disk_full when its disk is full, which the message
+   * says too: everything goes on by itself once there is room.
    *
    * @generated from enum value: ERROR_REASON_STORE_UNAVAILABLE = 28;
    */

@@ -64,7 +64,8 @@ export type Message = Message$1<"fanfare.v1.Message"> & {
 
   /**
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    *
    * @generated from field: optional google.protobuf.Duration ttl = 10;
    */
@@ -93,7 +94,9 @@ export type Message = Message$1<"fanfare.v1.Message"> & {
   padding: Padding;
 
   /**
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    *
    * @generated from field: optional google.protobuf.Timestamp send_time = 14;
    */
@@ -249,7 +252,8 @@ export type Notification = Message$1<"fanfare.v1.Notification"> & {
   appBadge?: number | undefined;
 
   /**
-   * Let a service worker change the notification before it is shown.
+   * Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+   * it until the middle of 2025.
    *
    * @generated from field: bool mutable = 19;
    */

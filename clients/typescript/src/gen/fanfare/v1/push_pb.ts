@@ -439,7 +439,7 @@ export const WatchSubscriptionsRequestSchema: GenMessage<WatchSubscriptionsReque
  */
 export type WatchSubscriptionsResponse = Message<"fanfare.v1.WatchSubscriptionsResponse"> & {
   /**
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    *
    * @generated from field: repeated fanfare.v1.SubscriptionChange changes = 1;
    */

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fanfare/v1/subscription.proto.
  */
 export const file_fanfare_v1_subscription: GenFile = /*@__PURE__*/
-  fileDesc("Ch1mYW5mYXJlL3YxL3N1YnNjcmlwdGlvbi5wcm90bxIKZmFuZmFyZS52MSLvAQoQUHVzaFN1YnNjcmlwdGlvbhIWCghlbmRwb2ludBgBIAEoCUIE4kEBAhI0CgRrZXlzGAIgASgLMiAuZmFuZmFyZS52MS5QdXNoU3Vic2NyaXB0aW9uS2V5c0IE4kEBAhJIChJleHBpcmF0aW9uX3RpbWVfbXMYAyABKAsyHC5nb29nbGUucHJvdG9idWYuRG91YmxlVmFsdWVSDmV4cGlyYXRpb25UaW1lEiMKG3N1cHBvcnRlZF9jb250ZW50X2VuY29kaW5ncxgEIAMoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAUgASgJIkAKFFB1c2hTdWJzY3JpcHRpb25LZXlzEhQKBnAyNTZkaBgBIAEoCUIE4kEBAhISCgRhdXRoGAIgASgJQgTiQQECItYECgxTdWJzY3JpcHRpb24SEgoEbmFtZRgBIAEoCUIE4kEBCBIZCgthcHBsaWNhdGlvbhgCIAEoCUIE4kEBAxIdCg9lbmRwb2ludF9vcmlnaW4YAyABKAlCBOJBAQMSDwoHdXNlcl9pZBgEIAEoCRIOCgZ0b3BpY3MYBSADKAkSNAoGbGFiZWxzGAYgAygLMiQuZmFuZmFyZS52MS5TdWJzY3JpcHRpb24uTGFiZWxzRW50cnkSDgoGbG9jYWxlGAcgASgJEhEKCXRpbWVfem9uZRgIIAEoCRIyCgVzdGF0ZRgJIAEoDjIdLmZhbmZhcmUudjEuU3Vic2NyaXB0aW9uU3RhdGVCBOJBAQMSMwoQZGlzYWJsZWRfb3V0Y29tZRgKIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZUIE4kEBAxIkChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAsgASgJQgTiQQEDEjQKC2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEjUKC2NyZWF0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgPIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg4KDF9leHBpcmVfdGltZSLwAQoSU3Vic2NyaXB0aW9uQ2hhbmdlEi4KDHN1YnNjcmlwdGlvbhgBIAEoCzIYLmZhbmZhcmUudjEuU3Vic2NyaXB0aW9uEiQKBGtpbmQYAiABKA4yFi5mYW5mYXJlLnYxLkNoYW5nZUtpbmQSLwoLY2hhbmdlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGV2aWRlbmNlGAQgASgLMhouZmFuZmFyZS52MS5DaGFuZ2VFdmlkZW5jZUgAiAEBEhMKC3JlcGxhY2VtZW50GAUgASgJQgsKCV9ldmlkZW5jZSJxCg5DaGFuZ2VFdmlkZW5jZRIkCgdvdXRjb21lGAEgASgOMhMuZmFuZmFyZS52MS5PdXRjb21lEhgKC2h0dHBfc3RhdHVzGAIgASgFSACIAQESDwoHbWVzc2FnZRgDIAEoCUIOCgxfaHR0cF9zdGF0dXMqdwoRU3Vic2NyaXB0aW9uU3RhdGUSIgoeU1VCU0NSSVBUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZU1VCU0NSSVBUSU9OX1NUQVRFX0FDVElWRRABEh8KG1NVQlNDUklQVElPTl9TVEFURV9ESVNBQkxFRBACKu8BCgpDaGFuZ2VLaW5kEhsKF0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRQ0hBTkdFX0tJTkRfQURERUQQARIXChNDSEFOR0VfS0lORF9VUERBVEVEEAISGAoUQ0hBTkdFX0tJTkRfUkVQTEFDRUQQAxIYChRDSEFOR0VfS0lORF9ESVNBQkxFRBAEEiEKHUNIQU5HRV9LSU5EX1JFTU9WRURfQllfQ0FMTEVSEAUSHAoYQ0hBTkdFX0tJTkRfUkVNT1ZFRF9HT05FEAYSHwobQ0hBTkdFX0tJTkRfUkVNT1ZFRF9FWFBJUkVEEAdCXAoYaW8uZ2l0aHViLmZhbmZhcmVwdXNoLnYxUAFaPmdpdGh1Yi5jb20vZmFuZmFyZS1wdXNoL2ZhbmZhcmUvY2xpZW50cy9nby9mYW5mYXJldjE7ZmFuZmFyZXYxYgZwcm90bzM", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_timestamp, file_google_protobuf_wrappers]);
+  fileDesc("Ch1mYW5mYXJlL3YxL3N1YnNjcmlwdGlvbi5wcm90bxIKZmFuZmFyZS52MSLvAQoQUHVzaFN1YnNjcmlwdGlvbhIWCghlbmRwb2ludBgBIAEoCUIE4kEBAhI0CgRrZXlzGAIgASgLMiAuZmFuZmFyZS52MS5QdXNoU3Vic2NyaXB0aW9uS2V5c0IE4kEBAhJIChJleHBpcmF0aW9uX3RpbWVfbXMYAyABKAsyHC5nb29nbGUucHJvdG9idWYuRG91YmxlVmFsdWVSDmV4cGlyYXRpb25UaW1lEiMKG3N1cHBvcnRlZF9jb250ZW50X2VuY29kaW5ncxgEIAMoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAUgASgJIkAKFFB1c2hTdWJzY3JpcHRpb25LZXlzEhQKBnAyNTZkaBgBIAEoCUIE4kEBAhISCgRhdXRoGAIgASgJQgTiQQECItYECgxTdWJzY3JpcHRpb24SEgoEbmFtZRgBIAEoCUIE4kEBCBIZCgthcHBsaWNhdGlvbhgCIAEoCUIE4kEBAxIdCg9lbmRwb2ludF9vcmlnaW4YAyABKAlCBOJBAQMSDwoHdXNlcl9pZBgEIAEoCRIOCgZ0b3BpY3MYBSADKAkSNAoGbGFiZWxzGAYgAygLMiQuZmFuZmFyZS52MS5TdWJzY3JpcHRpb24uTGFiZWxzRW50cnkSDgoGbG9jYWxlGAcgASgJEhEKCXRpbWVfem9uZRgIIAEoCRIyCgVzdGF0ZRgJIAEoDjIdLmZhbmZhcmUudjEuU3Vic2NyaXB0aW9uU3RhdGVCBOJBAQMSMwoQZGlzYWJsZWRfb3V0Y29tZRgKIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZUIE4kEBAxIkChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAsgASgJQgTiQQEDEjQKC2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEjUKC2NyZWF0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgPIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg4KDF9leHBpcmVfdGltZSLwAQoSU3Vic2NyaXB0aW9uQ2hhbmdlEi4KDHN1YnNjcmlwdGlvbhgBIAEoCzIYLmZhbmZhcmUudjEuU3Vic2NyaXB0aW9uEiQKBGtpbmQYAiABKA4yFi5mYW5mYXJlLnYxLkNoYW5nZUtpbmQSLwoLY2hhbmdlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGV2aWRlbmNlGAQgASgLMhouZmFuZmFyZS52MS5DaGFuZ2VFdmlkZW5jZUgAiAEBEhMKC3JlcGxhY2VtZW50GAUgASgJQgsKCV9ldmlkZW5jZSJxCg5DaGFuZ2VFdmlkZW5jZRIkCgdvdXRjb21lGAEgASgOMhMuZmFuZmFyZS52MS5PdXRjb21lEhgKC2h0dHBfc3RhdHVzGAIgASgFSACIAQESDwoHbWVzc2FnZRgDIAEoCUIOCgxfaHR0cF9zdGF0dXMqlAEKEVN1YnNjcmlwdGlvblN0YXRlEiIKHlNVQlNDUklQVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEh0KGVNVQlNDUklQVElPTl9TVEFURV9BQ1RJVkUQARIfChtTVUJTQ1JJUFRJT05fU1RBVEVfRElTQUJMRUQQAhIbChdTVUJTQ1JJUFRJT05fU1RBVEVfSEVMRBADKoUCCgpDaGFuZ2VLaW5kEhsKF0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRQ0hBTkdFX0tJTkRfQURERUQQARIXChNDSEFOR0VfS0lORF9VUERBVEVEEAISGAoUQ0hBTkdFX0tJTkRfUkVQTEFDRUQQAxIYChRDSEFOR0VfS0lORF9ESVNBQkxFRBAEEiEKHUNIQU5HRV9LSU5EX1JFTU9WRURfQllfQ0FMTEVSEAUSHAoYQ0hBTkdFX0tJTkRfUkVNT1ZFRF9HT05FEAYSHwobQ0hBTkdFX0tJTkRfUkVNT1ZFRF9FWFBJUkVEEAcSFAoQQ0hBTkdFX0tJTkRfSEVMRBAIQlwKGGlvLmdpdGh1Yi5mYW5mYXJlcHVzaC52MVABWj5naXRodWIuY29tL2ZhbmZhcmUtcHVzaC9mYW5mYXJlL2NsaWVudHMvZ28vZmFuZmFyZXYxO2ZhbmZhcmV2MWIGcHJvdG8z", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_timestamp, file_google_protobuf_wrappers]);
 
 /**
  * What a browser gives. The JSON form of this message takes PushSubscription.toJSON() just as it is (endpoint,
@@ -37,8 +37,8 @@ export type PushSubscription = Message<"fanfare.v1.PushSubscription"> & {
   keys?: PushSubscriptionKeys | undefined;
 
   /**
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    *
    * @generated from field: google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];
    */
@@ -164,7 +164,7 @@ export type Subscription = Message<"fanfare.v1.Subscription"> & {
   state: SubscriptionState;
 
   /**
-   * Why, when it is disabled.
+   * Why, when it is disabled or held.
    *
    * @generated from field: fanfare.v1.Outcome disabled_outcome = 10;
    */
@@ -178,6 +178,8 @@ export type Subscription = Message<"fanfare.v1.Subscription"> & {
   applicationServerKey: string;
 
   /**
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   *
    * @generated from field: optional google.protobuf.Timestamp expire_time = 12;
    */
   expireTime?: Timestamp | undefined;
@@ -296,12 +298,20 @@ export enum SubscriptionState {
   ACTIVE = 1,
 
   /**
-   * The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes with other
-   * keys, another endpoint or another VAPID key.
+   * The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes again, or
+   * EnableSubscriptions.
    *
    * @generated from enum value: SUBSCRIPTION_STATE_DISABLED = 2;
    */
   DISABLED = 2,
+
+  /**
+   * The push service says of so many at once that they have ended, or belong to another VAPID key, that it is taken for a
+   * fault. Not sent to until the browser subscribes again, or an operator decides (Origin.held).
+   *
+   * @generated from enum value: SUBSCRIPTION_STATE_HELD = 3;
+   */
+  HELD = 3,
 }
 
 /**
@@ -320,6 +330,8 @@ export enum ChangeKind {
   UNSPECIFIED = 0,
 
   /**
+   * New, or restored.
+   *
    * @generated from enum value: CHANGE_KIND_ADDED = 1;
    */
   ADDED = 1,
@@ -357,6 +369,11 @@ export enum ChangeKind {
    * @generated from enum value: CHANGE_KIND_REMOVED_EXPIRED = 7;
    */
   REMOVED_EXPIRED = 7,
+
+  /**
+   * @generated from enum value: CHANGE_KIND_HELD = 8;
+   */
+  HELD = 8,
 }
 
 /**

@@ -176,6 +176,16 @@ public final class Admin {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_fanfare_v1_Origin_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_HeldSubscriptions_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_HeldSubscriptions_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_StoppedApplication_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_StoppedApplication_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_fanfare_v1_ListOriginsRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -205,6 +215,46 @@ public final class Admin {
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_fanfare_v1_ResumeOriginResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ReleaseHeldSubscriptionsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ReleaseHeldSubscriptionsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ReleaseHeldSubscriptionsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ReleaseHeldSubscriptionsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_DiscardHeldSubscriptionsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_DiscardHeldSubscriptionsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_DiscardHeldSubscriptionsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_DiscardHeldSubscriptionsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_RestoreSubscriptionsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_RestoreSubscriptionsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_RestoreSubscriptionsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_RestoreSubscriptionsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_EnableSubscriptionsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_EnableSubscriptionsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_EnableSubscriptionsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_EnableSubscriptionsResponse_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -252,172 +302,245 @@ public final class Admin {
       "t\"\200\001\n\nHostPolicy\0221\n\007profile\030\001 \001(\0162\027.fanf" +
       "are.v1.HostProfileR\007profile\022\037\n\013extra_hos" +
       "ts\030\002 \003(\tR\nextraHosts\022\036\n\nexceptions\030\003 \003(\t" +
-      "R\nexceptions\"\277\001\n\rStoppedOrigin\022\034\n\006origin" +
+      "R\nexceptions\"\227\003\n\rStoppedOrigin\022\034\n\006origin" +
       "\030\001 \001(\tB\004\342A\001\003R\006origin\0223\n\007outcome\030\002 \001(\0162\023." +
       "fanfare.v1.OutcomeB\004\342A\001\003R\007outcome\022=\n\tsto" +
       "p_time\030\003 \001(\0132\032.google.protobuf.Timestamp" +
       "B\004\342A\001\003R\010stopTime\022\034\n\006detail\030\004 \001(\tB\004\342A\001\003R\006" +
-      "detail\"\200\001\n\030CreateApplicationRequest\022?\n\013a" +
-      "pplication\030\001 \001(\0132\027.fanfare.v1.Applicatio" +
-      "nB\004\342A\001\002R\013application\022#\n\rvalidate_only\030\002 " +
-      "\001(\010R\014validateOnly\"\211\001\n\031CreateApplicationR" +
-      "esponse\0229\n\013application\030\001 \001(\0132\027.fanfare.v" +
-      "1.ApplicationR\013application\0221\n\tvapid_key\030" +
-      "\002 \001(\0132\024.fanfare.v1.VapidKeyR\010vapidKey\"9\n" +
-      "\025GetApplicationRequest\022 \n\013application\030\001 " +
-      "\001(\tR\013application\"S\n\026GetApplicationRespon" +
-      "se\0229\n\013application\030\001 \001(\0132\027.fanfare.v1.App" +
-      "licationR\013application\"U\n\027ListApplication" +
-      "sRequest\022\033\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n" +
-      "\npage_token\030\002 \001(\tR\tpageToken\"\177\n\030ListAppl" +
-      "icationsResponse\022;\n\014applications\030\001 \003(\0132\027" +
-      ".fanfare.v1.ApplicationR\014applications\022&\n" +
-      "\017next_page_token\030\002 \001(\tR\rnextPageToken\"\236\001" +
-      "\n\030UpdateApplicationRequest\022?\n\013applicatio" +
-      "n\030\001 \001(\0132\027.fanfare.v1.ApplicationB\004\342A\001\002R\013" +
-      "application\022A\n\013update_mask\030\002 \001(\0132\032.googl" +
-      "e.protobuf.FieldMaskB\004\342A\001\002R\nupdateMask\"V" +
-      "\n\031UpdateApplicationResponse\0229\n\013applicati" +
-      "on\030\001 \001(\0132\027.fanfare.v1.ApplicationR\013appli" +
-      "cation\"}\n\030DeleteApplicationRequest\022&\n\013ap" +
-      "plication\030\001 \001(\tB\004\342A\001\002R\013application\022\024\n\005fo" +
-      "rce\030\002 \001(\010R\005force\022#\n\rallow_missing\030\003 \001(\010R" +
-      "\014allowMissing\"\033\n\031DeleteApplicationRespon" +
-      "se\"\303\003\n\010VapidKey\022\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004nam" +
-      "e\022 \n\013application\030\002 \001(\tR\013application\0224\n\026a" +
-      "pplication_server_key\030\003 \001(\tR\024application" +
-      "ServerKey\022/\n\005state\030\004 \001(\0162\031.fanfare.v1.Va" +
-      "pidKeyStateR\005state\022-\n\022subscription_count" +
-      "\030\005 \001(\005R\021subscriptionCount\022;\n\013create_time" +
-      "\030\006 \001(\0132\032.google.protobuf.TimestampR\ncrea" +
-      "teTime\022D\n\ractivate_time\030\007 \001(\0132\032.google.p" +
-      "rotobuf.TimestampH\000R\014activateTime\210\001\001\022@\n\013" +
-      "retire_time\030\010 \001(\0132\032.google.protobuf.Time" +
-      "stampH\001R\nretireTime\210\001\001B\020\n\016_activate_time" +
-      "B\016\n\014_retire_time\"}\n\025CreateVapidKeyReques" +
-      "t\022 \n\013application\030\001 \001(\tR\013application\022\037\n\013p" +
-      "rivate_key\030\002 \001(\tR\nprivateKey\022!\n\014make_cur" +
-      "rent\030\003 \001(\010R\013makeCurrent\"K\n\026CreateVapidKe" +
-      "yResponse\0221\n\tvapid_key\030\001 \001(\0132\024.fanfare.v" +
-      "1.VapidKeyR\010vapidKey\"t\n\024ListVapidKeysReq" +
-      "uest\022 \n\013application\030\001 \001(\tR\013application\022\033" +
-      "\n\tpage_size\030\002 \001(\005R\010pageSize\022\035\n\npage_toke" +
-      "n\030\003 \001(\tR\tpageToken\"t\n\025ListVapidKeysRespo" +
-      "nse\0223\n\nvapid_keys\030\001 \003(\0132\024.fanfare.v1.Vap" +
-      "idKeyR\tvapidKeys\022&\n\017next_page_token\030\002 \001(" +
-      "\tR\rnextPageToken\"W\n\031SetCurrentVapidKeyRe" +
-      "quest\022 \n\013application\030\001 \001(\tR\013application\022" +
-      "\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004name\"O\n\032SetCurrentV" +
+      "detail\022L\n\021next_attempt_time\030\005 \001(\0132\032.goog" +
+      "le.protobuf.TimestampB\004\342A\001\003R\017nextAttempt" +
+      "Time\022!\n\tvapid_key\030\006 \001(\tB\004\342A\001\003R\010vapidKey\022" +
+      ")\n\rrefused_count\030\007 \001(\005B\004\342A\001\003R\014refusedCou" +
+      "nt\022\034\n\006slowed\030\010 \001(\010B\004\342A\001\003R\006slowed\022\034\n\006reme" +
+      "dy\030\t \001(\tB\004\342A\001\003R\006remedy\"\200\001\n\030CreateApplica" +
+      "tionRequest\022?\n\013application\030\001 \001(\0132\027.fanfa" +
+      "re.v1.ApplicationB\004\342A\001\002R\013application\022#\n\r" +
+      "validate_only\030\002 \001(\010R\014validateOnly\"\211\001\n\031Cr" +
+      "eateApplicationResponse\0229\n\013application\030\001" +
+      " \001(\0132\027.fanfare.v1.ApplicationR\013applicati" +
+      "on\0221\n\tvapid_key\030\002 \001(\0132\024.fanfare.v1.Vapid" +
+      "KeyR\010vapidKey\"9\n\025GetApplicationRequest\022 " +
+      "\n\013application\030\001 \001(\tR\013application\"S\n\026GetA" +
+      "pplicationResponse\0229\n\013application\030\001 \001(\0132" +
+      "\027.fanfare.v1.ApplicationR\013application\"U\n" +
+      "\027ListApplicationsRequest\022\033\n\tpage_size\030\001 " +
+      "\001(\005R\010pageSize\022\035\n\npage_token\030\002 \001(\tR\tpageT" +
+      "oken\"\177\n\030ListApplicationsResponse\022;\n\014appl" +
+      "ications\030\001 \003(\0132\027.fanfare.v1.ApplicationR" +
+      "\014applications\022&\n\017next_page_token\030\002 \001(\tR\r" +
+      "nextPageToken\"\236\001\n\030UpdateApplicationReque" +
+      "st\022?\n\013application\030\001 \001(\0132\027.fanfare.v1.App" +
+      "licationB\004\342A\001\002R\013application\022A\n\013update_ma" +
+      "sk\030\002 \001(\0132\032.google.protobuf.FieldMaskB\004\342A" +
+      "\001\002R\nupdateMask\"V\n\031UpdateApplicationRespo" +
+      "nse\0229\n\013application\030\001 \001(\0132\027.fanfare.v1.Ap" +
+      "plicationR\013application\"}\n\030DeleteApplicat" +
+      "ionRequest\022&\n\013application\030\001 \001(\tB\004\342A\001\002R\013a" +
+      "pplication\022\024\n\005force\030\002 \001(\010R\005force\022#\n\rallo" +
+      "w_missing\030\003 \001(\010R\014allowMissing\"\033\n\031DeleteA" +
+      "pplicationResponse\"\303\003\n\010VapidKey\022\030\n\004name\030" +
+      "\001 \001(\tB\004\342A\001\010R\004name\022 \n\013application\030\002 \001(\tR\013" +
+      "application\0224\n\026application_server_key\030\003 " +
+      "\001(\tR\024applicationServerKey\022/\n\005state\030\004 \001(\016" +
+      "2\031.fanfare.v1.VapidKeyStateR\005state\022-\n\022su" +
+      "bscription_count\030\005 \001(\005R\021subscriptionCoun" +
+      "t\022;\n\013create_time\030\006 \001(\0132\032.google.protobuf" +
+      ".TimestampR\ncreateTime\022D\n\ractivate_time\030" +
+      "\007 \001(\0132\032.google.protobuf.TimestampH\000R\014act" +
+      "ivateTime\210\001\001\022@\n\013retire_time\030\010 \001(\0132\032.goog" +
+      "le.protobuf.TimestampH\001R\nretireTime\210\001\001B\020" +
+      "\n\016_activate_timeB\016\n\014_retire_time\"}\n\025Crea" +
+      "teVapidKeyRequest\022 \n\013application\030\001 \001(\tR\013" +
+      "application\022\037\n\013private_key\030\002 \001(\tR\nprivat" +
+      "eKey\022!\n\014make_current\030\003 \001(\010R\013makeCurrent\"" +
+      "K\n\026CreateVapidKeyResponse\0221\n\tvapid_key\030\001" +
+      " \001(\0132\024.fanfare.v1.VapidKeyR\010vapidKey\"t\n\024" +
+      "ListVapidKeysRequest\022 \n\013application\030\001 \001(" +
+      "\tR\013application\022\033\n\tpage_size\030\002 \001(\005R\010pageS" +
+      "ize\022\035\n\npage_token\030\003 \001(\tR\tpageToken\"t\n\025Li" +
+      "stVapidKeysResponse\0223\n\nvapid_keys\030\001 \003(\0132" +
+      "\024.fanfare.v1.VapidKeyR\tvapidKeys\022&\n\017next" +
+      "_page_token\030\002 \001(\tR\rnextPageToken\"W\n\031SetC" +
+      "urrentVapidKeyRequest\022 \n\013application\030\001 \001" +
+      "(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004nam" +
+      "e\"O\n\032SetCurrentVapidKeyResponse\0221\n\tvapid" +
+      "_key\030\001 \001(\0132\024.fanfare.v1.VapidKeyR\010vapidK" +
+      "ey\"i\n\025RetireVapidKeyRequest\022 \n\013applicati" +
+      "on\030\001 \001(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001" +
+      "\002R\004name\022\024\n\005force\030\003 \001(\010R\005force\"K\n\026RetireV" +
       "apidKeyResponse\0221\n\tvapid_key\030\001 \001(\0132\024.fan" +
-      "fare.v1.VapidKeyR\010vapidKey\"i\n\025RetireVapi" +
-      "dKeyRequest\022 \n\013application\030\001 \001(\tR\013applic" +
-      "ation\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004name\022\024\n\005force" +
-      "\030\003 \001(\010R\005force\"K\n\026RetireVapidKeyResponse\022" +
-      "1\n\tvapid_key\030\001 \001(\0132\024.fanfare.v1.VapidKey" +
-      "R\010vapidKey\"\327\003\n\010ApiToken\022\030\n\004name\030\001 \001(\tB\004\342" +
-      "A\001\010R\004name\022&\n\013application\030\002 \001(\tB\004\342A\001\003R\013ap" +
-      "plication\022)\n\020all_applications\030\003 \001(\010R\017all" +
-      "Applications\022,\n\005roles\030\004 \003(\0162\020.fanfare.v1" +
-      ".RoleB\004\342A\001\002R\005roles\022!\n\014display_name\030\005 \001(\t" +
-      "R\013displayName\022\030\n\004hint\030\006 \001(\tB\004\342A\001\003R\004hint\022" +
-      "@\n\013expire_time\030\007 \001(\0132\032.google.protobuf.T" +
-      "imestampH\000R\nexpireTime\210\001\001\022A\n\013create_time" +
-      "\030\010 \001(\0132\032.google.protobuf.TimestampB\004\342A\001\003" +
-      "R\ncreateTime\022K\n\016last_used_time\030\t \001(\0132\032.g" +
-      "oogle.protobuf.TimestampB\004\342A\001\003H\001R\014lastUs" +
-      "edTime\210\001\001B\016\n\014_expire_timeB\021\n\017_last_used_" +
-      "time\"r\n\025CreateApiTokenRequest\022 \n\013applica" +
-      "tion\030\001 \001(\tR\013application\0227\n\tapi_token\030\002 \001" +
-      "(\0132\024.fanfare.v1.ApiTokenB\004\342A\001\002R\010apiToken" +
-      "\"a\n\026CreateApiTokenResponse\0221\n\tapi_token\030" +
-      "\001 \001(\0132\024.fanfare.v1.ApiTokenR\010apiToken\022\024\n" +
-      "\005token\030\002 \001(\tR\005token\"\237\001\n\024ListApiTokensReq" +
-      "uest\022 \n\013application\030\001 \001(\tR\013application\022)" +
-      "\n\020all_applications\030\002 \001(\010R\017allApplication" +
-      "s\022\033\n\tpage_size\030\003 \001(\005R\010pageSize\022\035\n\npage_t" +
-      "oken\030\004 \001(\tR\tpageToken\"t\n\025ListApiTokensRe" +
-      "sponse\0223\n\napi_tokens\030\001 \003(\0132\024.fanfare.v1." +
-      "ApiTokenR\tapiTokens\022&\n\017next_page_token\030\002" +
-      " \001(\tR\rnextPageToken\"V\n\025RevokeApiTokenReq" +
-      "uest\022\030\n\004name\030\001 \001(\tB\004\342A\001\002R\004name\022#\n\rallow_" +
-      "missing\030\002 \001(\010R\014allowMissing\"\030\n\026RevokeApi" +
-      "TokenResponse\"\322\004\n\006Origin\022\026\n\006origin\030\001 \001(\t" +
-      "R\006origin\022-\n\005state\030\002 \001(\0162\027.fanfare.v1.Ori" +
-      "ginStateR\005state\022\026\n\006queued\030\003 \001(\005R\006queued\022" +
-      "\033\n\tin_flight\030\004 \001(\005R\010inFlight\022+\n\021concurre" +
-      "ncy_limit\030\005 \001(\005R\020concurrencyLimit\022 \n\013con" +
-      "nections\030\006 \001(\005R\013connections\022.\n\023accepted_" +
-      "per_second\030\007 \001(\001R\021acceptedPerSecond\022\'\n\017t" +
-      "hrottled_share\030\010 \001(\001R\016throttledShare\022\037\n\013" +
-      "error_share\030\t \001(\001R\nerrorShare\022:\n\013latency" +
-      "_p50\030\n \001(\0132\031.google.protobuf.DurationR\nl" +
-      "atencyP50\022:\n\013latency_p99\030\013 \001(\0132\031.google." +
-      "protobuf.DurationR\nlatencyP99\022B\n\014paused_" +
-      "until\030\014 \001(\0132\032.google.protobuf.TimestampH" +
-      "\000R\013pausedUntil\210\001\001\0226\n\014last_problem\030\r \001(\0162" +
-      "\023.fanfare.v1.OutcomeR\013lastProblemB\017\n\r_pa" +
-      "used_until\"P\n\022ListOriginsRequest\022\033\n\tpage" +
-      "_size\030\001 \001(\005R\010pageSize\022\035\n\npage_token\030\002 \001(" +
-      "\tR\tpageToken\"k\n\023ListOriginsResponse\022,\n\007o" +
-      "rigins\030\001 \003(\0132\022.fanfare.v1.OriginR\007origin" +
-      "s\022&\n\017next_page_token\030\002 \001(\tR\rnextPageToke" +
-      "n\"\025\n\023WatchOriginsRequest\"D\n\024WatchOrigins" +
-      "Response\022,\n\007origins\030\001 \003(\0132\022.fanfare.v1.O" +
-      "riginR\007origins\"U\n\023ResumeOriginRequest\022 \n" +
-      "\013application\030\001 \001(\tR\013application\022\034\n\006origi" +
-      "n\030\002 \001(\tB\004\342A\001\002R\006origin\"\026\n\024ResumeOriginRes" +
-      "ponse*\221\001\n\013HostProfile\022\034\n\030HOST_PROFILE_UN" +
-      "SPECIFIED\020\000\022$\n HOST_PROFILE_KNOWN_PUSH_S" +
-      "ERVICES\020\001\022 \n\034HOST_PROFILE_ANY_PUBLIC_HOS" +
-      "T\020\002\022\034\n\030HOST_PROFILE_LISTED_ONLY\020\003*\207\001\n\rVa" +
-      "pidKeyState\022\037\n\033VAPID_KEY_STATE_UNSPECIFI" +
-      "ED\020\000\022\033\n\027VAPID_KEY_STATE_STANDBY\020\001\022\033\n\027VAP" +
-      "ID_KEY_STATE_CURRENT\020\002\022\033\n\027VAPID_KEY_STAT" +
-      "E_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE_UNSPECIFIED\020" +
-      "\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_PUBLISHER\020\002\022\023\n" +
-      "\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_READER\020\004*\216\001\n\013" +
-      "OriginState\022\034\n\030ORIGIN_STATE_UNSPECIFIED\020" +
-      "\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_STATE" +
-      "_PAUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022\030\n\024OR" +
-      "IGIN_STATE_PROBING\020\0042\225\013\n\014AdminService\022`\n" +
-      "\021CreateApplication\022$.fanfare.v1.CreateAp" +
-      "plicationRequest\032%.fanfare.v1.CreateAppl" +
-      "icationResponse\022\\\n\016GetApplication\022!.fanf" +
-      "are.v1.GetApplicationRequest\032\".fanfare.v" +
-      "1.GetApplicationResponse\"\003\220\002\001\022b\n\020ListApp" +
-      "lications\022#.fanfare.v1.ListApplicationsR" +
-      "equest\032$.fanfare.v1.ListApplicationsResp" +
-      "onse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fanfare" +
-      ".v1.UpdateApplicationRequest\032%.fanfare.v" +
-      "1.UpdateApplicationResponse\"\003\220\002\002\022e\n\021Dele" +
-      "teApplication\022$.fanfare.v1.DeleteApplica" +
-      "tionRequest\032%.fanfare.v1.DeleteApplicati" +
-      "onResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanf" +
-      "are.v1.CreateVapidKeyRequest\032\".fanfare.v" +
-      "1.CreateVapidKeyResponse\022Y\n\rListVapidKey" +
-      "s\022 .fanfare.v1.ListVapidKeysRequest\032!.fa" +
-      "nfare.v1.ListVapidKeysResponse\"\003\220\002\001\022h\n\022S" +
-      "etCurrentVapidKey\022%.fanfare.v1.SetCurren" +
-      "tVapidKeyRequest\032&.fanfare.v1.SetCurrent" +
-      "VapidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022" +
-      "!.fanfare.v1.RetireVapidKeyRequest\032\".fan" +
-      "fare.v1.RetireVapidKeyResponse\"\003\220\002\002\022W\n\016C" +
-      "reateApiToken\022!.fanfare.v1.CreateApiToke" +
-      "nRequest\032\".fanfare.v1.CreateApiTokenResp" +
-      "onse\022Y\n\rListApiTokens\022 .fanfare.v1.ListA" +
-      "piTokensRequest\032!.fanfare.v1.ListApiToke" +
-      "nsResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanf" +
-      "are.v1.RevokeApiTokenRequest\032\".fanfare.v" +
-      "1.RevokeApiTokenResponse\"\003\220\002\002\022S\n\013ListOri" +
-      "gins\022\036.fanfare.v1.ListOriginsRequest\032\037.f" +
-      "anfare.v1.ListOriginsResponse\"\003\220\002\001\022X\n\014Wa" +
-      "tchOrigins\022\037.fanfare.v1.WatchOriginsRequ" +
-      "est\032 .fanfare.v1.WatchOriginsResponse\"\003\220" +
-      "\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.Resume" +
-      "OriginRequest\032 .fanfare.v1.ResumeOriginR" +
-      "esponse\"\003\220\002\002B\\\n\030io.github.fanfarepush.v1" +
-      "P\001Z>github.com/fanfare-push/fanfare/clie" +
-      "nts/go/fanfarev1;fanfarev1b\006proto3"
+      "fare.v1.VapidKeyR\010vapidKey\"\327\003\n\010ApiToken\022" +
+      "\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004name\022&\n\013application" +
+      "\030\002 \001(\tB\004\342A\001\003R\013application\022)\n\020all_applica" +
+      "tions\030\003 \001(\010R\017allApplications\022,\n\005roles\030\004 " +
+      "\003(\0162\020.fanfare.v1.RoleB\004\342A\001\002R\005roles\022!\n\014di" +
+      "splay_name\030\005 \001(\tR\013displayName\022\030\n\004hint\030\006 " +
+      "\001(\tB\004\342A\001\003R\004hint\022@\n\013expire_time\030\007 \001(\0132\032.g" +
+      "oogle.protobuf.TimestampH\000R\nexpireTime\210\001" +
+      "\001\022A\n\013create_time\030\010 \001(\0132\032.google.protobuf" +
+      ".TimestampB\004\342A\001\003R\ncreateTime\022K\n\016last_use" +
+      "d_time\030\t \001(\0132\032.google.protobuf.Timestamp" +
+      "B\004\342A\001\003H\001R\014lastUsedTime\210\001\001B\016\n\014_expire_tim" +
+      "eB\021\n\017_last_used_time\"r\n\025CreateApiTokenRe" +
+      "quest\022 \n\013application\030\001 \001(\tR\013application\022" +
+      "7\n\tapi_token\030\002 \001(\0132\024.fanfare.v1.ApiToken" +
+      "B\004\342A\001\002R\010apiToken\"a\n\026CreateApiTokenRespon" +
+      "se\0221\n\tapi_token\030\001 \001(\0132\024.fanfare.v1.ApiTo" +
+      "kenR\010apiToken\022\024\n\005token\030\002 \001(\tR\005token\"\237\001\n\024" +
+      "ListApiTokensRequest\022 \n\013application\030\001 \001(" +
+      "\tR\013application\022)\n\020all_applications\030\002 \001(\010" +
+      "R\017allApplications\022\033\n\tpage_size\030\003 \001(\005R\010pa" +
+      "geSize\022\035\n\npage_token\030\004 \001(\tR\tpageToken\"t\n" +
+      "\025ListApiTokensResponse\0223\n\napi_tokens\030\001 \003" +
+      "(\0132\024.fanfare.v1.ApiTokenR\tapiTokens\022&\n\017n" +
+      "ext_page_token\030\002 \001(\tR\rnextPageToken\"V\n\025R" +
+      "evokeApiTokenRequest\022\030\n\004name\030\001 \001(\tB\004\342A\001\002" +
+      "R\004name\022#\n\rallow_missing\030\002 \001(\010R\014allowMiss" +
+      "ing\"\030\n\026RevokeApiTokenResponse\"\375\005\n\006Origin" +
+      "\022\026\n\006origin\030\001 \001(\tR\006origin\022-\n\005state\030\002 \001(\0162" +
+      "\027.fanfare.v1.OriginStateR\005state\022\026\n\006queue" +
+      "d\030\003 \001(\005R\006queued\022\033\n\tin_flight\030\004 \001(\005R\010inFl" +
+      "ight\022+\n\021concurrency_limit\030\005 \001(\005R\020concurr" +
+      "encyLimit\022 \n\013connections\030\006 \001(\005R\013connecti" +
+      "ons\022.\n\023accepted_per_second\030\007 \001(\001R\021accept" +
+      "edPerSecond\022\'\n\017throttled_share\030\010 \001(\001R\016th" +
+      "rottledShare\022\037\n\013error_share\030\t \001(\001R\nerror" +
+      "Share\022:\n\013latency_p50\030\n \001(\0132\031.google.prot" +
+      "obuf.DurationR\nlatencyP50\022:\n\013latency_p99" +
+      "\030\013 \001(\0132\031.google.protobuf.DurationR\nlaten" +
+      "cyP99\022B\n\014paused_until\030\014 \001(\0132\032.google.pro" +
+      "tobuf.TimestampH\000R\013pausedUntil\210\001\001\0226\n\014las" +
+      "t_problem\030\r \001(\0162\023.fanfare.v1.OutcomeR\013la" +
+      "stProblem\0221\n\004held\030\017 \003(\0132\035.fanfare.v1.Hel" +
+      "dSubscriptionsR\004held\022#\n\rrefused_share\030\020 " +
+      "\001(\001R\014refusedShare\022Q\n\024stopped_application" +
+      "s\030\021 \003(\0132\036.fanfare.v1.StoppedApplicationR" +
+      "\023stoppedApplicationsB\017\n\r_paused_until\"\310\002" +
+      "\n\021HeldSubscriptions\022 \n\013application\030\001 \001(\t" +
+      "R\013application\022-\n\007outcome\030\002 \001(\0162\023.fanfare" +
+      ".v1.OutcomeR\007outcome\022-\n\022subscription_cou" +
+      "nt\030\003 \001(\005R\021subscriptionCount\0227\n\thold_time" +
+      "\030\004 \001(\0132\032.google.protobuf.TimestampR\010hold" +
+      "Time\022#\n\rrefused_count\030\005 \001(\005R\014refusedCoun" +
+      "t\022%\n\016answered_count\030\006 \001(\005R\ransweredCount" +
+      "\022\026\n\006reason\030\007 \001(\tR\006reason\022\026\n\006remedy\030\010 \001(\t" +
+      "R\006remedy\"e\n\022StoppedApplication\022 \n\013applic" +
+      "ation\030\001 \001(\tR\013application\022-\n\004stop\030\002 \001(\0132\031" +
+      ".fanfare.v1.StoppedOriginR\004stop\"P\n\022ListO" +
+      "riginsRequest\022\033\n\tpage_size\030\001 \001(\005R\010pageSi" +
+      "ze\022\035\n\npage_token\030\002 \001(\tR\tpageToken\"k\n\023Lis" +
+      "tOriginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanf" +
+      "are.v1.OriginR\007origins\022&\n\017next_page_toke" +
+      "n\030\002 \001(\tR\rnextPageToken\"\025\n\023WatchOriginsRe" +
+      "quest\"D\n\024WatchOriginsResponse\022,\n\007origins" +
+      "\030\001 \003(\0132\022.fanfare.v1.OriginR\007origins\"U\n\023R" +
+      "esumeOriginRequest\022 \n\013application\030\001 \001(\tR" +
+      "\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006orig" +
+      "in\"\026\n\024ResumeOriginResponse\"\324\001\n\037ReleaseHe" +
+      "ldSubscriptionsRequest\022 \n\013application\030\001 " +
+      "\001(\tR\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006" +
+      "origin\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.Out" +
+      "comeR\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014va" +
+      "lidateOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToke" +
+      "n\"q\n ReleaseHeldSubscriptionsResponse\022%\n" +
+      "\016released_count\030\001 \001(\005R\rreleasedCount\022&\n\017" +
+      "next_page_token\030\002 \001(\tR\rnextPageToken\"\324\001\n" +
+      "\037DiscardHeldSubscriptionsRequest\022 \n\013appl" +
+      "ication\030\001 \001(\tR\013application\022\034\n\006origin\030\002 \001" +
+      "(\tB\004\342A\001\002R\006origin\022-\n\007outcome\030\003 \001(\0162\023.fanf" +
+      "are.v1.OutcomeR\007outcome\022#\n\rvalidate_only" +
+      "\030\004 \001(\010R\014validateOnly\022\035\n\npage_token\030\005 \001(\t" +
+      "R\tpageToken\"s\n DiscardHeldSubscriptionsR" +
+      "esponse\022\'\n\017discarded_count\030\001 \001(\005R\016discar" +
+      "dedCount\022&\n\017next_page_token\030\002 \001(\tR\rnextP" +
+      "ageToken\"\245\002\n\033RestoreSubscriptionsRequest" +
+      "\022 \n\013application\030\001 \001(\tR\013application\022\026\n\006or" +
+      "igin\030\002 \001(\tR\006origin\022?\n\nstart_time\030\003 \001(\0132\032" +
+      ".google.protobuf.TimestampB\004\342A\001\002R\tstartT" +
+      "ime\022:\n\010end_time\030\004 \001(\0132\032.google.protobuf." +
+      "TimestampH\000R\007endTime\210\001\001\022#\n\rvalidate_only" +
+      "\030\005 \001(\010R\014validateOnly\022\035\n\npage_token\030\006 \001(\t" +
+      "R\tpageTokenB\013\n\t_end_time\"\231\001\n\034RestoreSubs" +
+      "criptionsResponse\022%\n\016restored_count\030\001 \001(" +
+      "\005R\rrestoredCount\022*\n\021passed_over_count\030\002 " +
+      "\001(\005R\017passedOverCount\022&\n\017next_page_token\030" +
+      "\003 \001(\tR\rnextPageToken\"\365\002\n\032EnableSubscript" +
+      "ionsRequest\022 \n\013application\030\001 \001(\tR\013applic" +
+      "ation\022\022\n\004name\030\002 \001(\tR\004name\022-\n\007outcome\030\003 \001" +
+      "(\0162\023.fanfare.v1.OutcomeR\007outcome\022\026\n\006orig" +
+      "in\030\004 \001(\tR\006origin\022>\n\nstart_time\030\005 \001(\0132\032.g" +
+      "oogle.protobuf.TimestampH\000R\tstartTime\210\001\001" +
+      "\022:\n\010end_time\030\006 \001(\0132\032.google.protobuf.Tim" +
+      "estampH\001R\007endTime\210\001\001\022#\n\rvalidate_only\030\007 " +
+      "\001(\010R\014validateOnly\022\035\n\npage_token\030\010 \001(\tR\tp" +
+      "ageTokenB\r\n\013_start_timeB\013\n\t_end_time\"j\n\033" +
+      "EnableSubscriptionsResponse\022#\n\renabled_c" +
+      "ount\030\001 \001(\005R\014enabledCount\022&\n\017next_page_to" +
+      "ken\030\002 \001(\tR\rnextPageToken*\221\001\n\013HostProfile" +
+      "\022\034\n\030HOST_PROFILE_UNSPECIFIED\020\000\022$\n HOST_P" +
+      "ROFILE_KNOWN_PUSH_SERVICES\020\001\022 \n\034HOST_PRO" +
+      "FILE_ANY_PUBLIC_HOST\020\002\022\034\n\030HOST_PROFILE_L" +
+      "ISTED_ONLY\020\003*\207\001\n\rVapidKeyState\022\037\n\033VAPID_" +
+      "KEY_STATE_UNSPECIFIED\020\000\022\033\n\027VAPID_KEY_STA" +
+      "TE_STANDBY\020\001\022\033\n\027VAPID_KEY_STATE_CURRENT\020" +
+      "\002\022\033\n\027VAPID_KEY_STATE_RETIRED\020\003*f\n\004Role\022\024" +
+      "\n\020ROLE_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016" +
+      "ROLE_PUBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n" +
+      "\013ROLE_READER\020\004*\250\001\n\013OriginState\022\034\n\030ORIGIN" +
+      "_STATE_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STATE_OPE" +
+      "N\020\001\022\027\n\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023ORIGIN_S" +
+      "TATE_BROKEN\020\003\022\030\n\024ORIGIN_STATE_PROBING\020\004\022" +
+      "\030\n\024ORIGIN_STATE_STOPPED\020\0052\352\016\n\014AdminServi" +
+      "ce\022`\n\021CreateApplication\022$.fanfare.v1.Cre" +
+      "ateApplicationRequest\032%.fanfare.v1.Creat" +
+      "eApplicationResponse\022\\\n\016GetApplication\022!" +
+      ".fanfare.v1.GetApplicationRequest\032\".fanf" +
+      "are.v1.GetApplicationResponse\"\003\220\002\001\022b\n\020Li" +
+      "stApplications\022#.fanfare.v1.ListApplicat" +
+      "ionsRequest\032$.fanfare.v1.ListApplication" +
+      "sResponse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fa" +
+      "nfare.v1.UpdateApplicationRequest\032%.fanf" +
+      "are.v1.UpdateApplicationResponse\"\003\220\002\002\022e\n" +
+      "\021DeleteApplication\022$.fanfare.v1.DeleteAp" +
+      "plicationRequest\032%.fanfare.v1.DeleteAppl" +
+      "icationResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!" +
+      ".fanfare.v1.CreateVapidKeyRequest\032\".fanf" +
+      "are.v1.CreateVapidKeyResponse\022Y\n\rListVap" +
+      "idKeys\022 .fanfare.v1.ListVapidKeysRequest" +
+      "\032!.fanfare.v1.ListVapidKeysResponse\"\003\220\002\001" +
+      "\022h\n\022SetCurrentVapidKey\022%.fanfare.v1.SetC" +
+      "urrentVapidKeyRequest\032&.fanfare.v1.SetCu" +
+      "rrentVapidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapi" +
+      "dKey\022!.fanfare.v1.RetireVapidKeyRequest\032" +
+      "\".fanfare.v1.RetireVapidKeyResponse\"\003\220\002\002" +
+      "\022W\n\016CreateApiToken\022!.fanfare.v1.CreateAp" +
+      "iTokenRequest\032\".fanfare.v1.CreateApiToke" +
+      "nResponse\022Y\n\rListApiTokens\022 .fanfare.v1." +
+      "ListApiTokensRequest\032!.fanfare.v1.ListAp" +
+      "iTokensResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!" +
+      ".fanfare.v1.RevokeApiTokenRequest\032\".fanf" +
+      "are.v1.RevokeApiTokenResponse\"\003\220\002\002\022S\n\013Li" +
+      "stOrigins\022\036.fanfare.v1.ListOriginsReques" +
+      "t\032\037.fanfare.v1.ListOriginsResponse\"\003\220\002\001\022" +
+      "X\n\014WatchOrigins\022\037.fanfare.v1.WatchOrigin" +
+      "sRequest\032 .fanfare.v1.WatchOriginsRespon" +
+      "se\"\003\220\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.R" +
+      "esumeOriginRequest\032 .fanfare.v1.ResumeOr" +
+      "iginResponse\"\003\220\002\002\022z\n\030ReleaseHeldSubscrip" +
+      "tions\022+.fanfare.v1.ReleaseHeldSubscripti" +
+      "onsRequest\032,.fanfare.v1.ReleaseHeldSubsc" +
+      "riptionsResponse\"\003\220\002\002\022z\n\030DiscardHeldSubs" +
+      "criptions\022+.fanfare.v1.DiscardHeldSubscr" +
+      "iptionsRequest\032,.fanfare.v1.DiscardHeldS" +
+      "ubscriptionsResponse\"\003\220\002\002\022n\n\024RestoreSubs" +
+      "criptions\022\'.fanfare.v1.RestoreSubscripti" +
+      "onsRequest\032(.fanfare.v1.RestoreSubscript" +
+      "ionsResponse\"\003\220\002\002\022k\n\023EnableSubscriptions" +
+      "\022&.fanfare.v1.EnableSubscriptionsRequest" +
+      "\032\'.fanfare.v1.EnableSubscriptionsRespons" +
+      "e\"\003\220\002\002B\\\n\030io.github.fanfarepush.v1P\001Z>gi" +
+      "thub.com/fanfare-push/fanfare/clients/go" +
+      "/fanfarev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -458,7 +581,7 @@ public final class Admin {
     internal_static_fanfare_v1_StoppedOrigin_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_StoppedOrigin_descriptor,
-        new java.lang.String[] { "Origin", "Outcome", "StopTime", "Detail", });
+        new java.lang.String[] { "Origin", "Outcome", "StopTime", "Detail", "NextAttemptTime", "VapidKey", "RefusedCount", "Slowed", "Remedy", });
     internal_static_fanfare_v1_CreateApplicationRequest_descriptor =
       getDescriptor().getMessageTypes().get(5);
     internal_static_fanfare_v1_CreateApplicationRequest_fieldAccessorTable = new
@@ -620,43 +743,103 @@ public final class Admin {
     internal_static_fanfare_v1_Origin_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_Origin_descriptor,
-        new java.lang.String[] { "Origin", "State", "Queued", "InFlight", "ConcurrencyLimit", "Connections", "AcceptedPerSecond", "ThrottledShare", "ErrorShare", "LatencyP50", "LatencyP99", "PausedUntil", "LastProblem", });
-    internal_static_fanfare_v1_ListOriginsRequest_descriptor =
+        new java.lang.String[] { "Origin", "State", "Queued", "InFlight", "ConcurrencyLimit", "Connections", "AcceptedPerSecond", "ThrottledShare", "ErrorShare", "LatencyP50", "LatencyP99", "PausedUntil", "LastProblem", "Held", "RefusedShare", "StoppedApplications", });
+    internal_static_fanfare_v1_HeldSubscriptions_descriptor =
       getDescriptor().getMessageTypes().get(32);
+    internal_static_fanfare_v1_HeldSubscriptions_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_HeldSubscriptions_descriptor,
+        new java.lang.String[] { "Application", "Outcome", "SubscriptionCount", "HoldTime", "RefusedCount", "AnsweredCount", "Reason", "Remedy", });
+    internal_static_fanfare_v1_StoppedApplication_descriptor =
+      getDescriptor().getMessageTypes().get(33);
+    internal_static_fanfare_v1_StoppedApplication_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_StoppedApplication_descriptor,
+        new java.lang.String[] { "Application", "Stop", });
+    internal_static_fanfare_v1_ListOriginsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(34);
     internal_static_fanfare_v1_ListOriginsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListOriginsRequest_descriptor,
         new java.lang.String[] { "PageSize", "PageToken", });
     internal_static_fanfare_v1_ListOriginsResponse_descriptor =
-      getDescriptor().getMessageTypes().get(33);
+      getDescriptor().getMessageTypes().get(35);
     internal_static_fanfare_v1_ListOriginsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListOriginsResponse_descriptor,
         new java.lang.String[] { "Origins", "NextPageToken", });
     internal_static_fanfare_v1_WatchOriginsRequest_descriptor =
-      getDescriptor().getMessageTypes().get(34);
+      getDescriptor().getMessageTypes().get(36);
     internal_static_fanfare_v1_WatchOriginsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_WatchOriginsRequest_descriptor,
         new java.lang.String[] { });
     internal_static_fanfare_v1_WatchOriginsResponse_descriptor =
-      getDescriptor().getMessageTypes().get(35);
+      getDescriptor().getMessageTypes().get(37);
     internal_static_fanfare_v1_WatchOriginsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_WatchOriginsResponse_descriptor,
         new java.lang.String[] { "Origins", });
     internal_static_fanfare_v1_ResumeOriginRequest_descriptor =
-      getDescriptor().getMessageTypes().get(36);
+      getDescriptor().getMessageTypes().get(38);
     internal_static_fanfare_v1_ResumeOriginRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ResumeOriginRequest_descriptor,
         new java.lang.String[] { "Application", "Origin", });
     internal_static_fanfare_v1_ResumeOriginResponse_descriptor =
-      getDescriptor().getMessageTypes().get(37);
+      getDescriptor().getMessageTypes().get(39);
     internal_static_fanfare_v1_ResumeOriginResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ResumeOriginResponse_descriptor,
         new java.lang.String[] { });
+    internal_static_fanfare_v1_ReleaseHeldSubscriptionsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(40);
+    internal_static_fanfare_v1_ReleaseHeldSubscriptionsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ReleaseHeldSubscriptionsRequest_descriptor,
+        new java.lang.String[] { "Application", "Origin", "Outcome", "ValidateOnly", "PageToken", });
+    internal_static_fanfare_v1_ReleaseHeldSubscriptionsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(41);
+    internal_static_fanfare_v1_ReleaseHeldSubscriptionsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ReleaseHeldSubscriptionsResponse_descriptor,
+        new java.lang.String[] { "ReleasedCount", "NextPageToken", });
+    internal_static_fanfare_v1_DiscardHeldSubscriptionsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(42);
+    internal_static_fanfare_v1_DiscardHeldSubscriptionsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_DiscardHeldSubscriptionsRequest_descriptor,
+        new java.lang.String[] { "Application", "Origin", "Outcome", "ValidateOnly", "PageToken", });
+    internal_static_fanfare_v1_DiscardHeldSubscriptionsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(43);
+    internal_static_fanfare_v1_DiscardHeldSubscriptionsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_DiscardHeldSubscriptionsResponse_descriptor,
+        new java.lang.String[] { "DiscardedCount", "NextPageToken", });
+    internal_static_fanfare_v1_RestoreSubscriptionsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(44);
+    internal_static_fanfare_v1_RestoreSubscriptionsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_RestoreSubscriptionsRequest_descriptor,
+        new java.lang.String[] { "Application", "Origin", "StartTime", "EndTime", "ValidateOnly", "PageToken", });
+    internal_static_fanfare_v1_RestoreSubscriptionsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(45);
+    internal_static_fanfare_v1_RestoreSubscriptionsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_RestoreSubscriptionsResponse_descriptor,
+        new java.lang.String[] { "RestoredCount", "PassedOverCount", "NextPageToken", });
+    internal_static_fanfare_v1_EnableSubscriptionsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(46);
+    internal_static_fanfare_v1_EnableSubscriptionsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_EnableSubscriptionsRequest_descriptor,
+        new java.lang.String[] { "Application", "Name", "Outcome", "Origin", "StartTime", "EndTime", "ValidateOnly", "PageToken", });
+    internal_static_fanfare_v1_EnableSubscriptionsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(47);
+    internal_static_fanfare_v1_EnableSubscriptionsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_EnableSubscriptionsResponse_descriptor,
+        new java.lang.String[] { "EnabledCount", "NextPageToken", });
     com.google.protobuf.ExtensionRegistry registry =
         com.google.protobuf.ExtensionRegistry.newInstance();
     registry.add(com.google.api.FieldBehaviorProto.fieldBehavior);

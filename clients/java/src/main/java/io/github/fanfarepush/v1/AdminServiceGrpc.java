@@ -496,6 +496,134 @@ public final class AdminServiceGrpc {
     return getResumeOriginMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest,
+      io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse> getReleaseHeldSubscriptionsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ReleaseHeldSubscriptions",
+      requestType = io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest.class,
+      responseType = io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest,
+      io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse> getReleaseHeldSubscriptionsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest, io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse> getReleaseHeldSubscriptionsMethod;
+    if ((getReleaseHeldSubscriptionsMethod = AdminServiceGrpc.getReleaseHeldSubscriptionsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getReleaseHeldSubscriptionsMethod = AdminServiceGrpc.getReleaseHeldSubscriptionsMethod) == null) {
+          AdminServiceGrpc.getReleaseHeldSubscriptionsMethod = getReleaseHeldSubscriptionsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest, io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ReleaseHeldSubscriptions"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ReleaseHeldSubscriptions"))
+              .build();
+        }
+      }
+    }
+    return getReleaseHeldSubscriptionsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest,
+      io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse> getDiscardHeldSubscriptionsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "DiscardHeldSubscriptions",
+      requestType = io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest.class,
+      responseType = io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest,
+      io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse> getDiscardHeldSubscriptionsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest, io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse> getDiscardHeldSubscriptionsMethod;
+    if ((getDiscardHeldSubscriptionsMethod = AdminServiceGrpc.getDiscardHeldSubscriptionsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getDiscardHeldSubscriptionsMethod = AdminServiceGrpc.getDiscardHeldSubscriptionsMethod) == null) {
+          AdminServiceGrpc.getDiscardHeldSubscriptionsMethod = getDiscardHeldSubscriptionsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest, io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "DiscardHeldSubscriptions"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("DiscardHeldSubscriptions"))
+              .build();
+        }
+      }
+    }
+    return getDiscardHeldSubscriptionsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RestoreSubscriptionsRequest,
+      io.github.fanfarepush.v1.RestoreSubscriptionsResponse> getRestoreSubscriptionsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "RestoreSubscriptions",
+      requestType = io.github.fanfarepush.v1.RestoreSubscriptionsRequest.class,
+      responseType = io.github.fanfarepush.v1.RestoreSubscriptionsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RestoreSubscriptionsRequest,
+      io.github.fanfarepush.v1.RestoreSubscriptionsResponse> getRestoreSubscriptionsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.RestoreSubscriptionsRequest, io.github.fanfarepush.v1.RestoreSubscriptionsResponse> getRestoreSubscriptionsMethod;
+    if ((getRestoreSubscriptionsMethod = AdminServiceGrpc.getRestoreSubscriptionsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getRestoreSubscriptionsMethod = AdminServiceGrpc.getRestoreSubscriptionsMethod) == null) {
+          AdminServiceGrpc.getRestoreSubscriptionsMethod = getRestoreSubscriptionsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.RestoreSubscriptionsRequest, io.github.fanfarepush.v1.RestoreSubscriptionsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "RestoreSubscriptions"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.RestoreSubscriptionsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.RestoreSubscriptionsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("RestoreSubscriptions"))
+              .build();
+        }
+      }
+    }
+    return getRestoreSubscriptionsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.EnableSubscriptionsRequest,
+      io.github.fanfarepush.v1.EnableSubscriptionsResponse> getEnableSubscriptionsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "EnableSubscriptions",
+      requestType = io.github.fanfarepush.v1.EnableSubscriptionsRequest.class,
+      responseType = io.github.fanfarepush.v1.EnableSubscriptionsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.EnableSubscriptionsRequest,
+      io.github.fanfarepush.v1.EnableSubscriptionsResponse> getEnableSubscriptionsMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.EnableSubscriptionsRequest, io.github.fanfarepush.v1.EnableSubscriptionsResponse> getEnableSubscriptionsMethod;
+    if ((getEnableSubscriptionsMethod = AdminServiceGrpc.getEnableSubscriptionsMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getEnableSubscriptionsMethod = AdminServiceGrpc.getEnableSubscriptionsMethod) == null) {
+          AdminServiceGrpc.getEnableSubscriptionsMethod = getEnableSubscriptionsMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.EnableSubscriptionsRequest, io.github.fanfarepush.v1.EnableSubscriptionsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "EnableSubscriptions"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.EnableSubscriptionsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.EnableSubscriptionsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("EnableSubscriptions"))
+              .build();
+        }
+      }
+    }
+    return getEnableSubscriptionsMethod;
+  }
+
   /**
    * Creates a new async stub that supports all call types for the service
    */
@@ -717,6 +845,51 @@ public final class AdminServiceGrpc {
         io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ResumeOriginResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getResumeOriginMethod(), responseObserver);
     }
+
+    /**
+     * <pre>
+     * From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+     * that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+     * Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+     * judged afresh.
+     * </pre>
+     */
+    default void releaseHeldSubscriptions(io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getReleaseHeldSubscriptionsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+     * </pre>
+     */
+    default void discardHeldSubscriptions(io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getDiscardHeldSubscriptionsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+     * names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+     * of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+     * </pre>
+     */
+    default void restoreSubscriptions(io.github.fanfarepush.v1.RestoreSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RestoreSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRestoreSubscriptionsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+     * </pre>
+     */
+    default void enableSubscriptions(io.github.fanfarepush.v1.EnableSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.EnableSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getEnableSubscriptionsMethod(), responseObserver);
+    }
   }
 
   /**
@@ -926,6 +1099,55 @@ public final class AdminServiceGrpc {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getResumeOriginMethod(), getCallOptions()), request, responseObserver);
     }
+
+    /**
+     * <pre>
+     * From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+     * that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+     * Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+     * judged afresh.
+     * </pre>
+     */
+    public void releaseHeldSubscriptions(io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getReleaseHeldSubscriptionsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+     * </pre>
+     */
+    public void discardHeldSubscriptions(io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getDiscardHeldSubscriptionsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+     * names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+     * of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+     * </pre>
+     */
+    public void restoreSubscriptions(io.github.fanfarepush.v1.RestoreSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RestoreSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getRestoreSubscriptionsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+     * </pre>
+     */
+    public void enableSubscriptions(io.github.fanfarepush.v1.EnableSubscriptionsRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.EnableSubscriptionsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getEnableSubscriptionsMethod(), getCallOptions()), request, responseObserver);
+    }
   }
 
   /**
@@ -1104,6 +1326,51 @@ public final class AdminServiceGrpc {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getResumeOriginMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+     * that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+     * Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+     * judged afresh.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse releaseHeldSubscriptions(io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getReleaseHeldSubscriptionsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse discardHeldSubscriptions(io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getDiscardHeldSubscriptionsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+     * names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+     * of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.RestoreSubscriptionsResponse restoreSubscriptions(io.github.fanfarepush.v1.RestoreSubscriptionsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getRestoreSubscriptionsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.EnableSubscriptionsResponse enableSubscriptions(io.github.fanfarepush.v1.EnableSubscriptionsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getEnableSubscriptionsMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -1280,6 +1547,51 @@ public final class AdminServiceGrpc {
     public io.github.fanfarepush.v1.ResumeOriginResponse resumeOrigin(io.github.fanfarepush.v1.ResumeOriginRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getResumeOriginMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+     * that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+     * Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+     * judged afresh.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse releaseHeldSubscriptions(io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getReleaseHeldSubscriptionsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse discardHeldSubscriptions(io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getDiscardHeldSubscriptionsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+     * names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+     * of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.RestoreSubscriptionsResponse restoreSubscriptions(io.github.fanfarepush.v1.RestoreSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getRestoreSubscriptionsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.EnableSubscriptionsResponse enableSubscriptions(io.github.fanfarepush.v1.EnableSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getEnableSubscriptionsMethod(), getCallOptions(), request);
     }
   }
 
@@ -1461,6 +1773,55 @@ public final class AdminServiceGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getResumeOriginMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * From here on: many subscriptions at once, at most 1,000 a call. Call again with next_page_token until it is empty; a call
+     * that broke off may be repeated. NOT_FOUND, reason ORIGIN_NOT_FOUND: no subscription was ever made at this origin.
+     * Sends to subscriptions again that are held (Origin.held): they are ACTIVE. What the push service answers from then on is
+     * judged afresh.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse> releaseHeldSubscriptions(
+        io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getReleaseHeldSubscriptionsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * The push service was right: those that are held are removed (OUTCOME_GONE) or disabled (OUTCOME_KEY_MISMATCH).
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse> discardHeldSubscriptions(
+        io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getDiscardHeldSubscriptionsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Brings subscriptions back that were removed because their push service said that they have ended: whole, and with their
+     * names. They are kept for `retention.removed_subscriptions`, 7 days unless configured. None that a caller removed, nor any
+     * of a user who was unsubscribed since; one whose endpoint was subscribed anew stays as it is.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.RestoreSubscriptionsResponse> restoreSubscriptions(
+        io.github.fanfarepush.v1.RestoreSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getRestoreSubscriptionsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.EnableSubscriptionsResponse> enableSubscriptions(
+        io.github.fanfarepush.v1.EnableSubscriptionsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getEnableSubscriptionsMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_CREATE_APPLICATION = 0;
@@ -1478,6 +1839,10 @@ public final class AdminServiceGrpc {
   private static final int METHODID_LIST_ORIGINS = 12;
   private static final int METHODID_WATCH_ORIGINS = 13;
   private static final int METHODID_RESUME_ORIGIN = 14;
+  private static final int METHODID_RELEASE_HELD_SUBSCRIPTIONS = 15;
+  private static final int METHODID_DISCARD_HELD_SUBSCRIPTIONS = 16;
+  private static final int METHODID_RESTORE_SUBSCRIPTIONS = 17;
+  private static final int METHODID_ENABLE_SUBSCRIPTIONS = 18;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -1555,6 +1920,22 @@ public final class AdminServiceGrpc {
         case METHODID_RESUME_ORIGIN:
           serviceImpl.resumeOrigin((io.github.fanfarepush.v1.ResumeOriginRequest) request,
               (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ResumeOriginResponse>) responseObserver);
+          break;
+        case METHODID_RELEASE_HELD_SUBSCRIPTIONS:
+          serviceImpl.releaseHeldSubscriptions((io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse>) responseObserver);
+          break;
+        case METHODID_DISCARD_HELD_SUBSCRIPTIONS:
+          serviceImpl.discardHeldSubscriptions((io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse>) responseObserver);
+          break;
+        case METHODID_RESTORE_SUBSCRIPTIONS:
+          serviceImpl.restoreSubscriptions((io.github.fanfarepush.v1.RestoreSubscriptionsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.RestoreSubscriptionsResponse>) responseObserver);
+          break;
+        case METHODID_ENABLE_SUBSCRIPTIONS:
+          serviceImpl.enableSubscriptions((io.github.fanfarepush.v1.EnableSubscriptionsRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.EnableSubscriptionsResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -1679,6 +2060,34 @@ public final class AdminServiceGrpc {
               io.github.fanfarepush.v1.ResumeOriginRequest,
               io.github.fanfarepush.v1.ResumeOriginResponse>(
                 service, METHODID_RESUME_ORIGIN)))
+        .addMethod(
+          getReleaseHeldSubscriptionsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ReleaseHeldSubscriptionsRequest,
+              io.github.fanfarepush.v1.ReleaseHeldSubscriptionsResponse>(
+                service, METHODID_RELEASE_HELD_SUBSCRIPTIONS)))
+        .addMethod(
+          getDiscardHeldSubscriptionsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.DiscardHeldSubscriptionsRequest,
+              io.github.fanfarepush.v1.DiscardHeldSubscriptionsResponse>(
+                service, METHODID_DISCARD_HELD_SUBSCRIPTIONS)))
+        .addMethod(
+          getRestoreSubscriptionsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.RestoreSubscriptionsRequest,
+              io.github.fanfarepush.v1.RestoreSubscriptionsResponse>(
+                service, METHODID_RESTORE_SUBSCRIPTIONS)))
+        .addMethod(
+          getEnableSubscriptionsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.EnableSubscriptionsRequest,
+              io.github.fanfarepush.v1.EnableSubscriptionsResponse>(
+                service, METHODID_ENABLE_SUBSCRIPTIONS)))
         .build();
   }
 
@@ -1742,6 +2151,10 @@ public final class AdminServiceGrpc {
               .addMethod(getListOriginsMethod())
               .addMethod(getWatchOriginsMethod())
               .addMethod(getResumeOriginMethod())
+              .addMethod(getReleaseHeldSubscriptionsMethod())
+              .addMethod(getDiscardHeldSubscriptionsMethod())
+              .addMethod(getRestoreSubscriptionsMethod())
+              .addMethod(getEnableSubscriptionsMethod())
               .build();
         }
       }

@@ -304,7 +304,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<io.github.fanfarepush.v1.StoppedOrigin> stoppedOrigins_;
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -315,7 +315,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -327,7 +327,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -338,7 +338,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -349,7 +349,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -1934,7 +1934,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -1948,7 +1948,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -1962,7 +1962,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -1976,7 +1976,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -1997,7 +1997,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2015,7 +2015,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2035,7 +2035,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2056,7 +2056,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2074,7 +2074,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2092,7 +2092,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2111,7 +2111,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2128,7 +2128,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2145,7 +2145,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2156,7 +2156,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2170,7 +2170,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2185,7 +2185,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2196,7 +2196,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2208,7 +2208,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+     * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
      * </pre>
      *
      * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>

@@ -141,7 +141,7 @@ public interface ApplicationOrBuilder extends
 
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -150,7 +150,7 @@ public interface ApplicationOrBuilder extends
       getStoppedOriginsList();
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -158,7 +158,7 @@ public interface ApplicationOrBuilder extends
   io.github.fanfarepush.v1.StoppedOrigin getStoppedOrigins(int index);
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -166,7 +166,7 @@ public interface ApplicationOrBuilder extends
   int getStoppedOriginsCount();
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -175,7 +175,7 @@ public interface ApplicationOrBuilder extends
       getStoppedOriginsOrBuilderList();
   /**
    * <pre>
-   * Origins that refuse its credentials: nothing is sent there until ResumeOrigin.
+   * Origins that refuse its credentials: little or nothing is sent there until one attempt is accepted, or ResumeOrigin.
    * </pre>
    *
    * <code>repeated .fanfare.v1.StoppedOrigin stopped_origins = 8 [json_name = "stoppedOrigins", (.google.api.field_behavior) = OUTPUT_ONLY];</code>

@@ -14,6 +14,10 @@ public enum ChangeKind
    */
   CHANGE_KIND_UNSPECIFIED(0),
   /**
+   * <pre>
+   * New, or restored.
+   * </pre>
+   *
    * <code>CHANGE_KIND_ADDED = 1;</code>
    */
   CHANGE_KIND_ADDED(1),
@@ -49,6 +53,10 @@ public enum ChangeKind
    * <code>CHANGE_KIND_REMOVED_EXPIRED = 7;</code>
    */
   CHANGE_KIND_REMOVED_EXPIRED(7),
+  /**
+   * <code>CHANGE_KIND_HELD = 8;</code>
+   */
+  CHANGE_KIND_HELD(8),
   UNRECOGNIZED(-1),
   ;
 
@@ -57,6 +65,10 @@ public enum ChangeKind
    */
   public static final int CHANGE_KIND_UNSPECIFIED_VALUE = 0;
   /**
+   * <pre>
+   * New, or restored.
+   * </pre>
+   *
    * <code>CHANGE_KIND_ADDED = 1;</code>
    */
   public static final int CHANGE_KIND_ADDED_VALUE = 1;
@@ -92,6 +104,10 @@ public enum ChangeKind
    * <code>CHANGE_KIND_REMOVED_EXPIRED = 7;</code>
    */
   public static final int CHANGE_KIND_REMOVED_EXPIRED_VALUE = 7;
+  /**
+   * <code>CHANGE_KIND_HELD = 8;</code>
+   */
+  public static final int CHANGE_KIND_HELD_VALUE = 8;
 
 
   public final int getNumber() {
@@ -126,6 +142,7 @@ public enum ChangeKind
       case 5: return CHANGE_KIND_REMOVED_BY_CALLER;
       case 6: return CHANGE_KIND_REMOVED_GONE;
       case 7: return CHANGE_KIND_REMOVED_EXPIRED;
+      case 8: return CHANGE_KIND_HELD;
       default: return null;
     }
   }

@@ -47,8 +47,8 @@ private static final long serialVersionUID = 0L;
   private int targets_ = 0;
   /**
    * <pre>
-   * Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-   * read through. `pending` is the remainder.
+   * Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+   * what is planned, until the audience has been read through. `pending` is the remainder.
    * </pre>
    *
    * <code>int32 targets = 1 [json_name = "targets"];</code>
@@ -630,8 +630,8 @@ private static final long serialVersionUID = 0L;
     private int targets_ ;
     /**
      * <pre>
-     * Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-     * read through. `pending` is the remainder.
+     * Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+     * what is planned, until the audience has been read through. `pending` is the remainder.
      * </pre>
      *
      * <code>int32 targets = 1 [json_name = "targets"];</code>
@@ -643,8 +643,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-     * read through. `pending` is the remainder.
+     * Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+     * what is planned, until the audience has been read through. `pending` is the remainder.
      * </pre>
      *
      * <code>int32 targets = 1 [json_name = "targets"];</code>
@@ -660,8 +660,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-     * read through. `pending` is the remainder.
+     * Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+     * what is planned, until the audience has been read through. `pending` is the remainder.
      * </pre>
      *
      * <code>int32 targets = 1 [json_name = "targets"];</code>

@@ -10,8 +10,8 @@ public interface DeliveryCountsOrBuilder extends
 
   /**
    * <pre>
-   * Exact for Send and subscription lists; else an estimate, never below what is planned, until the audience has been
-   * read through. `pending` is the remainder.
+   * Exact for Send and subscription lists; else, and for a Send to a user until its send_time, an estimate, never below
+   * what is planned, until the audience has been read through. `pending` is the remainder.
    * </pre>
    *
    * <code>int32 targets = 1 [json_name = "targets"];</code>

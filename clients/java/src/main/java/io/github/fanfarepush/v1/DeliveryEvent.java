@@ -494,7 +494,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object detail_ = "";
   /**
    * <pre>
-   * What the push service said, cleaned and cut to 200 characters, without anything secret.
+   * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+   * made, why.
    * </pre>
    *
    * <code>string detail = 14 [json_name = "detail"];</code>
@@ -515,7 +516,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the push service said, cleaned and cut to 200 characters, without anything secret.
+   * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+   * made, why.
    * </pre>
    *
    * <code>string detail = 14 [json_name = "detail"];</code>
@@ -2527,7 +2529,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object detail_ = "";
     /**
      * <pre>
-     * What the push service said, cleaned and cut to 200 characters, without anything secret.
+     * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+     * made, why.
      * </pre>
      *
      * <code>string detail = 14 [json_name = "detail"];</code>
@@ -2547,7 +2550,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the push service said, cleaned and cut to 200 characters, without anything secret.
+     * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+     * made, why.
      * </pre>
      *
      * <code>string detail = 14 [json_name = "detail"];</code>
@@ -2568,7 +2572,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the push service said, cleaned and cut to 200 characters, without anything secret.
+     * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+     * made, why.
      * </pre>
      *
      * <code>string detail = 14 [json_name = "detail"];</code>
@@ -2585,7 +2590,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the push service said, cleaned and cut to 200 characters, without anything secret.
+     * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+     * made, why.
      * </pre>
      *
      * <code>string detail = 14 [json_name = "detail"];</code>
@@ -2599,7 +2605,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the push service said, cleaned and cut to 200 characters, without anything secret.
+     * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+     * made, why.
      * </pre>
      *
      * <code>string detail = 14 [json_name = "detail"];</code>

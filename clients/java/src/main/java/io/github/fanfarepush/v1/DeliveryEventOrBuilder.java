@@ -239,7 +239,8 @@ public interface DeliveryEventOrBuilder extends
 
   /**
    * <pre>
-   * What the push service said, cleaned and cut to 200 characters, without anything secret.
+   * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+   * made, why.
    * </pre>
    *
    * <code>string detail = 14 [json_name = "detail"];</code>
@@ -248,7 +249,8 @@ public interface DeliveryEventOrBuilder extends
   java.lang.String getDetail();
   /**
    * <pre>
-   * What the push service said, cleaned and cut to 200 characters, without anything secret.
+   * What the push service said, cleaned and cut to 200 characters, without anything secret; or, where no attempt was
+   * made, why.
    * </pre>
    *
    * <code>string detail = 14 [json_name = "detail"];</code>

@@ -47,7 +47,8 @@ public enum DeliveryState
   DELIVERY_STATE_FAILED(4),
   /**
    * <pre>
-   * Terminal: the ttl was used up here; `outcome` is the last attempt's.
+   * Terminal: the ttl was used up here; `outcome` and `detail` are the last attempt's, or of those attempts that it waited
+   * for: CREDENTIALS_REFUSED.
    * </pre>
    *
    * <code>DELIVERY_STATE_EXPIRED = 5;</code>
@@ -98,7 +99,8 @@ public enum DeliveryState
   public static final int DELIVERY_STATE_FAILED_VALUE = 4;
   /**
    * <pre>
-   * Terminal: the ttl was used up here; `outcome` is the last attempt's.
+   * Terminal: the ttl was used up here; `outcome` and `detail` are the last attempt's, or of those attempts that it waited
+   * for: CREDENTIALS_REFUSED.
    * </pre>
    *
    * <code>DELIVERY_STATE_EXPIRED = 5;</code>

@@ -239,7 +239,8 @@ public enum ErrorReason
   ERROR_REASON_STREAM_TOO_OLD(27),
   /**
    * <pre>
-   * [UNAVAILABLE] The store cannot write: disk full or failing.
+   * [UNAVAILABLE] The store cannot write; RetryInfo. Metadata cause is disk_full when its disk is full, which the message
+   * says too: everything goes on by itself once there is room.
    * </pre>
    *
    * <code>ERROR_REASON_STORE_UNAVAILABLE = 28;</code>
@@ -487,7 +488,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_STREAM_TOO_OLD_VALUE = 27;
   /**
    * <pre>
-   * [UNAVAILABLE] The store cannot write: disk full or failing.
+   * [UNAVAILABLE] The store cannot write; RetryInfo. Metadata cause is disk_full when its disk is full, which the message
+   * says too: everything goes on by itself once there is room.
    * </pre>
    *
    * <code>ERROR_REASON_STORE_UNAVAILABLE = 28;</code>

@@ -268,7 +268,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    * </pre>
    *
    * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -281,7 +282,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    * </pre>
    *
    * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -294,7 +296,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    * </pre>
    *
    * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -409,7 +412,9 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp sendTime_;
   /**
    * <pre>
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    * </pre>
    *
    * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -421,7 +426,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    * </pre>
    *
    * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -433,7 +440,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    * </pre>
    *
    * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -1932,7 +1941,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -1944,7 +1954,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -1960,7 +1971,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -1981,7 +1993,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -2000,7 +2013,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -2026,7 +2040,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -2044,7 +2059,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -2057,7 +2073,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -2073,7 +2090,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-     * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+     * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+     * service rounded up to a whole second.
      * </pre>
      *
      * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -2340,7 +2358,9 @@ java.lang.String defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> sendTimeBuilder_;
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2351,7 +2371,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2366,7 +2388,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2386,7 +2410,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2404,7 +2430,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2429,7 +2457,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2446,7 +2476,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2458,7 +2490,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -2473,7 +2507,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Not before this time; at most 90 days ahead. Unset or past: now.
+     * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+     * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+     * another user by then than when it was accepted.
      * </pre>
      *
      * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>

@@ -114,7 +114,8 @@ public interface MessageOrBuilder extends
   /**
    * <pre>
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    * </pre>
    *
    * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -124,7 +125,8 @@ public interface MessageOrBuilder extends
   /**
    * <pre>
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    * </pre>
    *
    * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -134,7 +136,8 @@ public interface MessageOrBuilder extends
   /**
    * <pre>
    * How long the message is worth delivering, from send_time on, queueing here included. Unset: the application's
-   * default. 0: now or never. At most 28 days; fractions of a second are cut off.
+   * default. 0: now or never. At most 28 days; fractions of a second are cut off. What is left of it goes to the push
+   * service rounded up to a whole second.
    * </pre>
    *
    * <code>optional .google.protobuf.Duration ttl = 10 [json_name = "ttl"];</code>
@@ -203,7 +206,9 @@ public interface MessageOrBuilder extends
 
   /**
    * <pre>
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    * </pre>
    *
    * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -212,7 +217,9 @@ public interface MessageOrBuilder extends
   boolean hasSendTime();
   /**
    * <pre>
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    * </pre>
    *
    * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>
@@ -221,7 +228,9 @@ public interface MessageOrBuilder extends
   com.google.protobuf.Timestamp getSendTime();
   /**
    * <pre>
-   * Not before this time; at most 90 days ahead. Unset or past: now.
+   * Not before this time; at most 90 days ahead. Unset or past: now. Whom the message reaches is looked up then: who is in
+   * the topics, or which subscriptions the user has, new ones too. Subscriptions that are named get it unless they have
+   * another user by then than when it was accepted.
    * </pre>
    *
    * <code>optional .google.protobuf.Timestamp send_time = 14 [json_name = "sendTime"];</code>

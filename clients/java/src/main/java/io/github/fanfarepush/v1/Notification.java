@@ -652,7 +652,8 @@ private static final long serialVersionUID = 0L;
   private boolean mutable_ = false;
   /**
    * <pre>
-   * Let a service worker change the notification before it is shown.
+   * Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+   * it until the middle of 2025.
    * </pre>
    *
    * <code>bool mutable = 19 [json_name = "mutable"];</code>
@@ -3064,7 +3065,8 @@ private static final long serialVersionUID = 0L;
     private boolean mutable_ ;
     /**
      * <pre>
-     * Let a service worker change the notification before it is shown.
+     * Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+     * it until the middle of 2025.
      * </pre>
      *
      * <code>bool mutable = 19 [json_name = "mutable"];</code>
@@ -3076,7 +3078,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Let a service worker change the notification before it is shown.
+     * Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+     * it until the middle of 2025.
      * </pre>
      *
      * <code>bool mutable = 19 [json_name = "mutable"];</code>
@@ -3092,7 +3095,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Let a service worker change the notification before it is shown.
+     * Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+     * it until the middle of 2025.
      * </pre>
      *
      * <code>bool mutable = 19 [json_name = "mutable"];</code>

@@ -274,7 +274,8 @@ public interface NotificationOrBuilder extends
 
   /**
    * <pre>
-   * Let a service worker change the notification before it is shown.
+   * Let a service worker change the notification before it is shown. Written in the notification too, where WebKit read
+   * it until the middle of 2025.
    * </pre>
    *
    * <code>bool mutable = 19 [json_name = "mutable"];</code>

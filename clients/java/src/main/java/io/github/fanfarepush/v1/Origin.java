@@ -24,6 +24,8 @@ private static final long serialVersionUID = 0L;
     origin_ = "";
     state_ = 0;
     lastProblem_ = 0;
+    held_ = java.util.Collections.emptyList();
+    stoppedApplications_ = java.util.Collections.emptyList();
   }
 
   @java.lang.Override
@@ -279,7 +281,7 @@ private static final long serialVersionUID = 0L;
   private int lastProblem_ = 0;
   /**
    * <pre>
-   * Why it is paused or broken.
+   * Why it is paused, broken or stopped.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -290,7 +292,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why it is paused or broken.
+   * Why it is paused, broken or stopped.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -299,6 +301,153 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override public io.github.fanfarepush.v1.Outcome getLastProblem() {
     io.github.fanfarepush.v1.Outcome result = io.github.fanfarepush.v1.Outcome.forNumber(lastProblem_);
     return result == null ? io.github.fanfarepush.v1.Outcome.UNRECOGNIZED : result;
+  }
+
+  public static final int HELD_FIELD_NUMBER = 15;
+  @SuppressWarnings("serial")
+  private java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> held_;
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> getHeldList() {
+    return held_;
+  }
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+      getHeldOrBuilderList() {
+    return held_;
+  }
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  @java.lang.Override
+  public int getHeldCount() {
+    return held_.size();
+  }
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.HeldSubscriptions getHeld(int index) {
+    return held_.get(index);
+  }
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder getHeldOrBuilder(
+      int index) {
+    return held_.get(index);
+  }
+
+  public static final int REFUSED_SHARE_FIELD_NUMBER = 16;
+  private double refusedShare_ = 0D;
+  /**
+   * <pre>
+   * Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+   * </pre>
+   *
+   * <code>double refused_share = 16 [json_name = "refusedShare"];</code>
+   * @return The refusedShare.
+   */
+  @java.lang.Override
+  public double getRefusedShare() {
+    return refusedShare_;
+  }
+
+  public static final int STOPPED_APPLICATIONS_FIELD_NUMBER = 17;
+  @SuppressWarnings("serial")
+  private java.util.List<io.github.fanfarepush.v1.StoppedApplication> stoppedApplications_;
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<io.github.fanfarepush.v1.StoppedApplication> getStoppedApplicationsList() {
+    return stoppedApplications_;
+  }
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends io.github.fanfarepush.v1.StoppedApplicationOrBuilder> 
+      getStoppedApplicationsOrBuilderList() {
+    return stoppedApplications_;
+  }
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  @java.lang.Override
+  public int getStoppedApplicationsCount() {
+    return stoppedApplications_.size();
+  }
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.StoppedApplication getStoppedApplications(int index) {
+    return stoppedApplications_.get(index);
+  }
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.StoppedApplicationOrBuilder getStoppedApplicationsOrBuilder(
+      int index) {
+    return stoppedApplications_.get(index);
   }
 
   private byte memoizedIsInitialized = -1;
@@ -353,6 +502,15 @@ private static final long serialVersionUID = 0L;
     }
     if (lastProblem_ != io.github.fanfarepush.v1.Outcome.OUTCOME_UNSPECIFIED.getNumber()) {
       output.writeEnum(13, lastProblem_);
+    }
+    for (int i = 0; i < held_.size(); i++) {
+      output.writeMessage(15, held_.get(i));
+    }
+    if (java.lang.Double.doubleToRawLongBits(refusedShare_) != 0) {
+      output.writeDouble(16, refusedShare_);
+    }
+    for (int i = 0; i < stoppedApplications_.size(); i++) {
+      output.writeMessage(17, stoppedApplications_.get(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -414,6 +572,18 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeEnumSize(13, lastProblem_);
     }
+    for (int i = 0; i < held_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(15, held_.get(i));
+    }
+    if (java.lang.Double.doubleToRawLongBits(refusedShare_) != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeDoubleSize(16, refusedShare_);
+    }
+    for (int i = 0; i < stoppedApplications_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(17, stoppedApplications_.get(i));
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -465,6 +635,13 @@ private static final long serialVersionUID = 0L;
           .equals(other.getPausedUntil())) return false;
     }
     if (lastProblem_ != other.lastProblem_) return false;
+    if (!getHeldList()
+        .equals(other.getHeldList())) return false;
+    if (java.lang.Double.doubleToLongBits(getRefusedShare())
+        != java.lang.Double.doubleToLongBits(
+            other.getRefusedShare())) return false;
+    if (!getStoppedApplicationsList()
+        .equals(other.getStoppedApplicationsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -511,6 +688,17 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + LAST_PROBLEM_FIELD_NUMBER;
     hash = (53 * hash) + lastProblem_;
+    if (getHeldCount() > 0) {
+      hash = (37 * hash) + HELD_FIELD_NUMBER;
+      hash = (53 * hash) + getHeldList().hashCode();
+    }
+    hash = (37 * hash) + REFUSED_SHARE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        java.lang.Double.doubleToLongBits(getRefusedShare()));
+    if (getStoppedApplicationsCount() > 0) {
+      hash = (37 * hash) + STOPPED_APPLICATIONS_FIELD_NUMBER;
+      hash = (53 * hash) + getStoppedApplicationsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -648,6 +836,8 @@ private static final long serialVersionUID = 0L;
         getLatencyP50FieldBuilder();
         getLatencyP99FieldBuilder();
         getPausedUntilFieldBuilder();
+        getHeldFieldBuilder();
+        getStoppedApplicationsFieldBuilder();
       }
     }
     @java.lang.Override
@@ -679,6 +869,21 @@ private static final long serialVersionUID = 0L;
         pausedUntilBuilder_ = null;
       }
       lastProblem_ = 0;
+      if (heldBuilder_ == null) {
+        held_ = java.util.Collections.emptyList();
+      } else {
+        held_ = null;
+        heldBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x00002000);
+      refusedShare_ = 0D;
+      if (stoppedApplicationsBuilder_ == null) {
+        stoppedApplications_ = java.util.Collections.emptyList();
+      } else {
+        stoppedApplications_ = null;
+        stoppedApplicationsBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x00008000);
       return this;
     }
 
@@ -705,9 +910,31 @@ private static final long serialVersionUID = 0L;
     @java.lang.Override
     public io.github.fanfarepush.v1.Origin buildPartial() {
       io.github.fanfarepush.v1.Origin result = new io.github.fanfarepush.v1.Origin(this);
+      buildPartialRepeatedFields(result);
       if (bitField0_ != 0) { buildPartial0(result); }
       onBuilt();
       return result;
+    }
+
+    private void buildPartialRepeatedFields(io.github.fanfarepush.v1.Origin result) {
+      if (heldBuilder_ == null) {
+        if (((bitField0_ & 0x00002000) != 0)) {
+          held_ = java.util.Collections.unmodifiableList(held_);
+          bitField0_ = (bitField0_ & ~0x00002000);
+        }
+        result.held_ = held_;
+      } else {
+        result.held_ = heldBuilder_.build();
+      }
+      if (stoppedApplicationsBuilder_ == null) {
+        if (((bitField0_ & 0x00008000) != 0)) {
+          stoppedApplications_ = java.util.Collections.unmodifiableList(stoppedApplications_);
+          bitField0_ = (bitField0_ & ~0x00008000);
+        }
+        result.stoppedApplications_ = stoppedApplications_;
+      } else {
+        result.stoppedApplications_ = stoppedApplicationsBuilder_.build();
+      }
     }
 
     private void buildPartial0(io.github.fanfarepush.v1.Origin result) {
@@ -760,6 +987,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00001000) != 0)) {
         result.lastProblem_ = lastProblem_;
+      }
+      if (((from_bitField0_ & 0x00004000) != 0)) {
+        result.refusedShare_ = refusedShare_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -848,6 +1078,61 @@ private static final long serialVersionUID = 0L;
       }
       if (other.lastProblem_ != 0) {
         setLastProblemValue(other.getLastProblemValue());
+      }
+      if (heldBuilder_ == null) {
+        if (!other.held_.isEmpty()) {
+          if (held_.isEmpty()) {
+            held_ = other.held_;
+            bitField0_ = (bitField0_ & ~0x00002000);
+          } else {
+            ensureHeldIsMutable();
+            held_.addAll(other.held_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.held_.isEmpty()) {
+          if (heldBuilder_.isEmpty()) {
+            heldBuilder_.dispose();
+            heldBuilder_ = null;
+            held_ = other.held_;
+            bitField0_ = (bitField0_ & ~0x00002000);
+            heldBuilder_ = 
+              com.google.protobuf.GeneratedMessageV3.alwaysUseFieldBuilders ?
+                 getHeldFieldBuilder() : null;
+          } else {
+            heldBuilder_.addAllMessages(other.held_);
+          }
+        }
+      }
+      if (other.getRefusedShare() != 0D) {
+        setRefusedShare(other.getRefusedShare());
+      }
+      if (stoppedApplicationsBuilder_ == null) {
+        if (!other.stoppedApplications_.isEmpty()) {
+          if (stoppedApplications_.isEmpty()) {
+            stoppedApplications_ = other.stoppedApplications_;
+            bitField0_ = (bitField0_ & ~0x00008000);
+          } else {
+            ensureStoppedApplicationsIsMutable();
+            stoppedApplications_.addAll(other.stoppedApplications_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.stoppedApplications_.isEmpty()) {
+          if (stoppedApplicationsBuilder_.isEmpty()) {
+            stoppedApplicationsBuilder_.dispose();
+            stoppedApplicationsBuilder_ = null;
+            stoppedApplications_ = other.stoppedApplications_;
+            bitField0_ = (bitField0_ & ~0x00008000);
+            stoppedApplicationsBuilder_ = 
+              com.google.protobuf.GeneratedMessageV3.alwaysUseFieldBuilders ?
+                 getStoppedApplicationsFieldBuilder() : null;
+          } else {
+            stoppedApplicationsBuilder_.addAllMessages(other.stoppedApplications_);
+          }
+        }
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -946,6 +1231,37 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00001000;
               break;
             } // case 104
+            case 122: {
+              io.github.fanfarepush.v1.HeldSubscriptions m =
+                  input.readMessage(
+                      io.github.fanfarepush.v1.HeldSubscriptions.parser(),
+                      extensionRegistry);
+              if (heldBuilder_ == null) {
+                ensureHeldIsMutable();
+                held_.add(m);
+              } else {
+                heldBuilder_.addMessage(m);
+              }
+              break;
+            } // case 122
+            case 129: {
+              refusedShare_ = input.readDouble();
+              bitField0_ |= 0x00004000;
+              break;
+            } // case 129
+            case 138: {
+              io.github.fanfarepush.v1.StoppedApplication m =
+                  input.readMessage(
+                      io.github.fanfarepush.v1.StoppedApplication.parser(),
+                      extensionRegistry);
+              if (stoppedApplicationsBuilder_ == null) {
+                ensureStoppedApplicationsIsMutable();
+                stoppedApplications_.add(m);
+              } else {
+                stoppedApplicationsBuilder_.addMessage(m);
+              }
+              break;
+            } // case 138
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1722,7 +2038,7 @@ private static final long serialVersionUID = 0L;
     private int lastProblem_ = 0;
     /**
      * <pre>
-     * Why it is paused or broken.
+     * Why it is paused, broken or stopped.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -1733,7 +2049,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it is paused or broken.
+     * Why it is paused, broken or stopped.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -1748,7 +2064,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it is paused or broken.
+     * Why it is paused, broken or stopped.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -1761,7 +2077,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it is paused or broken.
+     * Why it is paused, broken or stopped.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -1779,7 +2095,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it is paused or broken.
+     * Why it is paused, broken or stopped.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -1790,6 +2106,710 @@ private static final long serialVersionUID = 0L;
       lastProblem_ = 0;
       onChanged();
       return this;
+    }
+
+    private java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> held_ =
+      java.util.Collections.emptyList();
+    private void ensureHeldIsMutable() {
+      if (!((bitField0_ & 0x00002000) != 0)) {
+        held_ = new java.util.ArrayList<io.github.fanfarepush.v1.HeldSubscriptions>(held_);
+        bitField0_ |= 0x00002000;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        io.github.fanfarepush.v1.HeldSubscriptions, io.github.fanfarepush.v1.HeldSubscriptions.Builder, io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> heldBuilder_;
+
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> getHeldList() {
+      if (heldBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(held_);
+      } else {
+        return heldBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public int getHeldCount() {
+      if (heldBuilder_ == null) {
+        return held_.size();
+      } else {
+        return heldBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions getHeld(int index) {
+      if (heldBuilder_ == null) {
+        return held_.get(index);
+      } else {
+        return heldBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder setHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions value) {
+      if (heldBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureHeldIsMutable();
+        held_.set(index, value);
+        onChanged();
+      } else {
+        heldBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder setHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions.Builder builderForValue) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        heldBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder addHeld(io.github.fanfarepush.v1.HeldSubscriptions value) {
+      if (heldBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureHeldIsMutable();
+        held_.add(value);
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder addHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions value) {
+      if (heldBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureHeldIsMutable();
+        held_.add(index, value);
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder addHeld(
+        io.github.fanfarepush.v1.HeldSubscriptions.Builder builderForValue) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.add(builderForValue.build());
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder addHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions.Builder builderForValue) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder addAllHeld(
+        java.lang.Iterable<? extends io.github.fanfarepush.v1.HeldSubscriptions> values) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, held_);
+        onChanged();
+      } else {
+        heldBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder clearHeld() {
+      if (heldBuilder_ == null) {
+        held_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00002000);
+        onChanged();
+      } else {
+        heldBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public Builder removeHeld(int index) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.remove(index);
+        onChanged();
+      } else {
+        heldBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions.Builder getHeldBuilder(
+        int index) {
+      return getHeldFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder getHeldOrBuilder(
+        int index) {
+      if (heldBuilder_ == null) {
+        return held_.get(index);  } else {
+        return heldBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public java.util.List<? extends io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+         getHeldOrBuilderList() {
+      if (heldBuilder_ != null) {
+        return heldBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(held_);
+      }
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions.Builder addHeldBuilder() {
+      return getHeldFieldBuilder().addBuilder(
+          io.github.fanfarepush.v1.HeldSubscriptions.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions.Builder addHeldBuilder(
+        int index) {
+      return getHeldFieldBuilder().addBuilder(
+          index, io.github.fanfarepush.v1.HeldSubscriptions.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+     * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+     * until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+     */
+    public java.util.List<io.github.fanfarepush.v1.HeldSubscriptions.Builder> 
+         getHeldBuilderList() {
+      return getHeldFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        io.github.fanfarepush.v1.HeldSubscriptions, io.github.fanfarepush.v1.HeldSubscriptions.Builder, io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+        getHeldFieldBuilder() {
+      if (heldBuilder_ == null) {
+        heldBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
+            io.github.fanfarepush.v1.HeldSubscriptions, io.github.fanfarepush.v1.HeldSubscriptions.Builder, io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder>(
+                held_,
+                ((bitField0_ & 0x00002000) != 0),
+                getParentForChildren(),
+                isClean());
+        held_ = null;
+      }
+      return heldBuilder_;
+    }
+
+    private double refusedShare_ ;
+    /**
+     * <pre>
+     * Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+     * </pre>
+     *
+     * <code>double refused_share = 16 [json_name = "refusedShare"];</code>
+     * @return The refusedShare.
+     */
+    @java.lang.Override
+    public double getRefusedShare() {
+      return refusedShare_;
+    }
+    /**
+     * <pre>
+     * Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+     * </pre>
+     *
+     * <code>double refused_share = 16 [json_name = "refusedShare"];</code>
+     * @param value The refusedShare to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRefusedShare(double value) {
+
+      refusedShare_ = value;
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+     * </pre>
+     *
+     * <code>double refused_share = 16 [json_name = "refusedShare"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRefusedShare() {
+      bitField0_ = (bitField0_ & ~0x00004000);
+      refusedShare_ = 0D;
+      onChanged();
+      return this;
+    }
+
+    private java.util.List<io.github.fanfarepush.v1.StoppedApplication> stoppedApplications_ =
+      java.util.Collections.emptyList();
+    private void ensureStoppedApplicationsIsMutable() {
+      if (!((bitField0_ & 0x00008000) != 0)) {
+        stoppedApplications_ = new java.util.ArrayList<io.github.fanfarepush.v1.StoppedApplication>(stoppedApplications_);
+        bitField0_ |= 0x00008000;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        io.github.fanfarepush.v1.StoppedApplication, io.github.fanfarepush.v1.StoppedApplication.Builder, io.github.fanfarepush.v1.StoppedApplicationOrBuilder> stoppedApplicationsBuilder_;
+
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public java.util.List<io.github.fanfarepush.v1.StoppedApplication> getStoppedApplicationsList() {
+      if (stoppedApplicationsBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(stoppedApplications_);
+      } else {
+        return stoppedApplicationsBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public int getStoppedApplicationsCount() {
+      if (stoppedApplicationsBuilder_ == null) {
+        return stoppedApplications_.size();
+      } else {
+        return stoppedApplicationsBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public io.github.fanfarepush.v1.StoppedApplication getStoppedApplications(int index) {
+      if (stoppedApplicationsBuilder_ == null) {
+        return stoppedApplications_.get(index);
+      } else {
+        return stoppedApplicationsBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder setStoppedApplications(
+        int index, io.github.fanfarepush.v1.StoppedApplication value) {
+      if (stoppedApplicationsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.set(index, value);
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder setStoppedApplications(
+        int index, io.github.fanfarepush.v1.StoppedApplication.Builder builderForValue) {
+      if (stoppedApplicationsBuilder_ == null) {
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder addStoppedApplications(io.github.fanfarepush.v1.StoppedApplication value) {
+      if (stoppedApplicationsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.add(value);
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder addStoppedApplications(
+        int index, io.github.fanfarepush.v1.StoppedApplication value) {
+      if (stoppedApplicationsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.add(index, value);
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder addStoppedApplications(
+        io.github.fanfarepush.v1.StoppedApplication.Builder builderForValue) {
+      if (stoppedApplicationsBuilder_ == null) {
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.add(builderForValue.build());
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder addStoppedApplications(
+        int index, io.github.fanfarepush.v1.StoppedApplication.Builder builderForValue) {
+      if (stoppedApplicationsBuilder_ == null) {
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder addAllStoppedApplications(
+        java.lang.Iterable<? extends io.github.fanfarepush.v1.StoppedApplication> values) {
+      if (stoppedApplicationsBuilder_ == null) {
+        ensureStoppedApplicationsIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, stoppedApplications_);
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder clearStoppedApplications() {
+      if (stoppedApplicationsBuilder_ == null) {
+        stoppedApplications_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00008000);
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public Builder removeStoppedApplications(int index) {
+      if (stoppedApplicationsBuilder_ == null) {
+        ensureStoppedApplicationsIsMutable();
+        stoppedApplications_.remove(index);
+        onChanged();
+      } else {
+        stoppedApplicationsBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public io.github.fanfarepush.v1.StoppedApplication.Builder getStoppedApplicationsBuilder(
+        int index) {
+      return getStoppedApplicationsFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public io.github.fanfarepush.v1.StoppedApplicationOrBuilder getStoppedApplicationsOrBuilder(
+        int index) {
+      if (stoppedApplicationsBuilder_ == null) {
+        return stoppedApplications_.get(index);  } else {
+        return stoppedApplicationsBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public java.util.List<? extends io.github.fanfarepush.v1.StoppedApplicationOrBuilder> 
+         getStoppedApplicationsOrBuilderList() {
+      if (stoppedApplicationsBuilder_ != null) {
+        return stoppedApplicationsBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(stoppedApplications_);
+      }
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public io.github.fanfarepush.v1.StoppedApplication.Builder addStoppedApplicationsBuilder() {
+      return getStoppedApplicationsFieldBuilder().addBuilder(
+          io.github.fanfarepush.v1.StoppedApplication.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public io.github.fanfarepush.v1.StoppedApplication.Builder addStoppedApplicationsBuilder(
+        int index) {
+      return getStoppedApplicationsFieldBuilder().addBuilder(
+          index, io.github.fanfarepush.v1.StoppedApplication.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Whose credentials it refuses; at most 256.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+     */
+    public java.util.List<io.github.fanfarepush.v1.StoppedApplication.Builder> 
+         getStoppedApplicationsBuilderList() {
+      return getStoppedApplicationsFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        io.github.fanfarepush.v1.StoppedApplication, io.github.fanfarepush.v1.StoppedApplication.Builder, io.github.fanfarepush.v1.StoppedApplicationOrBuilder> 
+        getStoppedApplicationsFieldBuilder() {
+      if (stoppedApplicationsBuilder_ == null) {
+        stoppedApplicationsBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
+            io.github.fanfarepush.v1.StoppedApplication, io.github.fanfarepush.v1.StoppedApplication.Builder, io.github.fanfarepush.v1.StoppedApplicationOrBuilder>(
+                stoppedApplications_,
+                ((bitField0_ & 0x00008000) != 0),
+                getParentForChildren(),
+                isClean());
+        stoppedApplications_ = null;
+      }
+      return stoppedApplicationsBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -136,7 +136,7 @@ public interface OriginOrBuilder extends
 
   /**
    * <pre>
-   * Why it is paused or broken.
+   * Why it is paused, broken or stopped.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
@@ -145,11 +145,119 @@ public interface OriginOrBuilder extends
   int getLastProblemValue();
   /**
    * <pre>
-   * Why it is paused or broken.
+   * Why it is paused, broken or stopped.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome last_problem = 13 [json_name = "lastProblem"];</code>
    * @return The lastProblem.
    */
   io.github.fanfarepush.v1.Outcome getLastProblem();
+
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> 
+      getHeldList();
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  io.github.fanfarepush.v1.HeldSubscriptions getHeld(int index);
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  int getHeldCount();
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  java.util.List<? extends io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+      getHeldOrBuilderList();
+  /**
+   * <pre>
+   * Subscriptions that are set aside: the push service says of so many that they have ended, or belong to another VAPID key,
+   * that it is taken for a fault. Nothing is sent to them until ReleaseHeldSubscriptions or DiscardHeldSubscriptions, or
+   * until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 15 [json_name = "held"];</code>
+   */
+  io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder getHeldOrBuilder(
+      int index);
+
+  /**
+   * <pre>
+   * Share of the last minute's attempts that came to CREDENTIALS_REFUSED or KEY_MISMATCH, 0 to 1.
+   * </pre>
+   *
+   * <code>double refused_share = 16 [json_name = "refusedShare"];</code>
+   * @return The refusedShare.
+   */
+  double getRefusedShare();
+
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  java.util.List<io.github.fanfarepush.v1.StoppedApplication> 
+      getStoppedApplicationsList();
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  io.github.fanfarepush.v1.StoppedApplication getStoppedApplications(int index);
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  int getStoppedApplicationsCount();
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  java.util.List<? extends io.github.fanfarepush.v1.StoppedApplicationOrBuilder> 
+      getStoppedApplicationsOrBuilderList();
+  /**
+   * <pre>
+   * Whose credentials it refuses; at most 256.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.StoppedApplication stopped_applications = 17 [json_name = "stoppedApplications"];</code>
+   */
+  io.github.fanfarepush.v1.StoppedApplicationOrBuilder getStoppedApplicationsOrBuilder(
+      int index);
 }

@@ -19,7 +19,7 @@ public enum OriginState
   ORIGIN_STATE_OPEN(1),
   /**
    * <pre>
-   * Retry-After. (Refused credentials stop one application only.)
+   * Retry-After.
    * </pre>
    *
    * <code>ORIGIN_STATE_PAUSED = 2;</code>
@@ -41,6 +41,15 @@ public enum OriginState
    * <code>ORIGIN_STATE_PROBING = 4;</code>
    */
   ORIGIN_STATE_PROBING(4),
+  /**
+   * <pre>
+   * It refuses the credentials of stopped_applications, and has accepted nothing of another application since. One that
+   * accepts others is OPEN, and lists those that are stopped.
+   * </pre>
+   *
+   * <code>ORIGIN_STATE_STOPPED = 5;</code>
+   */
+  ORIGIN_STATE_STOPPED(5),
   UNRECOGNIZED(-1),
   ;
 
@@ -54,7 +63,7 @@ public enum OriginState
   public static final int ORIGIN_STATE_OPEN_VALUE = 1;
   /**
    * <pre>
-   * Retry-After. (Refused credentials stop one application only.)
+   * Retry-After.
    * </pre>
    *
    * <code>ORIGIN_STATE_PAUSED = 2;</code>
@@ -76,6 +85,15 @@ public enum OriginState
    * <code>ORIGIN_STATE_PROBING = 4;</code>
    */
   public static final int ORIGIN_STATE_PROBING_VALUE = 4;
+  /**
+   * <pre>
+   * It refuses the credentials of stopped_applications, and has accepted nothing of another application since. One that
+   * accepts others is OPEN, and lists those that are stopped.
+   * </pre>
+   *
+   * <code>ORIGIN_STATE_STOPPED = 5;</code>
+   */
+  public static final int ORIGIN_STATE_STOPPED_VALUE = 5;
 
 
   public final int getNumber() {
@@ -107,6 +125,7 @@ public enum OriginState
       case 2: return ORIGIN_STATE_PAUSED;
       case 3: return ORIGIN_STATE_BROKEN;
       case 4: return ORIGIN_STATE_PROBING;
+      case 5: return ORIGIN_STATE_STOPPED;
       default: return null;
     }
   }

@@ -55,7 +55,7 @@ public enum Outcome
   OUTCOME_THROTTLED(4),
   /**
    * <pre>
-   * The service's fault (5xx): tried again.
+   * The service's fault (5xx), or a proxy on the way answered in its place: tried again.
    * </pre>
    *
    * <code>OUTCOME_UNAVAILABLE = 5;</code>
@@ -87,8 +87,11 @@ public enum Outcome
   OUTCOME_KEY_MISMATCH(8),
   /**
    * <pre>
-   * The service refuses the application's VAPID token, also when it is signed anew: sending for it to that origin stops,
-   * loudly, and its deliveries wait (ResumeOrigin goes on). The operator's fault.
+   * The service refuses the application's VAPID token, also when it is signed anew. One endpoint proves nothing: its
+   * delivery is attempted three times in all, then FAILED. When different subscriptions that were accepted before are
+   * refused in a row (three; more where refusals are usual), all that the key sends to that origin is stopped, loudly: its
+   * deliveries are RETRYING or PENDING until one that tries now and then is accepted, ResumeOrigin, or their ttl is over:
+   * EXPIRED. The operator's fault.
    * </pre>
    *
    * <code>OUTCOME_CREDENTIALS_REFUSED = 9;</code>
@@ -104,7 +107,8 @@ public enum Outcome
   OUTCOME_TOO_LARGE(10),
   /**
    * <pre>
-   * Another 4xx or a redirect: a bug, here or there.
+   * Another 4xx or a redirect: a bug, here or there. Also a 401, 403 or 404 that the service does not explain, which may be
+   * of whoever stands before it: suspicion against the subscription, no proof.
    * </pre>
    *
    * <code>OUTCOME_REJECTED = 11;</code>
@@ -112,7 +116,7 @@ public enum Outcome
   OUTCOME_REJECTED(11),
   /**
    * <pre>
-   * The endpoint's host or address is none that this server may post to.
+   * The endpoint's host, path or address is none that this server may post to.
    * </pre>
    *
    * <code>OUTCOME_BLOCKED = 12;</code>
@@ -120,7 +124,8 @@ public enum Outcome
   OUTCOME_BLOCKED(12),
   /**
    * <pre>
-   * The subscription is not known here (any more), or the user has none.
+   * The subscription is not known here (any more), or the user has none; or the delivery is not for it any more: it has
+   * another user than when the delivery was planned, or has left the message's topics. `detail` says which.
    * </pre>
    *
    * <code>OUTCOME_NOT_FOUND = 13;</code>
@@ -195,7 +200,7 @@ public enum Outcome
   public static final int OUTCOME_THROTTLED_VALUE = 4;
   /**
    * <pre>
-   * The service's fault (5xx): tried again.
+   * The service's fault (5xx), or a proxy on the way answered in its place: tried again.
    * </pre>
    *
    * <code>OUTCOME_UNAVAILABLE = 5;</code>
@@ -227,8 +232,11 @@ public enum Outcome
   public static final int OUTCOME_KEY_MISMATCH_VALUE = 8;
   /**
    * <pre>
-   * The service refuses the application's VAPID token, also when it is signed anew: sending for it to that origin stops,
-   * loudly, and its deliveries wait (ResumeOrigin goes on). The operator's fault.
+   * The service refuses the application's VAPID token, also when it is signed anew. One endpoint proves nothing: its
+   * delivery is attempted three times in all, then FAILED. When different subscriptions that were accepted before are
+   * refused in a row (three; more where refusals are usual), all that the key sends to that origin is stopped, loudly: its
+   * deliveries are RETRYING or PENDING until one that tries now and then is accepted, ResumeOrigin, or their ttl is over:
+   * EXPIRED. The operator's fault.
    * </pre>
    *
    * <code>OUTCOME_CREDENTIALS_REFUSED = 9;</code>
@@ -244,7 +252,8 @@ public enum Outcome
   public static final int OUTCOME_TOO_LARGE_VALUE = 10;
   /**
    * <pre>
-   * Another 4xx or a redirect: a bug, here or there.
+   * Another 4xx or a redirect: a bug, here or there. Also a 401, 403 or 404 that the service does not explain, which may be
+   * of whoever stands before it: suspicion against the subscription, no proof.
    * </pre>
    *
    * <code>OUTCOME_REJECTED = 11;</code>
@@ -252,7 +261,7 @@ public enum Outcome
   public static final int OUTCOME_REJECTED_VALUE = 11;
   /**
    * <pre>
-   * The endpoint's host or address is none that this server may post to.
+   * The endpoint's host, path or address is none that this server may post to.
    * </pre>
    *
    * <code>OUTCOME_BLOCKED = 12;</code>
@@ -260,7 +269,8 @@ public enum Outcome
   public static final int OUTCOME_BLOCKED_VALUE = 12;
   /**
    * <pre>
-   * The subscription is not known here (any more), or the user has none.
+   * The subscription is not known here (any more), or the user has none; or the delivery is not for it any more: it has
+   * another user than when the delivery was planned, or has left the message's topics. `detail` says which.
    * </pre>
    *
    * <code>OUTCOME_NOT_FOUND = 13;</code>

@@ -126,8 +126,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.DoubleValue expirationTimeMs_;
   /**
    * <pre>
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    * </pre>
    *
    * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -139,8 +139,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    * </pre>
    *
    * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -152,8 +152,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    * </pre>
    *
    * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -964,8 +964,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.DoubleValue, com.google.protobuf.DoubleValue.Builder, com.google.protobuf.DoubleValueOrBuilder> expirationTimeMsBuilder_;
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -976,8 +976,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -992,8 +992,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -1013,8 +1013,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -1032,8 +1032,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -1058,8 +1058,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -1076,8 +1076,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -1089,8 +1089,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -1105,8 +1105,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-     * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+     * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+     * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
      * </pre>
      *
      * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>

@@ -45,8 +45,8 @@ public interface PushSubscriptionOrBuilder extends
 
   /**
    * <pre>
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    * </pre>
    *
    * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -55,8 +55,8 @@ public interface PushSubscriptionOrBuilder extends
   boolean hasExpirationTimeMs();
   /**
    * <pre>
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    * </pre>
    *
    * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>
@@ -65,8 +65,8 @@ public interface PushSubscriptionOrBuilder extends
   com.google.protobuf.DoubleValue getExpirationTimeMs();
   /**
    * <pre>
-   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. No Timestamp, so that the
-   * browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
+   * PushSubscription.expirationTime: milliseconds since 1970; null or unset for none. One that has passed, 0 too, is
+   * refused. No Timestamp, so that the browser's JSON fits; a wrapper, because grpcurl takes null for no plain number.
    * </pre>
    *
    * <code>.google.protobuf.DoubleValue expiration_time_ms = 3 [json_name = "expirationTime"];</code>

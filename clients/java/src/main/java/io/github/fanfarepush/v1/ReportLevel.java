@@ -56,7 +56,8 @@ public enum ReportLevel
   REPORT_LEVEL_TERMINAL(4),
   /**
    * <pre>
-   * Every attempt as well.
+   * Every attempt as well, and deliveries that wait because an origin refuses the application's credentials: once for each
+   * such stop, PENDING or RETRYING with CREDENTIALS_REFUSED and next_attempt_time. Of a stop, 2,048 at most are told.
    * </pre>
    *
    * <code>REPORT_LEVEL_ATTEMPTS = 5;</code>
@@ -107,7 +108,8 @@ public enum ReportLevel
   public static final int REPORT_LEVEL_TERMINAL_VALUE = 4;
   /**
    * <pre>
-   * Every attempt as well.
+   * Every attempt as well, and deliveries that wait because an origin refuses the application's credentials: once for each
+   * such stop, PENDING or RETRYING with CREDENTIALS_REFUSED and next_attempt_time. Of a stop, 2,048 at most are told.
    * </pre>
    *
    * <code>REPORT_LEVEL_ATTEMPTS = 5;</code>

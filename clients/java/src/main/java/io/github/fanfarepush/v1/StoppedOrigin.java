@@ -5,6 +5,11 @@
 package io.github.fanfarepush.v1;
 
 /**
+ * <pre>
+ * An application of which little or nothing is sent to an origin, because its credentials are refused there. One delivery
+ * tries again now and then; the first that is accepted ends it.
+ * </pre>
+ *
  * Protobuf type {@code fanfare.v1.StoppedOrigin}
  */
 public final class StoppedOrigin extends
@@ -20,6 +25,8 @@ private static final long serialVersionUID = 0L;
     origin_ = "";
     outcome_ = 0;
     detail_ = "";
+    vapidKey_ = "";
+    remedy_ = "";
   }
 
   @java.lang.Override
@@ -139,7 +146,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object detail_ = "";
   /**
    * <pre>
-   * As DeliveryEvent.detail.
+   * As DeliveryEvent.detail, of the last refusal.
    * </pre>
    *
    * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -160,7 +167,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * As DeliveryEvent.detail.
+   * As DeliveryEvent.detail, of the last refusal.
    * </pre>
    *
    * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -175,6 +182,169 @@ private static final long serialVersionUID = 0L;
           com.google.protobuf.ByteString.copyFromUtf8(
               (java.lang.String) ref);
       detail_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int NEXT_ATTEMPT_TIME_FIELD_NUMBER = 5;
+  private com.google.protobuf.Timestamp nextAttemptTime_;
+  /**
+   * <pre>
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return Whether the nextAttemptTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasNextAttemptTime() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The nextAttemptTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getNextAttemptTime() {
+    return nextAttemptTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextAttemptTime_;
+  }
+  /**
+   * <pre>
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getNextAttemptTimeOrBuilder() {
+    return nextAttemptTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextAttemptTime_;
+  }
+
+  public static final int VAPID_KEY_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object vapidKey_ = "";
+  /**
+   * <pre>
+   * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+   * </pre>
+   *
+   * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The vapidKey.
+   */
+  @java.lang.Override
+  public java.lang.String getVapidKey() {
+    java.lang.Object ref = vapidKey_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      vapidKey_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+   * </pre>
+   *
+   * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The bytes for vapidKey.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getVapidKeyBytes() {
+    java.lang.Object ref = vapidKey_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      vapidKey_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int REFUSED_COUNT_FIELD_NUMBER = 7;
+  private int refusedCount_ = 0;
+  /**
+   * <pre>
+   * Attempts in a row that were refused.
+   * </pre>
+   *
+   * <code>int32 refused_count = 7 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The refusedCount.
+   */
+  @java.lang.Override
+  public int getRefusedCount() {
+    return refusedCount_;
+  }
+
+  public static final int SLOWED_FIELD_NUMBER = 8;
+  private boolean slowed_ = false;
+  /**
+   * <pre>
+   * Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+   * of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+   * </pre>
+   *
+   * <code>bool slowed = 8 [json_name = "slowed", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The slowed.
+   */
+  @java.lang.Override
+  public boolean getSlowed() {
+    return slowed_;
+  }
+
+  public static final int REMEDY_FIELD_NUMBER = 9;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object remedy_ = "";
+  /**
+   * <pre>
+   * What to do about it, in words for people.
+   * </pre>
+   *
+   * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The remedy.
+   */
+  @java.lang.Override
+  public java.lang.String getRemedy() {
+    java.lang.Object ref = remedy_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      remedy_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * What to do about it, in words for people.
+   * </pre>
+   *
+   * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The bytes for remedy.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getRemedyBytes() {
+    java.lang.Object ref = remedy_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      remedy_ = b;
       return b;
     } else {
       return (com.google.protobuf.ByteString) ref;
@@ -207,6 +377,21 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(detail_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 4, detail_);
     }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(5, getNextAttemptTime());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(vapidKey_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 6, vapidKey_);
+    }
+    if (refusedCount_ != 0) {
+      output.writeInt32(7, refusedCount_);
+    }
+    if (slowed_ != false) {
+      output.writeBool(8, slowed_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(remedy_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 9, remedy_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -229,6 +414,24 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(detail_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(4, detail_);
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(5, getNextAttemptTime());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(vapidKey_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(6, vapidKey_);
+    }
+    if (refusedCount_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(7, refusedCount_);
+    }
+    if (slowed_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(8, slowed_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(remedy_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(9, remedy_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -255,6 +458,19 @@ private static final long serialVersionUID = 0L;
     }
     if (!getDetail()
         .equals(other.getDetail())) return false;
+    if (hasNextAttemptTime() != other.hasNextAttemptTime()) return false;
+    if (hasNextAttemptTime()) {
+      if (!getNextAttemptTime()
+          .equals(other.getNextAttemptTime())) return false;
+    }
+    if (!getVapidKey()
+        .equals(other.getVapidKey())) return false;
+    if (getRefusedCount()
+        != other.getRefusedCount()) return false;
+    if (getSlowed()
+        != other.getSlowed()) return false;
+    if (!getRemedy()
+        .equals(other.getRemedy())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -276,6 +492,19 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + DETAIL_FIELD_NUMBER;
     hash = (53 * hash) + getDetail().hashCode();
+    if (hasNextAttemptTime()) {
+      hash = (37 * hash) + NEXT_ATTEMPT_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getNextAttemptTime().hashCode();
+    }
+    hash = (37 * hash) + VAPID_KEY_FIELD_NUMBER;
+    hash = (53 * hash) + getVapidKey().hashCode();
+    hash = (37 * hash) + REFUSED_COUNT_FIELD_NUMBER;
+    hash = (53 * hash) + getRefusedCount();
+    hash = (37 * hash) + SLOWED_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getSlowed());
+    hash = (37 * hash) + REMEDY_FIELD_NUMBER;
+    hash = (53 * hash) + getRemedy().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -374,6 +603,11 @@ private static final long serialVersionUID = 0L;
     return builder;
   }
   /**
+   * <pre>
+   * An application of which little or nothing is sent to an origin, because its credentials are refused there. One delivery
+   * tries again now and then; the first that is accepted ends it.
+   * </pre>
+   *
    * Protobuf type {@code fanfare.v1.StoppedOrigin}
    */
   public static final class Builder extends
@@ -407,6 +641,7 @@ private static final long serialVersionUID = 0L;
       if (com.google.protobuf.GeneratedMessageV3
               .alwaysUseFieldBuilders) {
         getStopTimeFieldBuilder();
+        getNextAttemptTimeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -421,6 +656,15 @@ private static final long serialVersionUID = 0L;
         stopTimeBuilder_ = null;
       }
       detail_ = "";
+      nextAttemptTime_ = null;
+      if (nextAttemptTimeBuilder_ != null) {
+        nextAttemptTimeBuilder_.dispose();
+        nextAttemptTimeBuilder_ = null;
+      }
+      vapidKey_ = "";
+      refusedCount_ = 0;
+      slowed_ = false;
+      remedy_ = "";
       return this;
     }
 
@@ -469,6 +713,24 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000008) != 0)) {
         result.detail_ = detail_;
+      }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.nextAttemptTime_ = nextAttemptTimeBuilder_ == null
+            ? nextAttemptTime_
+            : nextAttemptTimeBuilder_.build();
+        to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        result.vapidKey_ = vapidKey_;
+      }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.refusedCount_ = refusedCount_;
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.slowed_ = slowed_;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.remedy_ = remedy_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -533,6 +795,25 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000008;
         onChanged();
       }
+      if (other.hasNextAttemptTime()) {
+        mergeNextAttemptTime(other.getNextAttemptTime());
+      }
+      if (!other.getVapidKey().isEmpty()) {
+        vapidKey_ = other.vapidKey_;
+        bitField0_ |= 0x00000020;
+        onChanged();
+      }
+      if (other.getRefusedCount() != 0) {
+        setRefusedCount(other.getRefusedCount());
+      }
+      if (other.getSlowed() != false) {
+        setSlowed(other.getSlowed());
+      }
+      if (!other.getRemedy().isEmpty()) {
+        remedy_ = other.remedy_;
+        bitField0_ |= 0x00000100;
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -581,6 +862,33 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000008;
               break;
             } // case 34
+            case 42: {
+              input.readMessage(
+                  getNextAttemptTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 42
+            case 50: {
+              vapidKey_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000020;
+              break;
+            } // case 50
+            case 56: {
+              refusedCount_ = input.readInt32();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 56
+            case 64: {
+              slowed_ = input.readBool();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 64
+            case 74: {
+              remedy_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -867,7 +1175,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object detail_ = "";
     /**
      * <pre>
-     * As DeliveryEvent.detail.
+     * As DeliveryEvent.detail, of the last refusal.
      * </pre>
      *
      * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -887,7 +1195,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * As DeliveryEvent.detail.
+     * As DeliveryEvent.detail, of the last refusal.
      * </pre>
      *
      * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -908,7 +1216,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * As DeliveryEvent.detail.
+     * As DeliveryEvent.detail, of the last refusal.
      * </pre>
      *
      * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -925,7 +1233,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * As DeliveryEvent.detail.
+     * As DeliveryEvent.detail, of the last refusal.
      * </pre>
      *
      * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -939,7 +1247,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * As DeliveryEvent.detail.
+     * As DeliveryEvent.detail, of the last refusal.
      * </pre>
      *
      * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -952,6 +1260,438 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       detail_ = value;
       bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp nextAttemptTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> nextAttemptTimeBuilder_;
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return Whether the nextAttemptTime field is set.
+     */
+    public boolean hasNextAttemptTime() {
+      return ((bitField0_ & 0x00000010) != 0);
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The nextAttemptTime.
+     */
+    public com.google.protobuf.Timestamp getNextAttemptTime() {
+      if (nextAttemptTimeBuilder_ == null) {
+        return nextAttemptTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextAttemptTime_;
+      } else {
+        return nextAttemptTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder setNextAttemptTime(com.google.protobuf.Timestamp value) {
+      if (nextAttemptTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        nextAttemptTime_ = value;
+      } else {
+        nextAttemptTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder setNextAttemptTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (nextAttemptTimeBuilder_ == null) {
+        nextAttemptTime_ = builderForValue.build();
+      } else {
+        nextAttemptTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder mergeNextAttemptTime(com.google.protobuf.Timestamp value) {
+      if (nextAttemptTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000010) != 0) &&
+          nextAttemptTime_ != null &&
+          nextAttemptTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getNextAttemptTimeBuilder().mergeFrom(value);
+        } else {
+          nextAttemptTime_ = value;
+        }
+      } else {
+        nextAttemptTimeBuilder_.mergeFrom(value);
+      }
+      if (nextAttemptTime_ != null) {
+        bitField0_ |= 0x00000010;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder clearNextAttemptTime() {
+      bitField0_ = (bitField0_ & ~0x00000010);
+      nextAttemptTime_ = null;
+      if (nextAttemptTimeBuilder_ != null) {
+        nextAttemptTimeBuilder_.dispose();
+        nextAttemptTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getNextAttemptTimeBuilder() {
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return getNextAttemptTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getNextAttemptTimeOrBuilder() {
+      if (nextAttemptTimeBuilder_ != null) {
+        return nextAttemptTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return nextAttemptTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : nextAttemptTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getNextAttemptTimeFieldBuilder() {
+      if (nextAttemptTimeBuilder_ == null) {
+        nextAttemptTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getNextAttemptTime(),
+                getParentForChildren(),
+                isClean());
+        nextAttemptTime_ = null;
+      }
+      return nextAttemptTimeBuilder_;
+    }
+
+    private java.lang.Object vapidKey_ = "";
+    /**
+     * <pre>
+     * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+     * </pre>
+     *
+     * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The vapidKey.
+     */
+    public java.lang.String getVapidKey() {
+      java.lang.Object ref = vapidKey_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        vapidKey_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+     * </pre>
+     *
+     * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The bytes for vapidKey.
+     */
+    public com.google.protobuf.ByteString
+        getVapidKeyBytes() {
+      java.lang.Object ref = vapidKey_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        vapidKey_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+     * </pre>
+     *
+     * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @param value The vapidKey to set.
+     * @return This builder for chaining.
+     */
+    public Builder setVapidKey(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      vapidKey_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+     * </pre>
+     *
+     * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearVapidKey() {
+      vapidKey_ = getDefaultInstance().getVapidKey();
+      bitField0_ = (bitField0_ & ~0x00000020);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+     * </pre>
+     *
+     * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @param value The bytes for vapidKey to set.
+     * @return This builder for chaining.
+     */
+    public Builder setVapidKeyBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      vapidKey_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private int refusedCount_ ;
+    /**
+     * <pre>
+     * Attempts in a row that were refused.
+     * </pre>
+     *
+     * <code>int32 refused_count = 7 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The refusedCount.
+     */
+    @java.lang.Override
+    public int getRefusedCount() {
+      return refusedCount_;
+    }
+    /**
+     * <pre>
+     * Attempts in a row that were refused.
+     * </pre>
+     *
+     * <code>int32 refused_count = 7 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @param value The refusedCount to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRefusedCount(int value) {
+
+      refusedCount_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Attempts in a row that were refused.
+     * </pre>
+     *
+     * <code>int32 refused_count = 7 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRefusedCount() {
+      bitField0_ = (bitField0_ & ~0x00000040);
+      refusedCount_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private boolean slowed_ ;
+    /**
+     * <pre>
+     * Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+     * of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+     * </pre>
+     *
+     * <code>bool slowed = 8 [json_name = "slowed", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The slowed.
+     */
+    @java.lang.Override
+    public boolean getSlowed() {
+      return slowed_;
+    }
+    /**
+     * <pre>
+     * Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+     * of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+     * </pre>
+     *
+     * <code>bool slowed = 8 [json_name = "slowed", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @param value The slowed to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSlowed(boolean value) {
+
+      slowed_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+     * of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+     * </pre>
+     *
+     * <code>bool slowed = 8 [json_name = "slowed", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSlowed() {
+      bitField0_ = (bitField0_ & ~0x00000080);
+      slowed_ = false;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object remedy_ = "";
+    /**
+     * <pre>
+     * What to do about it, in words for people.
+     * </pre>
+     *
+     * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The remedy.
+     */
+    public java.lang.String getRemedy() {
+      java.lang.Object ref = remedy_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        remedy_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What to do about it, in words for people.
+     * </pre>
+     *
+     * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return The bytes for remedy.
+     */
+    public com.google.protobuf.ByteString
+        getRemedyBytes() {
+      java.lang.Object ref = remedy_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        remedy_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What to do about it, in words for people.
+     * </pre>
+     *
+     * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @param value The remedy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRemedy(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      remedy_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What to do about it, in words for people.
+     * </pre>
+     *
+     * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRemedy() {
+      remedy_ = getDefaultInstance().getRemedy();
+      bitField0_ = (bitField0_ & ~0x00000100);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What to do about it, in words for people.
+     * </pre>
+     *
+     * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     * @param value The bytes for remedy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRemedyBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      remedy_ = value;
+      bitField0_ |= 0x00000100;
       onChanged();
       return this;
     }

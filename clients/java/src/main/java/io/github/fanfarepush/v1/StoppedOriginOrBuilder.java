@@ -56,7 +56,7 @@ public interface StoppedOriginOrBuilder extends
 
   /**
    * <pre>
-   * As DeliveryEvent.detail.
+   * As DeliveryEvent.detail, of the last refusal.
    * </pre>
    *
    * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -65,7 +65,7 @@ public interface StoppedOriginOrBuilder extends
   java.lang.String getDetail();
   /**
    * <pre>
-   * As DeliveryEvent.detail.
+   * As DeliveryEvent.detail, of the last refusal.
    * </pre>
    *
    * <code>string detail = 4 [json_name = "detail", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -73,4 +73,92 @@ public interface StoppedOriginOrBuilder extends
    */
   com.google.protobuf.ByteString
       getDetailBytes();
+
+  /**
+   * <pre>
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return Whether the nextAttemptTime field is set.
+   */
+  boolean hasNextAttemptTime();
+  /**
+   * <pre>
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The nextAttemptTime.
+   */
+  com.google.protobuf.Timestamp getNextAttemptTime();
+  /**
+   * <pre>
+   * When one delivery tries again, if any waits then. ResumeOrigin: at once, with all.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_attempt_time = 5 [json_name = "nextAttemptTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getNextAttemptTimeOrBuilder();
+
+  /**
+   * <pre>
+   * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+   * </pre>
+   *
+   * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The vapidKey.
+   */
+  java.lang.String getVapidKey();
+  /**
+   * <pre>
+   * "vapidKeys/{id}": whose tokens are refused. Others of the application go on.
+   * </pre>
+   *
+   * <code>string vapid_key = 6 [json_name = "vapidKey", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The bytes for vapidKey.
+   */
+  com.google.protobuf.ByteString
+      getVapidKeyBytes();
+
+  /**
+   * <pre>
+   * Attempts in a row that were refused.
+   * </pre>
+   *
+   * <code>int32 refused_count = 7 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The refusedCount.
+   */
+  int getRefusedCount();
+
+  /**
+   * <pre>
+   * Nothing of the application was accepted there lately, and what was refused proves nothing, because no subscription
+   * of it was ever accepted: only what goes to such subscriptions is slowed down. False: all of the key is stopped.
+   * </pre>
+   *
+   * <code>bool slowed = 8 [json_name = "slowed", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The slowed.
+   */
+  boolean getSlowed();
+
+  /**
+   * <pre>
+   * What to do about it, in words for people.
+   * </pre>
+   *
+   * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The remedy.
+   */
+  java.lang.String getRemedy();
+  /**
+   * <pre>
+   * What to do about it, in words for people.
+   * </pre>
+   *
+   * <code>string remedy = 9 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   * @return The bytes for remedy.
+   */
+  com.google.protobuf.ByteString
+      getRemedyBytes();
 }

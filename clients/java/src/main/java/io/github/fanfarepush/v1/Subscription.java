@@ -518,7 +518,7 @@ java.lang.String defaultValue) {
   private int disabledOutcome_ = 0;
   /**
    * <pre>
-   * Why, when it is disabled.
+   * Why, when it is disabled or held.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -529,7 +529,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Why, when it is disabled.
+   * Why, when it is disabled or held.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -590,6 +590,10 @@ java.lang.String defaultValue) {
   public static final int EXPIRE_TIME_FIELD_NUMBER = 12;
   private com.google.protobuf.Timestamp expireTime_;
   /**
+   * <pre>
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   * </pre>
+   *
    * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
    * @return Whether the expireTime field is set.
    */
@@ -598,6 +602,10 @@ java.lang.String defaultValue) {
     return ((bitField0_ & 0x00000001) != 0);
   }
   /**
+   * <pre>
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   * </pre>
+   *
    * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
    * @return The expireTime.
    */
@@ -606,6 +614,10 @@ java.lang.String defaultValue) {
     return expireTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : expireTime_;
   }
   /**
+   * <pre>
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   * </pre>
+   *
    * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
    */
   @java.lang.Override
@@ -2379,7 +2391,7 @@ java.lang.String defaultValue) {
     private int disabledOutcome_ = 0;
     /**
      * <pre>
-     * Why, when it is disabled.
+     * Why, when it is disabled or held.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2390,7 +2402,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Why, when it is disabled.
+     * Why, when it is disabled or held.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2405,7 +2417,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Why, when it is disabled.
+     * Why, when it is disabled or held.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2418,7 +2430,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Why, when it is disabled.
+     * Why, when it is disabled or held.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2436,7 +2448,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Why, when it is disabled.
+     * Why, when it is disabled or held.
      * </pre>
      *
      * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -2545,6 +2557,10 @@ java.lang.String defaultValue) {
     private com.google.protobuf.SingleFieldBuilderV3<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> expireTimeBuilder_;
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      * @return Whether the expireTime field is set.
      */
@@ -2552,6 +2568,10 @@ java.lang.String defaultValue) {
       return ((bitField0_ & 0x00000800) != 0);
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      * @return The expireTime.
      */
@@ -2563,6 +2583,10 @@ java.lang.String defaultValue) {
       }
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     public Builder setExpireTime(com.google.protobuf.Timestamp value) {
@@ -2579,6 +2603,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     public Builder setExpireTime(
@@ -2593,6 +2621,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     public Builder mergeExpireTime(com.google.protobuf.Timestamp value) {
@@ -2614,6 +2646,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     public Builder clearExpireTime() {
@@ -2627,6 +2663,10 @@ java.lang.String defaultValue) {
       return this;
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     public com.google.protobuf.Timestamp.Builder getExpireTimeBuilder() {
@@ -2635,6 +2675,10 @@ java.lang.String defaultValue) {
       return getExpireTimeFieldBuilder().getBuilder();
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getExpireTimeOrBuilder() {
@@ -2646,6 +2690,10 @@ java.lang.String defaultValue) {
       }
     }
     /**
+     * <pre>
+     * When it ends by itself. One that has passed is refused by UpdateSubscription.
+     * </pre>
+     *
      * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
      */
     private com.google.protobuf.SingleFieldBuilderV3<

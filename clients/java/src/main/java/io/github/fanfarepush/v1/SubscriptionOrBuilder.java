@@ -234,7 +234,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Why, when it is disabled.
+   * Why, when it is disabled or held.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -243,7 +243,7 @@ java.lang.String defaultValue);
   int getDisabledOutcomeValue();
   /**
    * <pre>
-   * Why, when it is disabled.
+   * Why, when it is disabled or held.
    * </pre>
    *
    * <code>.fanfare.v1.Outcome disabled_outcome = 10 [json_name = "disabledOutcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
@@ -272,16 +272,28 @@ java.lang.String defaultValue);
       getApplicationServerKeyBytes();
 
   /**
+   * <pre>
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   * </pre>
+   *
    * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
    * @return Whether the expireTime field is set.
    */
   boolean hasExpireTime();
   /**
+   * <pre>
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   * </pre>
+   *
    * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
    * @return The expireTime.
    */
   com.google.protobuf.Timestamp getExpireTime();
   /**
+   * <pre>
+   * When it ends by itself. One that has passed is refused by UpdateSubscription.
+   * </pre>
+   *
    * <code>optional .google.protobuf.Timestamp expire_time = 12 [json_name = "expireTime"];</code>
    */
   com.google.protobuf.TimestampOrBuilder getExpireTimeOrBuilder();

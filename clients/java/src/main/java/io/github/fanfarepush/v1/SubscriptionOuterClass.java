@@ -98,19 +98,20 @@ public final class SubscriptionOuterClass {
       "geEvidence\022-\n\007outcome\030\001 \001(\0162\023.fanfare.v1" +
       ".OutcomeR\007outcome\022$\n\013http_status\030\002 \001(\005H\000" +
       "R\nhttpStatus\210\001\001\022\030\n\007message\030\003 \001(\tR\007messag" +
-      "eB\016\n\014_http_status*w\n\021SubscriptionState\022\"" +
-      "\n\036SUBSCRIPTION_STATE_UNSPECIFIED\020\000\022\035\n\031SU" +
-      "BSCRIPTION_STATE_ACTIVE\020\001\022\037\n\033SUBSCRIPTIO" +
-      "N_STATE_DISABLED\020\002*\357\001\n\nChangeKind\022\033\n\027CHA" +
-      "NGE_KIND_UNSPECIFIED\020\000\022\025\n\021CHANGE_KIND_AD" +
-      "DED\020\001\022\027\n\023CHANGE_KIND_UPDATED\020\002\022\030\n\024CHANGE" +
-      "_KIND_REPLACED\020\003\022\030\n\024CHANGE_KIND_DISABLED" +
-      "\020\004\022!\n\035CHANGE_KIND_REMOVED_BY_CALLER\020\005\022\034\n" +
-      "\030CHANGE_KIND_REMOVED_GONE\020\006\022\037\n\033CHANGE_KI" +
-      "ND_REMOVED_EXPIRED\020\007B\\\n\030io.github.fanfar" +
-      "epush.v1P\001Z>github.com/fanfare-push/fanf" +
-      "are/clients/go/fanfarev1;fanfarev1b\006prot" +
-      "o3"
+      "eB\016\n\014_http_status*\224\001\n\021SubscriptionState\022" +
+      "\"\n\036SUBSCRIPTION_STATE_UNSPECIFIED\020\000\022\035\n\031S" +
+      "UBSCRIPTION_STATE_ACTIVE\020\001\022\037\n\033SUBSCRIPTI" +
+      "ON_STATE_DISABLED\020\002\022\033\n\027SUBSCRIPTION_STAT" +
+      "E_HELD\020\003*\205\002\n\nChangeKind\022\033\n\027CHANGE_KIND_U" +
+      "NSPECIFIED\020\000\022\025\n\021CHANGE_KIND_ADDED\020\001\022\027\n\023C" +
+      "HANGE_KIND_UPDATED\020\002\022\030\n\024CHANGE_KIND_REPL" +
+      "ACED\020\003\022\030\n\024CHANGE_KIND_DISABLED\020\004\022!\n\035CHAN" +
+      "GE_KIND_REMOVED_BY_CALLER\020\005\022\034\n\030CHANGE_KI" +
+      "ND_REMOVED_GONE\020\006\022\037\n\033CHANGE_KIND_REMOVED" +
+      "_EXPIRED\020\007\022\024\n\020CHANGE_KIND_HELD\020\010B\\\n\030io.g" +
+      "ithub.fanfarepush.v1P\001Z>github.com/fanfa" +
+      "re-push/fanfare/clients/go/fanfarev1;fan" +
+      "farev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -19,13 +19,22 @@ public enum SubscriptionState
   SUBSCRIPTION_STATE_ACTIVE(1),
   /**
    * <pre>
-   * The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes with other
-   * keys, another endpoint or another VAPID key.
+   * The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes again, or
+   * EnableSubscriptions.
    * </pre>
    *
    * <code>SUBSCRIPTION_STATE_DISABLED = 2;</code>
    */
   SUBSCRIPTION_STATE_DISABLED(2),
+  /**
+   * <pre>
+   * The push service says of so many at once that they have ended, or belong to another VAPID key, that it is taken for a
+   * fault. Not sent to until the browser subscribes again, or an operator decides (Origin.held).
+   * </pre>
+   *
+   * <code>SUBSCRIPTION_STATE_HELD = 3;</code>
+   */
+  SUBSCRIPTION_STATE_HELD(3),
   UNRECOGNIZED(-1),
   ;
 
@@ -39,13 +48,22 @@ public enum SubscriptionState
   public static final int SUBSCRIPTION_STATE_ACTIVE_VALUE = 1;
   /**
    * <pre>
-   * The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes with other
-   * keys, another endpoint or another VAPID key.
+   * The push service says that it belongs to another VAPID key. Not sent to until the browser subscribes again, or
+   * EnableSubscriptions.
    * </pre>
    *
    * <code>SUBSCRIPTION_STATE_DISABLED = 2;</code>
    */
   public static final int SUBSCRIPTION_STATE_DISABLED_VALUE = 2;
+  /**
+   * <pre>
+   * The push service says of so many at once that they have ended, or belong to another VAPID key, that it is taken for a
+   * fault. Not sent to until the browser subscribes again, or an operator decides (Origin.held).
+   * </pre>
+   *
+   * <code>SUBSCRIPTION_STATE_HELD = 3;</code>
+   */
+  public static final int SUBSCRIPTION_STATE_HELD_VALUE = 3;
 
 
   public final int getNumber() {
@@ -75,6 +93,7 @@ public enum SubscriptionState
       case 0: return SUBSCRIPTION_STATE_UNSPECIFIED;
       case 1: return SUBSCRIPTION_STATE_ACTIVE;
       case 2: return SUBSCRIPTION_STATE_DISABLED;
+      case 3: return SUBSCRIPTION_STATE_HELD;
       default: return null;
     }
   }

@@ -46,7 +46,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<io.github.fanfarepush.v1.SubscriptionChange> changes_;
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -57,7 +57,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -69,7 +69,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -80,7 +80,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -91,7 +91,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -561,7 +561,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -575,7 +575,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -589,7 +589,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -603,7 +603,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -624,7 +624,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -642,7 +642,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -662,7 +662,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -683,7 +683,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -701,7 +701,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -719,7 +719,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -738,7 +738,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -755,7 +755,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -772,7 +772,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -783,7 +783,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -797,7 +797,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -812,7 +812,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -823,7 +823,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -835,7 +835,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * At most 500; empty on a heartbeat.
+     * At most 100; empty on a heartbeat.
      * </pre>
      *
      * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>

@@ -10,7 +10,7 @@ public interface WatchSubscriptionsResponseOrBuilder extends
 
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -19,7 +19,7 @@ public interface WatchSubscriptionsResponseOrBuilder extends
       getChangesList();
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -27,7 +27,7 @@ public interface WatchSubscriptionsResponseOrBuilder extends
   io.github.fanfarepush.v1.SubscriptionChange getChanges(int index);
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -35,7 +35,7 @@ public interface WatchSubscriptionsResponseOrBuilder extends
   int getChangesCount();
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
@@ -44,7 +44,7 @@ public interface WatchSubscriptionsResponseOrBuilder extends
       getChangesOrBuilderList();
   /**
    * <pre>
-   * At most 500; empty on a heartbeat.
+   * At most 100; empty on a heartbeat.
    * </pre>
    *
    * <code>repeated .fanfare.v1.SubscriptionChange changes = 1 [json_name = "changes"];</code>
