@@ -70,8 +70,9 @@ impl Core {
         let Some(turn) = self.careful.pages.get_mut(&key) else { return };
         let Some(page) = self.pages.get(&key) else { return };
         let phase = |index: u16| page.entries.get(usize::from(index)).map(|entry| entry.phase);
-        let busy =
-            turn.entry.is_some_and(|index| matches!(phase(index), Some(Phase::Queued | Phase::InFlight)));
+        let busy = turn.entry.is_some_and(|index| {
+            matches!(phase(index), Some(Phase::Queued | Phase::InFlight | Phase::Lingering))
+        });
         if busy || page.uncommitted > 0 {
             return;
         }
