@@ -447,7 +447,7 @@ impl World {
         self.unsettled.clear();
         self.todo.clear();
         let seed = self.random.next_u64();
-        self.core = Core::new(settings(), OriginNames(Box::new(|_| String::new())), seed);
+        self.core = Core::new(self.settings.clone(), OriginNames(Box::new(|_| String::new())), seed);
         let open: BTreeSet<_> = self.pages.keys().map(|key| key.message).collect();
         for message in self.messages.clone().iter().filter(|message| open.contains(&message.id)) {
             let (id, kind, spec) = (message.id, message.kind, Arc::clone(&message.spec));

@@ -136,7 +136,9 @@ fn a_clock_that_jumps_back_delays() {
 
 /// A world in which the page of a broadcast to 20 was started so often without progress.
 fn after_starts(starts: u32) -> World {
-    let mut world = World::new(7);
+    // The page stays in memory: what is read again after progress is careful no more.
+    let settings = EngineSettings { park_after: HOUR, ..super::tests::settings() };
+    let mut world = World::with(settings, 7);
     world.add_message(MessageKind::Broadcast, HOUR, 20);
     for page in world.pages.values_mut() {
         page.head.starts = starts;
