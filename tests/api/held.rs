@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
-use fanfare::transport::scripted::{Answer, ScriptedTransport};
+use fanfare::transport::scripted::{Answer, ScriptedTransport, response};
 use serde_json::{Value, json};
 
 use crate::harness::{Server, browser, memory};
 
 const PATIENCE: Duration = Duration::from_secs(15);
+/// What is said with 401: the subscription belongs to another VAPID key.
+const OTHER_KEY: &str = r#"{"code":401,"errno":109,"message":"VAPID public key mismatch"}"#;
 /// How often something is looked at that nobody tells of.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -20,7 +22,13 @@ async fn start(window: Duration) -> (Server, Arc<AtomicU16>) {
     let status = Arc::new(AtomicU16::new(404));
     let transport = ScriptedTransport::new({
         let status = Arc::clone(&status);
-        move |_| Answer::status(status.load(Ordering::SeqCst))
+        move |_| {
+            let mut answer = response(status.load(Ordering::SeqCst));
+            if answer.status == 401 {
+                answer.body = OTHER_KEY.into();
+            }
+            Answer::Now(Ok(answer))
+        }
     });
     let settings = (ApiSettings::default(), ServerSettings::default());
     (Server::start_waiting(memory(), transport, settings.0, settings.1, window).await, status)
@@ -136,7 +144,7 @@ async fn what_was_removed_by_evidence_comes_back() {
 #[tokio::test]
 async fn a_disabled_one_is_revived_by_its_browser_or_enabled() {
     let (server, status) = start(Duration::ZERO).await;
-    status.store(403, Ordering::SeqCst);
+    status.store(401, Ordering::SeqCst);
     let own = json!({"pushSubscription": browser("a"), "userId": "anna", "topics": ["news"]});
     let name =
         server.one("Subscribe", own.clone()).await["subscription"]["name"].as_str().unwrap().to_owned();

@@ -216,8 +216,8 @@ impl Endpoints {
         }
     }
 
-    /// It was accepted: all is well. Answers what waited for it.
-    pub(super) fn accepted(&mut self, key: EndpointKey) -> Vec<EntryRef> {
+    /// It was accepted, or is another one now: its failures are forgotten. Answers what waited for it.
+    pub(super) fn forgive(&mut self, key: EndpointKey) -> Vec<EntryRef> {
         if self.troubled.is_empty() {
             return Vec::new();
         }
@@ -309,7 +309,7 @@ mod tests {
         assert!(!endpoints.failed(now + 4 * SECOND, key(1), Some(now + 2 * SECOND), None), "it stays so");
         assert_eq!(endpoints.standing(START, key(1), ORIGIN, 9), Standing::Apart);
         assert_eq!(endpoints.failures(key(1)), 3);
-        endpoints.accepted(key(1));
+        endpoints.forgive(key(1));
         assert_eq!(endpoints.standing(START, key(1), ORIGIN, 9), Standing::Sound);
         assert!(endpoints.failed(now + 5 * SECOND, key(1), Some(now + 2 * SECOND), None));
     }
@@ -347,7 +347,7 @@ mod tests {
         endpoints.wait(key(1), entry(2));
         endpoints.wait(key(2), entry(3));
         endpoints.forget(key(1), entry(2));
-        assert_eq!(endpoints.accepted(key(1)), [entry(1)]);
+        assert_eq!(endpoints.forgive(key(1)), [entry(1)]);
         assert_eq!(endpoints.waiting_for(key(2)).count(), 1);
     }
 

@@ -245,9 +245,7 @@ impl Core {
             self.hasten_entry(now, next);
         }
         if report.outcome == Outcome::Accepted {
-            for at in self.endpoints.accepted(flight.endpoint) {
-                self.hasten_entry(now, at);
-            }
+            self.forgive_endpoint(now, flight.endpoint);
             return true;
         }
         if !report.fails_endpoint() {
@@ -269,6 +267,13 @@ impl Core {
             gate.acquit(at);
         }
         speaks
+    }
+
+    /// Forgets an endpoint's failures: what waits for it looks at once whether it may go.
+    pub(super) fn forgive_endpoint(&mut self, now: Now, endpoint: EndpointKey) {
+        for at in self.endpoints.forgive(endpoint) {
+            self.hasten_entry(now, at);
+        }
     }
 
     /// Attempts that have been under way for long while others of their lane were answered hold neither a place of the lane

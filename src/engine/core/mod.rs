@@ -324,6 +324,8 @@ impl Core {
             Input::MessageEnded(message) => self.message_ended(message),
             Input::SubscriptionChanged { subscription, change } => {
                 self.subscription_changed(subscription, change);
+                // It may have another endpoint, or another owner: what waited for the old one looks again.
+                self.forgive_endpoint(now, subscription);
             }
             Input::Suspected(suspected) => {
                 for (subscription, generation, outcome) in suspected {
