@@ -135,6 +135,8 @@ async fn a_stopped_application_is_seen_and_goes_on_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_to_nobody_is_told() {
     let place = Place::new().await;
+    let mut config = std::fs::OpenOptions::new().append(true).open(place.path("fanfare.toml")).unwrap();
+    config.write_all(b"[engine]\nremoval_window = \"1s\"\n").unwrap();
     let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", ready.server);
     let call = |arguments: &[&str]| run_with_input(&[arguments, &["--server", &url]].concat(), "");
