@@ -68,8 +68,15 @@ async fn nobody_is_lost_to_a_push_service_that_forgets_everybody() {
     };
     assert_eq!(held["outcome"], "OUTCOME_GONE");
     assert!(held["remedy"].as_str().unwrap().contains("fanfare subscriptions release --origin"), "{held}");
-    let log = std::fs::read_to_string(place.path("server.log")).unwrap();
-    assert!(log.contains("ERROR") && log.contains("are set aside"), "{log}");
+    // What is held is listed as soon as it is durable, which may be before the line is in the log.
+    let is_logged = || {
+        let log = std::fs::read_to_string(place.path("server.log")).unwrap();
+        log.contains("ERROR") && log.contains("are set aside")
+    };
+    while !is_logged() {
+        assert!(began.elapsed() < ALARM, "no line in the log");
+        tokio::time::sleep(LOOK).await;
+    }
     while operator.held().is_some_and(|held| held["subscriptionCount"] != 200) {
         assert!(began.elapsed() < ALARM, "not all are set aside");
         tokio::time::sleep(LOOK).await;
