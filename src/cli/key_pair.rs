@@ -82,13 +82,13 @@ impl Found {
                 Ok(())
             }
             Value::Array(values) => values.iter().try_for_each(|value| self.json(name, value)),
-            Value::String(text) => match serde_json::from_str(text) {
-                Ok(inner @ (Value::Object(_) | Value::Array(_))) => self.json(name, &inner),
-                Ok(_) | Err(_) => {
-                    let rest = self.pem(text);
-                    rest.split_whitespace().try_for_each(|word| self.word(name, word))
+            Value::String(text) => {
+                if let Ok(inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
+                    return self.json(name, &inner);
                 }
-            },
+                let rest = self.pem(text);
+                rest.split_whitespace().try_for_each(|word| self.word(name, word))
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
     }
@@ -314,7 +314,7 @@ mod tests {
     use crate::webpush::keys::encode_base64url;
 
     fn hex(octets: &[u8]) -> String {
-        octets.iter().map(|octet| format!("{octet:02x}")).collect()
+        octets.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02x}"))
     }
 
     fn jwk(pair: &VapidKeyPair) -> Value {

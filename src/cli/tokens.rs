@@ -113,7 +113,7 @@ impl CreateArgs {
 
     /// Whether this token, as the first one, would leave nobody who makes others.
     fn locks_out(&self) -> bool {
-        !self.without_admin && !(self.all_applications && self.roles.contains(&Role::Admin))
+        !(self.without_admin || self.all_applications && self.roles.contains(&Role::Admin))
     }
 
     async fn ask(self) -> Result<(), Failure> {

@@ -43,6 +43,7 @@ pub(crate) enum Throttle {
 
 /// What an attempt came to.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct AttemptReport {
     pub(crate) outcome: Outcome,
     /// Whether another attempt may do better.

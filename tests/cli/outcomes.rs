@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fanfare::domain::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::{Place, failed, printed_json, run_with_input};
@@ -23,8 +24,8 @@ impl Services {
         for (service, line) in services.iter().zip(made.lines()) {
             let origin: Value = serde_json::from_str(line).unwrap();
             let port = origin["url"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
-            config += &format!(
-                "[[push_services.exceptions]]\nname = \"{service}\"\nhost = \"localhost\"\nport = {port}\n\
+            config = format!(
+                "{config}[[push_services.exceptions]]\nname = \"{service}\"\nhost = \"localhost\"\nport = {port}\n\
                  cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = \"{}\"\nservice = \"{service}\"\n",
                 at.place.text("ca.pem")
             );
@@ -110,7 +111,8 @@ async fn a_refused_token_tells_how_far_the_clocks_are_apart_and_a_proxy_is_told_
     assert_eq!(event["outcome"], "OUTCOME_UNAVAILABLE", "{event}");
     assert_eq!(event["detail"], "a proxy on the way answered: Access Denied");
 
-    let earlier = std::time::SystemTime::now() - Duration::from_secs(14 * 3_600 + 60);
+    let now = std::time::UNIX_EPOCH + Duration::from_micros(SystemClock.now().as_micros());
+    let earlier = now - Duration::from_secs(14 * 3_600 + 60);
     let expired = json!({"answer": {"share": 1, "status": 403, "body": "token has expired\n",
         "headers": {"date": httpdate::fmt_http_date(earlier)}}});
     let event = attempt(&url, &at.subscriber("fcm", key, &expired).await);

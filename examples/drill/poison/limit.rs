@@ -2,9 +2,10 @@
 //! found all the same, and is used for the others.
 
 use std::collections::HashSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use fanfare::domain::{Clock as _, SystemClock};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -64,7 +65,7 @@ pub(super) async fn measure(measured: Duration, seed: u64, checks: &mut Checks) 
         broadcasts += 1;
     }
     sleep(FIND).await;
-    let (began, since) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
+    let (began, since) = (Instant::now(), Duration::from_micros(SystemClock.now().as_micros()));
     let before = (taken(&stage, origin).await?, cell.refused_posts(&stage).await?);
     sleep(measured).await;
     let after = (taken(&stage, origin).await?, cell.refused_posts(&stage).await?);

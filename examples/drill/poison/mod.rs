@@ -111,8 +111,9 @@ pub(crate) async fn drill(
         };
         let cases = cases::measure(&length, seed, kind, &mut checks);
         (figures.cases, figures.limit) = tokio::try_join!(cases, limit)?;
-        let problems = of_limit.problems();
-        problems.into_iter().for_each(|problem| checks.check(false, || problem));
+        for problem in of_limit.problems() {
+            checks.check(false, || problem);
+        }
     }
     println!("{}", serde_json::to_string(&figures)?);
     Ok(checks.problems())

@@ -3,8 +3,9 @@
 //! those that were become good.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use fanfare::domain::{Clock as _, SystemClock};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -222,8 +223,7 @@ impl Run {
             cell.order(&self.stage, &bad, &kind.fault).await?;
             half.bad.push(bad);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        half.micros = i64::try_from(now.as_micros())?;
+        half.micros = i64::try_from(SystemClock.now().as_micros())?;
         Ok(half)
     }
 

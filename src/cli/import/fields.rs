@@ -76,13 +76,13 @@ pub(super) fn topics(warnings: &mut Warnings, value: Option<Value>, several: boo
             }
             names
         }
-        Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(&text) {
-            Ok(value @ Value::Array(_)) => return topics(warnings, Some(value), several),
-            Ok(_) | Err(_) => {
-                warn(warnings, "topics", "left out: they are no list of texts");
-                Vec::new()
+        Value::String(text) if text.trim_start().starts_with('[') => {
+            if let Ok(value @ Value::Array(_)) = serde_json::from_str(&text) {
+                return topics(warnings, Some(value), several);
             }
-        },
+            warn(warnings, "topics", "left out: they are no list of texts");
+            Vec::new()
+        }
         Value::String(text) => {
             let divides = |c: char| matches!(c, ',' | ';');
             if several && !text.contains(divides) {

@@ -44,16 +44,13 @@ pub(super) fn unescaped(text: &str) -> String {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
-        let escape = behind.get(..2).filter(|_| *first == b'%').and_then(|digits| hex_octets(digits));
-        match escape {
-            Some(octet) => {
-                octets.extend(octet);
-                rest = &behind[2..];
-            }
-            None => {
-                octets.push(*first);
-                rest = behind;
-            }
+        let escape = behind.get(..2).filter(|_| *first == b'%').and_then(hex_octets);
+        if let Some(octet) = escape {
+            octets.extend(octet);
+            rest = &behind[2..];
+        } else {
+            octets.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8(octets).unwrap_or_else(|_| text.to_owned())
@@ -123,7 +120,7 @@ mod tests {
         let url = encode_base64url(&octets);
         let standard = url.replace('-', "+").replace('_', "/") + "=";
         assert!(standard.contains('+') && standard.contains('/'));
-        let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        let hex = octets.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02x}"));
         let (first, rest) = standard.split_at(60);
         let spki = [&SPKI[..], &octets].concat();
         let numbered: Map<String, Value> =

@@ -276,18 +276,15 @@ impl<R: BufRead> Objects<R> {
 
     /// Passes over a value that is of no interest.
     fn pass_over(&mut self) -> anyhow::Result<Option<Piece>> {
-        match self.scanner.peek()? {
-            Some(b'{' | b'[') => {
-                self.scanner.balanced(false)?;
-            }
-            _ => {
-                self.refuse_user()?;
-                while let Some(octet) = self.scanner.peek()?
-                    && !matches!(octet, b',' | b'}' | b']')
-                    && !octet.is_ascii_whitespace()
-                {
-                    self.scanner.skip(octet);
-                }
+        if let Some(b'{' | b'[') = self.scanner.peek()? {
+            self.scanner.balanced(false)?;
+        } else {
+            self.refuse_user()?;
+            while let Some(octet) = self.scanner.peek()?
+                && !matches!(octet, b',' | b'}' | b']')
+                && !octet.is_ascii_whitespace()
+            {
+                self.scanner.skip(octet);
             }
         }
         self.set(At::After);

@@ -108,26 +108,26 @@ impl<R: BufRead> Scanner<R> {
 #[derive(Debug)]
 struct Back<R> {
     reader: R,
-    back: Vec<u8>,
+    unread: Vec<u8>,
     position: usize,
 }
 
 impl<R: BufRead> Back<R> {
     fn new(reader: R) -> Self {
-        Self { reader, back: Vec::new(), position: 0 }
+        Self { reader, unread: Vec::new(), position: 0 }
     }
 
     /// Comes before all that is still to be read.
     fn put_back(&mut self, text: &[u8]) {
-        let rest = self.back.split_off(self.position);
-        self.back = [text, &rest].concat();
+        let rest = self.unread.split_off(self.position);
+        self.unread = [text, &rest].concat();
         self.position = 0;
     }
 
     /// What can be read at once; nothing at the end.
     fn buffer(&mut self) -> io::Result<&[u8]> {
-        if self.position < self.back.len() {
-            return Ok(&self.back[self.position..]);
+        if self.position < self.unread.len() {
+            return Ok(&self.unread[self.position..]);
         }
         loop {
             // The loan of what is returned would last for all rounds.
@@ -141,7 +141,7 @@ impl<R: BufRead> Back<R> {
     }
 
     fn consume(&mut self, used: usize) {
-        if self.position < self.back.len() {
+        if self.position < self.unread.len() {
             self.position += used;
         } else {
             self.reader.consume(used);

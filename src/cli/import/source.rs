@@ -66,7 +66,7 @@ impl Entries {
             let about = file.metadata().with_context(cannot)?;
             anyhow::ensure!(!about.is_dir(), "cannot read {path}: it is a directory");
             // A pipe has no length to tell.
-            (Box::new(file), about.is_file().then(|| about.len()))
+            (Box::new(file), about.is_file().then_some(about.len()))
         };
         Self::of(input, octets, format, reader).with_context(|| path.to_owned())
     }

@@ -194,6 +194,7 @@ fn open_time(times: u32) -> Duration {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "as it is handed in")]
     fn endpoint(number: u64) -> Option<EndpointKey> {
         let mut id = [0; 16];
         id[8..].copy_from_slice(&number.to_be_bytes());

@@ -299,7 +299,7 @@ impl World {
         }
         self.messages.push(Arc::clone(&message));
         self.input(Input::Message(Arc::clone(&message)));
-        self.add_pages(&message, &targets, group);
+        self.add_pages(&message, targets, group);
     }
 
     /// Plans a message that is known to these targets.
