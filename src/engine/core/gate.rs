@@ -1,6 +1,5 @@
 //! The gate of a lane: what was learned of an origin, and whether an attempt may start there now.
 
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,8 +18,6 @@ use super::sender::{SenderKey, Senders};
 use super::stops::{Extent, Stop};
 use super::throttling::Throttling;
 
-/// Gates of lanes without anything to do that are kept for what they learned; beyond it the least recently used go.
-const RESTING_MAX: usize = 4_096;
 /// What waits longer than this leaves the lane, so that its page need not stay in memory.
 const WAITS_IN_LANE: Duration = Duration::from_secs(1);
 /// How long a throttled sender waits at least, and where the push service names no time.
@@ -105,7 +102,7 @@ pub(super) enum Hearing {
 pub(super) struct Gate {
     pub(super) in_flight: usize,
     /// Those of its attempts under way that take none of its places any more.
-    lingering: usize,
+    pub(super) lingering: usize,
     /// Of both together, at most.
     under_way_max: usize,
     limiter: Limiter,
@@ -115,7 +112,7 @@ pub(super) struct Gate {
     throttling: Throttling,
     pub(super) senders: Senders,
     record: Record,
-    last_problem: Option<Outcome>,
+    pub(super) last_problem: Option<Outcome>,
     pub(super) hearing: Hearing,
     /// The last answer, or when the first attempt under way started.
     pub(super) heard: Instant,
@@ -124,11 +121,11 @@ pub(super) struct Gate {
     pub(super) wake: Option<Instant>,
     pub(super) waits_for_silence: bool,
     /// Its place among those that rest.
-    rests_since: Option<u64>,
+    pub(super) rests_since: Option<u64>,
 }
 
 impl Gate {
-    fn new(now: Instant, concurrency_max: usize, under_way_max: usize) -> Self {
+    pub(super) fn new(now: Instant, concurrency_max: usize, under_way_max: usize) -> Self {
         Self {
             in_flight: 0,
             lingering: 0,
@@ -458,87 +455,5 @@ fn end_of(report: &AttemptReport) -> End {
         _ if report.outcome == Outcome::TimedOut => End::TimedOut,
         Some(latency) if report.http_status.is_some() => End::Answered(latency),
         Some(_) | None => End::Unknown,
-    }
-}
-
-/// The gates of all lanes, and of those that had something to do lately.
-#[derive(Debug)]
-pub(super) struct Gates {
-    concurrency_max: usize,
-    under_way_max: usize,
-    all: HashMap<OriginId, Box<Gate>>,
-    /// Those whose lane has nothing to do, the longest first.
-    resting: BTreeMap<u64, OriginId>,
-    rests: u64,
-}
-
-impl Gates {
-    /// `concurrency_max`: attempts to one origin at once, at most. `under_way_max`: the same with those that take long.
-    pub(super) fn new(concurrency_max: usize, under_way_max: usize) -> Self {
-        Self { concurrency_max, under_way_max, all: HashMap::new(), resting: BTreeMap::new(), rests: 0 }
-    }
-
-    /// The gate of a lane that has something to do.
-    pub(super) fn of(&mut self, origin: OriginId, now: Instant) -> &mut Gate {
-        let (most, in_all) = (self.concurrency_max, self.under_way_max);
-        let gate = self.all.entry(origin).or_insert_with(|| Box::new(Gate::new(now, most, in_all)));
-        if let Some(place) = gate.rests_since.take() {
-            self.resting.remove(&place);
-        }
-        gate
-    }
-
-    /// Its lane has nothing to do any more, once what is under way has ended.
-    pub(super) fn rest(&mut self, origin: OriginId) {
-        let rests = |gate: &&mut Box<Gate>| gate.rests_since.is_none() && gate.in_flight == 0;
-        let Some(gate) = self.all.get_mut(&origin).filter(rests) else { return };
-        self.rests += 1;
-        gate.rests_since = Some(self.rests);
-        self.resting.insert(self.rests, origin);
-        if self.resting.len() > RESTING_MAX
-            && let Some((_, longest)) = self.resting.pop_first()
-        {
-            self.all.remove(&longest);
-        }
-    }
-
-    /// A gate, without making one or taking it for used.
-    pub(super) fn get(&self, origin: OriginId) -> Option<&Gate> {
-        self.all.get(&origin).map(|gate| &**gate)
-    }
-
-    /// A lane does not wait any more for room among the silent.
-    pub(super) fn forget_wait(&mut self, origin: OriginId) {
-        if let Some(gate) = self.all.get_mut(&origin) {
-            gate.waits_for_silence = false;
-        }
-    }
-
-    /// Every one of them, in no order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (OriginId, &mut Gate)> {
-        self.all.iter_mut().map(|(origin, gate)| (*origin, &mut **gate))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_least_recently_used_is_forgotten() {
-        let now = Instant::now();
-        let mut gates = Gates::new(8, 16);
-        let max = u32::try_from(RESTING_MAX).unwrap();
-        for origin in 0..=max {
-            gates.of(OriginId(origin), now).last_problem = Some(Outcome::TimedOut);
-            if origin == max {
-                gates.of(OriginId(0), now);
-                gates.rest(OriginId(0));
-            }
-            gates.rest(OriginId(origin));
-        }
-        assert_eq!(gates.all.len(), RESTING_MAX);
-        assert!(gates.of(OriginId(0), now).last_problem.is_some());
-        assert!(gates.of(OriginId(1), now).last_problem.is_none());
     }
 }
