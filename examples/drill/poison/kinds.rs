@@ -18,15 +18,15 @@ pub(super) struct Kind {
     pub(super) fault: Value,
     /// Nothing must be seen of it at others. Else it takes whole connections with it: it is told, and not judged.
     pub(super) is_judged: bool,
-    /// A delivery may end with it at once, so each message is tried.
-    pub(super) ends: bool,
+    /// A delivery ends with it after so many attempts, so each message is tried; 0: it goes on until its ttl is over.
+    pub(super) attempts: u8,
     /// It may be taken for the end of a subscription, which then is not expected to come back by itself.
     pub(super) may_be_final: bool,
 }
 
 impl Kind {
     fn new(name: &str, fault: Value) -> Self {
-        Self { name: name.to_owned(), fault, is_judged: true, ends: false, may_be_final: false }
+        Self { name: name.to_owned(), fault, is_judged: true, attempts: 0, may_be_final: false }
     }
 
     /// Whether nobody of it is bad.
@@ -56,9 +56,12 @@ pub(super) fn kinds(only: Option<&str>) -> Vec<Kind> {
             kinds.push(Kind::new(&format!("{status}{name}"), fault));
         }
     }
-    for (name, status, body) in [("401", 401, ""), ("403", 403, ""), ("401-109", 401, VAPID_REFUSED)] {
+    // Refused credentials are tried three times each (docs/deliveries.md).
+    for (name, status, body, attempts) in
+        [("401", 401, "", 1), ("403", 403, "", 1), ("401-109", 401, VAPID_REFUSED, 3)]
+    {
         let kind = Kind::new(name, json!({"answer": {"status": status, "body": body}}));
-        kinds.push(Kind { ends: true, may_be_final: body.is_empty(), ..kind });
+        kinds.push(Kind { attempts, may_be_final: body.is_empty(), ..kind });
     }
     kinds.push(Kind::new("hanging", json!({"silent": {}})));
     kinds.push(Kind::new("reset", json!({"reset": {}})));

@@ -217,11 +217,12 @@ fn posts(run: &Run, place: usize) -> (f64, f64) {
         }
         let count = bad.len() as f64;
         let mut most = POSTS_FIRST + POSTS_EACH * half.seconds / f64::from(run.size.retry_max);
-        if kind.ends {
+        if kind.attempts > 0 {
             let of_half = run.messages.iter().filter(|of| of.cell == place && of.half == number);
             let to =
                 |message: &Message| message.to.map_or(count, |to| f64::from(u8::from(bad.contains(&to))));
-            most = most.max(of_half.map(to).sum::<f64>() / count);
+            // The token that is signed once more makes one POST more.
+            most = most.max(of_half.map(to).sum::<f64>() / count * f64::from(kind.attempts) + 1.0);
         }
         let posts = half.refused_posts[place] / count;
         if most - posts < worst.1 - worst.0 || worst.1 <= 0.0 {
