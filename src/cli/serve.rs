@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -17,6 +18,9 @@ use crate::config;
 use crate::domain::SystemClock;
 use crate::observe::logs;
 use crate::webpush::keys::encode_base64url;
+
+/// How long a server that cannot go on takes leave of its callers.
+const FAILED_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the server
 #[derive(Args, Clone, Debug)]
@@ -107,7 +111,11 @@ impl ServeArgs {
         self.tell(&ready(&app))?;
         tokio::select! {
             asked = self.stop.asked() => asked.context("cannot listen for signals")?,
-            error = app.failed() => return Err(anyhow::Error::from(error).into()),
+            error = app.failed() => {
+                // Calls under way are told why; what cannot be recorded any more is not waited for.
+                let _ = tokio::time::timeout(FAILED_GRACE, app.shutdown()).await;
+                return Err(anyhow::Error::from(error).into());
+            }
         }
         if app.shutdown().await.map_err(anyhow::Error::from)? {
             return Ok(());

@@ -1,9 +1,12 @@
 //! A disk that gets full: what the store and the engine say of it. The size of the server's files is limited, which is as
 //! good.
 
-use anyhow::ensure;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
 use fanfare::proto::v1::SubscribeRequest;
 use serde_json::json;
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::needles::{Kind, Needles};
@@ -14,6 +17,8 @@ use crate::stage::{Launch, Stage, largest_file_octets, push_subscription};
 /// How much more may be written.
 const ROOM: u64 = 6 << 20;
 const MESSAGES_MAX: usize = 5_000;
+/// Within this a server whose store has failed has ended.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of each payload.
 const TEXT_OCTETS: usize = 3_000;
 
@@ -48,11 +53,14 @@ pub(super) async fn play(
     *figures.statuses.entry(format!("{:?}", refused.code())).or_default() += 1;
     captured.add("errors", format!("{refused} {refused:?} {:?}", refused.metadata()));
     captured.add("errors", refused.details());
+    // A store that can write no more ends the server: the port answers until then.
     for path in ["metrics", "readyz"] {
-        let answer = reqwest::get(format!("http://{}/{path}", server.admin)).await?;
-        captured.add("admin port", answer.bytes().await?);
+        if let Ok(answer) = reqwest::get(format!("http://{}/{path}", server.admin)).await {
+            captured.add("admin port", answer.bytes().await.unwrap_or_default());
+        }
     }
-    server.process.kill().await?;
+    let status = timeout(END_TIMEOUT, server.process.ended()).await.context("it does not end")??;
+    ensure!(status.code() == Some(1), "a store that has failed ends the server with {status}");
     let log = std::fs::read(stage.directory().join("server.log"))?;
     super::count_levels(&String::from_utf8_lossy(&log), &mut figures.log_lines);
     captured.add("log of the full disk", log);
