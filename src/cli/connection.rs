@@ -127,7 +127,7 @@ fn options(token: &str) -> Options {
 pub(super) fn tell_of_loss(lost: &client::Error) {
     static TOLD: Mutex<String> = Mutex::new(String::new());
     if lost.reason().is_empty() {
-        eprintln!("fanfare: the stream broke off ({:?}); going on from where it was", lost.code());
+        eprintln!("fanfare: the call broke off ({:?}); going on from where it was", lost.code());
         return;
     }
     // The server said why: once is enough, however often it is tried again.

@@ -87,7 +87,10 @@ impl Reaper {
                 () = tokio::time::sleep(idle.unwrap_or(self.idle_interval).min(self.idle_interval)) => {}
             }
             if let Err(error) = self.catch_up(&mut work).await {
-                tracing::error!(%error, "evidence against subscriptions could not be acted on; trying again");
+                // Of a full disk the store itself tells.
+                if !matches!(error, StoreError::DiskFull { .. }) {
+                    tracing::error!(%error, "evidence against subscriptions could not be acted on; trying again");
+                }
                 // What was in hand is read again: the position has not passed it.
                 work = Work::default();
                 self.stop.run_until_cancelled(tokio::time::sleep(RETRY)).await;

@@ -68,7 +68,8 @@ const (
 type PushServiceClient interface {
 	// Stores a browser's PushSubscription, or updates the one with the same endpoint.
 	// INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-	// is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+	// is no push service that this server may post to, or its path is none that this push service gives out.
+	// RESOURCE_EXHAUSTED: quota of the application.
 	Subscribe(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (*SubscribeResponse, error)
 	// Removes a subscription, by name or endpoint, or all of a user. NOT_FOUND unless allow_missing.
 	Unsubscribe(ctx context.Context, in *UnsubscribeRequest, opts ...grpc.CallOption) (*UnsubscribeResponse, error)
@@ -356,7 +357,8 @@ func (c *pushServiceClient) CreateSubscriberToken(ctx context.Context, in *Creat
 type PushServiceServer interface {
 	// Stores a browser's PushSubscription, or updates the one with the same endpoint.
 	// INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-	// is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+	// is no push service that this server may post to, or its path is none that this push service gives out.
+	// RESOURCE_EXHAUSTED: quota of the application.
 	Subscribe(context.Context, *SubscribeRequest) (*SubscribeResponse, error)
 	// Removes a subscription, by name or endpoint, or all of a user. NOT_FOUND unless allow_missing.
 	Unsubscribe(context.Context, *UnsubscribeRequest) (*UnsubscribeResponse, error)

@@ -13,7 +13,7 @@ use tonic_types::StatusExt as _;
 use super::refusal::Refusal;
 use super::report::Report;
 use super::source::Entry;
-use crate::cli::connection::{Client, RECONNECT_FOR};
+use crate::cli::connection::{Client, RECONNECT_FOR, tell_of_loss};
 use crate::cli::failure::Failure;
 use crate::client::{Error, Pause};
 use crate::proto::v1::import_answer::Answer;
@@ -141,11 +141,7 @@ impl Import {
                     if report.counts() != before {
                         pause = Pause::new(RECONNECT_FOR);
                     }
-                    let tell = |reason: &Error| {
-                        let code = reason.code();
-                        eprintln!("fanfare: the import broke off ({code:?}); going on from where it was");
-                    };
-                    pause.wait(reason, tell).await?;
+                    pause.wait(reason, tell_of_loss).await?;
                 }
             }
         }

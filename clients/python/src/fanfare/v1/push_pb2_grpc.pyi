@@ -49,7 +49,8 @@ class PushServiceStub:
     ]
     """Stores a browser's PushSubscription, or updates the one with the same endpoint.
     INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-    is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+    is no push service that this server may post to, or its path is none that this push service gives out.
+    RESOURCE_EXHAUSTED: quota of the application.
     """
 
     Unsubscribe: grpc.UnaryUnaryMultiCallable[
@@ -190,7 +191,8 @@ class PushServiceAsyncStub:
     ]
     """Stores a browser's PushSubscription, or updates the one with the same endpoint.
     INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-    is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+    is no push service that this server may post to, or its path is none that this push service gives out.
+    RESOURCE_EXHAUSTED: quota of the application.
     """
 
     Unsubscribe: grpc.aio.UnaryUnaryMultiCallable[
@@ -333,7 +335,8 @@ class PushServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[fanfare.v1.push_pb2.SubscribeResponse, collections.abc.Awaitable[fanfare.v1.push_pb2.SubscribeResponse]]:
         """Stores a browser's PushSubscription, or updates the one with the same endpoint.
         INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-        is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+        is no push service that this server may post to, or its path is none that this push service gives out.
+        RESOURCE_EXHAUSTED: quota of the application.
         """
 
     @abc.abstractmethod

@@ -1406,7 +1406,8 @@ export const PushService: GenService<{
   /**
    * Stores a browser's PushSubscription, or updates the one with the same endpoint.
    * INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-   * is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+   * is no push service that this server may post to, or its path is none that this push service gives out.
+   * RESOURCE_EXHAUSTED: quota of the application.
    *
    * @generated from rpc fanfare.v1.PushService.Subscribe
    */

@@ -631,7 +631,8 @@ public final class PushServiceGrpc {
      * <pre>
      * Stores a browser's PushSubscription, or updates the one with the same endpoint.
      * INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-     * is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+     * is no push service that this server may post to, or its path is none that this push service gives out.
+     * RESOURCE_EXHAUSTED: quota of the application.
      * </pre>
      */
     default void subscribe(io.github.fanfarepush.v1.SubscribeRequest request,
@@ -863,7 +864,8 @@ public final class PushServiceGrpc {
      * <pre>
      * Stores a browser's PushSubscription, or updates the one with the same endpoint.
      * INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-     * is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+     * is no push service that this server may post to, or its path is none that this push service gives out.
+     * RESOURCE_EXHAUSTED: quota of the application.
      * </pre>
      */
     public void subscribe(io.github.fanfarepush.v1.SubscribeRequest request,
@@ -1095,7 +1097,8 @@ public final class PushServiceGrpc {
      * <pre>
      * Stores a browser's PushSubscription, or updates the one with the same endpoint.
      * INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-     * is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+     * is no push service that this server may post to, or its path is none that this push service gives out.
+     * RESOURCE_EXHAUSTED: quota of the application.
      * </pre>
      */
     public io.github.fanfarepush.v1.SubscribeResponse subscribe(io.github.fanfarepush.v1.SubscribeRequest request) throws io.grpc.StatusException {
@@ -1322,7 +1325,8 @@ public final class PushServiceGrpc {
      * <pre>
      * Stores a browser's PushSubscription, or updates the one with the same endpoint.
      * INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-     * is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+     * is no push service that this server may post to, or its path is none that this push service gives out.
+     * RESOURCE_EXHAUSTED: quota of the application.
      * </pre>
      */
     public io.github.fanfarepush.v1.SubscribeResponse subscribe(io.github.fanfarepush.v1.SubscribeRequest request) {
@@ -1517,7 +1521,8 @@ public final class PushServiceGrpc {
      * <pre>
      * Stores a browser's PushSubscription, or updates the one with the same endpoint.
      * INVALID_ARGUMENT: bad endpoint, p256dh or auth. PERMISSION_DENIED, reason ENDPOINT_NOT_ALLOWED: the endpoint's host
-     * is no push service that this server may post to. RESOURCE_EXHAUSTED: quota of the application.
+     * is no push service that this server may post to, or its path is none that this push service gives out.
+     * RESOURCE_EXHAUSTED: quota of the application.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.SubscribeResponse> subscribe(
