@@ -195,9 +195,7 @@ impl Planner {
     ) -> Vec<(NewPage, StoredPage)> {
         let mut groups: BTreeMap<GroupId, Vec<Target>> = BTreeMap::new();
         for target in targets {
-            // Every origin that a stored target has was given its number by the store.
-            let group = self.store.origin(target.origin).map_or(GroupId(0), |origin| origin.group);
-            groups.entry(group).or_default().push(target);
+            groups.entry(GroupId::of(target.origin)).or_default().push(target);
         }
         let due = self.clock.now();
         let mut pages = Vec::new();

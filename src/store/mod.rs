@@ -192,8 +192,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     // ---------------------------------------------------------------- subscriptions
 
-    /// The number of an origin, made if there is none. Each of the first 128 is a group of its own, later ones are
-    /// hashed into 64 shared groups.
+    /// The number of an origin, made if there is none: 1 for the first, and so on.
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError>;
 
     /// An origin by its number; `None` for a number that was never given. Answers from memory.

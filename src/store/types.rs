@@ -12,18 +12,40 @@ use crate::domain::{
     SubscriptionId, SubscriptionKeys, Target, Timestamp, VapidKey, VapidKeyId,
 };
 
-/// Lanes that are planned together: one large origin, or a share of the many small ones.
+/// Deliveries that are planned together, on pages of their own: those of one origin, or of a share of very many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupId(pub u16);
+pub struct GroupId(pub u32);
 
 impl GroupId {
-    /// The first group that origins share; those before it have one origin each.
+    /// The first group that origins share. Pages of older versions have those before it as well, of one origin each.
     pub const FIRST_SHARED: Self = Self(128);
+    /// So many groups are shared.
+    const SHARED: u32 = 64;
+    /// The first of those that have one origin each.
+    const FIRST_OWN: Self = Self(1 << 16);
+    /// Origins with a group of their own: the first ones. What waits of a group takes memory, so the others share.
+    const OWN_MAX: u32 = 16_384;
+
+    /// That of an origin.
+    #[must_use]
+    pub fn of(origin: OriginId) -> Self {
+        if origin.0 <= Self::OWN_MAX {
+            Self(Self::FIRST_OWN.0 + origin.0)
+        } else {
+            Self(Self::FIRST_SHARED.0 + origin.0 % Self::SHARED)
+        }
+    }
 
     /// Whether all its deliveries go to one origin.
     #[must_use]
     pub fn has_one_origin(self) -> bool {
-        self < Self::FIRST_SHARED
+        self < Self::FIRST_SHARED || self.is_own()
+    }
+
+    /// Whether it is [`GroupId::of`] one origin only.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        self >= Self::FIRST_OWN
     }
 }
 
@@ -34,8 +56,6 @@ pub struct OriginInfo {
     pub id: OriginId,
     /// What it is.
     pub origin: Origin,
-    /// Which group it is planned with.
-    pub group: GroupId,
 }
 
 /// An application as the store knows it. What it leaves unset, the configuration says.

@@ -2,9 +2,10 @@
 //! for long and has a backlog, and very many small ones are dead.
 //!
 //! What must hold: the good one keeps 90 % of the throughput that it has alone; memory stays within its bounds; the
-//! backlog, once it can be drained, is read once; a Send in the middle of a big broadcast starts at once; and two
-//! applications share by their weights.
+//! backlog, once it can be drained, is read once; a Send in the middle of a big broadcast starts at once; two
+//! applications share by their weights; and thousands of silent origins that were there before keep nobody waiting.
 
+mod crowd;
 mod shares;
 
 use std::time::{Duration, Instant};
@@ -92,6 +93,7 @@ struct Figures {
     send_start_p99_at_most_ms: f64,
     /// How far the share of an application was from what its weight says, at most, over any 5 s.
     share_deviation_max: f64,
+    crowd: crowd::Figures,
 }
 
 /// The topics of the bad ones.
@@ -138,6 +140,7 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
     server.end(End::Terminate).await?;
     shares::measure(&stage, &sections, short, &mut checks, &mut figures.share_deviation_max).await?;
     stage.clear().await?;
+    figures.crowd = crowd::play(short, &mut checks).await?;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(checks.problems())
 }

@@ -2,9 +2,10 @@
 //!
 //! Applications take turns by weight. Each has a room for every group, so that neither an application nor a group stands
 //! in another's way; within a room messages take turns. Messages with a rate of their own need little room for long, and
-//! have two pages each instead of their part of a room.
+//! have two pages each instead of their part of a room. Of a group whose origin has not answered, or does not any more, one
+//! page at a time is in memory, and those of all such together take a part of it only ([`Memory::fits_unheard`]).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
@@ -16,6 +17,10 @@ use super::turns::Shares;
 
 /// Pages of a message with a rate of its own that are in memory with something to start.
 const PACED_PAGES_MAX: usize = 2;
+/// The same of groups that are not heard: so many may be without an answer before the message stalls.
+const PACED_PAGES_UNHEARD_MAX: usize = 64;
+/// Rooms of groups that are not heard come after all others; those of which nothing says that they will be, last.
+const UNHEARD_RANK: usize = 1 << 32;
 
 /// Broadcasts of one application for one group.
 #[derive(Debug, Default)]
@@ -27,6 +32,8 @@ struct Room {
     in_memory: usize,
     /// Others in memory: of these something waits for another attempt only.
     resting: usize,
+    /// How it stands among those that may have a page loaded.
+    rank: Option<usize>,
 }
 
 impl Room {
@@ -48,7 +55,36 @@ impl Room {
 #[derive(Debug, Default)]
 struct Paced {
     ready: BTreeMap<GroupId, BTreeSet<u32>>,
-    in_memory: usize,
+    /// Pages of each group of which something waits in a lane or is under way.
+    in_memory: BTreeMap<GroupId, usize>,
+    /// How it stands among those that may have a page loaded.
+    rank: Option<usize>,
+}
+
+impl Paced {
+    fn pages(&self) -> usize {
+        self.in_memory.values().sum()
+    }
+
+    /// The next group to load a page of.
+    fn next(&self, limits: &Limits) -> Option<GroupId> {
+        let pages = |heard: bool| -> usize {
+            self.in_memory
+                .iter()
+                .filter(|(group, _)| limits.hears(**group) == heard)
+                .map(|(_, pages)| pages)
+                .sum()
+        };
+        let ready = |heard: bool| {
+            let loads = |group: &&GroupId| {
+                let pages = self.in_memory.get(*group).copied().unwrap_or_default();
+                limits.hears(**group) == heard && limits.pages_max(**group) > if heard { 0 } else { pages }
+            };
+            self.ready.keys().find(loads).copied()
+        };
+        let heard = (pages(true) < PACED_PAGES_MAX).then(|| ready(true)).flatten();
+        heard.or_else(|| (pages(false) < PACED_PAGES_UNHEARD_MAX).then(|| ready(false)).flatten())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -74,17 +110,56 @@ struct Blocked {
     over: bool,
 }
 
+/// How much of each group may be in memory.
+#[derive(Debug)]
+struct Limits {
+    /// Pages of one room.
+    pages_max: usize,
+    blocked: HashMap<GroupId, Blocked>,
+    heard: HashSet<GroupId>,
+    /// Not heard, but accepted something in an earlier life.
+    presumed: HashSet<GroupId>,
+}
+
+impl Limits {
+    /// Whether a group's origin answers. Of those that are shared some may.
+    fn hears(&self, group: GroupId) -> bool {
+        !group.is_own() || self.heard.contains(&group)
+    }
+
+    /// What is added to the pages of a room or a message in memory, for its rank.
+    fn rank(&self, group: GroupId) -> usize {
+        match (self.hears(group), self.presumed.contains(&group)) {
+            (true, _) => 0,
+            (false, true) => UNHEARD_RANK,
+            (false, false) => 2 * UNHEARD_RANK,
+        }
+    }
+
+    /// How many pages of a group may be in memory for one room.
+    fn pages_max(&self, group: GroupId) -> usize {
+        match self.blocked.get(&group) {
+            None if self.hears(group) => self.pages_max,
+            Some(Blocked { over: false, .. }) => 0,
+            None | Some(Blocked { over: true, .. }) => self.pages_max.min(1),
+        }
+    }
+
+    /// A resting page will do for a probe.
+    fn needs_probe(&self, group: GroupId, resting: usize) -> bool {
+        resting == 0 || !self.blocked.get(&group).is_some_and(|blocked| blocked.over)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// Pages in memory of one room.
-    pages_max: usize,
+    limits: Limits,
     applications: HashMap<ApplicationId, Waiting>,
     send_shares: Shares,
     broadcast_shares: Shares,
     /// Heads of those whose time has not come, in order, so that those of one message stand together.
     heads: BTreeMap<PageKey, PageHead>,
     sleeping: BTreeSet<(Timestamp, PageKey)>,
-    blocked: HashMap<GroupId, Blocked>,
     /// When blocks are over.
     unblocks: BTreeSet<(Timestamp, GroupId)>,
     ready: usize,
@@ -99,25 +174,20 @@ fn take_first<K: Ord + Copy>(ready: &mut BTreeMap<K, BTreeSet<u32>>, key: K) -> 
     number
 }
 
-/// How many pages of a group may be in memory for one room.
-fn pages_max(blocked: &HashMap<GroupId, Blocked>, group: GroupId, pages_max: usize) -> usize {
-    match blocked.get(&group) {
-        None => pages_max,
-        Some(Blocked { over: false, .. }) => 0,
-        Some(Blocked { over: true, .. }) => pages_max.min(1),
-    }
-}
-
 impl Backlog {
     pub(super) fn new(pages_max: usize) -> Self {
         Self {
-            pages_max,
+            limits: Limits {
+                pages_max,
+                blocked: HashMap::new(),
+                heard: HashSet::new(),
+                presumed: HashSet::new(),
+            },
             applications: HashMap::new(),
             send_shares: Shares::default(),
             broadcast_shares: Shares::default(),
             heads: BTreeMap::new(),
             sleeping: BTreeSet::new(),
-            blocked: HashMap::new(),
             unblocks: BTreeSet::new(),
             ready: 0,
         }
@@ -143,8 +213,10 @@ impl Backlog {
         if let Some(of) = self.applications.get_mut(&application)
             && let Some(paced) = of.paced.remove(&message)
         {
-            of.paced_open.remove(&(paced.in_memory, message));
-            of.paced_in_memory -= paced.in_memory;
+            if let Some(rank) = paced.rank {
+                of.paced_open.remove(&(rank, message));
+            }
+            of.paced_in_memory -= paced.pages();
             self.ready -= paced.ready.values().map(BTreeSet::len).sum::<usize>();
             self.weigh(application);
         }
@@ -167,10 +239,10 @@ impl Backlog {
     pub(super) fn wake(&mut self, now: Timestamp) {
         while let Some((until, group)) = self.unblocks.first().copied().filter(|(until, _)| *until <= now) {
             self.unblocks.remove(&(until, group));
-            match self.blocked.get_mut(&group) {
+            match self.limits.blocked.get_mut(&group) {
                 Some(blocked) if blocked.probe => blocked.over = true,
                 Some(_) | None => {
-                    self.blocked.remove(&group);
+                    self.limits.blocked.remove(&group);
                 }
             }
             self.reopen(group);
@@ -204,7 +276,7 @@ impl Backlog {
 
     /// Nothing of a group is loaded until then; afterwards, for a probe, one page of a room at a time until it is unblocked.
     pub(super) fn block(&mut self, group: GroupId, until: Timestamp, probe: bool) {
-        if let Some(earlier) = self.blocked.insert(group, Blocked { until, probe, over: false }) {
+        if let Some(earlier) = self.limits.blocked.insert(group, Blocked { until, probe, over: false }) {
             self.unblocks.remove(&(earlier.until, group));
         }
         self.unblocks.insert((until, group));
@@ -213,8 +285,26 @@ impl Backlog {
 
     /// The origin of a group takes something again.
     pub(super) fn unblock(&mut self, group: GroupId) {
-        if let Some(blocked) = self.blocked.remove(&group) {
+        if let Some(blocked) = self.limits.blocked.remove(&group) {
             self.unblocks.remove(&(blocked.until, group));
+            self.reopen(group);
+        }
+    }
+
+    /// The origin of a group answers, or does not any more.
+    pub(super) fn hear(&mut self, group: GroupId, heard: bool) {
+        self.limits.presumed.remove(&group);
+        if heard {
+            self.limits.heard.insert(group);
+        } else {
+            self.limits.heard.remove(&group);
+        }
+        self.reopen(group);
+    }
+
+    /// The origin of a group has accepted something before.
+    pub(super) fn presume(&mut self, group: GroupId) {
+        if !self.limits.hears(group) && self.limits.presumed.insert(group) {
             self.reopen(group);
         }
     }
@@ -232,8 +322,8 @@ impl Backlog {
     fn reopen(&mut self, group: GroupId) {
         let mut concerned = Vec::new();
         for (application, of) in &self.applications {
-            let waits = |paced: &Paced| paced.ready.contains_key(&group);
-            let paced = of.paced.iter().filter(|(_, paced)| waits(paced)).map(|(message, _)| *message);
+            let concerns = |of: &Paced| of.ready.contains_key(&group) || of.in_memory.contains_key(&group);
+            let paced = of.paced.iter().filter(|(_, paced)| concerns(paced)).map(|(message, _)| *message);
             concerned.extend(paced.map(|message| (*application, message)));
             if of.rooms.contains_key(&group) {
                 concerned.push((*application, MessageId([0; 16])));
@@ -247,28 +337,28 @@ impl Backlog {
     /// Puts a room and a paced message where they belong after a change.
     fn open(&mut self, application: ApplicationId, group: GroupId, message: MessageId) {
         let Some(of) = self.applications.get_mut(&application) else { return };
-        if let Some(room) = of.rooms.get(&group) {
-            // It stands there with what it had before, which differs by one.
-            for pages in room.in_memory.saturating_sub(1)..=room.in_memory + 1 {
-                of.open.remove(&(pages, group));
+        let limits = &self.limits;
+        if let Some(room) = of.rooms.get_mut(&group) {
+            if let Some(rank) = room.rank.take() {
+                of.open.remove(&(rank, group));
             }
-            let pages_max = pages_max(&self.blocked, group, self.pages_max);
-            // A resting page will do for a probe.
-            let probes = self.blocked.get(&group).is_some_and(|blocked| blocked.over) && room.resting > 0;
-            let loads = room.in_memory < pages_max && room.resting <= 4 * self.pages_max && !probes;
-            if loads && !room.ready.is_empty() {
-                of.open.insert((room.in_memory, group));
+            let has_room = room.in_memory < limits.pages_max(group) && room.resting <= 4 * limits.pages_max;
+            if has_room && limits.needs_probe(group, room.resting) && !room.ready.is_empty() {
+                let rank = room.in_memory + limits.rank(group);
+                room.rank = Some(rank);
+                of.open.insert((rank, group));
             } else if room.is_unused() {
                 of.rooms.remove(&group);
             }
         }
-        if let Some(paced) = of.paced.get(&message) {
-            for pages in paced.in_memory.saturating_sub(1)..=paced.in_memory + 1 {
-                of.paced_open.remove(&(pages, message));
+        if let Some(paced) = of.paced.get_mut(&message) {
+            if let Some(rank) = paced.rank.take() {
+                of.paced_open.remove(&(rank, message));
             }
-            let waits = paced.ready.keys().any(|group| pages_max(&self.blocked, *group, 1) > 0);
-            if paced.in_memory < PACED_PAGES_MAX && waits {
-                of.paced_open.insert((paced.in_memory, message));
+            if let Some(next) = paced.next(limits) {
+                let rank = paced.pages() + limits.rank(next);
+                paced.rank = Some(rank);
+                of.paced_open.insert((rank, message));
             }
         }
         self.weigh(application);
@@ -290,13 +380,13 @@ impl Backlog {
             return memory.may_send(head.application, targets);
         }
         let Some(of) = self.applications.get(&head.application) else { return true };
-        let pages_max = pages_max(&self.blocked, head.group, self.pages_max);
-        if pages_max == 0 {
+        let pages_max = self.limits.pages_max(head.group);
+        if pages_max == 0 || !(self.limits.hears(head.group) || memory.fits_unheard(head.application)) {
             return false;
         }
         if let Some(paced) = of.paced.get(&head.key.message) {
             return paced.ready.is_empty()
-                && paced.in_memory < PACED_PAGES_MAX
+                && paced.pages() < PACED_PAGES_MAX
                 && memory.may_grow(head.application, of.paced_in_memory);
         }
         let Some(room) = of.rooms.get(&head.group) else { return memory.may_grow(head.application, 0) };
@@ -328,7 +418,7 @@ impl Backlog {
     pub(super) fn rests_too_many(&self, head: &PageHead, memory: &Memory) -> bool {
         let of = self.applications.get(&head.application);
         of.and_then(|of| of.rooms.get(&head.group))
-            .is_some_and(|room| room.resting > self.pages_max || memory.is_short(room.resting))
+            .is_some_and(|room| room.resting > self.limits.pages_max || memory.is_short(room.resting))
     }
 
     /// A page has left memory.
@@ -345,7 +435,11 @@ impl Backlog {
         room.resting = room.resting.saturating_add_signed(resting);
         match of.paced.get_mut(&head.key.message) {
             Some(paced) => {
-                paced.in_memory = paced.in_memory.saturating_add_signed(in_memory);
+                let pages = paced.in_memory.entry(head.group).or_default();
+                *pages = pages.saturating_add_signed(in_memory);
+                if *pages == 0 {
+                    paced.in_memory.remove(&head.group);
+                }
                 of.paced_in_memory = of.paced_in_memory.saturating_add_signed(in_memory);
             }
             None => room.in_memory = room.in_memory.saturating_add_signed(in_memory),
@@ -370,7 +464,7 @@ impl Backlog {
         };
         let application = self.broadcast_shares.in_order().find(may_load)?;
         let of = self.applications.get_mut(&application)?;
-        let (key, group) = of.take(application, memory, &self.blocked)?;
+        let (key, group) = of.take(application, memory, &self.limits)?;
         let weight = of.weight;
         Some(self.taken(application, key, group, MessageKind::Broadcast, weight))
     }
@@ -442,29 +536,43 @@ impl Backlog {
 }
 
 impl Waiting {
-    fn may_load_paced(&self, application: ApplicationId, memory: &Memory) -> bool {
-        !self.paced_open.is_empty() && memory.may_grow(application, self.paced_in_memory)
+    fn may_load(&self, application: ApplicationId, memory: &Memory) -> bool {
+        self.next_paced(application, memory).is_some() || self.next_room(application, memory).is_some()
     }
 
-    fn may_load(&self, application: ApplicationId, memory: &Memory) -> bool {
-        let room = self.open.first().is_some_and(|(pages, _)| memory.may_grow(application, *pages));
-        room || self.may_load_paced(application, memory)
+    /// The message with a rate of its own that may have a page loaded next.
+    fn next_paced(&self, application: ApplicationId, memory: &Memory) -> Option<MessageId> {
+        let (rank, message) = *self.paced_open.first()?;
+        let fits = rank < UNHEARD_RANK || memory.fits_unheard(application);
+        (fits && memory.may_grow(application, self.paced_in_memory)).then_some(message)
+    }
+
+    /// The room that may have a page loaded next: one that is heard, if there is one.
+    fn next_room(&self, application: ApplicationId, memory: &Memory) -> Option<GroupId> {
+        let heard = self.open.first().filter(|(rank, _)| *rank < UNHEARD_RANK);
+        if let Some((pages, group)) = heard
+            && memory.may_grow(application, *pages)
+        {
+            return Some(*group);
+        }
+        let (rank, group) = self.open.range((UNHEARD_RANK, GroupId(0))..).next()?;
+        let may_grow = memory.fits_unheard(application) && memory.may_grow(application, rank % UNHEARD_RANK);
+        may_grow.then_some(*group)
     }
 
     fn take(
         &mut self,
         application: ApplicationId,
         memory: &Memory,
-        blocked: &HashMap<GroupId, Blocked>,
+        limits: &Limits,
     ) -> Option<(PageKey, GroupId)> {
-        if self.may_load_paced(application, memory) {
-            let (_, message) = *self.paced_open.first()?;
+        if let Some(message) = self.next_paced(application, memory) {
             let paced = self.paced.get_mut(&message)?;
-            let group = *paced.ready.keys().find(|group| pages_max(blocked, **group, 1) > 0)?;
+            let group = paced.next(limits)?;
             let number = take_first(&mut paced.ready, group)?;
             return Some((PageKey { message, number }, group));
         }
-        let (_, group) = *self.open.first()?;
+        let group = self.next_room(application, memory)?;
         Some((self.rooms.get_mut(&group)?.take()?, group))
     }
 }
@@ -472,6 +580,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::OriginId;
 
     fn head(kind: MessageKind, message: u8, number: u32, due: u64) -> PageHead {
         PageHead {
@@ -558,5 +667,47 @@ mod tests {
         assert_eq!(take_all(&mut backlog), [9]);
         backlog.forget(ApplicationId(1), MessageId([9; 16]));
         assert_eq!(backlog.len(), 6);
+    }
+
+    #[test]
+    fn of_groups_that_do_not_answer_one_page_at_a_time_comes_after_all_others() {
+        let mut backlog = Backlog::new(3);
+        let of = |origin, message, number| PageHead {
+            group: GroupId::of(OriginId(origin)),
+            ..head(MessageKind::Broadcast, message, number, 0)
+        };
+        for number in 0..4 {
+            backlog.add(of(1, 1, number));
+            backlog.add(of(2, 2, number));
+        }
+        backlog.hear(GroupId::of(OriginId(2)), true);
+        backlog.wake(Timestamp::from_secs(1));
+        assert_eq!(take_all(&mut backlog), [2, 2, 2, 1]);
+        backlog.leave(&of(1, 1, 0), false);
+        assert_eq!(take_all(&mut backlog), [1]);
+        backlog.hear(GroupId::of(OriginId(2)), false);
+        backlog.leave(&of(2, 2, 0), false);
+        assert_eq!(take_all(&mut backlog), [0; 0], "two are there still");
+        backlog.hear(GroupId::of(OriginId(1)), true);
+        assert_eq!(take_all(&mut backlog), [1, 1]);
+    }
+
+    #[test]
+    fn a_paced_message_does_not_wait_for_groups_that_do_not_answer() {
+        let mut backlog = Backlog::new(3);
+        let message = MessageId([9; 16]);
+        backlog.pace(ApplicationId(1), message);
+        for origin in 1..=5 {
+            for number in 0..2 {
+                let group = GroupId::of(OriginId(origin));
+                backlog.add(PageHead { group, ..head(MessageKind::Broadcast, 9, 10 * origin + number, 0) });
+            }
+        }
+        backlog.hear(GroupId::of(OriginId(5)), true);
+        backlog.wake(Timestamp::from_secs(1));
+        let memory = Memory::new(1_000 * PAGE_DELIVERIES_MAX);
+        let pages: Vec<_> =
+            std::iter::from_fn(|| backlog.take(&memory)).map(|head| head.key.number).collect();
+        assert_eq!(pages, [50, 51, 10, 20, 30, 40]);
     }
 }

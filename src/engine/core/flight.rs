@@ -1,5 +1,6 @@
 //! Attempts under way, as their lanes see them: whether one may start, that it did, and what its end means for others.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand::Rng;
@@ -7,6 +8,7 @@ use rand::Rng;
 use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{ApplicationId, DeliveryState, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::engine::attempt::AttemptReport;
+use crate::store::{GroupId, StoredPage};
 
 use super::endpoints::{EndpointKey, Endpoints, Standing};
 use super::gate::{Ended, Flight, Hearing, Pass, Place, Silence, wall};
@@ -27,6 +29,24 @@ const NOT_A_PROBE: Duration = Duration::from_secs(2);
 /// How long a delivery waits for a place apart, if none becomes free before.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
 
+/// Lanes that wait until fewer attempts are under way in those that do not answer.
+#[derive(Debug, Default)]
+pub(super) struct SilentLanes {
+    /// Nothing has failed there yet: they may well answer, and go first.
+    untried: VecDeque<OriginId>,
+    tried: VecDeque<OriginId>,
+}
+
+impl SilentLanes {
+    fn push(&mut self, origin: OriginId, has_failed: bool) {
+        if has_failed { &mut self.tried } else { &mut self.untried }.push_back(origin);
+    }
+
+    fn pop(&mut self) -> Option<OriginId> {
+        self.untried.pop_front().or_else(|| self.tried.pop_front())
+    }
+}
+
 impl Core {
     pub(super) fn silence(&self) -> Silence {
         Silence { in_flight: self.silent_in_flight, max: (self.settings.max_unsettled / 4).max(1) }
@@ -44,7 +64,7 @@ impl Core {
             Pass::Go | Pass::Full | Pass::NotBefore(_) => {}
             Pass::TooSilent => {
                 if !std::mem::replace(&mut gate.waits_for_silence, true) {
-                    self.waiting_for_silence.push_back(origin);
+                    self.waiting_for_silence.push(origin, gate.last_problem.is_some());
                 }
             }
             Pass::At(at) => {
@@ -226,6 +246,9 @@ impl Core {
             if gate.in_flight > 0 && !std::mem::replace(&mut gate.watched, true) {
                 self.silences.insert((now.monotonic + SILENT_AFTER, origin));
             }
+            self.hear(origin, true);
+        } else if was_silent {
+            self.hear(origin, false);
         }
         self.keep_group(now, origin, at);
         self.lane_changes.add(changes);
@@ -309,12 +332,34 @@ impl Core {
         }
     }
 
+    /// An origin answers, or does not any more: that decides how much of what waits for it may be in memory.
+    fn hear(&mut self, origin: OriginId, heard: bool) {
+        let group = GroupId::of(origin);
+        if group.is_own() && (self.memory.hear(group, heard) || !heard) {
+            self.backlog.hear(group, heard);
+        }
+    }
+
+    /// Of a page whose origin this process has not asked yet, its targets tell whether it answered an earlier one.
+    pub(super) fn presume_heard(&mut self, page: &StoredPage) {
+        let head = &page.head;
+        if head.kind == MessageKind::Send || !head.group.is_own() || self.memory.hears(head.group) {
+            return;
+        }
+        let mut targets = page.entries.iter().filter_map(|entry| entry.target.as_ref());
+        let Some(first) = targets.clone().next() else { return };
+        let untried = self.gates.get(first.origin).is_none_or(|gate| gate.last_problem.is_none());
+        if untried && targets.any(|target| self.was_accepted(target)) {
+            self.backlog.presume(head.group);
+        }
+    }
+
     /// Lanes that waited for room among the silent, as many as there is room for.
     fn offer_to_silent(&mut self) {
         let silence = self.silence();
         let mut room = silence.max.saturating_sub(silence.in_flight);
         while room > 0
-            && let Some(origin) = self.waiting_for_silence.pop_front()
+            && let Some(origin) = self.waiting_for_silence.pop()
         {
             room -= 1;
             self.gates.forget_wait(origin);
@@ -344,6 +389,7 @@ impl Core {
             } else if silent_from <= now.monotonic {
                 gate.hearing = Hearing::Silent;
                 self.silent_in_flight += gate.in_flight;
+                self.hear(origin, false);
             } else {
                 gate.watched = true;
                 self.silences.insert((silent_from, origin));

@@ -1,11 +1,11 @@
 //! How much of the bound on targets in memory is used, and by whom.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{ApplicationId, MessageKind};
 use crate::observe::EngineLoad;
-use crate::store::PageHead;
+use crate::store::{GroupId, PageHead};
 
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -17,36 +17,107 @@ pub(super) struct Memory {
     /// Of broadcasts; Sends are small.
     pages: usize,
     pages_peak: usize,
+    /// Deliveries on them, also those that have ended: they keep their place while their page is there.
+    entries: usize,
+    /// Targets of broadcasts, of each group with one origin, by application.
+    groups: HashMap<GroupId, BTreeMap<ApplicationId, usize>>,
+    heard: HashSet<GroupId>,
+    /// Targets of the groups that are not heard, by application and together.
+    unheard_of: HashMap<ApplicationId, usize>,
+    unheard: usize,
 }
 
 impl Memory {
     pub(super) fn new(targets_max: usize) -> Self {
-        Self { targets_max, targets: 0, held: HashMap::new(), targets_peak: 0, pages: 0, pages_peak: 0 }
+        Self {
+            targets_max,
+            targets: 0,
+            held: HashMap::new(),
+            targets_peak: 0,
+            pages: 0,
+            pages_peak: 0,
+            entries: 0,
+            groups: HashMap::new(),
+            heard: HashSet::new(),
+            unheard_of: HashMap::new(),
+            unheard: 0,
+        }
     }
 
-    /// A page comes into memory, with so many targets.
-    pub(super) fn page_in(&mut self, head: &PageHead, targets: usize) {
-        self.pages += usize::from(head.kind == MessageKind::Broadcast);
+    /// A page comes into memory, with so many deliveries, of which so many have targets.
+    pub(super) fn page_in(&mut self, head: &PageHead, entries: usize, targets: usize) {
+        if head.kind == MessageKind::Broadcast {
+            self.pages += 1;
+            self.entries += entries;
+        }
         self.pages_peak = self.pages_peak.max(self.pages);
         self.add(head, targets);
     }
 
-    /// A page leaves memory, with so many targets.
-    pub(super) fn page_out(&mut self, head: &PageHead, targets: usize) {
-        self.pages -= usize::from(head.kind == MessageKind::Broadcast);
+    /// A page leaves memory, with so many deliveries, of which so many have targets.
+    pub(super) fn page_out(&mut self, head: &PageHead, entries: usize, targets: usize) {
+        if head.kind == MessageKind::Broadcast {
+            self.pages -= 1;
+            self.entries -= entries;
+        }
         self.remove(head, targets);
+    }
+
+    /// The origin of a group answers, or does not any more. Answers whether that is news.
+    pub(super) fn hear(&mut self, group: GroupId, heard: bool) -> bool {
+        let is_news = if heard { self.heard.insert(group) } else { self.heard.remove(&group) };
+        if is_news {
+            for (application, targets) in self.groups.get(&group).cloned().unwrap_or_default() {
+                self.count_unheard(application, targets.cast_signed() * if heard { -1 } else { 1 });
+            }
+        }
+        is_news
+    }
+
+    /// Whether the origin of a group answers.
+    pub(super) fn hears(&self, group: GroupId) -> bool {
+        self.heard.contains(&group)
+    }
+
+    fn count_unheard(&mut self, application: ApplicationId, change: isize) {
+        self.unheard = self.unheard.saturating_add_signed(change);
+        let of = self.unheard_of.entry(application).or_default();
+        *of = of.saturating_add_signed(change);
+        if *of == 0 {
+            self.unheard_of.remove(&application);
+        }
+    }
+
+    fn count_group(&mut self, head: &PageHead, change: isize) {
+        if change == 0 || head.kind == MessageKind::Send || !head.group.is_own() {
+            return;
+        }
+        let of_group = self.groups.entry(head.group).or_default();
+        let of = of_group.entry(head.application).or_default();
+        *of = of.saturating_add_signed(change);
+        if *of == 0 {
+            of_group.remove(&head.application);
+            if of_group.is_empty() {
+                self.groups.remove(&head.group);
+            }
+        }
+        if !self.heard.contains(&head.group) {
+            self.count_unheard(head.application, change);
+        }
     }
 
     /// A page that is there has so many targets more.
     pub(super) fn add(&mut self, head: &PageHead, targets: usize) {
         self.targets += targets;
         *self.held.entry((head.application, head.kind)).or_default() += targets;
+        self.count_group(head, targets.cast_signed());
         self.targets_peak = self.targets_peak.max(self.targets);
     }
 
     /// A page that is there has so many targets less.
     pub(super) fn remove(&mut self, head: &PageHead, targets: usize) {
         self.targets -= targets;
+        self.count_group(head, -targets.cast_signed());
         let of = (head.application, head.kind);
         if let Some(held) = self.held.get_mut(&of) {
             *held -= targets;
@@ -64,16 +135,26 @@ impl Memory {
         load.pages_in_memory_peak = self.pages_peak;
     }
 
-    /// Whether there is room at all. A sixteenth is kept for Sends, but a page that is alone always fits; and pages of
-    /// which little is left may be four times as many as full ones.
+    /// Whether there is room at all. A sixteenth is kept for Sends, but a page that is alone always fits; deliveries that
+    /// have ended and whose page is there may be three times as many as others, and pages as many as a quarter of targets.
     pub(super) fn fits(&self, kind: MessageKind, targets: usize) -> bool {
-        let (max, pages_max) = match kind {
-            MessageKind::Send => (self.targets_max, usize::MAX),
-            MessageKind::Broadcast => {
-                (self.broadcasts_max(), (4 * self.targets_max).div_ceil(PAGE_DELIVERIES_MAX))
-            }
+        let max = match kind {
+            MessageKind::Send => self.targets_max,
+            MessageKind::Broadcast => self.broadcasts_max(),
         };
-        self.pages < pages_max && (self.targets + targets <= max || self.targets == 0)
+        let pages_fit = kind == MessageKind::Send
+            || (self.pages < (self.targets_max / 4).max(1) && self.entries < 4 * self.targets_max);
+        pages_fit && (self.targets + targets <= max || self.targets == 0)
+    }
+
+    /// Whether another page may come of a group whose origin does not answer. All such take a quarter together, and an
+    /// application at most three times of what of it is free.
+    pub(super) fn fits_unheard(&self, application: ApplicationId) -> bool {
+        let free = (self.targets_max / 4).saturating_sub(self.unheard);
+        match self.unheard_of.get(&application) {
+            Some(held) => held + PAGE_DELIVERIES_MAX <= 3 * free.saturating_sub(PAGE_DELIVERIES_MAX),
+            None => free >= PAGE_DELIVERIES_MAX || self.unheard == 0,
+        }
     }
 
     fn broadcasts_max(&self) -> usize {
@@ -107,8 +188,8 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{MessageId, Timestamp};
-    use crate::store::{GroupId, PageKey};
+    use crate::domain::{MessageId, OriginId, Timestamp};
+    use crate::store::PageKey;
 
     const PAGE: usize = PAGE_DELIVERIES_MAX;
 
@@ -123,7 +204,7 @@ mod tests {
         let head = head(application, MessageKind::Broadcast);
         let mut pages = 0;
         while memory.fits(head.kind, PAGE) && memory.may_grow(head.application, pages / rooms) {
-            memory.page_in(&head, PAGE);
+            memory.page_in(&head, PAGE, PAGE);
             pages += 1;
         }
         pages
@@ -140,7 +221,7 @@ mod tests {
             let send = head(1, MessageKind::Send);
             assert!(memory.fits(send.kind, PAGE) && memory.may_send(send.application, PAGE));
             while memory.fits(send.kind, 1) && memory.may_send(send.application, 1) {
-                memory.page_in(&send, 1);
+                memory.page_in(&send, 1, 1);
             }
             assert!(memory.fits(send.kind, 1) && memory.may_send(ApplicationId(2), 1), "{rooms}");
         }
@@ -151,11 +232,37 @@ mod tests {
         let mut memory = Memory::new(PAGE);
         assert_eq!(fill(&mut memory, 1, 1), 1);
         assert!(!memory.fits(MessageKind::Send, 1));
-        memory.page_out(&head(1, MessageKind::Broadcast), PAGE);
+        memory.page_out(&head(1, MessageKind::Broadcast), PAGE, PAGE);
         assert!(memory.fits(MessageKind::Send, 1));
         let mut load = EngineLoad::default();
         memory.fill(&mut load);
         assert_eq!((load.targets_in_memory, load.targets_in_memory_peak), (0, PAGE));
         assert_eq!((load.pages_in_memory, load.pages_in_memory_peak), (0, 1));
+    }
+
+    #[test]
+    fn groups_that_do_not_answer_take_a_quarter_together() {
+        let mut memory = Memory::new(128 * PAGE);
+        let of = |application, origin| PageHead {
+            group: GroupId::of(OriginId(origin)),
+            ..head(application, MessageKind::Broadcast)
+        };
+        let fill = |memory: &mut Memory, application| {
+            let mut pages = 0;
+            while memory.fits_unheard(ApplicationId(application)) {
+                memory.page_in(&of(application, pages), PAGE, PAGE);
+                pages += 1;
+            }
+            pages
+        };
+        assert_eq!(fill(&mut memory, 1), 24);
+        let others: Vec<_> = (2..5).map(|application| fill(&mut memory, application)).collect();
+        assert_eq!(others, [6, 1, 1], "whoever comes later finds room");
+        assert!(memory.hear(GroupId::of(OriginId(0)), true) && memory.fits_unheard(ApplicationId(6)));
+        assert!(memory.hear(GroupId::of(OriginId(0)), false));
+        for application in 1..5 {
+            memory.page_out(&of(application, 0), PAGE, PAGE);
+        }
+        assert!(memory.fits_unheard(ApplicationId(6)));
     }
 }

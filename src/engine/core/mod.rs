@@ -38,11 +38,13 @@ mod tests_lanes;
 #[cfg(test)]
 mod tests_poison;
 #[cfg(test)]
+mod tests_silence;
+#[cfg(test)]
 mod tests_stops;
 mod throttling;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -67,6 +69,7 @@ use backlog::Backlog;
 use careful::Careful;
 use ending::Endings;
 use endpoints::Endpoints;
+use flight::SilentLanes;
 use gate::Flight;
 use gates::Gates;
 use lane::Lane;
@@ -226,7 +229,7 @@ pub(crate) struct Core {
     silences: BTreeSet<(Instant, OriginId)>,
     /// Attempts under way in lanes that do not answer, and lanes that wait until there are fewer.
     silent_in_flight: usize,
-    waiting_for_silence: VecDeque<OriginId>,
+    waiting_for_silence: SilentLanes,
     lane_changes: LaneChanges,
     /// Retries of entries in memory.
     timers: BTreeSet<(Timestamp, EntryRef)>,
@@ -286,7 +289,7 @@ impl Core {
             next_sweep: None,
             silences: BTreeSet::new(),
             silent_in_flight: 0,
-            waiting_for_silence: VecDeque::new(),
+            waiting_for_silence: SilentLanes::default(),
             lane_changes: LaneChanges::default(),
             timers: BTreeSet::new(),
             unsettled: 0,
@@ -452,6 +455,7 @@ impl Core {
         if !self.is_known(&page.head) {
             return;
         }
+        self.presume_heard(&page);
         let (head, targets) = (page.head, page.entries.len());
         let fits =
             self.memory.fits(head.kind, targets) && self.backlog.has_room(&head, targets, &self.memory);
@@ -476,16 +480,19 @@ impl Core {
 
     /// Has a page read that was taken out of the backlog.
     fn load_page(&mut self, head: PageHead) {
-        self.memory.page_in(&head, PAGE_DELIVERIES_MAX);
+        self.memory.page_in(&head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX);
         self.loading.insert(head.key);
         self.effects.push(Effect::Load(head));
     }
 
     fn page_loaded(&mut self, head: &PageHead, page: Option<StoredPage>, as_of: u64) {
         self.loading.remove(&head.key);
-        self.memory.page_out(head, PAGE_DELIVERIES_MAX);
+        self.memory.page_out(head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX);
         match page {
-            Some(page) => self.admit(page, as_of),
+            Some(page) => {
+                self.presume_heard(&page);
+                self.admit(page, as_of);
+            }
             None => self.backlog.leave(head, false),
         }
     }
@@ -494,7 +501,7 @@ impl Core {
     fn admit(&mut self, stored: StoredPage, as_of: u64) {
         let PageHead { application, key, kind, .. } = stored.head;
         let page = Page::load(stored, as_of);
-        self.memory.page_in(&page.head, page.targets());
+        self.memory.page_in(&page.head, page.entries.len(), page.targets());
         if self.endings.page_comes(key) {
             self.pages.insert(key, page);
             return;
@@ -569,7 +576,7 @@ impl Core {
     fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
         let page = self.pages.remove(&key)?;
         self.careful.page_goes(key);
-        self.memory.page_out(&page.head, page.targets());
+        self.memory.page_out(&page.head, page.entries.len(), page.targets());
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             if let Phase::BackingOff(due) = entry.phase {

@@ -1,6 +1,5 @@
 //! Applications, keys, tokens, secrets, origins.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -105,7 +104,7 @@ pub(crate) async fn secrets_stay(harness: &dyn Harness) {
     assert_eq!(store.secret("resume token").await.unwrap(), secret);
 }
 
-pub(crate) async fn origins_have_groups(harness: &dyn Harness) {
+pub(crate) async fn origins_are_numbered(harness: &dyn Harness) {
     let origin = |number: u32| Origin::parse(&format!("https://push{number}.example.net")).unwrap();
     let store = harness.open();
     let interned = join_all((0..300).map(|number| {
@@ -119,10 +118,8 @@ pub(crate) async fn origins_have_groups(harness: &dyn Harness) {
     }
     let mut by_id = interned[..150].to_vec();
     by_id.sort_by_key(|info| info.id);
-    let own: HashSet<_> = by_id[..128].iter().map(|info| info.group).collect();
-    assert_eq!(own.len(), 128);
-    let shared: HashSet<_> = by_id[128..].iter().map(|info| info.group).collect();
-    assert!(shared.is_disjoint(&own) && shared.len() > 1 && shared.iter().all(|group| group.0 < 192));
+    let numbers: Vec<_> = by_id.iter().map(|info| info.id.0).collect();
+    assert_eq!(numbers, (1..=150).collect::<Vec<_>>());
     assert_eq!(store.origin(OriginId(0)), None);
     assert_eq!(store.origin(OriginId(1_000)), None);
     let store = harness.reopen(store);

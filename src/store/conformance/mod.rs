@@ -48,7 +48,7 @@ pub(crate) trait Harness: Send + Sync {
 macro_rules! conformance {
     ($harness:expr) => {
         $crate::store::conformance::conformance!($harness;
-            applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_have_groups,
+            applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_are_numbered,
                 api_tokens_are_kept_used_and_removed;
             administering: applications_are_made_and_changed, subscriptions_beyond_the_quota_are_refused,
                 subscriptions_are_counted_by_their_key, keys_are_retired, a_deleted_application_is_cleared_away;

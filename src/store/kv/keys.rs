@@ -404,12 +404,6 @@ pub(crate) fn origin_text(text: &str) -> Vec<u8> {
     key(kind::ORIGIN_TEXT, &[&hash(&[text.as_bytes()])])
 }
 
-/// A number from the hash of a text, the same in every process.
-pub(crate) fn share_of(text: &str, shares: u16) -> u16 {
-    let hash = hash(&[text.as_bytes()]);
-    u16::from_be_bytes([hash[0], hash[1]]) % shares
-}
-
 /// A subscription that evidence removed.
 pub(crate) fn removed(application: ApplicationId, id: SubscriptionId) -> Vec<u8> {
     key(kind::REMOVED, &[&app(application), &id.0])

@@ -224,7 +224,7 @@ impl Writer {
         let mut groups: BTreeMap<GroupId, Vec<Target>> = BTreeMap::new();
         for target in targets {
             let origin = self.origins.intern(transaction, target.endpoint.origin())?;
-            groups.entry(origin.group).or_default().push(target);
+            groups.entry(GroupId::of(origin.id)).or_default().push(target);
         }
         let mut pages = Vec::new();
         for (group, targets) in groups {

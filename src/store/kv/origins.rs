@@ -9,12 +9,8 @@ use super::records::application::OriginValue;
 use super::records::{Number, Record};
 use super::transaction::{Reader, Rows, Transaction};
 use crate::domain::{Origin, OriginId};
-use crate::store::{GroupId, OriginInfo, StoreError};
+use crate::store::{OriginInfo, StoreError};
 
-/// So many origins are groups of their own: the first ones, which the big push services are among.
-const OWN_GROUPS: u32 = GroupId::FIRST_SHARED.0 as u32;
-/// The others are hashed into so many groups.
-const SHARED_GROUPS: u16 = 64;
 /// Origins at most, since each takes some 200 octets of memory for good.
 const ORIGINS_MAX: u32 = 1_000_000;
 
@@ -89,14 +85,10 @@ impl Origins {
             return Err(StoreError::Unavailable("there are too many origins".to_owned()));
         }
         let id = OriginId(last + 1);
-        let group = GroupId(match u16::try_from(last) {
-            Ok(group) if last < OWN_GROUPS => group,
-            Ok(_) | Err(_) => OWN_GROUPS as u16 + keys::share_of(origin.as_str(), SHARED_GROUPS),
-        });
         transaction.put(last_key, &Number::new(id.0));
         transaction.put(text_key, &Number::new(id.0));
-        transaction.put(keys::origin(id), &OriginValue::new(origin, group));
-        let info = OriginInfo { id, origin: origin.clone(), group };
+        transaction.put(keys::origin(id), &OriginValue::new(origin));
+        let info = OriginInfo { id, origin: origin.clone() };
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(info.clone());
         Ok(info)
     }

@@ -6,7 +6,7 @@ use super::{Record, array, nanos, numbers};
 use crate::domain::{
     ApplicationId, ApplicationSettings, HostChoice, Origin, OriginId, Quotas, Timestamp, VapidKey, VapidKeyId,
 };
-use crate::store::{GroupId, OriginInfo, StoreError, StoredToken};
+use crate::store::{OriginInfo, StoreError, StoredToken};
 
 /// An application.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -243,13 +243,11 @@ impl Record for SecretValue {
     const KIND: &'static str = "secret";
 }
 
-/// An origin.
+/// An origin. Its tag 2 was its group, which its number tells.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct OriginValue {
     #[prost(string, tag = "1")]
     text: String,
-    #[prost(uint32, tag = "2")]
-    group: u32,
 }
 
 impl Record for OriginValue {
@@ -257,13 +255,12 @@ impl Record for OriginValue {
 }
 
 impl OriginValue {
-    pub(crate) fn new(origin: &Origin, group: GroupId) -> Self {
-        Self { text: origin.as_str().to_owned(), group: u32::from(group.0) }
+    pub(crate) fn new(origin: &Origin) -> Self {
+        Self { text: origin.as_str().to_owned() }
     }
 
     pub(crate) fn into_info(self, id: OriginId) -> Result<OriginInfo, StoreError> {
         let origin = Origin::parse(&self.text).ok_or(StoreError::Corrupt(Self::KIND))?;
-        let group = u16::try_from(self.group).map_err(|_| StoreError::Corrupt(Self::KIND))?;
-        Ok(OriginInfo { id, origin, group: GroupId(group) })
+        Ok(OriginInfo { id, origin })
     }
 }

@@ -156,7 +156,7 @@ impl HeadValue {
     ) -> Self {
         Self {
             application: application.0,
-            group: u32::from(group.0),
+            group: group.0,
             kind: numbers::of_kind(kind),
             due: due.as_micros(),
             entries: entries as u32,
@@ -177,7 +177,7 @@ impl HeadValue {
         Ok(PageHead {
             application: ApplicationId(self.application),
             key,
-            group: GroupId(u16::try_from(self.group).map_err(|_| corrupt())?),
+            group: GroupId(self.group),
             kind: numbers::kind(self.kind).ok_or_else(corrupt)?,
             due: Timestamp::from_micros(self.due),
             starts: self.starts,
