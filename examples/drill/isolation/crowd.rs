@@ -45,6 +45,7 @@ pub(super) async fn play(short: bool, checks: &mut Checks) -> anyhow::Result<Fig
     let size = if short { &SHORT } else { &LONG };
     let mut stage = Stage::set(&Configuration::default()).await?;
     let first = stage.make_origins(size.silent_origins, json!({"reach": "silent"})).await?;
+    stage.configure(&Configuration::default())?;
     let server = stage.start_server().await?;
     for (topic, count, from, origins) in [
         ("silent", size.silent_origins * size.each, first, size.silent_origins),
@@ -106,7 +107,7 @@ async fn throughput(size: &Size, client: &mut Client, figures: &mut Figures) -> 
 /// A broadcast to the healthy one; gives deliveries a second.
 async fn healthy(size: &Size, client: &mut Client) -> anyhow::Result<f64> {
     let (counts, took) = play_broadcast(client, quiet_broadcast("", "healthy", "healthy")).await?;
-    ensure!(counts.accepted == size.healthy, "not all of the healthy took it: {counts:?}");
+    ensure!(u32::try_from(counts.accepted) == Ok(size.healthy), "not all of the healthy took it: {counts:?}");
     Ok(f64::from(counts.accepted) / took.as_secs_f64())
 }
 
@@ -116,7 +117,7 @@ async fn together(size: &Size, client: &mut Client) -> anyhow::Result<f64> {
     let name = start_broadcast(client, quiet_broadcast("", "all", "all")).await?;
     loop {
         let counts = message_status(client, &name).await?.counts.unwrap_or_default();
-        if counts.accepted >= size.healthy {
+        if u32::try_from(counts.accepted)? >= size.healthy {
             break;
         }
         ensure!(began.elapsed() < TOGETHER_TIMEOUT, "the healthy ones do not get it: {counts:?}");

@@ -99,8 +99,21 @@ struct Figures {
 /// The topics of the bad ones.
 const BAD: [&str; 4] = ["black", "throttling", "broken", "dead"];
 
-/// Plays it; gives the promises that did not hold.
-pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
+/// Plays all scenes or one; gives the promises that did not hold.
+pub(crate) async fn drill(short: bool, scene: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let (mut figures, mut checks) = (Figures::default(), Checks::default());
+    if matches!(scene, None | Some("origins")) {
+        (figures, checks) = origins(short, checks).await?;
+    }
+    if matches!(scene, None | Some("crowd")) {
+        figures.crowd = crowd::play(short, &mut checks).await?;
+    }
+    println!("{}", serde_json::to_string(&figures)?);
+    Ok(checks.problems())
+}
+
+/// Bad ones beside a good one, a Send beside a broadcast, two applications.
+async fn origins(short: bool, checks: Checks) -> anyhow::Result<(Figures, Checks)> {
     let size = if short { &SHORT } else { &LONG };
     let mut stage = Stage::set(&Configuration::default()).await?;
     let first = stage.make_origins(3 + size.dead, json!({})).await?;
@@ -132,7 +145,7 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
         server,
         messages: 0,
         figures: Figures { backlog: size.broken, ..Figures::default() },
-        checks: Checks::default(),
+        checks,
     };
     drill.throughput(first).await?;
     drill.sends(&names).await?;
@@ -140,9 +153,7 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
     server.end(End::Terminate).await?;
     shares::measure(&stage, &sections, short, &mut checks, &mut figures.share_deviation_max).await?;
     stage.clear().await?;
-    figures.crowd = crowd::play(short, &mut checks).await?;
-    println!("{}", serde_json::to_string(&figures)?);
-    Ok(checks.problems())
+    Ok((figures, checks))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A disk that gets full: what the store and the engine say of it. The size of the server's files is limited, which is as
 //! good.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
 use fanfare::proto::v1::SubscribeRequest;
@@ -44,8 +44,12 @@ pub(super) async fn play(
     let refused = loop {
         ensure!(sent < MESSAGES_MAX, "the disk does not get full");
         sent += 1;
-        let text = format!("{secret}{sent:0TEXT_OCTETS$}");
-        if let Err(status) = call_send(&mut server.client, send(&name, &text, "")).await {
+        let mut request = send(&name, &format!("{secret}{sent:0TEXT_OCTETS$}"), "");
+        // It waits: what has ended makes room again.
+        if let Some(message) = &mut request.message {
+            message.send_time = Some((SystemTime::now() + Duration::from_secs(3_600)).into());
+        }
+        if let Err(status) = call_send(&mut server.client, request).await {
             break status;
         }
     };
