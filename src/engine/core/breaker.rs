@@ -42,7 +42,7 @@ pub(super) enum Breaker {
     /// None are, until then; the how many-th time in a row.
     Open { until: Instant, times: u32 },
     /// One is made at a time, to see whether the service has come back.
-    HalfOpen { probing: bool, times: u32 },
+    HalfOpen { probing: bool, times: u32, since: Instant },
 }
 
 /// What may be done.
@@ -98,13 +98,13 @@ impl Breaker {
         if let Self::Open { until, times } = *self
             && until <= now
         {
-            *self = Self::HalfOpen { probing: false, times };
+            *self = Self::HalfOpen { probing: false, times, since: now };
         }
         match *self {
             Self::Closed { .. } => Look::Go,
             Self::Open { until, .. } => Look::Until(until),
             Self::HalfOpen { probing: false, .. } => Look::Probe,
-            Self::HalfOpen { probing: true, times } => {
+            Self::HalfOpen { probing: true, times, .. } => {
                 Look::Until(now + (open_time(times) / 4).clamp(PROBE_WAIT_MIN, PROBE_WAIT_MAX))
             }
         }
@@ -165,7 +165,7 @@ impl Breaker {
                         *self = Self::open(now, times.saturating_add(1), random);
                         return Change::Opened;
                     }
-                    Sign::None if was_probe => *self = Self::HalfOpen { probing: false, times },
+                    Sign::None if was_probe => *self = Self::HalfOpen { probing: false, times, since: now },
                     Sign::Failed | Sign::Unanswered | Sign::None => {}
                 }
                 Change::Nothing

@@ -26,6 +26,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long an endpoint waits that is to blame while its lane waits for a probe.
 const NOT_A_PROBE: Duration = Duration::from_secs(2);
 
+/// How long a probe waits for a subscription that was accepted before, and how long the others wait meanwhile.
+const KNOWN_PROBE_WAIT: Duration = Duration::from_secs(2);
+const NOT_THE_PROBE: Duration = Duration::from_secs(1);
+
 /// How long a delivery waits for a place apart, if none becomes free before.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
 
@@ -89,6 +93,15 @@ impl Core {
             return Standing::Waits(now.wall.plus(NOT_A_PROBE));
         }
         standing
+    }
+
+    /// Until when a delivery leaves the probe to a subscription that was accepted before: what becomes of another one tells
+    /// less of the origin. Whether one comes is not known, so that it is not waited for long.
+    pub(super) fn leaves_probe_to_known(&mut self, now: Now, target: &Target) -> Option<Timestamp> {
+        let gate = self.gates.get(target.origin)?;
+        let waits = gate.last_accepted().is_some()
+            && gate.probes_since().is_some_and(|since| now.monotonic < since + KNOWN_PROBE_WAIT);
+        (waits && !self.was_accepted(target)).then(|| now.wall.plus(NOT_THE_PROBE))
     }
 
     /// Puts a delivery off until a place apart is free.

@@ -244,7 +244,15 @@ impl Gate {
 
     /// The next attempt is to tell whether the origin has come back.
     pub(super) fn wants_probe(&self) -> bool {
-        matches!(self.breaker, Breaker::HalfOpen { probing: false, .. })
+        self.probes_since().is_some()
+    }
+
+    /// Since when a probe is wanted, if one is.
+    pub(super) fn probes_since(&self) -> Option<Instant> {
+        match self.breaker {
+            Breaker::HalfOpen { probing: false, since, .. } => Some(since),
+            Breaker::HalfOpen { probing: true, .. } | Breaker::Closed { .. } | Breaker::Open { .. } => None,
+        }
     }
 
     /// An endpoint refused, `first` since it was accepted or again. Answers when somebody was accepted last of whom an answer

@@ -119,6 +119,10 @@ impl Core {
             self.put_off(now, at, &message, until);
             return None;
         }
+        if let Some(until) = self.leaves_probe_to_known(now, &target) {
+            self.put_off(now, at, &message, until);
+            return None;
+        }
         let apart = match self.standing(now, &target) {
             Standing::Waits(until) => {
                 self.wait_for_endpoint(now, at, &message, &target, until);

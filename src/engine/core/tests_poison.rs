@@ -291,3 +291,23 @@ fn endpoints_that_become_good_are_reached_again() {
     assert_eq!(reached.len(), recovered.len());
     assert!(reached.values().all(|after| *after <= 300 * SECOND), "{reached:?}");
 }
+
+#[test]
+fn a_probe_goes_to_a_subscription_that_was_accepted_before() {
+    let mut poisoned = Poisoned::new();
+    let (known, strangers): (Vec<_>, Vec<_>) =
+        (0..23).map(|number| target(number, 7)).partition(|of| of.id < target(20, 7).id);
+    poisoned.say(MessageKind::Broadcast, None, &known);
+    poisoned.live(SECOND);
+    let way = |name: &str| WAYS.iter().find(|(of, _)| *of == name).unwrap().1;
+    poisoned.bad = known.iter().map(|of| (of.id, way("reset"))).collect();
+    poisoned.say(MessageKind::Broadcast, None, &known);
+    poisoned.live(10 * SECOND);
+    // The origin comes back, but not for those who were never accepted.
+    poisoned.bad = strangers.iter().map(|of| (of.id, way("hangs"))).collect();
+    let all: Vec<_> = strangers.iter().chain(&known).cloned().collect();
+    let message = poisoned.say(MessageKind::Broadcast, None, &all);
+    poisoned.live(25 * SECOND);
+    let accepted = poisoned.accepted.keys().filter(|(of, _)| *of == message).count();
+    assert_eq!(accepted, known.len());
+}
