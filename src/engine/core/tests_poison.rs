@@ -295,19 +295,18 @@ fn endpoints_that_become_good_are_reached_again() {
 #[test]
 fn a_probe_goes_to_a_subscription_that_was_accepted_before() {
     let mut poisoned = Poisoned::new();
-    let (known, strangers): (Vec<_>, Vec<_>) =
-        (0..23).map(|number| target(number, 7)).partition(|of| of.id < target(20, 7).id);
+    let of = |numbers: std::ops::Range<u32>| numbers.map(|number| target(number, 7)).collect::<Vec<_>>();
+    let (known, strangers) = (of(0..5), of(5..205));
     poisoned.say(MessageKind::Broadcast, None, &known);
     poisoned.live(SECOND);
     let way = |name: &str| WAYS.iter().find(|(of, _)| *of == name).unwrap().1;
-    poisoned.bad = known.iter().map(|of| (of.id, way("reset"))).collect();
-    poisoned.say(MessageKind::Broadcast, None, &known);
+    let all: Vec<_> = strangers.iter().chain(&known).cloned().collect();
+    poisoned.bad = all.iter().map(|of| (of.id, way("reset"))).collect();
+    let message = poisoned.say(MessageKind::Broadcast, None, &all);
     poisoned.live(10 * SECOND);
     // The origin comes back, but not for those who were never accepted.
     poisoned.bad = strangers.iter().map(|of| (of.id, way("hangs"))).collect();
-    let all: Vec<_> = strangers.iter().chain(&known).cloned().collect();
-    let message = poisoned.say(MessageKind::Broadcast, None, &all);
-    poisoned.live(25 * SECOND);
+    poisoned.live(20 * SECOND);
     let accepted = poisoned.accepted.keys().filter(|(of, _)| *of == message).count();
-    assert_eq!(accepted, known.len());
+    assert!(accepted > 0, "a stranger's silence kept the origin broken");
 }
