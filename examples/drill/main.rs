@@ -20,6 +20,7 @@ mod matrix;
 mod memory;
 mod metrics;
 mod poison;
+mod powerloss;
 mod restart;
 mod scale;
 mod semantics;
@@ -105,6 +106,8 @@ enum Drill {
     Import,
     /// Small file systems that fill, by the server and by others; it is stopped, killed and started then. Needs root
     Disk,
+    /// Power is lost at any instant, with all that a disk does then to what was not synced. Needs a C compiler
+    Powerloss,
     /// Bad push services beside a good one, a Send beside a broadcast, two applications beside each other
     Isolation,
     /// Some endpoints of an origin always fail, in every way there is, beside others that do not
@@ -143,6 +146,7 @@ async fn main() -> ExitCode {
         Drill::Clients => clients::drill(arguments.short).await,
         Drill::Import => import::drill(arguments.short, arguments.entries).await,
         Drill::Disk => disk::drill(arguments.short).await,
+        Drill::Powerloss => powerloss::drill(arguments.short, seed).await,
         Drill::Isolation => isolation::drill(arguments.short, arguments.scene.as_deref()).await,
         Drill::Poison => {
             poison::drill(arguments.short, seed, arguments.share, arguments.kind.as_deref()).await

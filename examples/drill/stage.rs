@@ -58,6 +58,8 @@ pub(crate) struct Launch {
     pub(crate) program: Option<PathBuf>,
     /// Where it dies: `name` or `name:pass`. Needs a program with the feature `failpoints`.
     pub(crate) failpoint: Option<String>,
+    /// Variables of its environment: `NAME=value`.
+    pub(crate) environment: Vec<String>,
     /// Where it is called, instead of at a port that is free.
     pub(crate) listen: Option<SocketAddr>,
     /// No file of it may grow beyond, in octets.
@@ -163,6 +165,7 @@ impl Stage {
             // Else the signal would end it.
             words.push("--ignore-signal=XFSZ".to_owned());
         }
+        words.extend(launch.environment.iter().cloned());
         words.extend(launch.failpoint.iter().map(|failpoint| format!("FAILPOINT={failpoint}")));
         if let Some(octets) = launch.file_octets_max {
             // So little is left free that the limit is met.

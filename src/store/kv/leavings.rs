@@ -1,4 +1,5 @@
-//! What a start on a full disk leaves beside sled's log, and how it is cleared before sled opens.
+//! What a start that did not come to its end leaves beside sled's log, and how it is cleared before sled opens: it was
+//! killed, lost power, or found the disk full.
 //!
 //! sled 0.34.7 writes a snapshot of its page table at each start that read something new: to `snap.LSN.generating`, synced,
 //! then renamed to `snap.LSN` (`pagecache/snapshot.rs` `write_snapshot`). At a start it takes of all names that begin with
@@ -6,24 +7,24 @@
 //! than its checksum or does not match it. A snapshot only shortens a start: the log alone has everything. So one that
 //! does not read is taken out of sled's sight.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+
+use super::aside::set_aside;
 
 /// What sled's snapshots begin with.
 const SNAPSHOT: &str = "snap.";
 /// What one ends with that was not finished.
 const UNFINISHED: &str = ".generating";
-/// What is put before the name of one that does not read: sled then passes it over.
-const SET_ASIDE: &str = "set-aside.";
 /// Octets behind a snapshot's content: its length (8), and the checksum (4) of the content, both little-endian.
 const TRAILER: usize = 12;
 
 /// Takes what does not read out of sled's sight: an empty file that was not finished is removed, any other is renamed.
-/// Says in the log what was done.
-pub(super) fn clear(directory: &Path) -> io::Result<()> {
+/// Says in the log what was done. Gives the number in the log up to which the latest whole snapshot has everything.
+pub(super) fn clear(directory: &Path) -> io::Result<u64> {
     let mut cleared = false;
+    let mut stable = 0;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -33,6 +34,8 @@ pub(super) fn clear(directory: &Path) -> io::Result<()> {
         }
         let content = fs::read(entry.path())?;
         if is_whole(&content) {
+            let number = text.trim_start_matches(SNAPSHOT).trim_end_matches(UNFINISHED);
+            stable = stable.max(u64::from_str_radix(number, 16).unwrap_or(0));
             continue;
         }
         let (file, octets) = (&*text, content.len());
@@ -40,17 +43,14 @@ pub(super) fn clear(directory: &Path) -> io::Result<()> {
             fs::remove_file(entry.path())?;
             tracing::warn!(
                 file,
-                "removed an empty snapshot that an earlier start could not write, for want of room on the disk: the log \
-                 has everything"
+                "removed an empty snapshot that an earlier start did not come to write: the log has everything"
             );
         } else {
-            let mut aside = OsString::from(SET_ASIDE);
-            aside.push(&name);
-            fs::rename(entry.path(), directory.join(&aside))?;
+            let renamed = set_aside(directory, &name)?;
             tracing::warn!(
                 file,
                 octets,
-                renamed = %aside.to_string_lossy(),
+                renamed,
                 "set an incomplete snapshot aside, which would keep the store from opening: the log has everything. Once the \
                  store has opened, it can be deleted"
             );
@@ -60,7 +60,7 @@ pub(super) fn clear(directory: &Path) -> io::Result<()> {
     if cleared {
         File::open(directory)?.sync_all()?;
     }
-    Ok(())
+    Ok(stable)
 }
 
 /// The octets of the largest snapshot: about what the next one takes.

@@ -8,14 +8,17 @@
 mod ahead;
 mod api_tokens;
 mod applications;
+mod aside;
 mod audience;
 pub mod backend;
 pub mod census;
 mod changes;
 mod clearing;
 mod commit;
+mod conf;
 mod cursor;
 mod decide;
+mod durable;
 mod evidence;
 mod feed;
 mod gathered;
@@ -44,6 +47,7 @@ mod space;
 mod stopping;
 mod store;
 mod subscriptions;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -6,19 +6,26 @@
 //!   after a crash, and never there without the ones before. Batches of two trees would be two manifests.
 //! * `flush` is no fsync on Linux (`pagecache/iobuf.rs`: `sync_file_range`), so the file is synced through a handle of
 //!   our own. `flush_async` deadlocks and is not called.
-//! * Values stay below 128 KiB, beyond which sled makes a file for each.
+//! * A page of its tree that exceeds 128 KiB is a file in `blobs`, which sled does not sync (`durable.rs`). Values stay
+//!   below 64 KiB, but up to 16 share a page.
+//! * sled takes what it wrote for stable as soon as `sync_file_range` has returned. It overwrites a segment of its log once
+//!   what replaced it is stable, and recovery does not look behind the segment that is stable. Both are right after a loss
+//!   of power only if never more than a segment is written between two real syncs: so there is one in time also within a
+//!   group ([`UNSYNCED_OCTETS_MAX`]), and sled has no thread of its own that moves pages while nobody syncs.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ahead::{self, Ahead};
 use super::backend::{Backend, Batch, Order, Row, Space};
+use super::durable::{self, Blobs};
 use super::keys::KeyRange;
-use super::{leavings, space};
+use super::{conf, leavings, space, tail};
 use crate::store::{Octets, StoreError};
 
 /// Why a directory of sled's does not open.
@@ -69,12 +76,22 @@ pub enum OpenError {
     Store(#[from] StoreError),
 }
 
+/// What may be written to the log between two syncs, in octets: a segment.
+const UNSYNCED_OCTETS_MAX: u64 = 512 << 10;
+/// What sled writes to its log for an octet: it writes pages anew, and moves some beside those that change.
+const LOG_GROWTH: u64 = 4;
+/// What a row costs beside its key and value: the header of its message.
+const ROW_OCTETS: u64 = 32;
+
 /// A sled database in a directory of its own.
 pub struct Sled {
     // In the order in which they go.
     db: sled::Db,
     log: LogFile,
+    blobs: Blobs,
     ahead: Ahead,
+    /// An estimate of what was written to the log since the last sync, in octets.
+    unsynced: AtomicU64,
     /// Locked as long as it is open: sled's own lock can only be told from other errors by its text.
     _lock: File,
 }
@@ -107,15 +124,18 @@ impl Sled {
     pub fn open(directory: &Path, cache_octets: u64, free_octets_min: u64) -> Result<Self, OpenError> {
         // sled writes when it opens: a snapshot, and the end of its log. What fails there may fail for good.
         check_room(directory, free_octets_min)?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        durable::make_directory(directory)?;
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
         let lock = private().create(true).truncate(false).open(directory.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Directory(error),
         })?;
-        leavings::clear(directory)?;
-        let config = sled::Config::new().path(directory).cache_capacity(cache_octets);
+        let stable = leavings::clear(directory)?;
+        conf::restore(directory)?;
+        durable::settle(directory)?;
+        tail::mend(directory, stable)?;
+        let config = sled::Config::new().path(directory).cache_capacity(cache_octets).flush_every_ms(None);
         // sled panics on some damaged files instead of returning an error.
         let db = catch_unwind(AssertUnwindSafe(|| config.open()))
             .map_err(|_| OpenError::Database("its files are damaged".to_owned()))?
@@ -123,9 +143,11 @@ impl Sled {
         let file = OpenOptions::new().write(true).open(directory.join("db"))?;
         // The names of new files are durable only when their directory is.
         file.sync_all()?;
+        let blobs = Blobs::open(directory)?;
         File::open(directory)?.sync_all()?;
         make_private(directory)?;
-        Ok(Self { db, log: LogFile(file), ahead: Ahead::default(), _lock: lock })
+        let unsynced = AtomicU64::new(0);
+        Ok(Self { db, log: LogFile(file), blobs, ahead: Ahead::default(), unsynced, _lock: lock })
     }
 }
 
@@ -151,7 +173,7 @@ fn check_room(directory: &Path, free_octets_min: u64) -> Result<(), OpenError> {
 }
 
 /// Opens files that are written, and made for nobody but their owner.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600);
     options
@@ -217,6 +239,15 @@ impl Backend for Sled {
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let rows = batch.writes.iter();
+        let octets = rows.map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
+        let octets = octets.map(|octets| octets as u64 + ROW_OCTETS).sum::<u64>() * LOG_GROWTH;
+        // Within a batch nothing becomes stable: one may be as large as it likes.
+        let unsynced = self.unsynced.load(Ordering::Relaxed);
+        if unsynced > 0 && unsynced + octets > UNSYNCED_OCTETS_MAX {
+            self.sync()?;
+        }
+        self.unsynced.fetch_add(octets, Ordering::Relaxed);
         let mut writes = sled::Batch::default();
         for (key, value) in batch.writes {
             match value {
@@ -236,7 +267,11 @@ impl Backend for Sled {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        let unsynced = self.unsynced.load(Ordering::Relaxed);
         self.db.flush().map_err(unavailable)?;
-        self.log.0.sync_data().map_err(unavailable)
+        self.blobs.sync().map_err(unavailable)?;
+        self.log.0.sync_data().map_err(unavailable)?;
+        self.unsynced.fetch_sub(unsynced, Ordering::Relaxed);
+        Ok(())
     }
 }

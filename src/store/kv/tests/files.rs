@@ -126,6 +126,48 @@ async fn opens_beside_snapshots_that_do_not_read() {
     assert_eq!(aside, 3, "what was not empty is kept");
 }
 
+/// A loss of power leaves of a file that was not synced nothing, zeroes or a part; and a kill at a start leaves any part of a
+/// snapshot.
+#[tokio::test]
+async fn opens_whatever_is_left_of_conf_and_of_snapshots() {
+    let harness = OnDisk::new();
+    let store = harness.try_open().unwrap();
+    let app = application(&store).await;
+    subscribe(&store, app, 1, &["a"]).await;
+    drop(store);
+    drop(harness.try_open().unwrap());
+    let conf = harness.path().join("conf");
+    let content = fs::read(&conf).unwrap();
+    let opens = async |what: &str| {
+        let store = harness.try_open().unwrap_or_else(|error| panic!("{what}: {error}"));
+        let all = store.list_subscriptions(app, &ListFilter::All, None, 10).await.unwrap();
+        assert_eq!(all.len(), 1, "{what}");
+        drop(store);
+        assert_eq!(fs::read(&conf).unwrap(), content, "{what}");
+    };
+    for octets in (0..content.len()).step_by(8) {
+        fs::write(&conf, &content[..octets]).unwrap();
+        opens(&format!("conf cut to {octets}")).await;
+        let mut torn = content.clone();
+        torn[octets..].fill(0);
+        fs::write(&conf, torn).unwrap();
+        opens(&format!("conf with zeroes from {octets}")).await;
+    }
+    fs::remove_file(&conf).unwrap();
+    opens("no conf").await;
+    fs::remove_file(&conf).unwrap();
+    fs::write(harness.path().join("conf.new"), &content[..20]).unwrap();
+    opens("conf half written anew").await;
+    let whole = fs::read(snapshot(&harness.path())).unwrap();
+    for octets in (0..whole.len()).step_by(whole.len() / 10) {
+        fs::write(unfinished(&snapshot(&harness.path())), &whole[..octets]).unwrap();
+        opens(&format!("snapshot cut to {octets}")).await;
+    }
+    let names = fs::read_dir(harness.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let aside = names.filter(|name| name.to_str().unwrap().starts_with("set-aside.")).count();
+    assert_eq!(aside, super::super::aside::SET_ASIDE_MAX, "what is set aside is bounded");
+}
+
 #[tokio::test]
 async fn shows_nothing_of_what_is_stored() {
     let harness = OnDisk::new();
