@@ -44,6 +44,8 @@ pub(super) enum Ended {
     Expired,
     /// The caller's credentials were revoked.
     Revoked,
+    /// The caller has brought nothing for so long.
+    Idle(Duration),
 }
 
 impl Lifetime {
@@ -81,6 +83,10 @@ impl From<Ended> for Status {
             Ended::TooOld => ApiError::StreamTooOld.into(),
             Ended::Expired => ApiError::CredentialsExpired.into(),
             Ended::Revoked => ApiError::CredentialsInvalid.into(),
+            Ended::Idle(for_) => Self::deadline_exceeded(format!(
+                "no entry has come for {}: open the import again when there is one",
+                humantime::format_duration(for_)
+            )),
         }
     }
 }
