@@ -83,10 +83,7 @@ impl From<Ended> for Status {
             Ended::TooOld => ApiError::StreamTooOld.into(),
             Ended::Expired => ApiError::CredentialsExpired.into(),
             Ended::Revoked => ApiError::CredentialsInvalid.into(),
-            Ended::Idle(for_) => Self::deadline_exceeded(format!(
-                "no entry has come for {}: open the import again when there is one",
-                humantime::format_duration(for_)
-            )),
+            Ended::Idle(for_) => ApiError::ImportIdle(for_).into(),
         }
     }
 }

@@ -83,6 +83,8 @@ pub(crate) enum ApiError {
     Draining,
     /// The stream has reached its greatest age.
     StreamTooOld,
+    /// The import has brought nothing for so long.
+    ImportIdle(Duration),
     /// The store cannot write or read.
     StoreUnavailable,
     /// The store's disk is full: so many octets must be freed.
@@ -160,6 +162,7 @@ impl ApiError {
             Self::Overloaded
             | Self::Draining
             | Self::StreamTooOld
+            | Self::ImportIdle(_)
             | Self::StoreUnavailable
             | Self::DiskFull(_) => Code::Unavailable,
             Self::NotImplemented(_) => Code::Unimplemented,
@@ -202,7 +205,7 @@ impl ApiError {
             | Self::TooManyCallsOfCaller(_) => ErrorReason::RateLimited,
             Self::Overloaded => ErrorReason::Overloaded,
             Self::Draining => ErrorReason::ServerDraining,
-            Self::StreamTooOld => ErrorReason::StreamTooOld,
+            Self::StreamTooOld | Self::ImportIdle(_) => ErrorReason::StreamTooOld,
             Self::StoreUnavailable | Self::DiskFull(_) => ErrorReason::StoreUnavailable,
             Self::NotImplemented(_) => ErrorReason::NotImplemented,
             Self::Internal(_) => ErrorReason::Internal,
@@ -261,6 +264,10 @@ impl ApiError {
             Self::Overloaded => "the server is overloaded: nothing was done".into(),
             Self::Draining => "the server is stopping: connect again".into(),
             Self::StreamTooOld => "the stream has reached its greatest age: connect again".into(),
+            Self::ImportIdle(for_) => {
+                let for_ = humantime::format_duration(*for_);
+                format!("no entry has come for {for_}: open the import again when there is one")
+            }
             Self::StoreUnavailable => "the store is unavailable".into(),
             Self::DiskFull(missing) => StoreError::DiskFull { missing: *missing }.to_string(),
             Self::NotImplemented(what) => format!("{what} is not implemented yet"),
@@ -295,6 +302,7 @@ impl ApiError {
             Self::DiskFull(_) => Some(("cause", "disk_full".to_owned())),
             Self::AnswerNotTaken(setting) => Some(("limit", (*setting).to_owned())),
             Self::TooManyLists => Some(("limit", "server.http.caller_lists_max".to_owned())),
+            Self::ImportIdle(_) => Some(("limit", "server.calls.import_idle_max".to_owned())),
             Self::TooManyStreams => Some(("limit", "max_streams".to_owned())),
             Self::PageTokenInvalid
             | Self::ResumeTokenInvalid
@@ -356,7 +364,7 @@ impl From<ApiError> for Status {
             | ApiError::DiskFull(_) => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            ApiError::StreamTooOld => {
+            ApiError::StreamTooOld | ApiError::ImportIdle(_) => {
                 details.set_retry_info(Some(Duration::ZERO));
             }
             ApiError::Internal(what) => {
@@ -569,6 +577,7 @@ mod tests {
             ApiError::Overloaded,
             ApiError::Draining,
             ApiError::StreamTooOld,
+            ApiError::ImportIdle(RETRY_DELAY),
             ApiError::StoreUnavailable,
             ApiError::DiskFull(3 << 20),
             ApiError::NotImplemented("the field send_time"),

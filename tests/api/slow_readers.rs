@@ -90,7 +90,7 @@ async fn with_subscriptions(settings: ServerSettings) -> Server {
 /// that do not move are given up.
 #[tokio::test]
 async fn lists_that_are_not_read_are_bounded() {
-    let settings = ServerSettings { answer_timeout: Duration::from_secs(5), ..ServerSettings::default() };
+    let settings = ServerSettings { answer_timeout: Duration::from_secs(8), ..ServerSettings::default() };
     let lists_max = settings.caller_lists_max;
     let server = with_subscriptions(settings).await;
     let mut client = slow_reader(&server).await;
@@ -119,7 +119,7 @@ async fn lists_that_are_not_read_are_bounded() {
 /// A stream that nobody reads gives its place back.
 #[tokio::test]
 async fn a_stream_that_is_not_read_is_given_up() {
-    let settings = ServerSettings { answer_timeout: Duration::from_millis(200), ..ServerSettings::default() };
+    let settings = ServerSettings { answer_timeout: Duration::from_secs(1), ..ServerSettings::default() };
     let calls = ApiSettings { streams_max: 1, ..ApiSettings::default() };
     let server = Server::start_with(ScriptedTransport::always(201), calls, settings).await;
     let mut client = slow_reader(&server).await;
