@@ -113,6 +113,8 @@ async fn lists_that_are_not_read_are_bounded() {
     answers.look();
     assert_eq!(answers.begun.len(), lists_max, "lists at once");
     server.calls.wait_for("ListSubscriptions", Code::Cancelled).await;
+    // Whoever keeps calls open is waited for.
+    drop((client, answers));
     server.stop().await;
 }
 
