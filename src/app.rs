@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::layers::CallObserver;
 use crate::api::server::{Health, ServeError, serve};
+use crate::api::shares::LimitObserver;
 use crate::api::{Api, ApiParts, receipts};
 use crate::config::{Config, MasterKeyFailure, PLACEHOLDER_CONTACT, mode_open_to_others};
 use crate::domain::{Application, Clock, EndpointPolicy, VapidKeyId};
@@ -176,6 +177,7 @@ impl App {
             policy,
             clock,
             settings: api_settings,
+            limits: Arc::new(Calls(Arc::clone(&metrics))),
         })
         .await?;
 
@@ -346,7 +348,7 @@ async fn follow_store(
     ready.send_replace(false);
 }
 
-/// Counts calls.
+/// Counts calls, and what they hold.
 #[derive(Debug)]
 struct Calls(Arc<Metrics>);
 
@@ -357,6 +359,28 @@ impl CallObserver for Calls {
 
     fn finished(&self, method: &'static str, code: tonic::Code, elapsed: Duration) {
         self.0.rpc_ended(method, code, elapsed);
+    }
+}
+
+impl LimitObserver for Calls {
+    fn held(&self, pool: &'static str, held: usize) {
+        self.0.limits.held(pool, held);
+    }
+
+    fn refused(&self, pool: &'static str, cause: &'static str) {
+        self.0.limits.refused(pool, cause);
+    }
+
+    fn answers_hold(&self, octets: usize) {
+        self.0.limits.answers_hold(octets);
+    }
+
+    fn answer_given_up(&self, cause: &'static str) {
+        self.0.limits.answer_given_up(cause);
+    }
+
+    fn connection_closed(&self, cause: &'static str) {
+        self.0.limits.connection_closed(cause);
     }
 }
 

@@ -106,6 +106,15 @@ fn what_is_as_it_comes_is_fine_for_trying_out() {
     );
     assert!(has(&found, "hint", "no-credentials"), "{found:?}");
     assert!(!place.path("data").exists(), "it makes nothing");
+    let said = String::from_utf8(place.run(&["doctor"]).stdout).unwrap();
+    let limit = "limit    server.calls.streams_max = 10000, of which one application holds 5000 at most";
+    assert!(said.lines().any(|line| line == limit), "{said}");
+    assert!(
+        said.contains("server.http.answers_octets_max = 134217728, of which one caller holds 50331648"),
+        "{said}"
+    );
+    place.configure("[server.calls]\nshare_percent_max = 100\n");
+    assert!(has(&place.doctor(&[]).1, "warning", "no-shares"));
 }
 
 #[test]

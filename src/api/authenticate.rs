@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use futures_util::future::{BoxFuture, FutureExt as _, TryFutureExt as _, ready};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use tonic::Status;
@@ -121,6 +121,12 @@ where
             Ok(None) => {}
             Err(error) => return ready(Ok(Status::from(error).into_http())).boxed(),
         }
-        self.inner.call(request).boxed()
+        // Outside of this nobody else knows it.
+        let caller = Caller::of(&request);
+        let told = |mut answer: Response<Body>| {
+            answer.extensions_mut().insert(caller);
+            answer
+        };
+        self.inner.call(request).map_ok(told).boxed()
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,8 +17,11 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use super::rate::Caller;
+use super::shares::{Holder, Place, Pool};
 use super::tls::names;
 
 /// How long accepting rests when the system has no more file descriptors.
@@ -32,11 +36,13 @@ const PREFACE_OCTETS: usize = 24;
 /// connections let everybody wait for tenths of a second.
 const TURN_OCTETS: usize = 4 * 1024;
 
-/// Connections as they come: at most `connections_max` at once, each with `preface_timeout` to begin; with TLS, as long
-/// for the handshake before. Handshakes do not wait for each other.
+/// Connections as they come: at most `connections_max` at once, and of one address no more than its share of `shares`, which
+/// has as many places; each with `preface_timeout` to begin; with TLS, as long for the handshake before. Handshakes do not
+/// wait for each other.
 pub(super) fn incoming(
     listener: TcpListener,
     connections_max: usize,
+    shares: Pool,
     preface_timeout: Duration,
     tls: Option<watch::Receiver<Arc<ServerConfig>>>,
 ) -> impl Stream<Item = io::Result<Connection>> {
@@ -52,7 +58,7 @@ pub(super) fn incoming(
                     }
                     continue;
                 }
-                accepted = accept(&listener, &places) => accepted,
+                accepted = accept(&listener, &places, &shares) => accepted,
             };
             match &tls {
                 None => yield Ok(Connection::new(Either::Left(stream), place, preface_timeout)),
@@ -73,15 +79,19 @@ pub(super) fn incoming(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    shares: &Pool,
+) -> (TcpStream, ConnectionPlace) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
+                // Whoever has its share of them already is closed at once, which leaves the next one its place.
+                let holder = Holder::Caller(Caller::At(address.ip()));
+                let Ok(share) = shares.take(holder) else { continue };
                 // A connection without it is slower, not wrong.
                 let _ = stream.set_nodelay(true);
-                return (stream, place);
+                return (stream, ConnectionPlace { _of_all: place, _share: share });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -91,25 +101,74 @@ async fn accept(
     }
 }
 
+/// A connection's place among all, and among those of its address.
+#[derive(Debug)]
+struct ConnectionPlace {
+    _of_all: Option<OwnedSemaphorePermit>,
+    _share: Place,
+}
+
+/// One connection, for those who may have to close it.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionHandle {
+    id: u64,
+    closed: CancellationToken,
+}
+
+impl ConnectionHandle {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), closed: CancellationToken::new() }
+    }
+
+    /// Which no other connection of this process has.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Ends the connection, with all that is open on it.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+}
+
 /// A connection and its place among the others.
 #[derive(Debug)]
 pub(super) struct Connection {
+    handle: ConnectionHandle,
+    /// Ends when the connection is to be closed.
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
     stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
     /// Until enough was read.
     preface: Option<Preface>,
     /// Octets that were read in this turn.
     turn: usize,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: ConnectionPlace,
 }
 
 impl Connection {
     fn new(
         stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
-        place: Option<OwnedSemaphorePermit>,
+        place: ConnectionPlace,
         preface_timeout: Duration,
     ) -> Self {
         let preface = Some(Preface { timeout: Box::pin(sleep(preface_timeout)), octets: 0 });
-        Self { stream, preface, turn: 0, _place: place }
+        let handle = ConnectionHandle::new();
+        let closing = Box::pin(handle.closed.clone().cancelled_owned());
+        Self { handle, closing, stream, preface, turn: 0, _place: place }
+    }
+
+    /// An error once the connection is to be closed; until then whoever asks is woken for it.
+    fn poll_closing(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.closing.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
     }
 }
 
@@ -120,6 +179,8 @@ pub(super) struct Peer {
     pub(super) tcp: TcpConnectInfo,
     /// The names of the certificate that it has shown.
     pub(super) names: Arc<[String]>,
+    /// The connection itself.
+    pub(super) connection: ConnectionHandle,
 }
 
 /// The beginning of a connection.
@@ -142,7 +203,8 @@ impl Connected for Connection {
                 (tcp.connect_info(), tls.peer_certificates().and_then(<[_]>::first))
             }
         };
-        Peer { tcp, names: certificate.map(names).unwrap_or_default().into() }
+        let names = certificate.map(names).unwrap_or_default().into();
+        Peer { tcp, names, connection: self.handle.clone() }
     }
 }
 
@@ -152,6 +214,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.poll_closing(cx)?;
         if self.turn >= TURN_OCTETS {
             // Behind all that wait to run.
             self.turn = 0;
@@ -178,6 +241,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_closing(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, octets)
     }
 
@@ -194,6 +258,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         octets: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.poll_closing(cx)?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, octets)
     }
 
@@ -206,12 +271,17 @@ impl AsyncWrite for Connection {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    use super::super::shares::Shared;
     use super::*;
 
     async fn listen() -> (TcpListener, std::net::SocketAddr) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         (listener, address)
+    }
+
+    fn shares(places: usize) -> Pool {
+        Pool::new(Shared::Connections, places, 50, Arc::new(()))
     }
 
     /// Reads until the connection ends or has begun; says whether it has.
@@ -232,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_does_not_begin_ends() {
         let (listener, address) = listen().await;
-        let mut incoming = Box::pin(incoming(listener, 4, Duration::from_millis(50), None));
+        let mut incoming = Box::pin(incoming(listener, 4, shares(4), Duration::from_millis(50), None));
         for (said, stays) in [
             (&b""[..], false),
             (b"P", false),
@@ -249,7 +319,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_much_to_say_gives_others_their_turn() {
         let (listener, address) = listen().await;
-        let mut incoming = Box::pin(incoming(listener, 1, Duration::from_secs(60), None));
+        let mut incoming = Box::pin(incoming(listener, 1, shares(1), Duration::from_secs(60), None));
         let mut client = TcpStream::connect(address).await.unwrap();
         let mut accepted = incoming.next().await.unwrap().unwrap();
         client.write_all(&[b'x'; 4 * TURN_OCTETS]).await.unwrap();
@@ -283,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_than_the_limit_are_accepted() {
         let (listener, address) = listen().await;
-        let mut incoming = Box::pin(incoming(listener, 1, Duration::from_secs(60), None));
+        let mut incoming = Box::pin(incoming(listener, 1, shares(1), Duration::from_secs(60), None));
         let _clients =
             (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
         let first = incoming.next().await.unwrap().unwrap();
@@ -292,5 +362,29 @@ mod tests {
         assert!(futures_util::poll!(&mut waiting).is_pending());
         drop(first);
         assert!(waiting.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_address_leaves_places_to_others_and_a_connection_can_be_closed() {
+        let (listener, address) = listen().await;
+        let mut incoming = Box::pin(incoming(listener, 4, shares(4), Duration::from_secs(60), None));
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut first = incoming.next().await.unwrap().unwrap();
+        let _second = incoming.next().await.unwrap().unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+        let _other = socket.connect(address).await.unwrap();
+        let third = incoming.next().await.unwrap().unwrap();
+        assert_eq!(third.connect_info().tcp.remote_addr().unwrap().ip().to_string(), "127.0.0.2");
+        let closed = clients[2].read(&mut [0; 8]).await;
+        assert!(!closed.is_ok_and(|octets| octets > 0), "it is one too many");
+
+        let handle = first.connect_info().connection;
+        let reading = async { first.read(&mut [0; 8]).await };
+        let (read, ()) = tokio::join!(reading, async { handle.close() });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::access::Principal;
 use super::lifetime::{Ended, Lifetime};
+use super::shares::{Holder, Place};
 use super::status::{ApiError, embedded};
-use super::{Api, ApiFor, quotas, subscriptions, validate};
+use super::{Api, ApiFor, subscriptions, validate};
 use crate::domain::limits::IMPORT_ENTRIES_MAX;
 use crate::domain::{Application, SubscriptionId, Violations};
 use crate::proto::v1;
@@ -58,17 +60,19 @@ pub(super) fn import_subscriptions<R>(
 where
     R: Stream<Item = Result<v1::ImportSubscriptionsRequest, Status>> + Unpin + Send + 'static,
 {
-    let permits = (quotas::stream(api, None)?, api.import_permit()?);
-    let mut call = Call::new(Api::clone(api), Arc::clone(&api.principal));
+    // Whose the call is, its first entry says.
+    let place = api.imports.take(Holder::of(&api.principal))?;
+    let mut call = Call::new(Api::clone(api), Arc::clone(&api.principal), place);
+    let idle_max = api.settings.import_idle_max;
     let engine = api.engine.clone();
     Ok(Box::pin(async_stream::try_stream! {
-        let _permits = permits;
         let (ended, draining) = (lifetime.ended(), engine.draining());
         tokio::pin!(ended, draining);
         let mut answers = FuturesOrdered::new();
         // Nothing more is read: the caller has half-closed, or this is what the call ends with.
         let (mut closed, mut failed) = (false, None);
         let mut too_old = false;
+        let mut idle_since = Instant::now();
         loop {
             while answers.len() < IN_FLIGHT_MAX && let Some(entry) = call.next_entry() {
                 answers.push_back(entry);
@@ -77,11 +81,17 @@ where
             if over && answers.is_empty() {
                 break;
             }
+            // It waits for its caller, and for nothing else.
+            let is_idle = !over && call.waiting.is_empty() && answers.is_empty();
+            if !is_idle {
+                idle_since = Instant::now();
+            }
             let step = tokio::select! {
                 request = requests.next(), if !over && call.waiting.is_empty() => Step::Request(request),
                 Some(answer) = answers.next() => Step::Answer(answer),
                 () = &mut draining, if failed.is_none() => Step::Draining,
                 ended = &mut ended, if !too_old => Step::TimeOver(ended),
+                () = sleep_until(idle_since + idle_max), if is_idle => Step::TimeOver(Ended::Idle(idle_max)),
             };
             match step {
                 Step::Request(None) => closed = true,
@@ -132,6 +142,8 @@ where
 struct Call {
     api: Api,
     principal: Arc<Principal>,
+    /// Among the imports; lives as long as the call.
+    place: Place,
     /// What the first entry said, of which all others must say the same.
     terms: Option<Terms>,
     /// Entries of the last request that nobody stores yet.
@@ -150,9 +162,9 @@ struct Terms {
 }
 
 impl Call {
-    fn new(api: Api, principal: Arc<Principal>) -> Self {
+    fn new(api: Api, principal: Arc<Principal>, place: Place) -> Self {
         let (waiting, endpoints) = (VecDeque::new(), HashSet::new());
-        Self { api, principal, terms: None, waiting, endpoints, alone: false }
+        Self { api, principal, place, terms: None, waiting, endpoints, alone: false }
     }
 
     /// Takes a request as a whole, or nothing of it.
@@ -185,6 +197,7 @@ impl Call {
                 violations.add(field, "must be the same in all entries of a call");
             }
         }
+        self.place.pass_to(Holder::Application(terms.application.name.as_str().into()))?;
         self.terms = Some(terms);
         violations.or(Some(()))?;
         self.waiting = entries.into();

@@ -161,7 +161,7 @@ impl HttpBody for Observed {
     }
 }
 
-/// What the layers inside refuse, as an answer: shed, too slow, or a bug.
+/// What the layers inside refuse, as an answer: too slow, or a bug.
 #[expect(clippy::unnecessary_wraps, reason = "the shape that MapResultLayer takes")]
 pub(super) fn answer_errors<B>(result: Result<Response<B>, BoxError>) -> Result<Response<Body>, BoxError>
 where
@@ -172,9 +172,7 @@ where
         Ok(response) => return Ok(response.map(Body::new)),
         Err(error) => error,
     };
-    let status = if error.is::<tower::load_shed::error::Overloaded>() {
-        ApiError::TooManyCalls.into()
-    } else if error.is::<tower::timeout::error::Elapsed>() {
+    let status = if error.is::<tower::timeout::error::Elapsed>() {
         Status::deadline_exceeded("the server did not answer in the time that it allows itself")
     } else {
         ApiError::Internal(error.to_string()).into()

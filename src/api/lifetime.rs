@@ -44,6 +44,8 @@ pub(super) enum Ended {
     Expired,
     /// The caller's credentials were revoked.
     Revoked,
+    /// The caller has brought nothing for so long.
+    Idle(Duration),
 }
 
 impl Lifetime {
@@ -81,6 +83,7 @@ impl From<Ended> for Status {
             Ended::TooOld => ApiError::StreamTooOld.into(),
             Ended::Expired => ApiError::CredentialsExpired.into(),
             Ended::Revoked => ApiError::CredentialsInvalid.into(),
+            Ended::Idle(for_) => ApiError::ImportIdle(for_).into(),
         }
     }
 }

@@ -4,12 +4,14 @@
 
 pub mod access;
 mod admin_service;
+mod answers;
 mod api_tokens;
 mod applications;
 mod arrival;
 mod audit;
 mod authenticate;
 pub mod callers;
+mod calls_at_once;
 mod changes;
 mod connections;
 mod convert;
@@ -21,6 +23,7 @@ mod keys;
 pub mod layers;
 mod leash;
 mod lifetime;
+mod lists_at_once;
 mod messages;
 mod origins;
 mod quotas;
@@ -31,6 +34,7 @@ mod send_stream;
 mod sending;
 pub mod server;
 mod service;
+pub mod shares;
 pub mod status;
 mod subscriber_tokens;
 mod subscriptions;
@@ -45,7 +49,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::application::is_application_name;
@@ -58,6 +62,7 @@ use callers::Callers;
 pub use convert::api_token::role;
 use lifetime::{Credentials, Lifetime};
 use quotas::Used;
+use shares::{LimitObserver, Pool, Shared};
 use status::{ApiError, Resource};
 use tokens::Tokens;
 use validate::Rules;
@@ -75,14 +80,23 @@ pub struct ApiSettings {
     /// Whether callers need credentials also while there is no API token.
     #[serde(skip)]
     pub credentials_required: bool,
-    /// Status streams that are open at once, over all connections. Default 10,000.
+    /// Streams of WatchDeliveries, WatchSubscriptions and WatchOrigins that are open at once, over all connections. Default
+    /// 10,000.
     pub streams_max: usize,
+    /// Streams of Send, Broadcast and SendStream that are open at once, over all connections. Default 10,000.
+    pub sends_max: usize,
+    /// What one application may hold of streams, sends, imports and calls, and one address of connections, in percent of
+    /// what the others leave. Default 50: so there is always a place for the next one.
+    pub share_percent_max: u32,
     /// How old a status stream gets before its caller is asked to connect again with its token; up to a tenth of it less,
     /// so that streams that began together do not end together. Default 30 minutes.
     #[serde(with = "humantime_serde")]
     pub stream_age_max: Duration,
-    /// Imports that run at once, over all connections: each holds up to a request of 2 MiB. Default 16.
+    /// Imports that run at once, over all connections: each holds up to a request of 2 MiB. Default 32.
     pub imports_max: usize,
+    /// How long an import may bring nothing while it waits for nothing. Default 1 minute.
+    #[serde(with = "humantime_serde")]
+    pub import_idle_max: Duration,
     /// Subscriptions of one user that a Send reaches at most. Default 1,000; a Broadcast to the user has no such limit.
     pub user_targets_max: usize,
 }
@@ -94,8 +108,11 @@ impl Default for ApiSettings {
             receipts: false,
             credentials_required: false,
             streams_max: 10_000,
+            sends_max: 10_000,
+            share_percent_max: 50,
             stream_age_max: Duration::from_secs(30 * 60),
-            imports_max: 16,
+            imports_max: 32,
+            import_idle_max: Duration::from_secs(60),
             user_targets_max: 1_000,
         }
     }
@@ -116,6 +133,8 @@ pub struct ApiParts {
     pub clock: Arc<dyn Clock>,
     /// Limits and choices.
     pub settings: ApiSettings,
+    /// Told of what is held and refused.
+    pub limits: Arc<dyn LimitObserver>,
 }
 
 /// The service. Cheap to clone.
@@ -132,9 +151,11 @@ pub struct Api {
     settings: ApiSettings,
     tokens: Tokens,
     callers: Callers,
-    streams: Arc<Semaphore>,
+    limits: Arc<dyn LimitObserver>,
+    streams: Pool,
+    sends: Pool,
+    imports: Pool,
     used: Used,
-    imports: Arc<Semaphore>,
     writes: TaskTracker,
 }
 
@@ -144,12 +165,15 @@ impl Api {
     /// # Errors
     /// When the store does not give the secrets that tokens are made with.
     pub async fn new(parts: ApiParts) -> Result<Self, StoreError> {
-        let ApiParts { engine, store, bases, policy, clock, settings } = parts;
+        let ApiParts { engine, store, bases, policy, clock, settings, limits } = parts;
         let tokens = Tokens::of(&*store).await?;
         let required = settings.credentials_required;
         let callers = Callers::load(Arc::clone(&store), Arc::clone(&clock), tokens.clone(), required).await?;
-        let permits = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        let (streams, imports) = (permits(settings.streams_max), permits(settings.imports_max));
+        let pool =
+            |shared, places| Pool::new(shared, places, settings.share_percent_max, Arc::clone(&limits));
+        let streams = pool(Shared::Streams, settings.streams_max);
+        let sends = pool(Shared::Sends, settings.sends_max);
+        let imports = pool(Shared::Imports, settings.imports_max);
         Ok(Self {
             applications: engine.applications().clone(),
             engine,
@@ -161,7 +185,9 @@ impl Api {
             settings,
             tokens,
             callers,
+            limits,
             streams,
+            sends,
             imports,
             used: Used::default(),
             writes: TaskTracker::new(),
@@ -199,11 +225,6 @@ impl Api {
         let ApiSettings { gcm_key, receipts, .. } = self.settings;
         let policy = application.policy.as_deref().unwrap_or(&*self.policy);
         Rules { application, policy, gcm_key, receipts, now: self.clock.now() }
-    }
-
-    /// Leave to begin one more import; it is given back when the permit is dropped.
-    fn import_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.imports).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
     }
 
     /// Runs a write to its end, also when the caller goes away in the middle.

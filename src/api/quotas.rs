@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Api;
 use super::rate::Paid;
+use super::shares::{Holder, Place, Pool};
 use super::status::ApiError;
 use crate::domain::{Application, ApplicationId, MessageKind};
 use crate::store::Recipients;
@@ -54,7 +54,7 @@ impl Used {
 /// Leave for one stream; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct StreamPermit {
-    _of_all: OwnedSemaphorePermit,
+    _of_all: Place,
     of: Option<(Used, ApplicationId)>,
 }
 
@@ -66,9 +66,19 @@ impl Drop for StreamPermit {
     }
 }
 
-/// Leave to open one more status stream, of an application or of all together.
+/// Leave to open one more stream that only watches, of an application or of all together.
 pub(super) fn stream(api: &Api, application: Option<&Application>) -> Result<StreamPermit, ApiError> {
-    let of_all = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
+    permit(api, &api.streams, application)
+}
+
+/// Leave to open one more stream that sends: it has places that no watcher takes.
+pub(super) fn send(api: &Api, application: &Application) -> Result<StreamPermit, ApiError> {
+    permit(api, &api.sends, Some(application))
+}
+
+fn permit(api: &Api, pool: &Pool, application: Option<&Application>) -> Result<StreamPermit, ApiError> {
+    let holder = application.map_or(Holder::Unbound, |of| Holder::Application(of.name.as_str().into()));
+    let of_all = pool.take(holder)?;
     let mut permit = StreamPermit { _of_all: of_all, of: None };
     if let Some(application) = application {
         let most = application.settings.quotas.max_streams.map_or(usize::MAX, |most| most as usize);

@@ -16,6 +16,7 @@
 //! | 503 | it cannot be recorded at present: as 429 |
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::connections::incoming;
+use super::shares::{Pool, Shared};
 use crate::domain::{ReceiptKind, Timestamp};
 use crate::engine::{BrowserReport, Engine, ReportError};
 
@@ -75,7 +77,9 @@ pub async fn serve(listener: TcpListener, engine: Engine, stop: CancellationToke
         .max_age(PREFLIGHT_AGE);
     let service =
         TowerToHyperService::new(Router::new().route(PATH, post(take)).layer(cors).with_state(engine));
-    let mut connections = pin!(incoming(listener, CONNECTIONS_MAX, TIMEOUT, None));
+    // All browsers may come from one address, which is the proxy's: it has no share.
+    let shares = Pool::new(Shared::Connections, CONNECTIONS_MAX, 100, Arc::new(()));
+    let mut connections = pin!(incoming(listener, CONNECTIONS_MAX, shares, TIMEOUT, None));
     while let Some(Some(Ok(connection))) = stop.run_until_cancelled(connections.next()).await {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -39,11 +39,8 @@ pub(super) async fn send(
     let application = api.application(&request.application)?;
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
-    let ends = Ends {
-        permit: quotas::stream(api, Some(&application))?,
-        lifetime,
-        call: CallEnd::new(api, application.id),
-    };
+    let ends =
+        Ends { permit: quotas::send(api, &application)?, lifetime, call: CallEnd::new(api, application.id) };
     let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_send(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, told, ends))
@@ -56,11 +53,8 @@ pub(super) async fn broadcast(
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
     let sending = sending::broadcast(request, api.rules(&application))?;
-    let ends = Ends {
-        permit: quotas::stream(api, Some(&application))?,
-        lifetime,
-        call: CallEnd::new(api, application.id),
-    };
+    let ends =
+        Ends { permit: quotas::send(api, &application)?, lifetime, call: CallEnd::new(api, application.id) };
     let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_broadcast(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, told, ends))

@@ -18,12 +18,17 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
 
 use super::Api;
+use super::answers::ledger::{Bounds, Ledger};
+use super::answers::{AnswersLayer, give_up_stalled};
 use super::arrival::ArrivalLayer;
 use super::authenticate::AuthenticateLayer;
+use super::calls_at_once::CallsLayer;
 use super::connections::incoming;
 pub use super::health::Health;
 use super::layers::{CallObserver, ObserveLayer, SizedService, admin_service, answer_errors, answer_panic};
+use super::lists_at_once::ListsLayer;
 use super::rate::RateLayer;
+use super::shares::{Pool, Shared};
 use super::tls::{ServerTls, TlsError, TlsSettings};
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
 
@@ -62,7 +67,19 @@ pub struct ServerSettings {
     pub connection_window_octets: u32,
     /// An answer, or a frame of a stream. Default 4 MiB, which is what clients take unless told otherwise.
     pub answer_octets_max: usize,
-    /// Calls at once that have not begun to answer, over all connections; more are shed. Default 1,024.
+    /// What answers to one connection may hold that is not written. Default 24 MiB.
+    pub connection_answers_octets_max: usize,
+    /// The same of all answers to one caller. Default 48 MiB.
+    pub caller_answers_octets_max: usize,
+    /// The same of all answers. Default 128 MiB.
+    pub answers_octets_max: usize,
+    /// How long an answer may hold octets of which none is taken. Default 1 minute.
+    #[serde(with = "humantime_serde")]
+    pub answer_timeout: Duration,
+    /// Lists of one caller that are made and written at once; more wait up to 10 s. Default 8.
+    pub caller_lists_max: usize,
+    /// Calls at once that have not begun to answer, over all connections; more are shed. Default 2,048, of which one
+    /// application has half ([`super::ApiSettings::share_percent_max`]).
     pub calls_max: usize,
     /// Calls at once whose request has not arrived; beyond it the oldest is refused. Default 16,384.
     pub arriving_calls_max: usize,
@@ -104,7 +121,12 @@ impl Default for ServerSettings {
             stream_window_octets: 256 * 1024,
             connection_window_octets: 1024 * 1024,
             answer_octets_max: 4 * 1024 * 1024,
-            calls_max: 1_024,
+            connection_answers_octets_max: 24 * 1024 * 1024,
+            caller_answers_octets_max: 48 * 1024 * 1024,
+            answers_octets_max: 128 * 1024 * 1024,
+            answer_timeout: Duration::from_secs(60),
+            caller_lists_max: 8,
+            calls_max: 2_048,
             arriving_calls_max: 16_384,
             arrival_timeout: Duration::from_secs(10),
             calls_per_second_max: 20_000,
@@ -155,9 +177,21 @@ pub async fn serve(
         certificates: settings.tls.callers.clone().into(),
         public_reflection: settings.public_reflection,
     };
+    let pool =
+        |shared, places| Pool::new(shared, places, api.settings.share_percent_max, Arc::clone(&api.limits));
+    let bounds = Bounds {
+        connection: settings.connection_answers_octets_max,
+        caller: settings.caller_answers_octets_max,
+        all: settings.answers_octets_max,
+        timeout: settings.answer_timeout,
+    };
+    let ledger = Ledger::new(bounds, Arc::clone(&api.limits));
+    tokio::spawn(give_up_stalled(Arc::downgrade(&ledger), settings.answer_timeout));
     let layers = ServiceBuilder::new()
         // First of all: nothing behind it may show a token.
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        // Around all that answers: what is written is bounded as it is written.
+        .layer(AnswersLayer(ledger))
         // Browsers ask before they call; that is no call.
         .layer(cors(&settings.cors_origins)?)
         // gRPC-Web becomes gRPC here, so that all that follows sees one protocol.
@@ -171,14 +205,15 @@ pub async fn serve(
         .layer(authenticate)
         // One caller cannot take what all have; before anything that costs.
         .layer(RateLayer::new(settings.calls_per_second_max))
+        // Lists are made one by one; those that wait hold nothing yet.
+        .layer(ListsLayer::new(settings.caller_lists_max))
         // What has not arrived takes no place among the calls.
         .layer(ArrivalLayer::new(settings.arriving_calls_max, settings.arrival_timeout))
-        // What the next three refuse becomes a status with its reason.
-        .layer(MapResultLayer::new(answer_errors))
         // Shedding costs less than anything behind it. It counts calls until they begin to answer; status streams have
         // a limit of their own.
-        .load_shed()
-        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(settings.calls_max))
+        .layer(CallsLayer(pool(Shared::Calls, settings.calls_max)))
+        // What the next one refuses becomes a status with its reason.
+        .layer(MapResultLayer::new(answer_errors))
         // The server's own deadline; a shorter one of the caller is kept by tonic, around all of this.
         .timeout(settings.call_timeout)
         .into_inner();
@@ -206,7 +241,9 @@ pub async fn serve(
     if let Some(tls) = tls {
         tokio::spawn(tls.follow(stop.clone()));
     }
-    let connections = incoming(listener, settings.connections_max, settings.preface_timeout, certificates);
+    let shares = pool(Shared::Connections, settings.connections_max);
+    let connections =
+        incoming(listener, settings.connections_max, shares, settings.preface_timeout, certificates);
     let stopping = async {
         stop.cancelled().await;
         health.stopped().await;

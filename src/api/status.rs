@@ -8,6 +8,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
 
+use super::shares::Refused;
 use crate::domain::limits::{self, VIOLATIONS_LISTED_MAX};
 use crate::domain::{MessageId, Role, Timestamp, Violations};
 use crate::engine::SubmitError;
@@ -60,8 +61,14 @@ pub(crate) enum ApiError {
     Suspended,
     /// Something depends on it: what, and how much.
     StillInUse(HashMap<String, String>),
-    /// Too many status streams are open, or too many imports run.
+    /// As many streams of the application are open as its quota lets.
     TooManyStreams,
+    /// There is no place for one more of something that all share.
+    NoPlace(Refused),
+    /// As many lists of the caller are being made and written as may be.
+    TooManyLists,
+    /// The answer was not read, and was given up: by which setting.
+    AnswerNotTaken(&'static str),
     /// The application has sent more messages a second than it may: when it may send the next.
     TooManyMessages(Duration),
     /// The application has too many deliveries that have not ended.
@@ -76,6 +83,8 @@ pub(crate) enum ApiError {
     Draining,
     /// The stream has reached its greatest age.
     StreamTooOld,
+    /// The import has brought nothing for so long.
+    ImportIdle(Duration),
     /// The store cannot write or read.
     StoreUnavailable,
     /// The store's disk is full: so many octets must be freed.
@@ -143,6 +152,9 @@ impl ApiError {
             Self::EtagMismatch => Code::Aborted,
             Self::QuotaExceeded { .. }
             | Self::TooManyStreams
+            | Self::NoPlace(_)
+            | Self::TooManyLists
+            | Self::AnswerNotTaken(_)
             | Self::TooManyMessages(_)
             | Self::TooManyPending
             | Self::TooManyCalls
@@ -150,6 +162,7 @@ impl ApiError {
             Self::Overloaded
             | Self::Draining
             | Self::StreamTooOld
+            | Self::ImportIdle(_)
             | Self::StoreUnavailable
             | Self::DiskFull(_) => Code::Unavailable,
             Self::NotImplemented(_) => Code::Unimplemented,
@@ -183,13 +196,16 @@ impl ApiError {
             Self::Suspended => ErrorReason::ApplicationSuspended,
             Self::StillInUse(_) => ErrorReason::StillInUse,
             Self::TooManyStreams
+            | Self::NoPlace(_)
+            | Self::TooManyLists
+            | Self::AnswerNotTaken(_)
             | Self::TooManyMessages(_)
             | Self::TooManyPending
             | Self::TooManyCalls
             | Self::TooManyCallsOfCaller(_) => ErrorReason::RateLimited,
             Self::Overloaded => ErrorReason::Overloaded,
             Self::Draining => ErrorReason::ServerDraining,
-            Self::StreamTooOld => ErrorReason::StreamTooOld,
+            Self::StreamTooOld | Self::ImportIdle(_) => ErrorReason::StreamTooOld,
             Self::StoreUnavailable | Self::DiskFull(_) => ErrorReason::StoreUnavailable,
             Self::NotImplemented(_) => ErrorReason::NotImplemented,
             Self::Internal(_) => ErrorReason::Internal,
@@ -233,6 +249,14 @@ impl ApiError {
             }
             Self::QuotaExceeded { description, .. } => description.clone(),
             Self::TooManyStreams => "too many streams are open".into(),
+            Self::NoPlace(Refused { shared, holder, held, share }) => {
+                let setting = shared.setting();
+                format!("{holder} may hold {share} of {setting} now, and holds {held}: nothing was done")
+            }
+            Self::TooManyLists => {
+                "the caller has too many lists at once that it has not read: nothing was done".into()
+            }
+            Self::AnswerNotTaken(_) => "the answer was given up: the caller does not read it".into(),
             Self::TooManyCalls => "too many calls at once: nothing was done".into(),
             Self::TooManyCallsOfCaller(_) => {
                 "the caller makes too many calls a second: nothing was done".into()
@@ -240,6 +264,10 @@ impl ApiError {
             Self::Overloaded => "the server is overloaded: nothing was done".into(),
             Self::Draining => "the server is stopping: connect again".into(),
             Self::StreamTooOld => "the stream has reached its greatest age: connect again".into(),
+            Self::ImportIdle(for_) => {
+                let for_ = humantime::format_duration(*for_);
+                format!("no entry has come for {for_}: open the import again when there is one")
+            }
             Self::StoreUnavailable => "the store is unavailable".into(),
             Self::DiskFull(missing) => StoreError::DiskFull { missing: *missing }.to_string(),
             Self::NotImplemented(what) => format!("{what} is not implemented yet"),
@@ -258,11 +286,24 @@ impl ApiError {
         if let Self::StillInUse(uses) = self {
             return uses.clone();
         }
+        if let Self::NoPlace(Refused { shared, holder, held, share }) = self {
+            let told = [
+                ("limit", shared.setting().to_owned()),
+                ("holder", holder.to_string()),
+                ("held", held.to_string()),
+                ("share", share.to_string()),
+            ];
+            return told.map(|(key, value)| (key.to_owned(), value)).into();
+        }
         let pair = match self {
             Self::InvalidFields(violations) => Some(("violations", violations.len().to_string())),
             Self::RequestIdReused(message) => Some(("message", message.name())),
             Self::ResumeTokenExpired(oldest) => Some(("oldest_time", rfc3339(*oldest))),
             Self::DiskFull(_) => Some(("cause", "disk_full".to_owned())),
+            Self::AnswerNotTaken(setting) => Some(("limit", (*setting).to_owned())),
+            Self::TooManyLists => Some(("limit", "server.http.caller_lists_max".to_owned())),
+            Self::ImportIdle(_) => Some(("limit", "server.calls.import_idle_max".to_owned())),
+            Self::TooManyStreams => Some(("limit", "max_streams".to_owned())),
             Self::PageTokenInvalid
             | Self::ResumeTokenInvalid
             | Self::HistoryTrimmed
@@ -277,7 +318,7 @@ impl ApiError {
             | Self::VapidKeyExists
             | Self::Suspended
             | Self::StillInUse(_)
-            | Self::TooManyStreams
+            | Self::NoPlace(_)
             | Self::TooManyMessages(_)
             | Self::TooManyPending
             | Self::TooManyCalls
@@ -312,6 +353,9 @@ impl From<ApiError> for Status {
                 details.set_retry_info(Some(*wait));
             }
             ApiError::TooManyStreams
+            | ApiError::NoPlace(_)
+            | ApiError::TooManyLists
+            | ApiError::AnswerNotTaken(_)
             | ApiError::TooManyPending
             | ApiError::TooManyCalls
             | ApiError::Overloaded
@@ -320,7 +364,7 @@ impl From<ApiError> for Status {
             | ApiError::DiskFull(_) => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            ApiError::StreamTooOld => {
+            ApiError::StreamTooOld | ApiError::ImportIdle(_) => {
                 details.set_retry_info(Some(Duration::ZERO));
             }
             ApiError::Internal(what) => {
@@ -413,6 +457,12 @@ impl From<SubmitError> for ApiError {
     }
 }
 
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::NoPlace(refused)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -485,6 +535,7 @@ impl ApiError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shares::{Holder, Shared};
     use super::*;
 
     fn all() -> Vec<ApiError> {
@@ -511,6 +562,14 @@ mod tests {
             ApiError::Suspended,
             ApiError::StillInUse(HashMap::from([("messages".to_owned(), "1".to_owned())])),
             ApiError::TooManyStreams,
+            ApiError::NoPlace(Refused {
+                shared: Shared::Streams,
+                holder: Holder::Unbound,
+                held: 9,
+                share: 8,
+            }),
+            ApiError::TooManyLists,
+            ApiError::AnswerNotTaken("server.http.answer_timeout"),
             ApiError::TooManyMessages(RETRY_DELAY),
             ApiError::TooManyPending,
             ApiError::TooManyCalls,
@@ -518,6 +577,7 @@ mod tests {
             ApiError::Overloaded,
             ApiError::Draining,
             ApiError::StreamTooOld,
+            ApiError::ImportIdle(RETRY_DELAY),
             ApiError::StoreUnavailable,
             ApiError::DiskFull(3 << 20),
             ApiError::NotImplemented("the field send_time"),

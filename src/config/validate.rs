@@ -126,6 +126,8 @@ const REMOVAL_WINDOW_MAX: Duration = Duration::from_secs(3_600);
 /// Bounds that would stop everything.
 fn bounds(config: &Config, problems: &mut Problems) {
     let Config { engine, store, server: super::ServerConfig { http, calls, .. }, .. } = config;
+    // One answer, and the part of it that HTTP was handed.
+    let answers_min = http.answer_octets_max.saturating_mul(2);
     let at_least = [
         ("engine.max_unsettled", engine.max_unsettled, 1),
         ("engine.max_targets_in_memory", engine.max_targets_in_memory, limits::PAGE_DELIVERIES_MAX),
@@ -144,7 +146,12 @@ fn bounds(config: &Config, problems: &mut Problems) {
         ("server.http.arriving_calls_max", http.arriving_calls_max, 1),
         ("server.http.calls_per_second_max", http.calls_per_second_max as usize, 1),
         ("server.calls.streams_max", calls.streams_max, 1),
+        ("server.calls.sends_max", calls.sends_max, 1),
         ("server.calls.imports_max", calls.imports_max, 1),
+        ("server.http.caller_lists_max", http.caller_lists_max, 1),
+        ("server.http.connection_answers_octets_max", http.connection_answers_octets_max, answers_min),
+        ("server.http.caller_answers_octets_max", http.caller_answers_octets_max, answers_min),
+        ("server.http.answers_octets_max", http.answers_octets_max, answers_min),
         ("server.calls.user_targets_max", calls.user_targets_max, 1),
     ];
     problems.unless(
@@ -160,6 +167,13 @@ fn bounds(config: &Config, problems: &mut Problems) {
         "server.http.connection_age_grace",
         "must be at least server.calls.stream_age_max",
     );
+    problems.unless(
+        (1..=100).contains(&calls.share_percent_max),
+        "server.calls.share_percent_max",
+        "must be 1 to 100",
+    );
+    problems.unless(!calls.import_idle_max.is_zero(), "server.calls.import_idle_max", "must be above 0s");
+    problems.unless(!http.answer_timeout.is_zero(), "server.http.answer_timeout", "must be above 0s");
     let retention = &config.retention;
     problems.unless(
         retention.events <= retention.messages,

@@ -168,3 +168,19 @@ pub(super) struct RpcLabels {
 pub(super) struct BuildLabels {
     pub(super) version: Name,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct PoolLabels {
+    pub(super) pool: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RefusalLabels {
+    pub(super) pool: Name,
+    pub(super) cause: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CauseLabels {
+    pub(super) cause: Name,
+}

@@ -15,6 +15,7 @@ use super::labels::{
     AttemptLabels, BuildLabels, ChangeLabels, DeliveryLabels, KindLabels, MethodLabels, Name, OutcomeLabels,
     ReceiptLabels, ResultLabels, RpcLabels, ServiceLabels, SubscriptionChange,
 };
+use super::limits::LimitMetrics;
 use crate::domain::{DeliveryState, MessageKind, Outcome, ReceiptKind};
 use crate::store::Disk;
 use crate::webpush::push_service::PushService;
@@ -85,6 +86,8 @@ pub struct Metrics {
     receipts: Family<ReceiptLabels, Counter>,
     streams_open: Gauge,
     log_reads: Counter,
+    /// What callers hold of what all share.
+    pub limits: LimitMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -275,6 +278,7 @@ impl Metrics {
             receipts: register.add("receipts", "Reports of browsers", Family::default()),
             streams_open: register.add("streams_open", "Status streams open", Gauge::default()),
             log_reads: register.add("log_reads", "Reads of the store for status streams", Counter::default()),
+            limits: LimitMetrics::new(&mut register.0),
             registry: register.0,
         }
     }
@@ -548,6 +552,11 @@ mod tests {
         metrics.receipt(ReceiptKind::Clicked, "recorded");
         metrics.stream_opened();
         metrics.log_read();
+        metrics.limits.held("streams", 5);
+        metrics.limits.refused("streams", "share");
+        metrics.limits.answers_hold(4_096);
+        metrics.limits.answer_given_up("stalled");
+        metrics.limits.connection_closed("caller");
         metrics.lanes_changed(LaneChanges { broken: 2, ..LaneChanges::default() });
         let text = metrics.encode().unwrap();
         for line in [
@@ -583,6 +592,11 @@ mod tests {
             "fanfare_receipts_total{kind=\"clicked\",result=\"recorded\"} 1",
             "fanfare_streams_open 1",
             "fanfare_log_reads_total 1",
+            "fanfare_places_held{pool=\"streams\"} 5",
+            "fanfare_places_refused_total{pool=\"streams\",cause=\"share\"} 1",
+            "fanfare_answers_octets 4096",
+            "fanfare_answers_given_up_total{cause=\"stalled\"} 1",
+            "fanfare_connections_closed_total{cause=\"caller\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

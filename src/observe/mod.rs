@@ -3,9 +3,11 @@
 
 pub mod admin;
 mod labels;
+mod limits;
 pub mod logs;
 pub mod metrics;
 
 pub use labels::SubscriptionChange;
+pub use limits::LimitMetrics;
 pub use logs::{LogFormat, LogSettings};
 pub use metrics::{EngineLoad, LaneChanges, Metrics};

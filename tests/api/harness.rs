@@ -205,6 +205,7 @@ impl Server {
             policy: Arc::new(OneHost::default()),
             clock,
             settings,
+            limits: Arc::new(()),
         })
         .await
         .unwrap();

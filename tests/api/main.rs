@@ -19,6 +19,8 @@ mod receipts;
 mod send_stream;
 mod sending;
 mod serving;
+mod shares;
+mod slow_readers;
 mod subscriptions;
 mod trimming;
 mod vapid_keys;

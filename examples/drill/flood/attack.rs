@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::readers::{do_not_read, take_places};
 use super::{Begun, Done};
 
 /// What is done.
@@ -27,6 +28,10 @@ pub(crate) enum Attack {
     Streams,
     /// Calls that are cancelled as soon as they are begun.
     Cancelled,
+    /// As many calls as a connection takes, of every RPC, whose answers are never read.
+    SlowReaders,
+    /// Imports without an entry, and watchers: more than there are places for.
+    Places,
 }
 
 /// How much of it.
@@ -39,10 +44,14 @@ pub(crate) struct Plan {
     calls: u64,
     seconds: u64,
     directory: PathBuf,
+    /// Whose calls they are; empty for nobody's.
+    token: String,
 }
 
 /// Connections that are opened at once: what the server's queue takes.
 const OPENING: usize = 256;
+/// With 200 streams each: more than the half of 10,000 that one application gets.
+const PLACES_CONNECTIONS: usize = 30;
 /// Between two octets of a slow sender.
 const OCTET_PAUSE: Duration = Duration::from_millis(500);
 /// Where the attacker calls from; the honest caller does from 127.0.0.1.
@@ -58,16 +67,33 @@ impl Plan {
             Attack::Slow => (2_000, 20),
             Attack::Streams => (100, 20),
             Attack::Cancelled => (50, 60),
+            Attack::SlowReaders => (20, 60),
+            Attack::Places => (PLACES_CONNECTIONS, 60),
         };
         let (part, calls) = if short { (5, 10_000) } else { (1, 100_000) };
         Self {
             attack,
             target,
-            connections: connections / part,
+            // Of places it is always more than there are.
+            connections: if attack == Attack::Places { connections } else { connections / part },
             calls,
             seconds: if short { seconds.min(10) } else { seconds },
             directory: std::env::temp_dir(),
+            token: String::new(),
         }
+    }
+
+    /// In somebody's name.
+    pub(crate) fn by(self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self }
+    }
+
+    pub(super) fn target(&self) -> SocketAddr {
+        self.target
+    }
+
+    pub(super) fn token(&self) -> &str {
+        &self.token
     }
 
     /// Where the attacker says what it did.
@@ -83,20 +109,25 @@ impl Plan {
             // At least as many as the server lets be open on each.
             Attack::Streams => done.streams >= connections * 100,
             Attack::Cancelled => done.cancelled >= self.calls,
+            // Each call was taken, and held, or refused.
+            Attack::SlowReaders | Attack::Places => {
+                done.connections >= connections && done.streams >= connections * 10
+            }
         }
     }
 }
 
 #[derive(Debug, Default)]
-struct Counters {
-    connections: AtomicU64,
-    streams: AtomicU64,
+pub(super) struct Counters {
+    pub(super) connections: AtomicU64,
+    pub(super) streams: AtomicU64,
+    pub(super) refused: AtomicU64,
     cancelled: AtomicU64,
     octets: AtomicU64,
-    ended_by_server: AtomicU64,
+    pub(super) ended_by_server: AtomicU64,
 }
 
-fn add(counter: &AtomicU64) -> u64 {
+pub(super) fn add(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
 }
 
@@ -122,9 +153,14 @@ pub(crate) async fn attack(plan: &str) -> anyhow::Result<()> {
                         let trickle: &[u8] = match (attack, number % 2) {
                             (Attack::Slow, 0) => b"",
                             (Attack::Slow, _) => PREFACE,
-                            (Attack::Silent | Attack::Streams | Attack::Cancelled, _) => {
-                                return hold(stream, until, &counters).await;
-                            }
+                            (
+                                Attack::Silent
+                                | Attack::Streams
+                                | Attack::Cancelled
+                                | Attack::SlowReaders
+                                | Attack::Places,
+                                _,
+                            ) => return hold(stream, until, &counters).await,
                         };
                         slow(stream, trickle, until, &counters).await;
                     })
@@ -132,6 +168,18 @@ pub(crate) async fn attack(plan: &str) -> anyhow::Result<()> {
                 .collect()
                 .await
         }
+        Attack::SlowReaders | Attack::Places => (0..plan.connections)
+            .map(|number| {
+                let (counters, plan) = (Arc::clone(&counters), plan.clone());
+                tokio::spawn(async move {
+                    if plan.attack == Attack::SlowReaders {
+                        do_not_read(&plan, number, until, &counters).await;
+                    } else {
+                        take_places(&plan, number, until, &counters).await;
+                    }
+                })
+            })
+            .collect(),
         Attack::Streams | Attack::Cancelled => (0..plan.connections)
             .map(|_| {
                 let (counters, plan) = (Arc::clone(&counters), plan.clone());
@@ -152,6 +200,7 @@ pub(crate) async fn attack(plan: &str) -> anyhow::Result<()> {
     let done = Done {
         connections: read(&counters.connections),
         streams: read(&counters.streams),
+        refused: read(&counters.refused),
         cancelled: read(&counters.cancelled),
         octets: read(&counters.octets),
         ended_by_server: read(&counters.ended_by_server),
@@ -161,7 +210,7 @@ pub(crate) async fn attack(plan: &str) -> anyhow::Result<()> {
 }
 
 /// From an address of its own: who calls from the same one shares a rate with it.
-async fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
+pub(super) async fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((ATTACKER, 0).into())?;
     socket.connect(target).await

@@ -56,7 +56,7 @@ where
 {
     // Whose the call is, its first request says. Until then it counts as that of the caller's own application.
     let application = api.application("")?;
-    let permit = quotas::stream(api, Some(&application))?;
+    let permit = quotas::send(api, &application)?;
     let (api, principal) = (Api::clone(api), Arc::clone(&api.principal));
     Ok(Box::pin(async_stream::try_stream! {
         let mut _permit = permit;
@@ -86,7 +86,7 @@ where
                     if !named && let Ok(application) = api.application_of(&principal, &send.application) {
                         named = true;
                         if application.id != call.application().id {
-                            _permit = quotas::stream(&api, Some(&application))?;
+                            _permit = quotas::send(&api, &application)?;
                             feed = watch(&api, &application);
                             call = Call::new(&api, &principal, application, feed.next().await)?;
                             yield response(call.progress().await?);

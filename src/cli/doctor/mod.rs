@@ -3,6 +3,7 @@
 mod configuration;
 mod files;
 mod finding;
+mod limits;
 mod stored;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::finding::{Finding, Severity};
+use self::limits::Limit;
 use super::config::ConfigSource;
 use super::connection::Connection;
 use super::failure::Failure;
@@ -26,6 +28,7 @@ with the role reader or admin. The limit of open files is that of this shell: ru
 
 Nothing is changed, except that a data directory is made private when it is looked into, as at each start.
 
+limit     what all share, and what one may hold of it
 serious   strangers, or other users of this machine, get what is not theirs
 warning   one mistake more, and they do
 hint      fine for trying things out, or worth knowing
@@ -55,18 +58,20 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     findings: Vec<Finding>,
+    /// What all share, and what one may hold of it.
+    limits: Vec<Limit>,
     serious: usize,
     warnings: usize,
     hints: usize,
 }
 
 impl Report {
-    fn new(mut findings: Vec<Finding>) -> Self {
+    fn new(mut findings: Vec<Finding>, limits: Vec<Limit>) -> Self {
         findings.sort_by_key(|finding| finding.severity);
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
         let (serious, warnings) = (count(Severity::Serious), count(Severity::Warning));
         let hints = count(Severity::Hint);
-        Self { findings, serious, warnings, hints }
+        Self { findings, limits, serious, warnings, hints }
     }
 }
 
@@ -83,7 +88,8 @@ impl DoctorArgs {
         let stored = stored::look(&config, self.online.then_some(&self.connection)).await?;
         findings.extend(configuration::look(&config, stored.has_tokens));
         findings.extend(stored.findings);
-        let report = Report::new(findings);
+        findings.extend(limits::look(&config));
+        let report = Report::new(findings, limits::all(&config));
         self.tell(&report)?;
         match report.serious {
             0 => Ok(()),
@@ -98,6 +104,9 @@ impl DoctorArgs {
         }
         for finding in &report.findings {
             output::line(finding)?;
+        }
+        for limit in &report.limits {
+            output::line(limit)?;
         }
         let Report { serious, warnings, hints, .. } = report;
         output::line(format!("serious: {serious}, warnings: {warnings}, hints: {hints}"))

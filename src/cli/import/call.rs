@@ -133,6 +133,14 @@ impl Import {
     pub(super) async fn run(&mut self, report: &mut Report) -> Result<(), Failure> {
         let mut pause = Pause::new(RECONNECT_FOR);
         loop {
+            // The server ends a call that brings nothing.
+            if self.waiting.is_empty() && !self.all_read {
+                report.save()?;
+                match self.entries.recv().await {
+                    Some(entry) => self.waiting.push_back(entry?),
+                    None => self.all_read = true,
+                }
+            }
             let before = report.counts();
             match self.call(report).await {
                 Ok(()) => return Ok(()),
