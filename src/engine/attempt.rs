@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
-use crate::domain::{Clock, MessageKind, OriginId, Outcome, Target, Timestamp};
+use crate::domain::{Clock, EndpointPolicy, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
@@ -274,8 +274,9 @@ impl Attempter {
             return Unprepared::Outdated.report();
         }
         let Prepared { encrypted, token } = prepared;
-        let service = self.transport.service(&attempt.target.endpoint);
-        let request = match self.request(attempt, service, encrypted, token.as_deref()) {
+        let policy = self.policy(&attempt.message);
+        let service = self.transport.service(&attempt.target.endpoint, policy.as_deref());
+        let request = match self.request(attempt, policy, service, encrypted, token.as_deref()) {
             Ok(request) => request,
             Err(unprepared) => return unprepared.report(),
         };
@@ -301,7 +302,8 @@ impl Attempter {
         match self.sign_again(message, target, &origin, refused).await? {
             Some(token) if self.may_post(message) && !self.is_outdated(attempt) => {
                 let encrypted = self.encrypt(message, target)?;
-                let request = self.request(attempt, service, encrypted, Some(&token))?;
+                let policy = self.policy(message);
+                let request = self.request(attempt, policy, service, encrypted, Some(&token))?;
                 Ok(Some(self.post(request, service, attempt).await.0))
             }
             Some(_) | None => Ok(None),
@@ -312,6 +314,11 @@ impl Attempter {
     /// what was left of the ttl, and a caller may have stopped the message meanwhile.
     fn may_post(&self, message: &ActiveMessage) -> bool {
         message.stop.get().is_none() && self.clock.now() < message.ends_at()
+    }
+
+    /// Where the sender may post to, as it is now: the message may be older than the choice. `None`: as the server may.
+    fn policy(&self, message: &ActiveMessage) -> Option<Arc<dyn EndpointPolicy>> {
+        self.applications.by_id(message.application.id).and_then(|of| of.policy.clone())
     }
 
     /// Whether a caller changed the subscription since it was read: it may be somebody else's by now. From the moment that
@@ -335,6 +342,7 @@ impl Attempter {
     fn request(
         &self,
         attempt: &Attempt,
+        policy: Option<Arc<dyn EndpointPolicy>>,
         service: PushService,
         encrypted: Option<Encrypted>,
         token: Option<&VapidToken>,
@@ -349,8 +357,7 @@ impl Attempter {
             MessageHeaders::new(spec.urgency, spec.topic_header.as_deref()).map_err(|_| Unprepared::Topic)?;
         let ttl = remaining_ttl(message, self.clock.now());
         let mut request = request::build(endpoint, service, encrypted, ttl, &headers, authorization);
-        // As it is now: the message may be older than the choice.
-        request.policy = self.applications.by_id(message.application.id).and_then(|of| of.policy.clone());
+        request.policy = policy;
         Ok(request)
     }
 

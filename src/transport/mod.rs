@@ -1,8 +1,9 @@
 //! The way to the push services: one POST for one attempt, and what came of it.
 //!
 //! [`Transport`] is what the engine knows. [`HttpTransport`] is the real one; [`scripted`] answers in tests. An endpoint
-//! is a stranger's URL, so every request passes three gates: [`HostPolicy`] judges scheme, host and port (and hosts
-//! that are addresses); [`resolver`] judges every address a name resolves to and hands the connector just those; and
+//! is a stranger's URL, so every request passes three gates: [`HostPolicy`] (or what an application has chosen of it)
+//! judges scheme, host and port (and hosts that are addresses), and the rule by which it lets the request pass is the one
+//! that the connection is dialled and kept by; [`resolver`] judges every address a name resolves to and hands the connector just those; and
 //! there are neither redirects nor proxies from the environment that could lead elsewhere. See `docs/security.md`.
 
 pub mod address;
@@ -22,7 +23,7 @@ pub use http::{HttpTransport, StartError};
 pub use policy::{HostPolicy, PolicyError};
 pub use settings::{ExceptionSettings, HttpSettings, Profile, PushServicesSettings};
 
-use crate::domain::{Endpoint, Origin, Refusal};
+use crate::domain::{Endpoint, EndpointPolicy, Origin, Refusal};
 use crate::webpush::push_service::PushService;
 use crate::webpush::request::{PushRequest, PushResponse};
 
@@ -43,8 +44,9 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// was idle counts until the next request or until it is closed here too. Cheap.
     fn connections(&self, origin: &Origin) -> usize;
 
-    /// Whose manners the service behind an endpoint has. Cheap.
-    fn service(&self, endpoint: &Endpoint) -> PushService {
+    /// Whose manners the service behind an endpoint has, to a sender under this policy (`None`: under the transport's own).
+    /// Cheap.
+    fn service(&self, endpoint: &Endpoint, _policy: Option<&dyn EndpointPolicy>) -> PushService {
         PushService::of(endpoint)
     }
 
