@@ -20,6 +20,7 @@ use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
 use super::applications::Applications;
 use super::changed::Changed;
 use super::core::{ActiveMessage, Attempt};
+use super::exhaustion::Exhaustion;
 use super::receipt_token::{ReceiptTokens, Ticket, UserMark};
 use super::tokens::{TokenError, Tokens};
 
@@ -63,6 +64,8 @@ pub(crate) struct AttemptReport {
     pub(crate) refused_stream: bool,
     /// There was no connection for it: its endpoint played no part in what it came to.
     pub(crate) unsent: bool,
+    /// This machine lacked what a connection takes: nothing was tried, and nothing is said of endpoint or origin.
+    pub(crate) exhausted: bool,
     /// Its subscription changed before the POST, which was not made: it is to be looked up again.
     pub(crate) is_outdated: bool,
 }
@@ -83,6 +86,7 @@ impl AttemptReport {
             signal: None,
             refused_stream: false,
             unsent: false,
+            exhausted: false,
             is_outdated: false,
         }
     }
@@ -95,15 +99,20 @@ impl AttemptReport {
     fn of_error(error: &TransportError, latency: Duration) -> Self {
         let outcome = match error {
             TransportError::Blocked(_) => Outcome::Blocked,
-            TransportError::Unreachable { .. } | TransportError::StreamRefused => Outcome::Unreachable,
+            TransportError::Unreachable { .. }
+            | TransportError::StreamRefused
+            | TransportError::Exhausted(_) => Outcome::Unreachable,
             TransportError::TimedOut { .. } => Outcome::TimedOut,
         };
         let refused_stream = matches!(error, TransportError::StreamRefused);
         let unsent = match error {
             TransportError::Unreachable { sent, .. } | TransportError::TimedOut { sent } => !sent,
+            TransportError::Exhausted(_) => true,
             TransportError::Blocked(_) | TransportError::StreamRefused => false,
         };
-        Self { refused_stream, unsent, ..Self::failed(outcome, &error.to_string(), Some(latency)) }
+        let exhausted = matches!(error, TransportError::Exhausted(_));
+        let report = Self::failed(outcome, &error.to_string(), Some(latency));
+        Self { refused_stream, unsent, exhausted, ..report }
     }
 
     fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
@@ -125,6 +134,7 @@ impl AttemptReport {
             signal: verdict.signal,
             refused_stream: false,
             unsent: false,
+            exhausted: false,
             is_outdated: false,
         }
     }
@@ -203,6 +213,7 @@ pub(crate) struct Attempter {
     pub(super) receipt_window: Duration,
     pub(super) settings: AttemptSettings,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) exhaustion: Exhaustion,
 }
 
 /// The token must be signed first.
@@ -423,7 +434,11 @@ impl Attempter {
             Ok(response) => response,
             Err(error) => {
                 let report = AttemptReport::of_error(&error, latency);
-                self.metrics.attempt_ended(service, report.outcome, latency);
+                if report.exhausted {
+                    self.exhaustion.met(&error, &self.metrics);
+                } else {
+                    self.metrics.attempt_ended(service, report.outcome, latency);
+                }
                 return (report, false);
             }
         };

@@ -17,6 +17,7 @@ pub mod changes;
 mod clock;
 mod core;
 mod driver;
+mod exhaustion;
 pub mod feed;
 mod health;
 mod held;
@@ -65,6 +66,7 @@ use changes::{ChangeStream, ChangesStart};
 pub use core::measured;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
+use exhaustion::Exhaustion;
 use feed::{FeedParts, Feeds, FrameStream, Watch};
 pub use health::{HeldSubscriptions, OriginHealth, OriginState, StoppedApplication};
 use judge::Rules;
@@ -298,6 +300,7 @@ impl Engine {
             receipt_window: receipts.window,
             settings: attempts,
             metrics: Arc::clone(&metrics),
+            exhaustion: Exhaustion::default(),
         };
         let batches = Batches {
             attempter: Arc::new(attempter),

@@ -77,6 +77,10 @@ pub enum TransportError {
         /// Whether the push service may have got the message. If not, it never will: the request was withdrawn.
         sent: bool,
     },
+    /// This machine lacks what a connection takes: descriptors, or a place for a lookup. Nothing was sent, and nothing is said
+    /// of the push service.
+    #[error("not tried: {0}")]
+    Exhausted(&'static str),
     /// The push service says that it did not process the request (HTTP/2 `REFUSED_STREAM` or `GOAWAY`, RFC 9113
     /// section 8.7): it may be sent again without counting as an attempt.
     #[error("the push service refused the stream")]

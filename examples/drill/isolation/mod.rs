@@ -1,10 +1,11 @@
 //! Bad push services beside a good one: one swallows every connection, one answers 429 to everything, one has been broken
-//! for long and has a backlog, and very many small ones are dead.
+//! for long and has a backlog, and very many small ones are dead. And very many names whose name servers never answer.
 //!
 //! What must hold: the good one keeps 90 % of the throughput that it has alone; memory stays within its bounds; the
 //! backlog, once it can be drained, is read once; a Send in the middle of a big broadcast starts at once; and two
 //! applications share by their weights.
 
+mod names;
 mod shares;
 
 use std::time::{Duration, Instant};
@@ -90,6 +91,8 @@ struct Figures {
     sends: f64,
     send_start_p50_at_most_ms: f64,
     send_start_p99_at_most_ms: f64,
+    /// Beside names that are never answered.
+    silent_names: names::Figures,
     /// How far the share of an application was from what its weight says, at most, over any 5 s.
     share_deviation_max: f64,
 }
@@ -138,6 +141,7 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
     server.end(End::Terminate).await?;
     shares::measure(&stage, &sections, short, &mut checks, &mut figures.share_deviation_max).await?;
     stage.clear().await?;
+    figures.silent_names = names::measure(short, &mut checks).await?;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(checks.problems())
 }

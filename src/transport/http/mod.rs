@@ -27,7 +27,7 @@ use self::origins::Origins;
 use self::slot::{EgressProxy, SlotError, SlotFactory, Way};
 use self::threads::ConnectionThreads;
 use super::policy::{HostPolicy, Reach};
-use super::resolver::{Lookup, Remembering, SystemLookup};
+use super::resolver::{Lookup, Names, SystemLookup};
 use super::settings::HttpSettings;
 use super::tls::Tls;
 use super::{Transport, TransportError};
@@ -82,7 +82,9 @@ impl HttpTransport {
     /// # Errors
     /// [`StartError`].
     pub fn new(settings: HttpSettings, policy: Arc<HostPolicy>) -> Result<Self, StartError> {
-        Self::with_lookup(settings, policy, Arc::new(SystemLookup::default()))
+        let name_servers: Vec<_> = settings.name_servers.iter().map(|server| server.0).collect();
+        let lookup = SystemLookup::new(&name_servers, settings.dns_timeout);
+        Self::with_lookup(settings, policy, Arc::new(lookup))
     }
 
     /// Like [`Self::new`], with another resolver of names.
@@ -108,7 +110,7 @@ impl HttpTransport {
             Some(url) => Some(EgressProxy::new(url).map_err(|_| StartError::Proxy)?),
             None => None,
         };
-        let lookup = Remembering::new(lookup, settings.dns_cache_age_max, settings.dns_cache_names_max);
+        let lookup = Names::new(lookup, settings.name_bounds());
         let threads = ConnectionThreads::start().map_err(|_| StartError::Thread)?;
         Ok(Self {
             settings: Arc::new(settings),
