@@ -1,9 +1,9 @@
 //! The server: listens, and has every limit of connections and calls.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, Method};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,11 @@ pub use super::health::Health;
 use super::layers::{CallObserver, ObserveLayer, SizedService, admin_service, answer_errors, answer_panic};
 use super::rate::RateLayer;
 use super::tls::{ServerTls, TlsError, TlsSettings};
+use crate::domain::Timestamp;
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
+
+/// The last second that has a date in HTTP (RFC 9110 section 5.6.7), since 1970.
+const LAST_HTTP_DATE: u64 = 253_402_300_799;
 
 /// Limits and choices of the server. Sizes are in octets.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -155,7 +159,9 @@ pub async fn serve(
         certificates: settings.tls.callers.clone().into(),
         public_reflection: settings.public_reflection,
     };
+    let clock = Arc::clone(&api.clock);
     let layers = ServiceBuilder::new()
+        .map_response(move |response| dated(response, clock.now()))
         // First of all: nothing behind it may show a token.
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         // Browsers ask before they call; that is no call.
@@ -221,6 +227,15 @@ pub async fn serve(
     }
     api.finished().await;
     Ok(())
+}
+
+/// Says when an answer was made. Hyper would say it too, but panics before 1970 and after 9999.
+fn dated<B>(mut response: http::Response<B>, now: Timestamp) -> http::Response<B> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs().min(LAST_HTTP_DATE));
+    if let Ok(value) = HeaderValue::from_str(&httpdate::fmt_http_date(time)) {
+        response.headers_mut().insert(DATE, value);
+    }
+    response
 }
 
 /// Without them it would not be worth a line in the log: the caller's affairs.

@@ -34,6 +34,7 @@ mod schedule;
 mod settings;
 mod tokens;
 mod trim;
+mod trim_clock;
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -285,6 +286,7 @@ impl Engine {
                 removed: retention.removed_subscriptions,
             },
             interval: retention.interval,
+            clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };
