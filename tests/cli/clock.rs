@@ -18,19 +18,28 @@ fn shim(place: &Place) -> PathBuf {
     library
 }
 
-/// The variables of a program whose clock is moved by so much.
-fn moved(place: &Place, seconds: i64) -> [String; 2] {
+/// The variables of a program whose clock is moved by so much, once [`move_clock`] says so.
+fn movable(place: &Place, seconds: i64) -> [String; 3] {
     let library = shim(place);
-    [format!("LD_PRELOAD={}", library.display()), format!("CLOCK_OFFSET_SECONDS={seconds}")]
+    [
+        format!("LD_PRELOAD={}", library.display()),
+        format!("CLOCK_OFFSET_SECONDS={seconds}"),
+        format!("CLOCK_OFFSET_FLAG={}", place.text("moved")),
+    ]
+}
+
+fn move_clock(place: &Place) {
+    std::fs::write(place.path("moved"), "").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_panics_on_a_clock_before_1970() {
     let place = Place::new().await;
-    let variables = moved(&place, -80 * YEAR);
+    let variables = movable(&place, -80 * YEAR);
     let (server, ready) = place.serve_by(&variables, "127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", ready.server);
     let pasted = place.subscriptions(&ready, 1).await;
+    move_clock(&place);
     for own in [&variables[..], &[]] {
         let call = |arguments: &[&str], input: &str| {
             let mut command = Command::new("env");
@@ -53,6 +62,9 @@ async fn nothing_panics_on_a_clock_before_1970() {
     server.stop().await.unwrap();
     let log = std::fs::read_to_string(place.path("server.log")).unwrap();
     assert!(!log.contains("panicked"), "{log}");
+    // It does not start so, and says why.
+    let refused = format!("{:#}", place.serve_by(&variables, "127.0.0.1:0").await.unwrap_err());
+    assert!(refused.contains("before 1970") && !refused.contains("panicked"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,8 +80,9 @@ async fn a_clock_ten_years_ahead_takes_no_history() {
     server.stop().await.unwrap();
 
     // Each start trims at once.
+    move_clock(&place);
     for _ in 0..3 {
-        let (server, _) = place.serve_by(&moved(&place, 10 * YEAR), "127.0.0.1:0").await.unwrap();
+        let (server, _) = place.serve_by(&movable(&place, 10 * YEAR), "127.0.0.1:0").await.unwrap();
         let log = place.path("server.log");
         let told = async {
             while !std::fs::read_to_string(&log).unwrap().contains("far ahead") {

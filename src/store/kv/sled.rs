@@ -19,6 +19,7 @@ use super::ahead::{self, Ahead};
 use super::backend::{Backend, Batch, Order, Row, Space};
 use super::keys::KeyRange;
 use super::{leavings, space};
+use crate::domain::{Clock as _, SystemClock, Timestamp};
 use crate::store::{Octets, StoreError};
 
 /// Why a directory of sled's does not open.
@@ -115,6 +116,12 @@ impl Sled {
             TryLockError::Error(error) => OpenError::Directory(error),
         })?;
         leavings::clear(directory)?;
+        // sled would panic.
+        if SystemClock.now() == Timestamp::default() {
+            return Err(OpenError::Database(
+                "the machine's clock says a time before 1970: set it".to_owned(),
+            ));
+        }
         let config = sled::Config::new().path(directory).cache_capacity(cache_octets);
         // sled panics on some damaged files instead of returning an error.
         let db = catch_unwind(AssertUnwindSafe(|| config.open()))
