@@ -31,8 +31,16 @@ pub mod sandbox;
 #[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]
+mod tls_time;
+#[cfg(feature = "server")]
 pub mod transport;
 #[cfg(feature = "server")]
 pub mod web;
 #[cfg(feature = "server")]
 pub mod webpush;
+
+/// An identifier that nobody else has, by chance alone: those with a time in them can not be made before 1970.
+#[cfg(feature = "client")]
+pub(crate) fn unique_id() -> String {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+}

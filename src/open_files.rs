@@ -1,4 +1,8 @@
-//! How many files the process may have open: each connection is one.
+//! How many files the process may have open: each connection is one. And telling that there are no more from what others do.
+
+use std::io;
+
+use rustix::io::Errno;
 
 use crate::config::Config;
 
@@ -17,6 +21,14 @@ fn of(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Whether an error says that this process or this machine has no more descriptors, or no memory for another connection
+/// (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`): nobody else is to blame for it, and it passes.
+#[must_use]
+pub fn exhausted(error: &io::Error) -> bool {
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| lacking.contains(&code))
+}
+
 /// What a server with this configuration may need.
 #[must_use]
 pub fn needed(config: &Config) -> u64 {
@@ -33,5 +45,17 @@ mod tests {
         assert_eq!(super::of(limits), Some(1_024));
         assert_eq!(super::of(&limits.replace("1024 ", "unlimited ")), None);
         assert_eq!(super::of(""), None);
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_told_from_what_others_do() {
+        let of = |errno: super::Errno| std::io::Error::from_raw_os_error(errno.raw_os_error());
+        for errno in [super::Errno::MFILE, super::Errno::NFILE, super::Errno::NOBUFS] {
+            assert!(super::exhausted(&of(errno)), "{errno}");
+        }
+        for errno in [super::Errno::CONNREFUSED, super::Errno::HOSTUNREACH, super::Errno::ADDRNOTAVAIL] {
+            assert!(!super::exhausted(&of(errno)), "{errno}");
+        }
+        assert!(!super::exhausted(&std::io::ErrorKind::TimedOut.into()));
     }
 }

@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 #[path = "cli/cases.rs"]
 mod cases;
+#[path = "cli/clock.rs"]
+mod clock;
 #[path = "cli/held.rs"]
 mod held;
 #[path = "cli/import.rs"]
@@ -78,6 +80,19 @@ impl Place {
         let arguments = ["serve", "--json", "--exit-with-stdin", "--config", &config, "--data-dir", &data];
         let arguments = [&arguments[..], &["--listen", listen]].concat();
         Process::start(Path::new(PROGRAM), &arguments, &self.path("server.log")).await
+    }
+
+    /// The same with these variables in its environment, each `NAME=value`.
+    async fn serve_by(
+        &self,
+        variables: &[String],
+        listen: &str,
+    ) -> Result<(Process, ServeReady), anyhow::Error> {
+        let (config, data) = (self.text("fanfare.toml"), self.text("data"));
+        let mut words: Vec<&str> = variables.iter().map(String::as_str).collect();
+        words.extend([PROGRAM, "serve", "--json", "--exit-with-stdin", "--config", &config]);
+        words.extend(["--data-dir", &data, "--listen", listen]);
+        Process::start(Path::new("/usr/bin/env"), &words, &self.path("server.log")).await
     }
 
     /// The JSON of the push subscriptions of new synthetic subscribers.

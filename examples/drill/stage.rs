@@ -73,6 +73,8 @@ pub(crate) struct Stage {
     pub(crate) control: Control,
     control_address: SocketAddr,
     http: reqwest::Client,
+    /// The host of the sandbox's endpoints.
+    host: String,
     /// The file with what the sandbox's certificates are trusted by.
     certificate: String,
     /// The sections of the configuration that let the server post to the sandbox.
@@ -109,6 +111,11 @@ pub(crate) enum Build {
 impl Stage {
     /// Builds the program, starts the sandbox and writes the server's configuration.
     pub(crate) async fn set(configuration: &Configuration) -> anyhow::Result<Self> {
+        Self::set_at("localhost", configuration).await
+    }
+
+    /// The same, with this host in the sandbox's endpoints.
+    pub(crate) async fn set_at(host: &str, configuration: &Configuration) -> anyhow::Result<Self> {
         let program = build(Build::Release)?;
         let directory = tempfile::Builder::new().prefix("fanfare-drill-").tempdir()?;
         let certificate = text(&directory.path().join("sandbox-ca.pem"))?;
@@ -121,6 +128,8 @@ impl Stage {
             any,
             "--control",
             any,
+            "--host",
+            host,
             "--ca-out",
             &certificate,
         ];
@@ -128,12 +137,22 @@ impl Stage {
             Process::start::<SandboxReady>(&program, &arguments, &directory.path().join("sandbox.log"))
                 .await?;
         let port = ready.push.port();
-        let exceptions = exception(port, &certificate);
+        let exceptions = exception(host, port, &certificate);
+        let host = host.to_owned();
         let control = Control::new(ready.control)?;
         let http = reqwest::Client::builder().no_proxy().build()?;
         let control_address = ready.control;
-        let stage =
-            Self { control, control_address, http, certificate, exceptions, program, sandbox, directory };
+        let stage = Self {
+            control,
+            control_address,
+            http,
+            host,
+            certificate,
+            exceptions,
+            program,
+            sandbox,
+            directory,
+        };
         stage.configure(configuration)?;
         Ok(stage)
     }
@@ -225,7 +244,7 @@ impl Stage {
             first.get_or_insert(u32::try_from(number)?);
             let url = url::Url::parse(origin["url"].as_str().context("an origin without a URL")?)?;
             let port = url.port().context("an origin without a port")?;
-            self.exceptions.push_str(&exception(port, &self.certificate));
+            self.exceptions.push_str(&exception(&self.host, port, &self.certificate));
         }
         first.context("no origin was made")
     }
@@ -407,9 +426,9 @@ impl Server {
 }
 
 /// The section of the configuration that lets the server post to one port of the sandbox.
-fn exception(port: u16, certificate: &str) -> String {
+fn exception(host: &str, port: u16, certificate: &str) -> String {
     format!(
-        "[[push_services.exceptions]]\nname = \"sandbox {port}\"\nhost = \"localhost\"\nport = {port}\n\
+        "[[push_services.exceptions]]\nname = \"sandbox {port}\"\nhost = \"{host}\"\nport = {port}\n\
          cidrs = [\"127.0.0.0/8\", \"::1/128\"]\nroot_certificate = '{certificate}'\n"
     )
 }

@@ -27,6 +27,9 @@ use super::tls::names;
 /// How long accepting rests when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Of so many pauses in a row one is told of: that is once in ten seconds.
+const TOLD_EACH: u32 = 100;
+
 /// What a connection must have said to stay: as much as the preface of HTTP/2 (RFC 9113 section 3.4). From there on there
 /// are other timeouts: PING for HTTP/2, hyper's for the header of HTTP/1.1.
 const PREFACE_OCTETS: usize = 24;
@@ -83,6 +86,7 @@ async fn accept(
 ) -> (TcpStream, ConnectionPlace) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
+    let mut pauses = 0_u32;
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
@@ -94,7 +98,10 @@ async fn accept(
                 return (stream, ConnectionPlace { _of_all: place, _share: share });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if pauses % TOLD_EACH == 0 {
+                    tracing::warn!(%error, "cannot accept a connection; it is tried again ten times a second");
+                }
+                pauses = pauses.wrapping_add(1);
                 sleep(ACCEPT_PAUSE).await;
             }
         }

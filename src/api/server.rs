@@ -1,9 +1,9 @@
 //! The server: listens, and has every limit of connections and calls.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, Method};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,11 @@ use super::lists_at_once::ListsLayer;
 use super::rate::RateLayer;
 use super::shares::{Pool, Shared};
 use super::tls::{ServerTls, TlsError, TlsSettings};
+use crate::domain::Timestamp;
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
+
+/// The last second that has a date in HTTP (RFC 9110 section 5.6.7), since 1970.
+const LAST_HTTP_DATE: u64 = 253_402_300_799;
 
 /// Limits and choices of the server. Sizes are in octets.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -187,7 +191,9 @@ pub async fn serve(
     };
     let ledger = Ledger::new(bounds, Arc::clone(&api.limits));
     tokio::spawn(give_up_stalled(Arc::downgrade(&ledger), settings.answer_timeout));
+    let clock = Arc::clone(&api.clock);
     let layers = ServiceBuilder::new()
+        .map_response(move |response| dated(response, clock.now()))
         // First of all: nothing behind it may show a token.
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         // Around all that answers: what is written is bounded as it is written.
@@ -258,6 +264,15 @@ pub async fn serve(
     }
     api.finished().await;
     Ok(())
+}
+
+/// Says when an answer was made. Hyper would say it too, but panics before 1970 and after 9999.
+fn dated<B>(mut response: http::Response<B>, now: Timestamp) -> http::Response<B> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs().min(LAST_HTTP_DATE));
+    if let Ok(value) = HeaderValue::from_str(&httpdate::fmt_http_date(time)) {
+        response.headers_mut().insert(DATE, value);
+    }
+    response
 }
 
 /// Without them it would not be worth a line in the log: the caller's affairs.

@@ -368,7 +368,7 @@ impl From<ApiError> for Status {
                 details.set_retry_info(Some(Duration::ZERO));
             }
             ApiError::Internal(what) => {
-                let incident = uuid::Uuid::now_v7().to_string();
+                let incident = crate::unique_id();
                 tracing::error!(%incident, %what, "internal error");
                 metadata.insert("incident".into(), incident);
             }

@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Role;
+use crate::tls_time;
 
 /// Settings of TLS for callers. Without a certificate the server speaks plain HTTP/2.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -185,8 +186,8 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 fn server_config(settings: &TlsSettings) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder =
-        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_details(Arc::clone(&provider), tls_time::provider())
+        .with_safe_default_protocol_versions()?;
     let builder = match &settings.client_ca {
         None => builder.with_no_client_auth(),
         Some(file) => {

@@ -6,7 +6,6 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
-use uuid::Uuid;
 
 use super::connect::Client;
 use super::error::Error;
@@ -62,7 +61,7 @@ impl Client {
 
 /// The caller's own, or a new one.
 pub(super) fn request_id(given: String) -> String {
-    if given.is_empty() { Uuid::now_v7().to_string() } else { given }
+    if given.is_empty() { crate::unique_id() } else { given }
 }
 
 /// The call that a stream begins with.

@@ -206,11 +206,15 @@ pub trait EndpointPolicy: Send + Sync + fmt::Debug {
     /// Whether an http URL may name this host and port: for configured exceptions on loopback.
     fn allows_http(&self, host: &str, port: u16) -> bool;
 
-    /// Whether this server may post to the endpoint, as far as can be told without looking its host up.
+    /// Whether this server may post to the endpoint, as far as can be told without looking its host up, and by which rule:
+    /// so it must be dialled, and by no other.
     ///
     /// # Errors
     /// Why not.
-    fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal>;
+    fn check(&self, endpoint: &Endpoint) -> Result<PassedBy, Refusal>;
+
+    /// The exception that [`Self::check`] would let the endpoints of this origin pass by, if it lets them. Cheap.
+    fn exception(&self, origin: &Origin) -> Option<ExceptionId>;
 
     /// This server's policy as one application has chosen it: other hosts, never other networks.
     ///
@@ -218,6 +222,21 @@ pub trait EndpointPolicy: Send + Sync + fmt::Debug {
     /// What of the choice cannot be: its field, and why.
     fn chosen(&self, choice: &HostChoice) -> Result<Arc<dyn EndpointPolicy>, Violations>;
 }
+
+/// Which rule of an [`EndpointPolicy`] lets an endpoint pass. It decides how the endpoint is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PassedBy {
+    /// The profile or the list of hosts: to public addresses, by the system's root certificates, without a client
+    /// certificate, and through the egress proxy if there is one.
+    Hosts,
+    /// An exception: to its addresses, by its root certificates and with its client certificate.
+    Exception(ExceptionId),
+}
+
+/// The place of an exception in the server's configuration, from 0 on. The policy of a server and those that its
+/// applications have chosen of it have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExceptionId(pub u32);
 
 /// Why an endpoint may not be posted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ pub use application::{
 pub use caller::{ApiToken, Role, Roles};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};
-pub use endpoint::{Endpoint, EndpointPolicy, Origin, Refusal};
+pub use endpoint::{Endpoint, EndpointPolicy, ExceptionId, Origin, PassedBy, Refusal};
 pub use ids::{ApiTokenId, ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
 pub use message::{
     Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Stop, Urgency,

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{
-    Application, ApplicationId, Endpoint, EndpointPolicy, HostChoice, MessageDefaults, Refusal, VapidKeyId,
-    Violations,
+    Application, ApplicationId, Endpoint, EndpointPolicy, ExceptionId, HostChoice, MessageDefaults, Origin,
+    PassedBy, Refusal, VapidKeyId, Violations,
 };
 use crate::store::ApplicationRecord;
 
@@ -155,8 +155,12 @@ impl EndpointPolicy for Nowhere {
         false
     }
 
-    fn check(&self, _: &Endpoint) -> Result<(), Refusal> {
+    fn check(&self, _: &Endpoint) -> Result<PassedBy, Refusal> {
         Err(Refusal::HostNotAllowed)
+    }
+
+    fn exception(&self, _: &Origin) -> Option<ExceptionId> {
+        None
     }
 
     fn chosen(&self, _: &HostChoice) -> Result<Arc<dyn EndpointPolicy>, Violations> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
-use crate::domain::{Clock, MessageKind, OriginId, Outcome, Target, Timestamp};
+use crate::domain::{Clock, EndpointPolicy, MessageKind, OriginId, Outcome, Target, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
@@ -20,6 +20,7 @@ use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
 use super::applications::Applications;
 use super::changed::Changed;
 use super::core::{ActiveMessage, Attempt};
+use super::exhaustion::Exhaustion;
 use super::receipt_token::{ReceiptTokens, Ticket, UserMark};
 use super::tokens::{TokenError, Tokens};
 
@@ -63,6 +64,8 @@ pub(crate) struct AttemptReport {
     pub(crate) refused_stream: bool,
     /// There was no connection for it: its endpoint played no part in what it came to.
     pub(crate) unsent: bool,
+    /// This machine lacked what a connection takes: nothing was tried, and nothing is said of endpoint or origin.
+    pub(crate) exhausted: bool,
     /// Its subscription changed before the POST, which was not made: it is to be looked up again.
     pub(crate) is_outdated: bool,
 }
@@ -83,6 +86,7 @@ impl AttemptReport {
             signal: None,
             refused_stream: false,
             unsent: false,
+            exhausted: false,
             is_outdated: false,
         }
     }
@@ -95,15 +99,20 @@ impl AttemptReport {
     fn of_error(error: &TransportError, latency: Duration) -> Self {
         let outcome = match error {
             TransportError::Blocked(_) => Outcome::Blocked,
-            TransportError::Unreachable { .. } | TransportError::StreamRefused => Outcome::Unreachable,
+            TransportError::Unreachable { .. }
+            | TransportError::StreamRefused
+            | TransportError::Exhausted(_) => Outcome::Unreachable,
             TransportError::TimedOut { .. } => Outcome::TimedOut,
         };
         let refused_stream = matches!(error, TransportError::StreamRefused);
         let unsent = match error {
             TransportError::Unreachable { sent, .. } | TransportError::TimedOut { sent } => !sent,
+            TransportError::Exhausted(_) => true,
             TransportError::Blocked(_) | TransportError::StreamRefused => false,
         };
-        Self { refused_stream, unsent, ..Self::failed(outcome, &error.to_string(), Some(latency)) }
+        let exhausted = matches!(error, TransportError::Exhausted(_));
+        let report = Self::failed(outcome, &error.to_string(), Some(latency));
+        Self { refused_stream, unsent, exhausted, ..report }
     }
 
     fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
@@ -125,6 +134,7 @@ impl AttemptReport {
             signal: verdict.signal,
             refused_stream: false,
             unsent: false,
+            exhausted: false,
             is_outdated: false,
         }
     }
@@ -203,6 +213,7 @@ pub(crate) struct Attempter {
     pub(super) receipt_window: Duration,
     pub(super) settings: AttemptSettings,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) exhaustion: Exhaustion,
 }
 
 /// The token must be signed first.
@@ -274,8 +285,9 @@ impl Attempter {
             return Unprepared::Outdated.report();
         }
         let Prepared { encrypted, token } = prepared;
-        let service = self.transport.service(&attempt.target.endpoint);
-        let request = match self.request(attempt, service, encrypted, token.as_deref()) {
+        let policy = self.policy(&attempt.message);
+        let service = self.transport.service(&attempt.target.endpoint, policy.as_deref());
+        let request = match self.request(attempt, policy, service, encrypted, token.as_deref()) {
             Ok(request) => request,
             Err(unprepared) => return unprepared.report(),
         };
@@ -301,7 +313,8 @@ impl Attempter {
         match self.sign_again(message, target, &origin, refused).await? {
             Some(token) if self.may_post(message) && !self.is_outdated(attempt) => {
                 let encrypted = self.encrypt(message, target)?;
-                let request = self.request(attempt, service, encrypted, Some(&token))?;
+                let policy = self.policy(message);
+                let request = self.request(attempt, policy, service, encrypted, Some(&token))?;
                 Ok(Some(self.post(request, service, attempt).await.0))
             }
             Some(_) | None => Ok(None),
@@ -312,6 +325,11 @@ impl Attempter {
     /// what was left of the ttl, and a caller may have stopped the message meanwhile.
     fn may_post(&self, message: &ActiveMessage) -> bool {
         message.stop.get().is_none() && self.clock.now() < message.ends_at()
+    }
+
+    /// Where the sender may post to, as it is now: the message may be older than the choice. `None`: as the server may.
+    fn policy(&self, message: &ActiveMessage) -> Option<Arc<dyn EndpointPolicy>> {
+        self.applications.by_id(message.application.id).and_then(|of| of.policy.clone())
     }
 
     /// Whether a caller changed the subscription since it was read: it may be somebody else's by now. From the moment that
@@ -335,6 +353,7 @@ impl Attempter {
     fn request(
         &self,
         attempt: &Attempt,
+        policy: Option<Arc<dyn EndpointPolicy>>,
         service: PushService,
         encrypted: Option<Encrypted>,
         token: Option<&VapidToken>,
@@ -349,8 +368,7 @@ impl Attempter {
             MessageHeaders::new(spec.urgency, spec.topic_header.as_deref()).map_err(|_| Unprepared::Topic)?;
         let ttl = remaining_ttl(message, self.clock.now());
         let mut request = request::build(endpoint, service, encrypted, ttl, &headers, authorization);
-        // As it is now: the message may be older than the choice.
-        request.policy = self.applications.by_id(message.application.id).and_then(|of| of.policy.clone());
+        request.policy = policy;
         Ok(request)
     }
 
@@ -416,7 +434,11 @@ impl Attempter {
             Ok(response) => response,
             Err(error) => {
                 let report = AttemptReport::of_error(&error, latency);
-                self.metrics.attempt_ended(service, report.outcome, latency);
+                if report.exhausted {
+                    self.exhaustion.met(&error, &self.metrics);
+                } else {
+                    self.metrics.attempt_ended(service, report.outcome, latency);
+                }
                 return (report, false);
             }
         };

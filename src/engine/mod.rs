@@ -17,6 +17,7 @@ pub mod changes;
 mod clock;
 mod core;
 mod driver;
+mod exhaustion;
 pub mod feed;
 mod health;
 mod held;
@@ -33,6 +34,7 @@ mod schedule;
 mod settings;
 mod tokens;
 mod trim;
+mod trim_clock;
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -65,6 +67,7 @@ use changes::{ChangeStream, ChangesStart};
 pub use core::measured;
 use core::{ActiveMessage, Core, Input, OriginNames};
 use driver::Driver;
+use exhaustion::Exhaustion;
 use feed::{FeedParts, Feeds, FrameStream, Watch};
 pub use health::{HeldSubscriptions, OriginHealth, OriginState, StoppedApplication};
 use judge::Rules;
@@ -283,6 +286,7 @@ impl Engine {
                 removed: retention.removed_subscriptions,
             },
             interval: retention.interval,
+            clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };
@@ -298,6 +302,7 @@ impl Engine {
             receipt_window: receipts.window,
             settings: attempts,
             metrics: Arc::clone(&metrics),
+            exhaustion: Exhaustion::default(),
         };
         let batches = Batches {
             attempter: Arc::new(attempter),

@@ -1,5 +1,5 @@
 //! Trimming: what is older than the retention goes, a bounded step at a time. The store knows what must stay: what has not
-//! ended, what the reaper has not seen, and what a `request_id` still stands for.
+//! ended, what the reaper has not seen, and what a `request_id` still stands for. What time it is [`TrimClock`] says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,15 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::core::Now;
+use super::trim_clock::TrimClock;
+use crate::domain::{Clock, Timestamp};
 use crate::observe::Metrics;
 use crate::store::{Retention, Store, StoreError};
+
+/// A clock that is so far ahead of the time that trimming goes by is told of, this often.
+const LAG_TOLD: Duration = Duration::from_secs(600);
+const LAG_TOLD_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Between two steps it rests for so many times as long as the last one took: others write as well.
 const REST: u32 = 2;
@@ -20,11 +27,22 @@ pub(super) async fn tell_set_aside(store: &dyn Store, metrics: &Metrics) {
     }
 }
 
+/// What a trimmer knows of the time.
+#[derive(Debug, Default)]
+struct TrimTime {
+    /// Once the store has told where it stood.
+    clock: Option<TrimClock>,
+    noted: Option<Timestamp>,
+    /// When it was said last that it is behind.
+    told: Option<Instant>,
+}
+
 #[derive(Debug)]
 pub(super) struct Trimmer {
     pub(super) store: Arc<dyn Store>,
     pub(super) retention: Retention,
     pub(super) interval: Duration,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
 }
@@ -34,19 +52,62 @@ impl Trimmer {
     pub(super) async fn run(self) {
         let stop = self.stop.clone();
         let trim = async {
+            let mut time = TrimTime::default();
             loop {
-                self.round().await;
+                if let Some(lag) = self.lag(&mut time).await {
+                    self.round(lag).await;
+                }
                 sleep(self.interval).await;
             }
         };
         stop.run_until_cancelled_owned(trim).await;
     }
 
-    /// Trims all that can be.
-    async fn round(&self) {
+    /// By how much the time that trimming goes by is behind the clock; `None` while the store does not tell.
+    async fn lag(&self, time: &mut TrimTime) -> Option<Duration> {
+        let now = Now { wall: self.clock.now(), monotonic: Instant::now() };
+        let clock = match &mut time.clock {
+            Some(clock) => clock,
+            none @ None => match self.store.trim_time().await {
+                Ok(noted) => none.insert(TrimClock::new(noted)),
+                Err(error) => {
+                    tracing::warn!(%error, "trimming waits for the store; it is tried again");
+                    return None;
+                }
+            },
+        };
+        let at = clock.look(now);
+        // First of all: a process that ends and starts again and again must not get on faster.
+        if time.noted != Some(at) {
+            if let Err(error) = self.store.note_trim_time(at).await {
+                tracing::debug!(%error, "the time of trimming can not be noted");
+                return None;
+            }
+            time.noted = Some(at);
+        }
+        let lag = now.wall.since(at);
+        self.metrics.trim_clock_lag(lag);
+        let told = time.told.is_some_and(|told| now.monotonic.duration_since(told) < LAG_TOLD_EVERY);
+        if lag >= LAG_TOLD && !told {
+            time.told = Some(now.monotonic);
+            tracing::warn!(
+                ahead = %humantime::format_duration(Duration::from_secs(lag.as_secs())),
+                "the clock is far ahead of what was recorded last: trimming follows it slowly, so that history is not \
+                 lost to a wrong clock"
+            );
+        }
+        Some(lag)
+    }
+
+    /// Trims all that can be, as if the clock were so much behind.
+    async fn round(&self, lag: Duration) {
+        let Retention { events, messages, changes, removed } = self.retention;
+        let [events, messages, changes, removed] =
+            [events, messages, changes, removed].map(|age| age.saturating_add(lag));
+        let retention = Retention { events, messages, changes, removed };
         loop {
             let started = Instant::now();
-            let trimmed = match self.store.trim(self.retention).await {
+            let trimmed = match self.store.trim(retention).await {
                 Ok(trimmed) => trimmed,
                 // It is tried again, too.
                 Err(StoreError::DiskFull { .. }) => return,
@@ -63,5 +124,120 @@ impl Trimmer {
             }
             sleep(started.elapsed() * REST).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ManualClock;
+    use crate::store::conformance::{START, application, subscribe};
+    use crate::store::kv;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+    fn trimmer(store: &Arc<dyn Store>, clock: &ManualClock) -> Trimmer {
+        let week = 7 * DAY;
+        Trimmer {
+            store: Arc::clone(store),
+            retention: Retention { events: week, messages: week, changes: week, removed: week },
+            interval: MINUTE,
+            clock: Arc::new(clock.clone()),
+            metrics: Arc::new(Metrics::new()),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// A store with a change on each of ten days, the last of which has just begun, and which was trimmed on each.
+    async fn ten_days(clock: &ManualClock) -> Arc<dyn Store> {
+        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::new(clock.clone())).unwrap());
+        let app = application(&*store).await;
+        let trimmer = trimmer(&store, clock);
+        let mut time = TrimTime::default();
+        for number in 0..10 {
+            subscribe(&*store, app, number, &[]).await;
+            for _ in 0..24 * 60 {
+                clock.advance(MINUTE);
+                tokio::time::advance(MINUTE).await;
+                let lag = trimmer.lag(&mut time).await.unwrap();
+                assert_eq!(lag, Duration::ZERO);
+            }
+            trimmer.round(Duration::ZERO).await;
+        }
+        assert_eq!(changes_from(&*store).await, 5, "a week of changes is kept");
+        store
+    }
+
+    async fn changes_from(store: &dyn Store) -> u64 {
+        let app = application(store).await;
+        store.kept(app).await.unwrap().changes_from
+    }
+
+    /// Trims every minute for so long.
+    async fn go_on(store: &Arc<dyn Store>, clock: &ManualClock, for_long: Duration) {
+        let trimmer = trimmer(store, clock);
+        let mut time = TrimTime::default();
+        let mut passed = Duration::ZERO;
+        loop {
+            let lag = trimmer.lag(&mut time).await.unwrap();
+            trimmer.round(lag).await;
+            if passed >= for_long {
+                return;
+            }
+            clock.advance(MINUTE);
+            tokio::time::advance(MINUTE).await;
+            passed += MINUTE;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_jumps_ten_years_does_not_take_history_with_it() {
+        let clock = ManualClock::at(START);
+        let store = ten_days(&clock).await;
+        let right = clock.now();
+        clock.advance(10 * YEAR);
+        // Whether it goes on or is started anew, also again and again.
+        go_on(&store, &clock, 10 * MINUTE).await;
+        for _ in 0..20 {
+            go_on(&store, &clock, Duration::ZERO).await;
+        }
+        assert_eq!(changes_from(&*store).await, 5, "nothing went");
+        // Somebody sets it right: all is as it was.
+        clock.set(right.plus(30 * MINUTE));
+        go_on(&store, &clock, 10 * MINUTE).await;
+        assert_eq!(changes_from(&*store).await, 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_right_after_all_is_followed_in_time() {
+        let clock = ManualClock::at(START);
+        let store = ten_days(&clock).await;
+        // The server was off for so long.
+        clock.advance(30 * DAY);
+        let app = application(&*store).await;
+        subscribe(&*store, app, 100, &[]).await;
+        go_on(&store, &clock, DAY / 24).await;
+        let first_hour = changes_from(&*store).await;
+        assert!(first_hour <= 6, "an hour takes a day: {first_hour}");
+        go_on(&store, &clock, 2 * DAY).await;
+        assert_eq!(changes_from(&*store).await, 11, "all but what is new");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_has_noted_no_time_goes_by_its_newest_entry() {
+        let clock = ManualClock::at(START);
+        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::new(clock.clone())).unwrap());
+        assert_eq!(store.trim_time().await.unwrap(), None);
+        let app = application(&*store).await;
+        clock.advance(MINUTE);
+        subscribe(&*store, app, 1, &[]).await;
+        assert_eq!(store.trim_time().await.unwrap(), Some(START.plus(MINUTE)));
+        clock.advance(10 * YEAR);
+        go_on(&store, &clock, MINUTE).await;
+        assert_eq!(changes_from(&*store).await, 1);
+        let noted = store.trim_time().await.unwrap().unwrap();
+        assert!(noted < START.plus(DAY), "{noted:?}");
     }
 }

@@ -49,7 +49,7 @@ pub fn requests(data: &[u8]) {
         0 => {
             let subscribed = read(request, |request| subscribe::subscribe(request, rules));
             if let Some(subscribed) = subscribed {
-                assert_eq!(rules.policy.check(&subscribed.endpoint), Ok(()));
+                assert!(rules.policy.check(&subscribed.endpoint).is_ok());
             }
         }
         1 => drop(read(request, |request| selector::unsubscribe(&request, rules))),
@@ -58,7 +58,7 @@ pub fn requests(data: &[u8]) {
         4 => {
             let sending = read(request, |request| sending::send(request, rules));
             if let Some(sending::Sending { recipient: sending::Recipient::Inline(browser), .. }) = sending {
-                assert_eq!(rules.policy.check(&browser.endpoint), Ok(()));
+                assert!(rules.policy.check(&browser.endpoint).is_ok());
             }
         }
         5 => drop(read(request, |request| sending::broadcast(request, rules))),

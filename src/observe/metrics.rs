@@ -2,6 +2,7 @@
 //! has its own. Names follow the rules of Prometheus: prefix `fanfare_`, base units, `_total` (which the encoder adds).
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -55,6 +56,7 @@ pub struct Metrics {
     send_start: Histogram,
     targets_loaded: Counter,
     attempts: Family<AttemptLabels, Counter>,
+    attempts_exhausted: Counter,
     attempt_duration: Durations<ServiceLabels>,
     unsettled: Gauge,
     unsettled_peak: Gauge,
@@ -72,6 +74,7 @@ pub struct Metrics {
     trimmed_messages: Counter,
     trimmed_events_of: Counter,
     trimmed_rows: Counter,
+    trim_clock_lag: Gauge<f64, AtomicU64>,
     clock_jumps: Counter,
     lane_changes: Family<ChangeLabels, Counter>,
     commits: Family<ResultLabels, Counter>,
@@ -155,6 +158,11 @@ impl Metrics {
                 "POSTs to push services, by what they came to",
                 Family::default(),
             ),
+            attempts_exhausted: register.add(
+                "delivery_attempts_exhausted",
+                "Attempts that were put off since this machine had no descriptors for a connection or a lookup",
+                Counter::default(),
+            ),
             attempt_duration: register.seconds(
                 "delivery_attempt_duration",
                 "From the start of a POST to its answer or failure",
@@ -230,6 +238,11 @@ impl Metrics {
                 "trimmed_messages_events",
                 "Messages whose events were removed after their retention",
                 Counter::default(),
+            ),
+            trim_clock_lag: register.seconds(
+                "trim_clock_lag",
+                "By how much trimming takes the time to be earlier than the clock says: it follows a clock that jumped slowly",
+                Gauge::default(),
             ),
             trimmed_rows: register.add("trimmed_rows", "Rows removed by trimming", Counter::default()),
             clock_jumps: register.add(
@@ -327,6 +340,16 @@ impl Metrics {
         self.attempts.get_or_create(&labels).inc();
         let labels = ServiceLabels { push_service: service.into() };
         self.attempt_duration.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// An attempt was put off, since this machine lacks what it takes. Answers how many have been.
+    pub fn attempt_exhausted(&self) -> u64 {
+        self.attempts_exhausted.inc() + 1
+    }
+
+    /// By how much trimming takes the time to be earlier than the clock says.
+    pub fn trim_clock_lag(&self, lag: Duration) {
+        self.trim_clock_lag.set(lag.as_secs_f64());
     }
 
     /// How full the engine is.

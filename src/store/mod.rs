@@ -506,6 +506,13 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// new low mark ([`Store::kept`]) is durable before a row goes.
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
 
+    /// The time that was noted by [`Store::note_trim_time`]; in a store where none was, the time of the newest entry of its
+    /// logs. `None` in an empty one.
+    async fn trim_time(&self) -> Result<Option<crate::domain::Timestamp>, StoreError>;
+
+    /// Notes the time that trimming has come to, so that it goes on from there after a restart.
+    async fn note_trim_time(&self, time: crate::domain::Timestamp) -> Result<(), StoreError>;
+
     /// Octets of the log that is kept (events of messages, ended or not), for admission. Answers from memory.
     fn log_octets(&self) -> u64;
 

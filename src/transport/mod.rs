@@ -1,8 +1,9 @@
 //! The way to the push services: one POST for one attempt, and what came of it.
 //!
 //! [`Transport`] is what the engine knows. [`HttpTransport`] is the real one; [`scripted`] answers in tests. An endpoint
-//! is a stranger's URL, so every request passes three gates: [`HostPolicy`] judges scheme, host and port (and hosts
-//! that are addresses); [`resolver`] judges every address a name resolves to and hands the connector just those; and
+//! is a stranger's URL, so every request passes three gates: [`HostPolicy`] (or what an application has chosen of it)
+//! judges scheme, host and port (and hosts that are addresses), and the rule by which it lets the request pass is the one
+//! that the connection is dialled and kept by; [`resolver`] judges every address a name resolves to and hands the connector just those; and
 //! there are neither redirects nor proxies from the environment that could lead elsewhere. See `docs/security.md`.
 
 pub mod address;
@@ -22,7 +23,7 @@ pub use http::{HttpTransport, StartError};
 pub use policy::{HostPolicy, PolicyError};
 pub use settings::{ExceptionSettings, HttpSettings, Profile, PushServicesSettings};
 
-use crate::domain::{Endpoint, Origin, Refusal};
+use crate::domain::{Endpoint, EndpointPolicy, Origin, Refusal};
 use crate::webpush::push_service::PushService;
 use crate::webpush::request::{PushRequest, PushResponse};
 
@@ -43,8 +44,9 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// was idle counts until the next request or until it is closed here too. Cheap.
     fn connections(&self, origin: &Origin) -> usize;
 
-    /// Whose manners the service behind an endpoint has. Cheap.
-    fn service(&self, endpoint: &Endpoint) -> PushService {
+    /// Whose manners the service behind an endpoint has, to a sender under this policy (`None`: under the transport's own).
+    /// Cheap.
+    fn service(&self, endpoint: &Endpoint, _policy: Option<&dyn EndpointPolicy>) -> PushService {
         PushService::of(endpoint)
     }
 
@@ -75,6 +77,10 @@ pub enum TransportError {
         /// Whether the push service may have got the message. If not, it never will: the request was withdrawn.
         sent: bool,
     },
+    /// This machine lacks what a connection takes: descriptors, or a place for a lookup. Nothing was sent, and nothing is said
+    /// of the push service.
+    #[error("not tried: {0}")]
+    Exhausted(&'static str),
     /// The push service says that it did not process the request (HTTP/2 `REFUSED_STREAM` or `GOAWAY`, RFC 9113
     /// section 8.7): it may be sent again without counting as an attempt.
     #[error("the push service refused the stream")]

@@ -10,7 +10,9 @@ use ipnet::IpNet;
 use super::address;
 use super::settings::{ExceptionSettings, Profile, PushServicesSettings};
 use super::tls::Identity;
-use crate::domain::{Endpoint, EndpointPolicy, HostChoice, Origin, Refusal, Violations};
+use crate::domain::{
+    Endpoint, EndpointPolicy, ExceptionId, HostChoice, Origin, PassedBy, Refusal, Violations,
+};
 use crate::webpush::push_service::{PushService, is_denied_host, is_known_host};
 
 /// Port of https.
@@ -40,10 +42,36 @@ pub enum PolicyError {
 pub struct HostPolicy {
     profile: Profile,
     rules: Vec<HostRule>,
-    /// By host: there may be thousands, and each request looks for its own.
-    exceptions: Arc<HashMap<Box<str>, Vec<Exception>>>,
+    exceptions: Arc<Exceptions>,
     /// Names of the exceptions that hold; `None`: all.
     chosen: Option<HashSet<String>>,
+}
+
+/// All that are configured.
+#[derive(Debug, Default)]
+struct Exceptions {
+    /// In the order of the configuration: an [`ExceptionId`] is a place here.
+    all: Vec<Exception>,
+    /// By host: there may be thousands, and each request looks for its own.
+    by_host: HashMap<Box<str>, Vec<ExceptionId>>,
+}
+
+impl Exceptions {
+    fn get(&self, id: ExceptionId) -> Option<&Exception> {
+        self.all.get(id.0 as usize)
+    }
+
+    /// Those that name this host and port.
+    fn of<'a>(
+        &'a self,
+        host: &str,
+        port: u16,
+    ) -> impl Iterator<Item = (ExceptionId, &'a Exception)> + use<'a> {
+        let ids = self.by_host.get(host).map_or(&[][..], Vec::as_slice);
+        ids.iter()
+            .filter_map(|id| Some((*id, self.get(*id)?)))
+            .filter(move |(_, exception)| exception.port == port)
+    }
 }
 
 /// What may be dialled for an origin.
@@ -121,29 +149,52 @@ impl HostPolicy {
             .iter()
             .map(|entry| HostRule::parse(entry).ok_or_else(|| PolicyError::Host { entry: entry.clone() }))
             .collect::<Result<_, _>>()?;
-        let mut exceptions = HashMap::<Box<str>, Vec<Exception>>::new();
-        for (host, exception) in
-            settings.exceptions.iter().map(read_exception).collect::<Result<Vec<_>, _>>()?
-        {
-            exceptions.entry(host).or_default().push(exception);
+        let mut exceptions = Exceptions::default();
+        for (number, exception) in (0..).zip(&settings.exceptions) {
+            let (host, exception) = read_exception(exception)?;
+            exceptions.all.push(exception);
+            exceptions.by_host.entry(host).or_default().push(ExceptionId(number));
         }
         Ok(Self { profile: settings.profile, rules, exceptions: Arc::new(exceptions), chosen: None })
     }
 
-    /// The exception that names this origin.
-    pub(crate) fn exception(&self, origin: &Origin) -> Option<&Exception> {
-        self.find(origin.host(), origin.port())
+    /// How an origin is dialled whose endpoint passed so: as this exception says, or `None` for like all others.
+    ///
+    /// # Errors
+    /// There is no such exception for this origin: another server's policy has judged.
+    pub(crate) fn dialled_by(
+        &self,
+        origin: &Origin,
+        passed: PassedBy,
+    ) -> Result<Option<&Exception>, Refusal> {
+        match passed {
+            PassedBy::Hosts => Ok(None),
+            PassedBy::Exception(id) => {
+                let mut of = self.exceptions.of(origin.host(), origin.port());
+                of.find(|(of, _)| *of == id)
+                    .map(|(_, exception)| Some(exception))
+                    .ok_or(Refusal::HostNotAllowed)
+            }
+        }
     }
 
-    /// Whose manners the service behind an endpoint has: by its host, unless the operator says otherwise.
-    pub(crate) fn service(&self, endpoint: &Endpoint) -> PushService {
-        let told = self.exception(endpoint.origin()).and_then(|exception| exception.service);
+    /// All ways in which endpoints of this origin may have passed.
+    pub(crate) fn passages(&self, origin: &Origin) -> impl Iterator<Item = PassedBy> + use<'_> {
+        let exceptions = self.exceptions.of(origin.host(), origin.port());
+        std::iter::once(PassedBy::Hosts).chain(exceptions.map(|(id, _)| PassedBy::Exception(id)))
+    }
+
+    /// Whose manners the service behind an endpoint has that passes by this exception, if by any: by its host, unless the
+    /// operator says otherwise.
+    pub(crate) fn service(&self, endpoint: &Endpoint, exception: Option<ExceptionId>) -> PushService {
+        let told = exception.and_then(|id| self.exceptions.get(id)).and_then(|exception| exception.service);
         told.unwrap_or_else(|| PushService::of(endpoint))
     }
 
-    fn find(&self, host: &str, port: u16) -> Option<&Exception> {
+    /// The exception of this host and port that may be used.
+    fn find(&self, host: &str, port: u16) -> Option<(ExceptionId, &Exception)> {
         let may = |name| self.chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
-        self.exceptions.get(host)?.iter().find(|exception| exception.port == port && may(&exception.name))
+        self.exceptions.of(host, port).find(|(_, exception)| may(&exception.name))
     }
 
     fn check_host(&self, origin: &Origin) -> Result<(), Refusal> {
@@ -170,16 +221,20 @@ impl HostPolicy {
 
 impl EndpointPolicy for HostPolicy {
     fn allows_http(&self, host: &str, port: u16) -> bool {
-        self.find(host, port).is_some_and(|exception| exception.allow_http)
+        self.find(host, port).is_some_and(|(_, exception)| exception.allow_http)
     }
 
-    fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal> {
+    fn exception(&self, origin: &Origin) -> Option<ExceptionId> {
+        self.find(origin.host(), origin.port()).map(|(id, _)| id)
+    }
+
+    fn check(&self, endpoint: &Endpoint) -> Result<PassedBy, Refusal> {
         let origin = endpoint.origin();
-        let reach = match self.exception(origin) {
-            Some(exception) if !origin.is_https() && !exception.allow_http => {
+        let (passed, reach) = match self.find(origin.host(), origin.port()) {
+            Some((_, exception)) if !origin.is_https() && !exception.allow_http => {
                 return Err(Refusal::HttpNotAllowed);
             }
-            Some(exception) => &exception.reach,
+            Some((id, exception)) => (PassedBy::Exception(id), &exception.reach),
             None if !origin.is_https() => return Err(Refusal::HttpNotAllowed),
             None => {
                 self.check_host(origin)?;
@@ -187,12 +242,12 @@ impl EndpointPolicy for HostPolicy {
                 if !service.gives(endpoint) {
                     return Err(Refusal::PathNotKnown(service.paths()));
                 }
-                &Reach::Public
+                (PassedBy::Hosts, &Reach::Public)
             }
         };
         match literal(origin.host()) {
             Some(address) if !reach.allows(address) => Err(Refusal::AddressNotAllowed),
-            Some(_) | None => Ok(()),
+            Some(_) | None => Ok(passed),
         }
     }
 
@@ -209,7 +264,7 @@ impl EndpointPolicy for HostPolicy {
                 }
             }
         }
-        let known: HashSet<&str> = self.exceptions.values().flatten().map(|of| of.name.as_str()).collect();
+        let known: HashSet<&str> = self.exceptions.all.iter().map(|of| of.name.as_str()).collect();
         for (index, name) in choice.exceptions.iter().enumerate() {
             if !known.contains(name.as_str()) {
                 violations

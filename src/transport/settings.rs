@@ -1,6 +1,6 @@
 //! The settings of this module, as the configuration file spells them. Each has a default; unknown keys are errors.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ pub struct PushServicesSettings {
 
 pub use crate::domain::HostProfile as Profile;
 
+use super::resolver::NameBounds;
 use crate::webpush::push_service::PushService;
 
 /// `[[push_services.exceptions]]`: a self-hosted push service.
@@ -85,6 +86,25 @@ impl From<Manners> for PushService {
     }
 }
 
+/// Where a name server is asked: written as an address, with or without a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NameServer(pub SocketAddr);
+
+/// The port of name servers.
+const DNS_PORT: u16 = 53;
+
+impl TryFrom<String> for NameServer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bare = || text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS_PORT));
+        text.parse().or_else(|_| bare()).map(Self).map_err(|_| {
+            format!("{text:?} is no address of a name server, like 192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:53")
+        })
+    }
+}
+
 const fn https_port() -> u16 {
     443
 }
@@ -113,11 +133,30 @@ pub struct HttpSettings {
     /// A proxy (`http://[user:password@]host:port`) that all push services but the exceptions are reached through, by
     /// CONNECT. It looks names up and dials, so it must refuse what is not public.
     pub egress_proxy: Option<SecretString>,
+    /// The name servers that are asked, each an address with or without a port (53); those before others if they answer
+    /// fast. None: those of `/etc/resolv.conf`. `/etc/hosts` goes before both.
+    pub name_servers: Vec<NameServer>,
     /// How long the addresses of a name are remembered; zero: not at all. They are judged each time.
     #[serde(with = "humantime_serde")]
     pub dns_cache_age_max: Duration,
-    /// Names whose addresses are remembered. 1 to 1,000,000.
+    /// How long it is remembered that a name has no address or that nobody answers for it, the first time; twice as long
+    /// each time in a row, at most `dns_failure_age_max`. A zone whose names are never answered is left alone for as long.
+    #[serde(with = "humantime_serde")]
+    pub dns_failure_age_min: Duration,
+    /// See `dns_failure_age_min`.
+    #[serde(with = "humantime_serde")]
+    pub dns_failure_age_max: Duration,
+    /// Names that something is remembered of. 1 to 1,000,000.
     pub dns_cache_names_max: usize,
+    /// A lookup is given up after this.
+    #[serde(with = "humantime_serde")]
+    pub dns_timeout: Duration,
+    /// Lookups at once; as many that are slow go on beside them. One that is not answered holds up to six sockets. 1 to
+    /// 10,000.
+    pub dns_lookups_max: usize,
+    /// Lookups at once in one zone (the last two labels of a name, or three below one like co.uk), but for names that have
+    /// answered within the last hour. 1 to 10,000.
+    pub dns_lookups_per_zone_max: usize,
     /// Bounds name lookup, TCP and TLS together.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
@@ -147,8 +186,14 @@ impl Default for HttpSettings {
             idle_timeout: Duration::from_secs(90),
             surplus_timeout: Duration::from_secs(15),
             egress_proxy: None,
+            name_servers: Vec::new(),
             dns_cache_age_max: Duration::from_secs(10),
+            dns_failure_age_min: Duration::from_secs(5),
+            dns_failure_age_max: Duration::from_secs(60),
             dns_cache_names_max: 4_096,
+            dns_timeout: Duration::from_secs(5),
+            dns_lookups_max: 64,
+            dns_lookups_per_zone_max: 8,
             connect_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),
@@ -177,6 +222,8 @@ impl HttpSettings {
             ("http1_connections_per_origin_max", self.http1_connections_per_origin_max, 1, 1_024),
             ("origins_max", self.origins_max, 1, 1_000_000),
             ("dns_cache_names_max", self.dns_cache_names_max, 1, 1_000_000),
+            ("dns_lookups_max", self.dns_lookups_max, 1, 10_000),
+            ("dns_lookups_per_zone_max", self.dns_lookups_per_zone_max, 1, 10_000),
             ("response_body_octets_max", self.response_body_octets_max, 0, 1024 * 1024),
             ("response_header_octets_max", self.response_header_octets_max as usize, 1_024, 1024 * 1024),
         ];
@@ -188,6 +235,9 @@ impl HttpSettings {
         let durations = [
             ("idle_timeout", self.idle_timeout),
             ("surplus_timeout", self.surplus_timeout),
+            ("dns_failure_age_min", self.dns_failure_age_min),
+            ("dns_failure_age_max", self.dns_failure_age_max),
+            ("dns_timeout", self.dns_timeout),
             ("connect_timeout", self.connect_timeout),
             ("deadline", self.deadline),
             ("ping_interval", self.ping_interval),
@@ -205,6 +255,18 @@ impl HttpSettings {
             return Err("transport.egress_proxy must be http://[user:password@]host:port".into());
         }
         Ok(())
+    }
+
+    /// How names are looked up.
+    pub(crate) fn name_bounds(&self) -> NameBounds {
+        NameBounds {
+            age_max: self.dns_cache_age_max,
+            failure_age: (self.dns_failure_age_min, self.dns_failure_age_max.max(self.dns_failure_age_min)),
+            names_max: self.dns_cache_names_max,
+            timeout: self.dns_timeout,
+            lookups_max: self.dns_lookups_max,
+            lookups_per_zone_max: self.dns_lookups_per_zone_max,
+        }
     }
 
     /// The egress proxy, if there is one and it can be one.

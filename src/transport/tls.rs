@@ -11,6 +11,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::policy::Exception;
+use crate::tls_time;
 
 /// The version of HTTP that is spoken with an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ fn client_config(
     identity: Option<&Identity>,
     sessions: usize,
 ) -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
+    let builder = ClientConfig::builder_with_details(Arc::clone(provider), tls_time::provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
     let mut config = match identity {

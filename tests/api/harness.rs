@@ -9,8 +9,8 @@ use fanfare::api::layers::CallObserver;
 use fanfare::api::server::{Health, ServeError, ServerSettings, serve};
 use fanfare::api::{Api, ApiParts, ApiSettings};
 use fanfare::domain::{
-    Application, Clock, Endpoint, EndpointPolicy, HostChoice, MessageDefaults, Padding, Refusal, SystemClock,
-    Urgency, Violations,
+    Application, Clock, Endpoint, EndpointPolicy, ExceptionId, HostChoice, MessageDefaults, Origin, Padding,
+    PassedBy, Refusal, SystemClock, Urgency, Violations,
 };
 use fanfare::engine::applications::{Base, Bases};
 use fanfare::engine::{
@@ -70,12 +70,16 @@ impl EndpointPolicy for OneHost {
         host == "127.0.0.1"
     }
 
-    fn check(&self, endpoint: &Endpoint) -> Result<(), Refusal> {
+    fn check(&self, endpoint: &Endpoint) -> Result<PassedBy, Refusal> {
         match endpoint.origin().host() {
-            "push.example.net" | "127.0.0.1" => Ok(()),
-            other if self.chosen.iter().any(|host| host == other) => Ok(()),
+            "push.example.net" | "127.0.0.1" => Ok(PassedBy::Hosts),
+            other if self.chosen.iter().any(|host| host == other) => Ok(PassedBy::Hosts),
             _ => Err(Refusal::HostNotAllowed),
         }
+    }
+
+    fn exception(&self, _: &Origin) -> Option<ExceptionId> {
+        None
     }
 
     fn chosen(&self, choice: &HostChoice) -> Result<Arc<dyn EndpointPolicy>, Violations> {

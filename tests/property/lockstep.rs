@@ -174,6 +174,8 @@ store! {
     async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;
     async fn kept(&self, application: ApplicationId) -> Result<Kept, StoreError>;
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
+    async fn trim_time(&self) -> Result<Option<Timestamp>, StoreError>;
+    async fn note_trim_time(&self, time: Timestamp) -> Result<(), StoreError>;
     =>
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
         let asked = subscribe.clone();

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use fanfare::domain::Refusal;
+use fanfare::domain::{EndpointPolicy as _, HostChoice, HostProfile, Origin, Refusal};
 use fanfare::transport::{HttpTransport, Transport as _, TransportError};
+use fanfare::webpush::request::PushRequest;
 use http_body_util::Empty;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -329,4 +330,58 @@ async fn the_egress_proxy_is_used_for_all_but_exceptions() {
     let direct = transport(settings, &server.exception());
     assert_eq!(direct.post(request(&server.endpoint())).await.unwrap().status, 201);
     assert!(asked.try_recv().is_err(), "an exception is dialled directly");
+}
+
+/// A push service that wants a client certificate, as an exception at `https://push.test/`, and the files it needs.
+struct Mutual {
+    server: Server,
+    configuration: String,
+    _files: (tempfile::NamedTempFile, tempfile::NamedTempFile),
+}
+
+impl Mutual {
+    async fn start() -> Self {
+        let (certificate, key) = client_certificate();
+        let server = Server::demanding_client(certificate.path()).await;
+        let configuration = format!(
+            "[[exceptions]]\nname = 'intranet'\nhost = '{HOST}'\nconnect_to = '{}'\nclient_certificate = '{}'\n\
+             client_key = '{}'\n{}",
+            server.address,
+            certificate.path().display(),
+            key.path().display(),
+            server.root()
+        );
+        Self { server, configuration, _files: (certificate, key) }
+    }
+}
+
+/// What an application posts that has chosen so.
+fn chosen(policy: &fanfare::transport::HostPolicy, choice: &HostChoice) -> PushRequest {
+    let own = policy.chosen(choice).unwrap();
+    PushRequest { policy: Some(own), ..request(&format!("https://{HOST}/push")) }
+}
+
+#[tokio::test]
+async fn an_exception_is_dialled_only_for_applications_that_may_use_it() {
+    let Mutual { server, configuration, _files } = Mutual::start().await;
+    let policy = policy(&configuration);
+    let lookup = Scripted::new(&["127.0.0.1"]);
+    let transport = HttpTransport::with_lookup(settings(), policy.clone(), lookup).unwrap();
+    let may = HostChoice { exceptions: vec!["intranet".into()], ..HostChoice::default() };
+    // Its name passes by each of these, and the exception does not belong to it.
+    let by_profile = HostChoice { profile: Some(HostProfile::AnyPublicHost), ..HostChoice::default() };
+    let by_list = HostChoice { extra_hosts: vec![HOST.into()], ..HostChoice::default() };
+    let below = HostChoice { extra_hosts: vec![".test".into()], ..HostChoice::default() };
+    for _ in 0..2 {
+        for choice in [&by_profile, &by_list, &below] {
+            let refused = transport.post(chosen(&policy, choice)).await;
+            assert_eq!(refused.unwrap_err(), BLOCKED, "{choice:?}");
+        }
+        // Once there is a connection, it is not shared either.
+        assert_eq!(transport.post(chosen(&policy, &may)).await.unwrap().status, 201);
+        // An application that has chosen nothing has the server's own policy.
+        assert_eq!(transport.post(request(&format!("https://{HOST}/push"))).await.unwrap().status, 201);
+    }
+    assert_eq!(server.connections(), 1);
+    assert_eq!(transport.connections(&Origin::parse(&format!("https://{HOST}")).unwrap()), 1);
 }

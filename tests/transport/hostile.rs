@@ -122,11 +122,12 @@ async fn no_hostile_endpoint_gets_a_byte_to_loopback() {
 
 #[test]
 fn friendly_endpoints_pass() {
-    use fanfare::domain::EndpointPolicy as _;
+    use fanfare::domain::{EndpointPolicy as _, PassedBy};
     let policy = policy("");
     assert!(friendly().count() >= 15);
     for endpoint in friendly() {
-        assert_eq!(policy.check(&Endpoint::parse(endpoint, false).expect(endpoint)), Ok(()), "{endpoint}");
+        let judged = policy.check(&Endpoint::parse(endpoint, false).expect(endpoint));
+        assert_eq!(judged, Ok(PassedBy::Hosts), "{endpoint}");
     }
 }
 

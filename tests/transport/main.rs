@@ -4,9 +4,11 @@
 
 mod answers;
 mod connections;
+mod exhausted;
 mod guard;
 mod hostile;
 mod lifetime;
+mod name_servers;
 mod server;
 mod streams;
 

@@ -1,11 +1,12 @@
 //! Bad push services beside a good one: one swallows every connection, one answers 429 to everything, one has been broken
-//! for long and has a backlog, and very many small ones are dead.
+//! for long and has a backlog, and very many small ones are dead. And very many names whose name servers never answer.
 //!
 //! What must hold: the good one keeps 90 % of the throughput that it has alone; memory stays within its bounds; the
 //! backlog, once it can be drained, is read once; a Send in the middle of a big broadcast starts at once; two
 //! applications share by their weights; and thousands of silent origins that were there before keep nobody waiting.
 
 mod crowd;
+mod names;
 mod shares;
 
 use std::time::{Duration, Instant};
@@ -91,6 +92,8 @@ struct Figures {
     sends: f64,
     send_start_p50_at_most_ms: f64,
     send_start_p99_at_most_ms: f64,
+    /// Beside names that are never answered.
+    silent_names: names::Figures,
     /// How far the share of an application was from what its weight says, at most, over any 5 s.
     share_deviation_max: f64,
     crowd: crowd::Figures,
@@ -107,6 +110,9 @@ pub(crate) async fn drill(short: bool, scene: Option<&str>) -> anyhow::Result<Ve
     }
     if matches!(scene, None | Some("crowd")) {
         figures.crowd = crowd::play(short, &mut checks).await?;
+    }
+    if matches!(scene, None | Some("names")) {
+        figures.silent_names = names::measure(short, &mut checks).await?;
     }
     println!("{}", serde_json::to_string(&figures)?);
     Ok(checks.problems())

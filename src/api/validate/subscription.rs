@@ -101,7 +101,7 @@ pub(crate) fn check_allowed(field: &str, endpoint: &Endpoint, rules: Rules<'_>) 
         );
     }
     match rules.policy.check(endpoint) {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         // The operator can not allow it, for no browser has it.
         Err(refusal @ Refusal::PathNotKnown(_)) => {
             let mut violations = Violations::new();

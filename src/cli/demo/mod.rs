@@ -210,7 +210,7 @@ fn send_request() -> SendRequest {
     SendRequest {
         recipient: Some(Recipient::UserId(SEND_USER.to_owned())),
         message: Some(message(SEND_PAYLOAD)),
-        request_id: uuid::Uuid::now_v7().to_string(),
+        request_id: crate::unique_id(),
         report_level: ReportLevel::Attempts.into(),
         ..SendRequest::default()
     }
@@ -221,7 +221,7 @@ fn broadcast_request() -> BroadcastRequest {
     BroadcastRequest {
         audience: Some(Audience { selector: Some(Selector::Topics(topics)) }),
         message: Some(message(BROADCAST_PAYLOAD)),
-        request_id: uuid::Uuid::now_v7().to_string(),
+        request_id: crate::unique_id(),
         report_level: ReportLevel::Attempts.into(),
         ..BroadcastRequest::default()
     }

@@ -15,6 +15,7 @@ use super::endpoints::EndpointKey;
 use super::limiter::{End, Limiter, Ticket};
 use super::record::{Record, is_error};
 use super::sender::{SenderKey, Senders};
+use super::settle::EXHAUSTED_WAIT;
 use super::stops::{Extent, Stop};
 use super::throttling::Throttling;
 
@@ -109,6 +110,8 @@ pub(super) struct Gate {
     breaker: Breaker,
     /// The push service asked to wait.
     paused_until: Option<Instant>,
+    /// This machine lacks what another connection takes.
+    exhausted_until: Option<Instant>,
     throttling: Throttling,
     pub(super) senders: Senders,
     record: Record,
@@ -133,6 +136,7 @@ impl Gate {
             limiter: Limiter::new(now, concurrency_max),
             breaker: Breaker::default(),
             paused_until: None,
+            exhausted_until: None,
             throttling: Throttling::default(),
             senders: Senders::default(),
             record: Record::new(now),
@@ -155,6 +159,9 @@ impl Gate {
             }
             self.paused_until = None;
             self.limiter.restart(now);
+        }
+        if let Some(until) = self.exhausted_until.filter(|until| *until > now) {
+            return Pass::At(until);
         }
         match self.breaker.look(now) {
             Look::Until(until) => return Pass::NotBefore(until),
@@ -312,7 +319,10 @@ impl Gate {
             end @ (End::Answered(_) | End::Refused | End::TimedOut | End::Unknown) => end,
         };
         self.limiter.ended(now.monotonic, flight.ticket, end);
-        if report.refused_stream {
+        if report.exhausted {
+            self.exhausted_until = Some(now.monotonic + EXHAUSTED_WAIT);
+        }
+        if report.refused_stream || report.exhausted {
             return Ended { changes, answered };
         }
         if report.outcome == Outcome::Accepted {
@@ -440,7 +450,9 @@ fn is_problem(outcome: Outcome) -> bool {
 
 fn sign_of(report: &AttemptReport) -> Sign {
     let answered = report.http_status.is_some();
-    if report.refused_stream {
+    if report.exhausted {
+        Sign::None
+    } else if report.refused_stream {
         Sign::Lives
     } else if answered && report.outcome == Outcome::Unavailable {
         Sign::Failed

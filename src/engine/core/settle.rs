@@ -16,6 +16,9 @@ use super::{Core, GONE_MAX, Now};
 /// How long a delivery waits whose stream the peer refused; twice as long each time.
 const REFUSED_STREAM_WAIT: Duration = Duration::from_millis(50);
 
+/// How long a delivery waits for which this machine had no connection, and its lane with it.
+pub(super) const EXHAUSTED_WAIT: Duration = Duration::from_secs(1);
+
 /// Refusals of streams in a row that do not count as an attempt; who refuses more cannot be reached.
 const REFUSALS_MAX: u32 = 4;
 
@@ -52,10 +55,12 @@ impl Core {
         let failures = endpoint.map_or(0, |endpoint| self.endpoints.failures(endpoint));
         let is_to_blame = endpoint.is_some_and(|endpoint| self.endpoints.is_to_blame(endpoint));
         let refused = report.refused_stream && entry.refusals < REFUSALS_MAX && !is_to_blame;
-        if refused || report.is_outdated {
+        if refused || report.is_outdated || report.exhausted {
             // The peer never saw it: no attempt was made, nothing is unsettled.
             self.unsettled -= 1;
-            let due = now.wall.plus(REFUSED_STREAM_WAIT * (1 << entry.refusals));
+            let wait =
+                if report.exhausted { EXHAUSTED_WAIT } else { REFUSED_STREAM_WAIT * (1 << entry.refusals) };
+            let due = now.wall.plus(wait);
             entry.refusals += u32::from(refused);
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));

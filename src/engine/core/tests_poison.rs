@@ -125,7 +125,7 @@ impl Poisoned {
                 if report.outcome == Outcome::Accepted {
                     self.accepted.insert((attempt.message.id, attempt.target.id), self.world.wall);
                 }
-                if report.refused_stream {
+                if report.refused_stream || report.exhausted {
                     self.world.is_settled((attempt.message.id, attempt.target.id));
                 }
                 self.world.input(Input::AttemptsEnded(vec![(attempt.entry, report)]));
@@ -309,4 +309,27 @@ fn a_probe_goes_to_a_subscription_that_was_accepted_before() {
     poisoned.live(20 * SECOND);
     let accepted = poisoned.accepted.keys().filter(|(of, _)| *of == message).count();
     assert!(accepted > 0, "a stranger's silence kept the origin broken");
+}
+
+#[test]
+fn a_machine_without_descriptors_says_nothing_of_origin_or_endpoints() {
+    let mut stage = Poisoned::new();
+    let targets: Vec<_> = (1..=50).map(|number| target(number, 1)).collect();
+    let lacks: Conduct = || {
+        let report = AttemptReport::failed(Outcome::Unreachable, "", Some(LATENCY));
+        (LATENCY, AttemptReport { unsent: true, exhausted: true, ..report })
+    };
+    stage.bad = targets.iter().map(|target| (target.id, lacks)).collect();
+    stage.say(MessageKind::Broadcast, None, &targets);
+    stage.live(30 * SECOND);
+    assert_eq!(stage.accepted.len(), 0);
+    let tried: u32 = stage.posts.values().sum();
+    assert!((20..=50 * 31).contains(&tried), "it is tried now and then: {tried}");
+    // There are descriptors again.
+    stage.bad.clear();
+    stage.live(3 * SECOND);
+    assert_eq!(stage.accepted.len(), targets.len(), "nothing was left alone");
+    let attempts: BTreeSet<u32> = stage.world.terminal.values().map(|event| event.attempt).collect();
+    assert_eq!(attempts, BTreeSet::from([1]), "what was not tried does not count");
+    assert!(stage.world.told.is_empty(), "{:?}", stage.world.told);
 }

@@ -26,6 +26,7 @@ use super::backend::{Backend, Batch, Order, Row, Space};
 use super::durable::{self, Blobs};
 use super::keys::KeyRange;
 use super::{conf, leavings, space, tail};
+use crate::domain::{Clock as _, SystemClock, Timestamp};
 use crate::store::{Octets, StoreError};
 
 /// Why a directory of sled's does not open.
@@ -131,6 +132,12 @@ impl Sled {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Directory(error),
         })?;
+        // sled would panic.
+        if SystemClock.now() == Timestamp::default() {
+            return Err(OpenError::Database(
+                "the machine's clock says a time before 1970: set it".to_owned(),
+            ));
+        }
         let stable = leavings::clear(directory)?;
         conf::restore(directory)?;
         durable::settle(directory)?;

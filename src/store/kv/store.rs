@@ -337,6 +337,14 @@ impl Store for KvStore {
         Ok(trimmed)
     }
 
+    async fn trim_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(trim::noted_time).await
+    }
+
+    async fn note_trim_time(&self, time: Timestamp) -> Result<(), StoreError> {
+        self.write(Class::Reap, move |writer| writer.note_trim_time(time)).await
+    }
+
     fn disk(&self) -> watch::Receiver<Disk> {
         self.shared.disk.subscribe()
     }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::applications;
 use super::backend::Order;
 use super::keys::{self, KeyRange};
 use super::reap;
@@ -19,6 +20,8 @@ use crate::domain::{ApplicationId, MessageId, Timestamp};
 use crate::failpoint::failpoint;
 use crate::store::{Kept, StoreError};
 
+/// The name of the row with the time that trimming has come to, in microseconds.
+const TRIM_TIME: &str = "trim time";
 /// Rows that a scan looks at for one step.
 const STEP_ROWS: usize = TRANSACTION_ROWS - 10;
 /// Messages of one step: some rows each.
@@ -269,7 +272,31 @@ pub(crate) fn obsolete(
     Ok((messages, moved))
 }
 
+/// See [`crate::store::Store::trim_time`].
+pub(crate) fn noted_time(reader: &Reader) -> Result<Option<Timestamp>, StoreError> {
+    if let Some(noted) = reader.record::<Number>(&keys::meta(TRIM_TIME))? {
+        return Ok(Some(Timestamp::from_micros(noted.value)));
+    }
+    let mut newest = None;
+    for application in applications::ids(reader)? {
+        if let Some(row) = reader.scan_by(keys::feeds(application), Order::Descending, 1).next() {
+            newest = newest.max(reader.readable(FeedTime::from_value(&row?.1))?.map(FeedTime::time));
+        }
+        if let Some(row) = reader.scan_by(keys::changes(application), Order::Descending, 1).next() {
+            newest = newest.max(reader.readable(ChangeTime::from_value(&row?.1))?.map(ChangeTime::time));
+        }
+    }
+    Ok(newest)
+}
+
 impl Writer {
+    /// See [`crate::store::Store::note_trim_time`].
+    pub(crate) fn note_trim_time(&mut self, time: Timestamp) -> Result<(), StoreError> {
+        let mut transaction = self.begin();
+        transaction.put(keys::meta(TRIM_TIME), &Number::new(time.as_micros()));
+        self.apply(transaction)
+    }
+
     /// Raises a low mark, and then removes what is below. Returns how many rows went.
     pub(crate) fn trim_log(&mut self, application: ApplicationId, aged: Aged) -> Result<usize, StoreError> {
         let mut kept = marks(&self.reader, application)?;

@@ -5,8 +5,13 @@ use std::error::Error;
 use std::io;
 
 use super::dial::DialError;
+use crate::open_files::exhausted;
 use crate::transport::TransportError;
 use crate::transport::resolver::ResolveError;
+
+const NO_DESCRIPTORS: TransportError =
+    TransportError::Exhausted("this server has no more descriptors for connections");
+const NO_LOOKUPS: TransportError = TransportError::Exhausted("this server looks up too many names at once");
 
 /// What one error of the chain says.
 enum Finding {
@@ -63,6 +68,11 @@ fn inspect(error: &(dyn Error + 'static), sent: bool) -> Finding {
         return Finding::Certain(match error {
             ResolveError::Refused(refusal) => TransportError::Blocked(*refusal),
             ResolveError::NoAddress => unreachable("the host's name has no address", false),
+            ResolveError::Failed(error) if exhausted(error) => NO_DESCRIPTORS,
+            ResolveError::Failed(error) if error.kind() == io::ErrorKind::ResourceBusy => NO_LOOKUPS,
+            ResolveError::Failed(error) if error.kind() == io::ErrorKind::NotFound => {
+                unreachable("the host's name does not exist", false)
+            }
             ResolveError::Failed(_) => unreachable("the host's name could not be looked up", false),
         });
     }
@@ -76,6 +86,9 @@ fn inspect(error: &(dyn Error + 'static), sent: bool) -> Finding {
         return of_hyper(error);
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
+        if !sent && exhausted(error) {
+            return Finding::Certain(NO_DESCRIPTORS);
+        }
         return Finding::Words(of_io(error.kind()));
     }
     match of_tunnel(&error.to_string()) {
@@ -189,6 +202,16 @@ mod tests {
         assert_eq!(classify(&tls, false), unreachable("TLS: the handshake failed", false));
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(classify(&reset, true), unreachable("connection reset", true));
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_not_the_push_services() {
+        let none = || io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        assert_eq!(classify(&io::Error::other(none()), false), NO_DESCRIPTORS);
+        assert_eq!(classify(&ResolveError::Failed(none()), false), NO_DESCRIPTORS);
+        assert_eq!(classify(&ResolveError::Failed(io::ErrorKind::ResourceBusy.into()), false), NO_LOOKUPS);
+        // It may have got it.
+        assert!(matches!(classify(&none(), true), TransportError::Unreachable { sent: true, .. }));
     }
 
     #[test]

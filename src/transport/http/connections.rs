@@ -247,7 +247,7 @@ pub(super) mod tests {
         SlotFactory {
             settings: Arc::new(HttpSettings::default()),
             tls: TLS.of_origin(None).unwrap(),
-            lookup: Arc::new(SystemLookup::default()),
+            lookup: Arc::new(SystemLookup::new(&[], Duration::from_secs(5))),
             way: Way::Direct(Reach::Public),
             https,
         }

@@ -27,11 +27,11 @@ use self::origins::Origins;
 use self::slot::{EgressProxy, SlotError, SlotFactory, Way};
 use self::threads::ConnectionThreads;
 use super::policy::{HostPolicy, Reach};
-use super::resolver::{Lookup, Remembering, SystemLookup};
+use super::resolver::{Lookup, Names, SystemLookup};
 use super::settings::HttpSettings;
 use super::tls::Tls;
 use super::{Transport, TransportError};
-use crate::domain::{Endpoint, EndpointPolicy, Origin};
+use crate::domain::{Endpoint, EndpointPolicy, Origin, PassedBy};
 use crate::webpush::push_service::PushService;
 use crate::webpush::request::{PushRequest, PushResponse};
 
@@ -82,7 +82,9 @@ impl HttpTransport {
     /// # Errors
     /// [`StartError`].
     pub fn new(settings: HttpSettings, policy: Arc<HostPolicy>) -> Result<Self, StartError> {
-        Self::with_lookup(settings, policy, Arc::new(SystemLookup::default()))
+        let name_servers: Vec<_> = settings.name_servers.iter().map(|server| server.0).collect();
+        let lookup = SystemLookup::new(&name_servers, settings.dns_timeout);
+        Self::with_lookup(settings, policy, Arc::new(lookup))
     }
 
     /// Like [`Self::new`], with another resolver of names.
@@ -108,7 +110,7 @@ impl HttpTransport {
             Some(url) => Some(EgressProxy::new(url).map_err(|_| StartError::Proxy)?),
             None => None,
         };
-        let lookup = Remembering::new(lookup, settings.dns_cache_age_max, settings.dns_cache_names_max);
+        let lookup = Names::new(lookup, settings.name_bounds());
         let threads = ConnectionThreads::start().map_err(|_| StartError::Thread)?;
         Ok(Self {
             settings: Arc::new(settings),
@@ -121,8 +123,8 @@ impl HttpTransport {
         })
     }
 
-    fn slot_factory(&self, origin: &Origin) -> Result<SlotFactory, TransportError> {
-        let exception = self.policy.exception(origin);
+    fn slot_factory(&self, origin: &Origin, passed: PassedBy) -> Result<SlotFactory, TransportError> {
+        let exception = self.policy.dialled_by(origin, passed).map_err(TransportError::Blocked)?;
         Ok(SlotFactory {
             settings: Arc::clone(&self.settings),
             tls: self.tls.of_origin(exception).map_err(|_| unsent("TLS can't be set up"))?,
@@ -140,10 +142,11 @@ impl HttpTransport {
     async fn send(
         &self,
         request: &PushRequest,
+        passed: PassedBy,
         last: &mut Option<Try>,
     ) -> Result<reqwest::Response, TransportError> {
         let origin = request.endpoint.origin();
-        let connections = self.origins.get(origin, || self.slot_factory(origin))?;
+        let connections = self.origins.get(origin, passed, || self.slot_factory(origin, passed))?;
         let mut tried_again = false;
         loop {
             // The place of the one before is given back first.
@@ -169,13 +172,17 @@ impl HttpTransport {
     }
 
     /// One request and its answer, within the deadline.
-    async fn exchange(&self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+    async fn exchange(
+        &self,
+        request: &PushRequest,
+        passed: PassedBy,
+    ) -> Result<PushResponse, TransportError> {
         let deadline = Instant::now() + self.settings.deadline;
         let mut timer = pin!(sleep_until(deadline));
         let mut last = None;
         let sent = tokio::select! {
             biased;
-            sent = self.send(request, &mut last) => Some(sent),
+            sent = self.send(request, passed, &mut last) => Some(sent),
             () = timer.as_mut() => None,
         };
         let Some(sent) = sent else {
@@ -237,17 +244,18 @@ fn unsent(detail: &str) -> TransportError {
 impl Transport for HttpTransport {
     async fn post(&self, request: PushRequest) -> Result<PushResponse, TransportError> {
         let policy: &dyn EndpointPolicy = request.policy.as_deref().unwrap_or(&*self.policy);
-        policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
+        let passed = policy.check(&request.endpoint).map_err(TransportError::Blocked)?;
         let thread = self.threads.of(request.endpoint.origin());
-        thread.wrap(self.exchange(&request)).await
+        thread.wrap(self.exchange(&request, passed)).await
     }
 
     fn connections(&self, origin: &Origin) -> usize {
-        self.origins.connections(origin)
+        self.policy.passages(origin).map(|passed| self.origins.connections(origin, passed)).sum()
     }
 
-    fn service(&self, endpoint: &Endpoint) -> PushService {
-        self.policy.service(endpoint)
+    fn service(&self, endpoint: &Endpoint, policy: Option<&dyn EndpointPolicy>) -> PushService {
+        let exception = policy.unwrap_or(&*self.policy).exception(endpoint.origin());
+        self.policy.service(endpoint, exception)
     }
 
     fn runtime(&self, origin: &Origin) -> Option<&Handle> {

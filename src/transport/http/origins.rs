@@ -1,4 +1,5 @@
-//! The connections, kept by origin: a bounded number of origins, each for as long as it is used and a while longer.
+//! The connections, kept by origin and by the rule that let a request pass: a bounded number of them, each for as long as
+//! it is used and a while longer. What one rule dialled no other uses: it may have other addresses, roots and certificates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::connections::{Bounds, Connections};
 use super::lock;
 use super::slot::SlotFactory;
-use crate::domain::Origin;
+use crate::domain::{Origin, PassedBy};
 use crate::transport::TransportError;
 
 /// One in so many origins goes at once when there are too many: looking for the longest idle takes a look at all.
@@ -24,9 +25,12 @@ pub(super) struct Origins {
     known: Mutex<Known>,
 }
 
+/// Where to, and by which rule.
+type Key = (Origin, PassedBy);
+
 #[derive(Debug, Default)]
 struct Known {
-    by_origin: HashMap<Origin, Arc<Connections>>,
+    by_origin: HashMap<Key, Arc<Connections>>,
     /// Whether there is a task that sweeps.
     swept: bool,
 }
@@ -36,15 +40,17 @@ impl Origins {
         Self { bounds, known: Mutex::default() }
     }
 
-    /// The connections of an origin. `factory` is asked for how to make them when there are none yet.
+    /// The connections of an origin by one rule. `factory` is asked for how to make them when there are none yet.
     pub(super) fn get(
         self: &Arc<Self>,
         origin: &Origin,
+        passed: PassedBy,
         factory: impl FnOnce() -> Result<SlotFactory, TransportError>,
     ) -> Result<Arc<Connections>, TransportError> {
         let now = Instant::now();
+        let key = (origin.clone(), passed);
         let mut known = lock(&self.known);
-        if let Some(connections) = known.by_origin.get(origin) {
+        if let Some(connections) = known.by_origin.get(&key) {
             connections.touch(now);
             return Ok(Arc::clone(connections));
         }
@@ -54,7 +60,7 @@ impl Origins {
         } else {
             Vec::new()
         };
-        known.by_origin.insert(origin.clone(), Arc::clone(&connections));
+        known.by_origin.insert(key, Arc::clone(&connections));
         if !std::mem::replace(&mut known.swept, true) {
             tokio::spawn(keep_swept(Arc::downgrade(self), self.sweep_interval()));
         }
@@ -64,9 +70,10 @@ impl Origins {
         Ok(connections)
     }
 
-    /// Open connections to an origin, as far as requests have shown.
-    pub(super) fn connections(&self, origin: &Origin) -> usize {
-        lock(&self.known).by_origin.get(origin).map_or(0, |connections| connections.count())
+    /// Open connections to an origin by one rule, as far as requests have shown.
+    pub(super) fn connections(&self, origin: &Origin, passed: PassedBy) -> usize {
+        let key = (origin.clone(), passed);
+        lock(&self.known).by_origin.get(&key).map_or(0, |connections| connections.count())
     }
 
     fn sweep_interval(&self) -> Duration {
@@ -115,7 +122,7 @@ async fn keep_swept(origins: Weak<Origins>, interval: Duration) {
 }
 
 impl Known {
-    fn take_longest_idle(&mut self, most: usize) -> Vec<(Origin, Arc<Connections>)> {
+    fn take_longest_idle(&mut self, most: usize) -> Vec<(Key, Arc<Connections>)> {
         let idle = self.by_origin.values().filter(|connections| !in_use(connections));
         let mut used: Vec<Instant> = idle.map(|connections| connections.used()).collect();
         let Some(last) = most.min(used.len()).checked_sub(1) else { return Vec::new() };
@@ -143,7 +150,7 @@ mod tests {
 
     fn get(origins: &Arc<Origins>, host: &str) -> Arc<Connections> {
         let origin = Origin::parse(&format!("https://{host}")).unwrap();
-        origins.get(&origin, || Ok(factory(true))).unwrap()
+        origins.get(&origin, PassedBy::Hosts, || Ok(factory(true))).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
@@ -177,7 +184,7 @@ mod tests {
         assert!(Arc::ptr_eq(&busy, &get(&origins, "busy.example")));
         let known = |number: usize| {
             let origin = Origin::parse(&format!("https://{number}.example")).unwrap();
-            lock(&origins.known).by_origin.contains_key(&origin)
+            lock(&origins.known).by_origin.contains_key(&(origin, PassedBy::Hosts))
         };
         assert!((810..1_000).all(known), "those used last stay");
         assert!((0..790).all(|number| !known(number)));

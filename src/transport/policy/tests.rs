@@ -13,7 +13,7 @@ fn policy(settings: &str) -> Result<HostPolicy, String> {
 
 /// Judges a URL as Subscribe does: `http` is read only where the policy allows it for some host.
 fn judge(policy: &HostPolicy, url: &str) -> Result<(), Refusal> {
-    policy.check(&Endpoint::parse(url, true).unwrap_or_else(|error| panic!("{url}: {error}")))
+    policy.check(&Endpoint::parse(url, true).unwrap_or_else(|error| panic!("{url}: {error}"))).map(|_| ())
 }
 
 #[test]
@@ -137,6 +137,41 @@ fn an_exception_has_its_own_rules() {
     assert!(policy.allows_http("localhost", 8080));
     assert!(!policy.allows_http("localhost", 8081));
     assert!(!policy.allows_http("push.internal", 8443));
+}
+
+#[test]
+fn which_rule_lets_it_pass_decides_how_it_is_dialled() {
+    let policy = policy(
+        "[[exceptions]]\nname = 'other'\nhost = 'a.example'\nport = 8443\n\
+         [[exceptions]]\nname = 'own'\nhost = 'push.example'\nservice = 'fcm'\n\
+         [[exceptions]]\nname = 'second'\nhost = 'push.example'\ncidrs = ['10.0.0.0/8']",
+    )
+    .unwrap();
+    let endpoint = Endpoint::parse("https://push.example/x", false).unwrap();
+    let origin = endpoint.origin();
+    let choice = |exceptions: &[&str]| HostChoice {
+        profile: Some(Profile::AnyPublicHost),
+        exceptions: exceptions.iter().map(|&name| name.to_owned()).collect(),
+        ..HostChoice::default()
+    };
+    for (exceptions, passed, service) in [
+        (&[][..], PassedBy::Hosts, PushService::Other),
+        (&["other"], PassedBy::Hosts, PushService::Other),
+        (&["own", "second"], PassedBy::Exception(ExceptionId(1)), PushService::Fcm),
+        (&["second"], PassedBy::Exception(ExceptionId(2)), PushService::Other),
+    ] {
+        let own = policy.chosen(&choice(exceptions)).unwrap();
+        assert_eq!(own.check(&endpoint), Ok(passed), "{exceptions:?}");
+        assert_eq!(policy.service(&endpoint, own.exception(origin)), service, "{exceptions:?}");
+        let by = policy.dialled_by(origin, passed).unwrap().map(|exception| exception.name.as_str());
+        assert_eq!(by, exceptions.first().copied().filter(|name| *name != "other"));
+    }
+    assert_eq!(policy.check(&endpoint), Ok(PassedBy::Exception(ExceptionId(1))), "the server's own");
+    assert_eq!(policy.passages(origin).count(), 3);
+    for foreign in [0, 3] {
+        let judged = policy.dialled_by(origin, PassedBy::Exception(ExceptionId(foreign)));
+        assert_eq!(judged.map(|_| ()), Err(HostNotAllowed), "{foreign}");
+    }
 }
 
 #[test]
