@@ -5,6 +5,7 @@ mod durability;
 mod files;
 mod sealing;
 mod space;
+mod spellings;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
