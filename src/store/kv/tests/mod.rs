@@ -3,6 +3,7 @@
 mod damage;
 mod durability;
 mod files;
+mod origins;
 mod sealing;
 mod space;
 mod spellings;
