@@ -127,6 +127,7 @@ impl Server {
             validate_only: false,
 
             bulk: false,
+            by_page: false,
         };
         self.store.subscribe(subscribe).await.unwrap()
     }

@@ -188,6 +188,7 @@ fn subscribe(application: ApplicationId, number: u32) -> Subscribe {
         validate_only: false,
 
         bulk: false,
+        by_page: false,
     }
 }
 

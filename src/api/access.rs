@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::status::ApiError;
-use crate::domain::{Role, Roles, Timestamp};
+use crate::domain::{ApplicationId, Role, Roles, Timestamp};
 
 /// One RPC of the contract, and who may call it.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +116,9 @@ pub struct Principal {
     pub name: Arc<str>,
     /// Whose things it reaches.
     pub scope: Scope,
+    /// The number of the application that its credentials were made for, which may be gone when another one has its name.
+    /// `None`: they are good for whichever has it, or for all.
+    pub application: Option<ApplicationId>,
     /// What it may do there.
     pub roles: Roles,
     /// Set for a page with a subscriber token, which has no role.
@@ -142,7 +145,15 @@ impl Principal {
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, scope: Scope, roles: Roles) -> Self {
         let name = name.into();
-        Self { name, scope, roles, grant: None, expires: None, revoked: CancellationToken::new() }
+        Self {
+            name,
+            scope,
+            application: None,
+            roles,
+            grant: None,
+            expires: None,
+            revoked: CancellationToken::new(),
+        }
     }
 
     /// Whether it may call this RPC at all.

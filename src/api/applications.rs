@@ -81,7 +81,7 @@ pub(super) async fn list_applications(
     let page_size = lists::applications(&request)?;
     let mut listed = match &api.principal.scope {
         Scope::All => api.applications.all(),
-        Scope::Application(own) => api.applications.get(own).into_iter().collect(),
+        Scope::Application(_) => api.application("").into_iter().collect(),
     };
     if let Some(after) = api.tokens.read_page(SERVER_WIDE, List::Applications, &[], &request.page_token)? {
         listed.retain(|application| application.name.as_bytes() > &after[..]);
@@ -150,10 +150,12 @@ pub(super) async fn delete_application(
             if !request.force {
                 check_unused(&own, &application).await?;
             }
-            own.callers.end_application(application.id).await?;
-            let deleted = own.store.delete_application(application.id).await?;
-            own.used.forget(application.id);
+            let id = application.id;
+            let deleted = own.store.delete_application(id).await?;
+            own.used.forget(id);
+            // Its streams end with it, and say so: before its tokens, without which they would say less.
             own.engine.application_deleted(application);
+            own.callers.end_application(id).await?;
             Ok(deleted)
         })
         .await?;

@@ -69,8 +69,12 @@ struct Known {
 impl Known {
     fn new(token: ApiToken, scope: Option<Scope>) -> Self {
         let principal = scope.map(|scope| {
-            let expires = token.expires;
-            Arc::new(Principal { expires, ..Principal::new(token.id.name(), scope, token.roles) })
+            let ApiToken { application, expires, .. } = token;
+            Arc::new(Principal {
+                application,
+                expires,
+                ..Principal::new(token.id.name(), scope, token.roles)
+            })
         });
         Self { token, principal }
     }

@@ -31,10 +31,10 @@ pub(super) fn watch_subscriptions(
     };
     let permit = quotas::stream(api, Some(&application))?;
     let mut changes = api.engine.watch_changes(application.id, start);
-    let tokens = api.tokens.clone();
+    let (tokens, applications) = (api.tokens.clone(), api.applications.clone());
     Ok(Box::pin(async_stream::stream! {
         let _permit = permit;
-        let ended = lifetime.ended();
+        let ended = lifetime.of(&application, &applications).ended();
         tokio::pin!(ended);
         loop {
             let next = tokio::select! {

@@ -18,7 +18,7 @@ use super::shares::{Holder, Place};
 use super::status::{ApiError, embedded};
 use super::{Api, ApiFor, subscriptions, validate};
 use crate::domain::limits::IMPORT_ENTRIES_MAX;
-use crate::domain::{Application, SubscriptionId, Violations};
+use crate::domain::{Application, Endpoint, SubscriptionId, Violations};
 use crate::proto::v1;
 use v1::import_answer::Answer as Content;
 
@@ -66,7 +66,7 @@ where
     let idle_max = api.settings.import_idle_max;
     let engine = api.engine.clone();
     Ok(Box::pin(async_stream::try_stream! {
-        let (ended, draining) = (lifetime.ended(), engine.draining());
+        let (ended, draining) = (lifetime.clone().ended(), engine.draining());
         tokio::pin!(ended, draining);
         let mut answers = FuturesOrdered::new();
         // Nothing more is read: the caller has half-closed, or this is what the call ends with.
@@ -98,6 +98,9 @@ where
                 Step::Request(Some(request)) => {
                     let taken = request.and_then(|request| Ok(call.take_request(request)?));
                     failed = taken.err();
+                    if let Some(terms) = &call.terms {
+                        ended.set(lifetime.clone().of(&terms.application, &call.api.applications).ended());
+                    }
                 }
                 Step::Answer(answer) => {
                     // With all that became durable together.
@@ -209,11 +212,13 @@ impl Call {
         let next = self.waiting.front()?;
         let terms = self.terms.as_ref()?;
         let endpoint = next.push_subscription.as_ref().map_or("", |browser| &browser.endpoint);
+        // Of all spellings of one there is one. What is none is refused.
+        let endpoint = Endpoint::parse(endpoint, true)
+            .map_or_else(|_| endpoint.to_owned(), |endpoint| endpoint.expose().to_owned());
         let alone = !next.replaces.is_empty();
-        if self.alone || self.endpoints.contains(endpoint) || (alone && !self.endpoints.is_empty()) {
+        if self.alone || self.endpoints.contains(&endpoint) || (alone && !self.endpoints.is_empty()) {
             return None;
         }
-        let endpoint = endpoint.to_owned();
         self.alone = alone;
         self.endpoints.insert(endpoint.clone());
         let request = self.waiting.pop_front()?;

@@ -1,6 +1,7 @@
-//! How long a stream may last: as long as its caller's deadline says, no longer than `stream_age_max`, and not beyond its
-//! caller's credentials.
+//! How long a stream may last: as long as its caller's deadline says, no longer than `stream_age_max`, and beyond neither its
+//! caller's credentials nor its application.
 
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -8,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::status::ApiError;
+use super::status::{ApiError, Resource};
+use crate::domain::Application;
+use crate::engine::applications::Applications;
 
 /// The header with the caller's deadline, as "PROTOCOL-HTTP2" of gRPC defines it.
 const TIMEOUT_HEADER: &str = "grpc-timeout";
@@ -22,6 +25,14 @@ pub(super) struct Lifetime {
     too_old: Instant,
     expires: Option<Instant>,
     revoked: CancellationToken,
+    application: Option<OfApplication>,
+}
+
+/// Whose a stream is, and what is cancelled when that application is deleted.
+#[derive(Clone, Debug)]
+struct OfApplication {
+    name: String,
+    end: CancellationToken,
 }
 
 /// How long a caller's credentials are good.
@@ -34,7 +45,7 @@ pub(super) struct Credentials {
 }
 
 /// Why a stream ended from this side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The caller's deadline has passed.
     Deadline,
@@ -46,6 +57,8 @@ pub(super) enum Ended {
     Revoked,
     /// The caller has brought nothing for so long.
     Idle(Duration),
+    /// The application of this name was deleted.
+    Deleted(String),
 }
 
 impl Lifetime {
@@ -57,12 +70,23 @@ impl Lifetime {
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         let Credentials { remaining, revoked } = credentials;
         let expires = remaining.and_then(|remaining| now.checked_add(remaining));
-        Self { deadline, too_old: now + age(age_max, rand::random()), expires, revoked }
+        Self { deadline, too_old: now + age(age_max, rand::random()), expires, revoked, application: None }
+    }
+
+    /// Not beyond this application either.
+    pub(super) fn of(self, application: &Application, applications: &Applications) -> Self {
+        let (name, end) = (application.name.clone(), applications.end_of(application.id));
+        Self { application: Some(OfApplication { name, end }), ..self }
     }
 
     /// Waits for the end.
     pub(super) async fn ended(self) -> Ended {
-        let Self { deadline, too_old, expires, revoked } = self;
+        let Self { deadline, too_old, expires, revoked, application } = self;
+        let deleted = async move {
+            let Some(OfApplication { name, end }) = application else { return pending().await };
+            end.cancelled().await;
+            name
+        };
         let (mut end, mut why) = (too_old, Ended::TooOld);
         for (other, reason) in [(expires, Ended::Expired), (deadline, Ended::Deadline)] {
             if let Some(other) = other.filter(|other| *other <= end) {
@@ -70,6 +94,9 @@ impl Lifetime {
             }
         }
         tokio::select! {
+            biased;
+            // Its credentials end with it, which tells less.
+            name = deleted => Ended::Deleted(name),
             () = sleep_until(end) => why,
             () = revoked.cancelled() => Ended::Revoked,
         }
@@ -84,6 +111,7 @@ impl From<Ended> for Status {
             Ended::Expired => ApiError::CredentialsExpired.into(),
             Ended::Revoked => ApiError::CredentialsInvalid.into(),
             Ended::Idle(for_) => ApiError::ImportIdle(for_).into(),
+            Ended::Deleted(name) => ApiError::NotFound(Resource::Application(name)).into(),
         }
     }
 }

@@ -216,6 +216,12 @@ impl Api {
             Scope::Application(own) if name.is_empty() || name == own => self.applications.get(own),
             Scope::Application(_) => None,
         };
+        if let (Some(found), Some(id)) = (&found, principal.application)
+            && found.id != id
+        {
+            // They are of an application that had the name before.
+            return Err(ApiError::CredentialsInvalid);
+        }
         // What cannot be a name may be a secret in the wrong field, and is not repeated.
         let told = if is_application_name(name) { name } else { "?" };
         found.ok_or_else(|| ApiError::NotFound(Resource::Application(told.to_owned())))

@@ -47,6 +47,8 @@ pub(crate) enum ApiError {
     RoleMissing { role: Role, server_wide: bool },
     /// Why the endpoint may not be posted to, in words without secrets.
     EndpointNotAllowed(String),
+    /// A page's endpoint is stored for somebody else, with other keys.
+    SubscriptionNotOwn,
     /// It is not there, or belongs to another application.
     NotFound(Resource),
     /// The subscription was changed in between.
@@ -147,7 +149,9 @@ impl ApiError {
             Self::RequestIdReused(_) | Self::ApplicationExists | Self::VapidKeyExists => Code::AlreadyExists,
             Self::Suspended | Self::StillInUse(_) => Code::FailedPrecondition,
             Self::CredentialsInvalid | Self::CredentialsExpired => Code::Unauthenticated,
-            Self::RoleMissing { .. } | Self::EndpointNotAllowed(_) => Code::PermissionDenied,
+            Self::RoleMissing { .. } | Self::EndpointNotAllowed(_) | Self::SubscriptionNotOwn => {
+                Code::PermissionDenied
+            }
             Self::NotFound(_) => Code::NotFound,
             Self::EtagMismatch => Code::Aborted,
             Self::QuotaExceeded { .. }
@@ -182,6 +186,7 @@ impl ApiError {
             Self::CredentialsExpired => ErrorReason::CredentialsExpired,
             Self::RoleMissing { .. } => ErrorReason::RoleMissing,
             Self::EndpointNotAllowed(_) => ErrorReason::EndpointNotAllowed,
+            Self::SubscriptionNotOwn => ErrorReason::SubscriptionNotOwn,
             Self::NotFound(Resource::Application(_)) => ErrorReason::ApplicationNotFound,
             Self::NotFound(Resource::Subscription(_)) => ErrorReason::SubscriptionNotFound,
             Self::NotFound(Resource::User(_)) => ErrorReason::UserNotFound,
@@ -231,6 +236,9 @@ impl ApiError {
                 format!("the role {role} for all applications is needed")
             }
             Self::EndpointNotAllowed(why) => why.clone(),
+            Self::SubscriptionNotOwn => {
+                "the token does not reach this subscription: its keys are not those that are stored".into()
+            }
             Self::NotFound(resource) => resource.words().1.into(),
             Self::EtagMismatch => "it was changed in between: read it again".into(),
             Self::ApplicationExists => "there is an application of that name".into(),
@@ -311,6 +319,7 @@ impl ApiError {
             | Self::CredentialsExpired
             | Self::RoleMissing { .. }
             | Self::EndpointNotAllowed(_)
+            | Self::SubscriptionNotOwn
             | Self::NotFound(_)
             | Self::EtagMismatch
             | Self::QuotaExceeded { .. }
@@ -381,6 +390,7 @@ impl From<ApiError> for Status {
             | ApiError::CredentialsExpired
             | ApiError::RoleMissing { .. }
             | ApiError::EndpointNotAllowed(_)
+            | ApiError::SubscriptionNotOwn
             | ApiError::EtagMismatch
             | ApiError::ApplicationExists
             | ApiError::VapidKeyExists
@@ -479,6 +489,7 @@ impl From<StoreError> for ApiError {
                 let description = "the application has as many subscriptions as it may".to_owned();
                 Self::QuotaExceeded { subject: "max_subscriptions", description }
             }
+            StoreError::NotOwn => Self::SubscriptionNotOwn,
             // Of applications only: a VAPID key that exists is found before.
             StoreError::AlreadyExists => Self::ApplicationExists,
             StoreError::Corrupt(_) | StoreError::NotFound | StoreError::StillInUse => {
@@ -501,7 +512,8 @@ impl ApiError {
             | StoreError::RevisionMismatch
             | StoreError::AlreadyExists
             | StoreError::StillInUse
-            | StoreError::TooManySubscriptions => error.into(),
+            | StoreError::TooManySubscriptions
+            | StoreError::NotOwn => error.into(),
         }
     }
 
@@ -549,6 +561,7 @@ mod tests {
             ApiError::HistoryTrimmed,
             ApiError::RequestIdReused(MessageId([7; 16])),
             ApiError::EndpointNotAllowed("no".into()),
+            ApiError::SubscriptionNotOwn,
             ApiError::NotFound(Resource::Application("shop".into())),
             ApiError::NotFound(Resource::Subscription("subscriptions/-".into())),
             ApiError::NotFound(Resource::User("anna".into())),

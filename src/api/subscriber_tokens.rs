@@ -7,7 +7,7 @@ use super::validate::api_token;
 use super::{ApiFor, callers};
 use crate::domain::{Application, Violations};
 use crate::proto::v1;
-use crate::store::{Replaces, Selector, Subscribe};
+use crate::store::{Selector, Subscribe};
 
 pub(super) fn create_subscriber_token(
     api: &ApiFor<'_>,
@@ -16,7 +16,7 @@ pub(super) fn create_subscriber_token(
     let application = api.application(&request.application)?;
     let (grant, ttl) = api_token::subscriber(request)?;
     let expires = api.clock.now().plus(ttl);
-    let token = api.tokens.subscriber(&application.name, grant, expires);
+    let token = api.tokens.subscriber(&application, grant, expires);
     if token.len() > callers::CREDENTIALS_OCTETS_MAX {
         let mut violations = Violations::new();
         violations.add("topics", "are too long together for a token");
@@ -25,12 +25,9 @@ pub(super) fn create_subscriber_token(
     Ok(v1::CreateSubscriberTokenResponse { token, expire_time: Some(timestamp(expires)) })
 }
 
-/// Narrows a Subscribe of a page to what it was granted.
-pub(super) async fn narrow_subscribe(
-    api: &ApiFor<'_>,
-    application: &Application,
-    subscribe: &mut Subscribe,
-) -> Result<(), ApiError> {
+/// Narrows a Subscribe of a page to what it was granted. What it may touch of what is stored, the store judges where it
+/// writes.
+pub(super) fn narrow_subscribe(api: &ApiFor<'_>, subscribe: &mut Subscribe) -> Result<(), ApiError> {
     let Some(grant) = &api.principal.grant else { return Ok(()) };
     let mut violations = Violations::new();
     if !subscribe.user_id.is_empty() && subscribe.user_id != grant.user_id {
@@ -46,15 +43,7 @@ pub(super) async fn narrow_subscribe(
     }
     violations.or(Some(()))?;
     subscribe.user_id.clone_from(&grant.user_id);
-    let replaced = match &subscribe.replaces {
-        Some(Replaces::Id(id)) => Selector::Id(*id),
-        Some(Replaces::Endpoint(endpoint)) => Selector::Endpoint(endpoint.clone()),
-        None => return Ok(()),
-    };
-    // What is not the user's own is as unknown as what is not there.
-    if !own(api, application, grant, &replaced).await? {
-        subscribe.replaces = None;
-    }
+    subscribe.by_page = true;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn subscribe(
     let application = api.application(&request.application)?;
     let validate_only = request.validate_only;
     let mut subscribe = validate::subscribe::subscribe(request, api.rules(&application))?;
-    subscriber_tokens::narrow_subscribe(api, &application, &mut subscribe).await?;
+    subscriber_tokens::narrow_subscribe(api, &mut subscribe)?;
     if validate_only {
         return preview(api, &application, subscribe).await;
     }

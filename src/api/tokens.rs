@@ -10,7 +10,7 @@ use sha2::Sha256;
 use super::access::{Grant, Principal, Scope as CallerScope};
 use super::callers::{CREDENTIALS_OCTETS_MAX, SUBSCRIBER_TOKEN_PREFIX};
 use super::status::ApiError;
-use crate::domain::{ApplicationId, MessageId, ReceiptKind, Roles, SubscriptionId, Timestamp};
+use crate::domain::{Application, ApplicationId, MessageId, ReceiptKind, Roles, SubscriptionId, Timestamp};
 use crate::engine::feed::{Position, Scope};
 use crate::store::{Store, StoreError};
 
@@ -48,6 +48,9 @@ struct SubscriberClaims {
     /// In microseconds since 1970.
     #[prost(uint64, tag = "4")]
     expires: u64,
+    /// The application's number: its name may be another one's later. Tokens of earlier versions have none.
+    #[prost(uint32, optional, tag = "5")]
+    application_id: Option<u32>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -166,9 +169,10 @@ impl Tokens {
     }
 
     /// The token of a page that may act for this user until `expires`.
-    pub(crate) fn subscriber(&self, application: &str, grant: Grant, expires: Timestamp) -> String {
+    pub(crate) fn subscriber(&self, application: &Application, grant: Grant, expires: Timestamp) -> String {
         let claims = SubscriberClaims {
-            application: application.to_owned(),
+            application: application.name.clone(),
+            application_id: Some(application.id.0),
             user_id: grant.user_id,
             topics: grant.topics.into_iter().collect(),
             expires: expires.as_micros(),
@@ -178,7 +182,8 @@ impl Tokens {
         format!("{SUBSCRIBER_TOKEN_PREFIX}{}", seal(&self.subscriber, &[], content))
     }
 
-    /// Who holds a subscriber token.
+    /// Who holds a subscriber token. One that does not say the number of its application is an earlier version's, and has
+    /// ended: its page asks for another, as it does every few minutes.
     pub(crate) fn read_subscriber(&self, text: &str, now: Timestamp) -> Result<Principal, ApiError> {
         let token = text.strip_prefix(SUBSCRIBER_TOKEN_PREFIX).ok_or(ApiError::CredentialsInvalid)?;
         let content = open_up_to(CREDENTIALS_OCTETS_MAX, &self.subscriber, &[], token);
@@ -186,13 +191,12 @@ impl Tokens {
             Some([VERSION, claims @ ..]) => SubscriberClaims::decode(claims).ok(),
             Some(_) | None => None,
         };
-        let SubscriberClaims { application, user_id, topics, expires } =
+        let SubscriberClaims { application, user_id, topics, expires, application_id } =
             claims.ok_or(ApiError::CredentialsInvalid)?;
         let expires = Timestamp::from_micros(expires);
-        if expires <= now {
-            return Err(ApiError::CredentialsExpired);
-        }
+        let id = application_id.filter(|_| expires > now).ok_or(ApiError::CredentialsExpired)?;
         Ok(Principal {
+            application: Some(ApplicationId(id)),
             grant: Some(Grant { user_id, topics: topics.into_iter().collect() }),
             expires: Some(expires),
             ..Principal::new("subscriber token", CallerScope::Application(application), Roles::default())
@@ -380,10 +384,12 @@ mod tests {
         let now = Timestamp::from_secs(1_800_000_000);
         let end = now.plus(std::time::Duration::from_secs(60));
         let grant = Grant { user_id: "anna".to_owned(), topics: ["news".to_owned()].into() };
-        let token = tokens(1).subscriber("shop", grant.clone(), end);
+        let shop = Application { id: SHOP, name: "shop".to_owned(), ..Application::default() };
+        let token = tokens(1).subscriber(&shop, grant.clone(), end);
         let read = tokens(1).read_subscriber(&token, now).unwrap();
         assert_eq!((read.grant, read.expires), (Some(grant), Some(end)));
         assert_eq!(read.scope, CallerScope::Application("shop".to_owned()));
+        assert_eq!(read.application, Some(SHOP));
         assert_eq!(read.roles, Roles::default());
         assert!(matches!(tokens(1).read_subscriber(&token, end), Err(ApiError::CredentialsExpired)));
         assert!(matches!(tokens(2).read_subscriber(&token, now), Err(ApiError::CredentialsInvalid)));
@@ -393,6 +399,21 @@ mod tests {
             let changed = String::from_utf8(changed).unwrap();
             assert!(tokens(1).read_subscriber(&changed, now).is_err(), "{place}");
         }
+    }
+
+    /// As they were made before they said the application's number.
+    #[test]
+    fn a_subscriber_token_without_its_applications_number_has_ended() {
+        let claims = SubscriberClaims {
+            application: "shop".to_owned(),
+            user_id: "anna".to_owned(),
+            expires: u64::MAX,
+            ..SubscriberClaims::default()
+        };
+        let content = [&[VERSION][..], &claims.encode_to_vec()].concat();
+        let token = format!("{SUBSCRIBER_TOKEN_PREFIX}{}", seal(&tokens(1).subscriber, &[], content));
+        let read = tokens(1).read_subscriber(&token, Timestamp::from_secs(1_800_000_000));
+        assert!(matches!(read, Err(ApiError::CredentialsExpired)));
     }
 
     #[test]

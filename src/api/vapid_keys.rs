@@ -11,7 +11,7 @@ use super::tokens::List;
 use super::validate::{application as validate, lists};
 use super::{Api, ApiFor, audit};
 use crate::domain::limits::VAPID_KEYS_MAX;
-use crate::domain::{Application, VapidKeyId};
+use crate::domain::{Application, VapidKeyId, Violations};
 use crate::proto::v1;
 use crate::store::StoreError;
 
@@ -46,7 +46,9 @@ pub(super) async fn create_vapid_key(
                 return Err(ApiError::VapidKeyExists);
             }
             if now.vapid_keys.len() >= VAPID_KEYS_MAX {
-                let description = format!("an application has at most {VAPID_KEYS_MAX} VAPID keys");
+                let description = format!(
+                    "an application has at most {VAPID_KEYS_MAX} VAPID keys: remove some that are retired"
+                );
                 return Err(ApiError::QuotaExceeded { subject: "vapid_keys", description });
             }
             // The store numbers it.
@@ -113,8 +115,13 @@ pub(super) async fn retire_vapid_key(
 ) -> Result<v1::RetireVapidKeyResponse, ApiError> {
     let application = api.application(&request.application)?;
     let id = validate::vapid_key_name(&request.name)?;
+    if request.remove && request.force {
+        let mut violations = Violations::new();
+        violations.add("remove", "cannot be set with force");
+        return Err(violations.into());
+    }
     let own = api.api.clone();
-    let application = api
+    let (application, removed) = api
         .finish(async move {
             let _changing = own.changing.lock().await;
             let now = own.applications.by_id(application.id).unwrap_or(application);
@@ -124,20 +131,30 @@ pub(super) async fn retire_vapid_key(
                     "current".to_owned(),
                 )])));
             }
-            match own.store.retire_vapid_key(now.id, id, request.force).await {
-                Ok(_) => {}
+            let done = if request.remove {
+                own.store.remove_vapid_key(now.id, id).await.map(Some)
+            } else {
+                own.store.retire_vapid_key(now.id, id, request.force).await.map(|_| None)
+            };
+            let removed = match done {
+                Ok(removed) => removed,
                 Err(StoreError::StillInUse) => {
                     let counts = own.store.vapid_key_counts(now.id, &[id]).await?;
                     let count = counts.first().copied().unwrap_or_default().to_string();
                     return Err(ApiError::StillInUse(HashMap::from([("subscriptions".to_owned(), count)])));
                 }
                 Err(error) => return Err(ApiError::from_store(error, Resource::VapidKey(request.name))),
-            }
+            };
             let retired = reread(&own, &now).await?;
             own.engine.vapid_key_retired(now.id, id);
-            Ok(retired)
+            Ok((retired, removed))
         })
         .await?;
-    audit::done(&api.principal, "RetireVapidKey", &application.name, &vapid_key_name(id));
-    Ok(v1::RetireVapidKeyResponse { vapid_key: Some(show(api, &application, id).await?) })
+    let what = if removed.is_some() { "RetireVapidKey, and removed" } else { "RetireVapidKey" };
+    audit::done(&api.principal, what, &application.name, &vapid_key_name(id));
+    let vapid_key = match removed {
+        Some(removed) => shown(&application, &removed, 0),
+        None => show(api, &application, id).await?,
+    };
+    Ok(v1::RetireVapidKeyResponse { vapid_key: Some(vapid_key) })
 }

@@ -65,9 +65,10 @@ pub(super) fn frames(
     leash: Option<Leash>,
 ) -> Frames {
     let mut frames = api.engine.watch(watch);
-    let tokens = api.tokens.clone();
+    let (tokens, applications) = (api.tokens.clone(), api.applications.clone());
     Box::pin(async_stream::stream! {
         let Ends { permit: _permit, lifetime, call } = ends;
+        let lifetime = lifetime.of(&application, &applications);
         let _leash = leash;
         let ended = lifetime.ended();
         tokio::pin!(ended);

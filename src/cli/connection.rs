@@ -10,7 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tonic::transport::Endpoint;
 
 use super::failure::Failure;
+use super::output;
 use crate::client::{self, Calls, Certificate, ClientTlsConfig, Identity, Options};
+use crate::domain::text::escaped;
 use crate::proto::v1::admin_service_client::AdminServiceClient;
 use crate::proto::v1::push_service_client::PushServiceClient;
 
@@ -134,7 +136,7 @@ pub(super) fn tell_of_loss(lost: &client::Error) {
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     if *told != lost.message() {
         lost.message().clone_into(&mut told);
-        eprintln!("fanfare: {}; trying again", lost.message());
+        output::note(format!("{}; trying again", escaped(lost.message())));
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, DEFAULT_SERVER};
 use super::failure::{EXIT_INTERRUPTED, EXIT_NOBODY, Failure};
+use super::output;
 use super::view::{is_terminal, outcome_name};
 use crate::client::Client;
 use crate::proto::v1::delivery_frame::Kind;
@@ -60,7 +61,7 @@ impl<'a> Course<'a> {
                 told.expected = told.status.counts.map_or(0, |counts| counts.targets);
                 told.changed = Some(Instant::now());
                 if let Some(audience) = self.audience.as_ref().filter(|_| told.expected == 0) {
-                    eprintln!("fanfare: warning: there is no active subscription with {audience}");
+                    output::note(format!("warning: there is no active subscription with {audience}"));
                 }
             }
             Some(Kind::Events(events)) => {
@@ -100,7 +101,7 @@ impl<'a> Course<'a> {
                 let origins = listed.into_inner().origins;
                 let reasons = origins.iter().flat_map(|origin| reasons(origin, &self.connection.application));
                 for reason in reasons.filter(|reason| said.insert(reason.clone())).take(TOLD_AT_ONCE) {
-                    eprintln!("fanfare: {reason}");
+                    output::note(reason);
                 }
             }
             sleep(LOOKS_EVERY).await;

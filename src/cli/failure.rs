@@ -7,7 +7,9 @@ use anyhow::anyhow;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
+use super::output;
 use crate::client;
+use crate::domain::text::escaped;
 
 /// `EX_USAGE` of sysexits.h: arguments or configuration are wrong; nothing was done.
 pub(super) const EXIT_USAGE: u8 = 64;
@@ -58,11 +60,11 @@ impl Failure {
             Self::Usage(error) => (error, ExitCode::from(EXIT_USAGE)),
             Self::Failed(error) => (error, ExitCode::FAILURE),
             Self::Ended { said, code } => {
-                eprintln!("fanfare: {said}");
+                output::note(said);
                 return ExitCode::from(*code);
             }
         };
-        eprintln!("fanfare: {error:#}");
+        output::note(format!("{error:#}"));
         code
     }
 }
@@ -102,14 +104,15 @@ pub(super) fn describe(status: &Status) -> String {
     let details = status.get_error_details();
     let mut text = format!("{:?}", status.code());
     if let Some(info) = details.error_info() {
-        let _ = write!(text, " {}", info.reason);
+        let _ = write!(text, " {}", escaped(&info.reason));
     }
-    let _ = write!(text, ": {}", status.message());
+    let _ = write!(text, ": {}", escaped(status.message()));
     for violation in details.bad_request().map_or(&[][..], |request| &request.field_violations) {
-        let _ = write!(text, "\n  {}: {}", violation.field, violation.description);
+        let _ = write!(text, "\n  {}: {}", escaped(&violation.field), escaped(&violation.description));
     }
     if let Some(resource) = details.resource_info() {
-        let _ = write!(text, "\n  {} {}", resource.resource_type, resource.resource_name);
+        let (kind, name) = (escaped(&resource.resource_type), escaped(&resource.resource_name));
+        let _ = write!(text, "\n  {kind} {name}");
     }
     text
 }

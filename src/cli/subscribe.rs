@@ -102,7 +102,7 @@ fn read_requests(path: &str, terms: Terms) -> Result<Vec<SubscribeRequest>, Fail
     let read = import::requests(octets, terms);
     let (requests, told) = read.map_err(|error| Failure::usage(format!("{path}: {error:#}")))?;
     for line in told {
-        eprintln!("fanfare: warning: {line}");
+        output::note(format!("warning: {line}"));
     }
     Ok(requests)
 }

@@ -18,6 +18,7 @@ use crate::proto::v1::{
   fanfare vapid-keys list
   fanfare vapid-keys create --make-current          browsers that come now are given the new key
   fanfare vapid-keys retire vapidKeys/1             once no subscription was made with it any more
+  fanfare vapid-keys retire --remove vapidKeys/1    the same, and nothing of it is left
 
 A subscription is always signed for with the key that it was made with, so none is lost while browsers change over one after
 the other: pages that use clients/web do so at their next visit. `list` shows how many are left with each key. `fanfare vapid`
@@ -63,6 +64,9 @@ enum Action {
         /// Also if subscriptions were made with it: they are disabled
         #[arg(long)]
         force: bool,
+        /// Remove it altogether, retired or not, once no active subscription is made with it
+        #[arg(long, conflicts_with = "force")]
+        remove: bool,
     },
 }
 
@@ -85,9 +89,9 @@ impl VapidKeysArgs {
                 let set = connection.open_admin().await?.set_current_vapid_key(request).await?.into_inner();
                 show(&connection, set.vapid_key.as_ref())
             }
-            Action::Retire { connection, name, force } => {
+            Action::Retire { connection, name, force, remove } => {
                 let application = connection.application.clone();
-                let request = RetireVapidKeyRequest { application, name, force };
+                let request = RetireVapidKeyRequest { application, name, force, remove };
                 let retired = connection.open_admin().await?.retire_vapid_key(request).await?.into_inner();
                 show(&connection, retired.vapid_key.as_ref())
             }

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::json::ProtoJson;
 use super::output;
+use crate::domain::text::escaped;
 use crate::proto::v1::delivery_frame::Kind;
 use crate::proto::v1::{
     DeliveryEvent, DeliveryFrame, DeliveryState, MessageAccepted, MessageState, MessageStatus, Outcome,
@@ -143,7 +144,7 @@ fn who<'a>(subscription: &'a str, user: &'a str) -> &'a str {
 
 fn event_line(event: &DeliveryEvent) -> String {
     let (state, outcome) = (state_name(event.state()), outcome_name(event.outcome()));
-    let mut line = format!("{} {state}", who(&event.subscription, &event.user_id));
+    let mut line = format!("{} {state}", escaped(who(&event.subscription, &event.user_id)));
     if outcome != state {
         let _ = write!(line, " {outcome}");
     }
@@ -154,7 +155,7 @@ fn event_line(event: &DeliveryEvent) -> String {
         let _ = write!(line, " attempt {}", event.attempt);
     }
     for text in [&event.endpoint_origin, &event.detail].into_iter().filter(|text| !text.is_empty()) {
-        let _ = write!(line, " {text}");
+        let _ = write!(line, " {}", escaped(text));
     }
     if let Some(next) = event.next_attempt_time {
         let _ = write!(line, ", next attempt at {next}");
@@ -165,8 +166,8 @@ fn event_line(event: &DeliveryEvent) -> String {
 fn receipt_line(receipt: &ReceiptEvent) -> String {
     let kind = receipt.kind().as_str_name();
     let kind = kind.strip_prefix("RECEIPT_KIND_").unwrap_or(kind);
-    let line = format!("{} {kind}", who(&receipt.subscription, &receipt.user_id));
-    if receipt.action.is_empty() { line } else { format!("{line} {}", receipt.action) }
+    let line = format!("{} {kind}", escaped(who(&receipt.subscription, &receipt.user_id)));
+    if receipt.action.is_empty() { line } else { format!("{line} {}", escaped(&receipt.action)) }
 }
 
 fn summary_line(status: &MessageStatus) -> String {
@@ -235,5 +236,21 @@ impl From<ReportLevelName> for ReportLevel {
             ReportLevelName::Terminal => Self::Terminal,
             ReportLevelName::Attempts => Self::Attempts,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_browsers_and_push_services_say_is_one_line_of_text() {
+        let detail = "said\u{1b}[2J\nfanfare: forged".to_owned();
+        let event = DeliveryEvent { subscription: "subscriptions/1".into(), detail, ..Default::default() };
+        let line = event_line(&event);
+        assert!(line.ends_with(r" said\u001b[2J\u000afanfare: forged"), "{line}");
+        let user_id = "a\u{202e}b".to_owned();
+        let receipt = ReceiptEvent { user_id, action: "open\r\u{9b}1A".into(), ..Default::default() };
+        assert_eq!(receipt_line(&receipt), r"a\u202eb UNSPECIFIED open\u000d\u009b1A");
     }
 }

@@ -2,15 +2,33 @@
 //! itself in no `Debug` and has no `Display`.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::{HostChoice, Violations, limits};
 
-/// A push resource's URL, kept exactly as the browser gave it: some services sign it octet by octet.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// A push resource's URL as a URL parser writes it, which is what is posted to: so all spellings of one (the case of the host,
+/// its default port, characters that names pass over) are one endpoint. What a browser gives is written so already.
+#[derive(Clone)]
 pub struct Endpoint {
     url: Arc<str>,
+    /// As it was given, if that is another spelling.
+    spelled: Option<Arc<str>>,
     origin: Origin,
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.url.hash(state);
+    }
 }
 
 /// Why a text is no endpoint.
@@ -72,7 +90,11 @@ impl Endpoint {
         let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or(EndpointError::NotAUrl)?;
         let port = parsed.port_or_known_default().ok_or(EndpointError::NotAUrl)?;
         let origin = Origin::new(parsed.scheme(), host, port);
-        Ok(Self { url: url.into(), origin })
+        let spelled = (parsed.as_str() != url).then(|| url.into());
+        if parsed.as_str().len() > limits::ENDPOINT_OCTETS_MAX {
+            return Err(EndpointError::TooLong);
+        }
+        Ok(Self { url: String::from(parsed).into(), spelled, origin })
     }
 
     /// Reads what [`Self::parse`] took when it was stored, http included. Most URLs are written so plainly that their origin
@@ -82,9 +104,27 @@ impl Endpoint {
     /// Like [`Self::parse`].
     pub fn restore(url: &str) -> Result<Self, EndpointError> {
         match plain_origin(url) {
-            Some(origin) => Ok(Self { url: url.into(), origin }),
+            Some(origin) => Ok(Self { url: url.into(), spelled: None, origin }),
             None => Self::parse(url, true),
         }
+    }
+
+    /// The spelling that it was read from, if it was another one. Earlier versions stored endpoints as they were given.
+    #[must_use]
+    pub fn spelling(&self) -> Option<&str> {
+        self.spelled.as_deref()
+    }
+
+    /// The text that it was read from.
+    #[must_use]
+    pub fn as_given(&self) -> &str {
+        self.spelling().unwrap_or(&self.url)
+    }
+
+    /// The same, as if it had been given in its one spelling.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        Self { spelled: None, ..self.clone() }
     }
 
     /// The URL itself, for the request that goes to it and for the store.
@@ -112,11 +152,21 @@ impl Endpoint {
     }
 }
 
-/// The origin of an https URL that spells it as a URL parser does; `None` where one is needed to tell.
+/// Whether a URL parser leaves a path, with a query or without, as it is; `false` where one is needed to tell.
+fn is_plain_path(path: &str) -> bool {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_~!$&()*+,;=:@/?%.".contains(&octet);
+    // Segments of dots are dissolved, however they are written.
+    path.bytes().all(plain) && !["/.", "/%2e", "/%2E"].iter().any(|dots| path.contains(dots))
+}
+
+/// The origin of an https URL that is spelled as a URL parser does; `None` where one is needed to tell.
 fn plain_origin(url: &str) -> Option<Origin> {
     const SCHEME: &str = "https://";
     let rest = url.strip_prefix(SCHEME)?;
-    let authority = &rest[..rest.find(['/', '?'])?];
+    let authority = &rest[..rest.find('/')?];
+    if !is_plain_path(&rest[authority.len()..]) {
+        return None;
+    }
     let (host, port) = match authority.split_once(':') {
         None => (authority, 443),
         // Without leading zeros or a sign, and never the default port.
@@ -264,13 +314,44 @@ mod tests {
 
     #[test]
     fn keeps_the_url_and_tells_the_origin() {
-        let url = "https://Push.Example.net/p/aB%2f?token=x%3D";
+        let url = "https://push.example.net/p/aB%2f?token=x%3D";
         let endpoint = Endpoint::parse(url, false).unwrap();
-        assert_eq!(endpoint.expose(), url);
+        assert_eq!((endpoint.expose(), endpoint.spelling()), (url, None));
         assert_eq!(endpoint.origin().as_str(), "https://push.example.net");
         assert_eq!(format!("{endpoint:?}"), "Endpoint(https://push.example.net/…)");
         let other = Endpoint::parse("https://push.example.net:8443/p", false).unwrap();
         assert_eq!(other.origin().as_str(), "https://push.example.net:8443");
+    }
+
+    #[test]
+    fn all_spellings_of_one_are_one() {
+        let one = Endpoint::parse("https://push.example.net/p/aB%2f?t=x", false).unwrap();
+        for spelled in [
+            "https://Push.Example.net/p/aB%2f?t=x",
+            "HTTPS://push.example.net/p/aB%2f?t=x",
+            "https://push.example.net:443/p/aB%2f?t=x",
+            "https://push.example.net:0443/p/aB%2f?t=x",
+            "https://push.example.net:/p/aB%2f?t=x",
+            "https://pu\u{ad}sh.example.net/p/aB%2f?t=x",
+            "https://push.exam\u{200b}ple.net/p/aB%2f?t=x",
+            "https://push\u{3002}example\u{ff0e}net/p/aB%2f?t=x",
+            "https://\u{ff50}ush.example.net/p/aB%2f?t=x",
+            "https://push.example.net/q/../p/aB%2f?t=x",
+            "https://push.example.net/./p/aB%2f?t=x",
+        ] {
+            let other = Endpoint::parse(spelled, false).unwrap();
+            assert_eq!(other, one, "{spelled}");
+            assert_eq!((other.expose(), other.origin()), (one.expose(), one.origin()), "{spelled}");
+            assert_eq!((other.spelling(), other.as_given()), (Some(spelled), spelled));
+            assert_eq!(other.normal().spelling(), None);
+            assert_eq!(other.expose(), url::Url::parse(other.expose()).unwrap().as_str(), "what is posted");
+            assert_eq!(Endpoint::restore(spelled).unwrap().as_given(), spelled);
+        }
+        // What a push service tells apart stays apart.
+        for other in ["/p/aB%2F?t=x", "/p/ab%2f?t=x", "/p/aB/?t=x", "/p/aB%2f?t=x&", "/p//aB%2f?t=x"] {
+            assert_ne!(Endpoint::parse(&format!("https://push.example.net{other}"), false).unwrap(), one);
+        }
+        assert_eq!(Origin::parse("https://Push.example.net:443"), Some(one.origin().clone()));
     }
 
     #[test]
@@ -279,8 +360,8 @@ mod tests {
             ("https://push.example.net/p/aB%2f?token=x%3D/?y", ("/p/aB%2f", Some("token=x%3D/?y"))),
             ("https://push.example.net:8443/p", ("/p", None)),
             ("https://push.example.net/", ("/", None)),
-            ("https://push.example.net?t", ("", Some("t"))),
-            ("https://push.example.net", ("", None)),
+            ("https://push.example.net?t", ("/", Some("t"))),
+            ("https://push.example.net", ("/", None)),
             ("HTTPS://push.example.net/a://b", ("/a://b", None)),
         ] {
             assert_eq!(Endpoint::parse(url, false).unwrap().path_and_query(), expected, "{url}");
@@ -295,6 +376,14 @@ mod tests {
             "https://push.example.net?token",
             "https://push.example.net",
             "https://push.example.net./p",
+            "https://push.example.net/a/../p",
+            "https://push.example.net/a/%2e%2E/p",
+            "https://push.example.net/.well",
+            "https://push.example.net/a/.",
+            "https://push.example.net/a.b/c..d?e=/../f",
+            "https://push.example.net/a'b?c'd",
+            "https://push.example.net/a|b^c`d{e}",
+            "https://push.example.net/%zz?%",
             "https://a..b/p",
             "https://-a-.b-/p",
             "https://Push.Example.net/p",
@@ -317,7 +406,14 @@ mod tests {
             "http://127.0.0.1:8080/p",
             "http://push.example.net/p",
         ] {
-            assert_eq!(Endpoint::restore(url), Endpoint::parse(url, true), "{url}");
+            let (restored, parsed) = (Endpoint::restore(url), Endpoint::parse(url, true));
+            assert_eq!(restored, parsed, "{url}");
+            let (restored, parsed) = (restored.ok(), parsed.ok());
+            assert_eq!(
+                restored.as_ref().map(|of| (of.origin(), of.spelling())),
+                parsed.as_ref().map(|of| (of.origin(), of.spelling())),
+                "{url}"
+            );
         }
     }
 

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod message;
 pub mod receipt;
 pub mod subscription;
+pub mod text;
 pub mod violation;
 
 pub use application::{

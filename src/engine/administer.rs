@@ -100,6 +100,7 @@ impl Engine {
         }
         self.reapers.end(id);
         self.applications.forget(id);
+        self.feeds.forget(id);
         self.changes.fetch_add(1, Ordering::SeqCst);
         tracing::info!(application = id.0, "a deleted application is cleared away");
     }

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{
     Application, ApplicationId, Endpoint, EndpointPolicy, ExceptionId, HostChoice, MessageDefaults, Origin,
@@ -15,6 +17,8 @@ use crate::store::ApplicationRecord;
 struct Known {
     by_name: HashMap<String, Arc<Application>>,
     by_id: HashMap<ApplicationId, Arc<Application>>,
+    /// Cancelled when one is deleted.
+    ends: HashMap<ApplicationId, CancellationToken>,
 }
 
 /// The applications as they are now. Whoever was given one has it as it was then. Cheap to clone.
@@ -44,6 +48,17 @@ impl Applications {
         all
     }
 
+    /// Cancelled as soon as that application is deleted, and for one that is not there.
+    #[must_use]
+    pub fn end_of(&self, id: ApplicationId) -> CancellationToken {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.ends.get(&id).cloned().unwrap_or_else(|| {
+            let ended = CancellationToken::new();
+            ended.cancel();
+            ended
+        })
+    }
+
     /// The numbers of all.
     pub(super) fn ids(&self) -> Vec<ApplicationId> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).by_id.keys().copied().collect()
@@ -52,6 +67,7 @@ impl Applications {
     /// Puts one in place of what it was.
     pub(super) fn put(&self, application: Arc<Application>) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.ends.entry(application.id).or_default();
         known.by_name.insert(application.name.clone(), Arc::clone(&application));
         known.by_id.insert(application.id, application);
     }
@@ -61,6 +77,9 @@ impl Applications {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.by_name.get(&application.name).is_some_and(|named| named.id == application.id) {
             known.by_name.remove(&application.name);
+        }
+        if let Some(end) = known.ends.remove(&application.id) {
+            end.cancel();
         }
         known.by_id.insert(application.id, application);
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::receipt_token::{ReceiptTokens, Ticket, UserMark};
 use crate::domain::limits::RECEIPT_ACTION_OCTETS_MAX;
-use crate::domain::{ApplicationId, Clock, Receipt, ReceiptKind, Report, SubscriptionId, Timestamp};
+use crate::domain::{ApplicationId, Clock, Receipt, ReceiptKind, Report, SubscriptionId, Timestamp, text};
 use crate::observe::Metrics;
 use crate::store::{Received, Store, StoreError};
 
@@ -51,7 +51,7 @@ pub struct BrowserReport {
     pub token: String,
     /// What it did.
     pub kind: ReceiptKind,
-    /// Which action was clicked; cut to [`RECEIPT_ACTION_OCTETS_MAX`].
+    /// Which action was clicked; without what controls ([`text::cleaned`]), and cut to [`RECEIPT_ACTION_OCTETS_MAX`].
     pub action: String,
     /// When, by its clock; passed over where that cannot be.
     pub occurred: Option<Timestamp>,
@@ -128,6 +128,9 @@ impl Desk {
         }
         if !self.allows(ticket.delivery) {
             return Err(ReportError::TooMany);
+        }
+        if action.contains(text::is_control) {
+            action = text::cleaned(&action).into_owned();
         }
         while action.len() > RECEIPT_ACTION_OCTETS_MAX {
             action.pop();

@@ -38,7 +38,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// When to try again; `None` when that would be too late.
+    /// When to try again; `None` when that would be too late: the end of the message has come, or the push service asked for
+    /// more than is left. A wait of our own that would reach beyond the end is cut off there.
     ///
     /// Without a word of the push service: exponential with full jitter, so that a burst of failures comes back spread over
     /// the whole wait. With Retry-After: not before it, at most `max`, and up to an eighth later, for the same reason, or
@@ -54,10 +55,12 @@ impl Backoff {
             (asked, if shorter { step } else { asked / GRAINS }, asked.max(step))
         });
         let jitter = 1 + failure.random % micros(spread).max(1);
-        let due = failure.now.plus(least).plus(Duration::from_micros(jitter));
+        let earliest = failure.now.plus(least);
+        let due = earliest.plus(Duration::from_micros(jitter));
         let latest = failure.expires.minus(LAST_SECOND);
         let rounded = due.as_micros().checked_next_multiple_of(micros(wait / GRAINS).max(1));
-        (due <= latest).then(|| rounded.map_or(latest, Timestamp::from_micros).min(latest))
+        let in_time = failure.now < latest && earliest <= latest;
+        in_time.then(|| rounded.map_or(latest, Timestamp::from_micros).min(latest))
     }
 }
 
@@ -115,6 +118,23 @@ mod tests {
         let absurd = Failure { retry_after: Some(Duration::from_secs(1 << 40)), ..failure(1, 0) };
         let waits = wait(absurd);
         assert!(waits >= Duration::from_secs(600) && waits <= Duration::from_secs(675), "{waits:?}");
+    }
+
+    #[test]
+    fn the_last_one_is_made_at_the_end() {
+        let ends_in = |left: u64, retry_after: Option<u64>| {
+            let failure = failure(9, u64::MAX);
+            let expires = failure.now.plus(Duration::from_secs(left));
+            let retry_after = retry_after.map(Duration::from_secs);
+            BACKOFF.next(Failure { expires, retry_after, ..failure }).map(|due| expires.since(due))
+        };
+        // The wait would be some minutes.
+        assert_eq!(ends_in(60, None), Some(LAST_SECOND));
+        assert_eq!(ends_in(2, None), Some(LAST_SECOND));
+        assert_eq!(ends_in(60, Some(59)), Some(LAST_SECOND), "not before the service asks for");
+        for (left, asked) in [(1, None), (0, None), (60, Some(60)), (60, Some(3_600))] {
+            assert_eq!(ends_in(left, asked), None, "{left} {asked:?}");
+        }
     }
 
     proptest! {

@@ -25,8 +25,11 @@ pub fn endpoints(data: &[u8]) {
     }
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(endpoint) = Endpoint::parse(text, true) else { return };
-    assert_eq!(endpoint.expose(), text);
+    assert_eq!(endpoint.as_given(), text);
     assert_eq!(Endpoint::restore(text).as_ref(), Ok(&endpoint), "what is stored is read as it was judged");
+    let one = Endpoint::parse(endpoint.expose(), true);
+    assert_eq!(one.as_ref().map(Endpoint::spelling), Ok(None), "its one spelling is one");
+    assert_eq!(one.as_ref(), Ok(&endpoint));
     let origin = endpoint.origin();
     assert_eq!(Origin::parse(origin.as_str()).as_ref(), Some(origin), "an origin is its own origin");
     // What is dialled is what was judged: the client reads the URL with the same parser.

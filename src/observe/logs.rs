@@ -11,6 +11,11 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::domain::text::escaped_but;
+
+/// Begins the sequences that colour.
+const COLOURS: char = '\u{1b}';
+
 /// `[log]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,6 +64,43 @@ pub fn start(settings: &LogSettings) -> Result<(), LogError> {
     subscriber.try_init().map_err(|_| LogError::Started)
 }
 
+/// Writes one event as one line, whatever is in it: see [`crate::domain::text`]. What somebody else wrote neither controls
+/// a terminal nor looks like a line of its own.
+#[derive(Debug)]
+struct Plain<W> {
+    writer: W,
+    /// The escape sequences are ours; those of values are escaped by the library then.
+    colours: bool,
+}
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Plain<W> {
+    type Writer = Plain<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Plain { writer: self.writer.make_writer(), colours: self.colours }
+    }
+
+    fn make_writer_for(&'a self, metadata: &tracing::Metadata<'_>) -> Self::Writer {
+        Plain { writer: self.writer.make_writer_for(metadata), colours: self.colours }
+    }
+}
+
+impl<W: io::Write> io::Write for Plain<W> {
+    /// Of a whole event, as the library writes it.
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(octets);
+        let (line, end) = text.strip_suffix('\n').map_or((&*text, ""), |line| (line, "\n"));
+        let kept: &[char] = if self.colours { &[COLOURS] } else { &[] };
+        let shown = escaped_but(line, kept);
+        self.writer.write_all(&[shown.as_bytes(), end.as_bytes()].concat())?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
 fn subscriber<W>(
     settings: &LogSettings,
     writer: W,
@@ -75,6 +117,7 @@ where
     // Without a hint of each, nobody knows that nothing below `filter` is wanted: libraries that log by the `log` crate, sled
     // above all, would make a record of every step to have it refused.
     let ours = ours.with_max_level_hint(LevelFilter::TRACE);
+    let writer = Plain { writer, colours };
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let layer = match settings.format {
         LogFormat::Text => layer.boxed(),
@@ -153,6 +196,20 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&line["message"], &line["subscriptions"]), (&"removed".into(), &3.into()));
         assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn what_others_wrote_is_one_line_of_text() {
+        let written = "a\u{1b}[2J\r\n2026-01-01 INFO forged\u{202e}\u{9b}1A\u{7f}\u{2028}";
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let text = logged("info", format, || tracing::warn!(detail = written, "{written}"));
+            let line = text.strip_suffix('\n').unwrap();
+            assert!(!line.contains(crate::domain::text::is_control), "{line:?}");
+            if format == LogFormat::Json {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(line["detail"], written, "a program reads what was written");
+            }
+        }
     }
 
     #[test]

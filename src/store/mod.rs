@@ -84,6 +84,9 @@ pub enum StoreError {
     /// The application has as many subscriptions as it may ([`Subscribe::subscriptions_max`]).
     #[error("there are too many subscriptions")]
     TooManySubscriptions,
+    /// The subscription of a page's endpoint is not its user's, and has other keys ([`Subscribe::by_page`]).
+    #[error("the subscription is another user's")]
+    NotOwn,
 }
 
 /// See the [module's documentation](self) for what holds for all methods.
@@ -149,8 +152,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         force: bool,
     ) -> Result<VapidKey, StoreError>;
 
+    /// Removes a VAPID key and the tokens that were signed with it, and never gives its number again. Errors:
+    /// [`StoreError::StillInUse`] when active subscriptions were made with it; [`StoreError::NotFound`], also for the
+    /// current key.
+    async fn remove_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKeyId,
+    ) -> Result<VapidKey, StoreError>;
+
     /// Disables ([`crate::domain::Outcome::KeyMismatch`]) those of the at most 64 active subscriptions behind `after` that
-    /// were made with a retired key. Returns them, and where to go on; `None` at the end.
+    /// were made with a key that is retired or removed. Returns them, and where to go on; `None` at the end.
     async fn disable_orphans(
         &self,
         application: ApplicationId,
@@ -208,6 +220,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// With `replaces`: the subscription named there gets the new endpoint and keys and keeps its name; if the new
     /// endpoint is stored already, that one stays, takes over what it lacks (user, topics, labels, locale, time zone), and
     /// the replaced one is removed. An unknown `replaces` is passed over.
+    ///
+    /// With `by_page`: what is not `user_id`'s is touched only with the very keys that are stored, which the browser has
+    /// and who merely knows its endpoint has not. Otherwise a stored endpoint is [`StoreError::NotOwn`], and `replaces` is
+    /// passed over.
     ///
     /// With `validate_only` nothing is stored: the answer is what would be, with an identifier of its own if it would be
     /// new.
@@ -502,8 +518,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn kept(&self, application: ApplicationId) -> Result<Kept, StoreError>;
 
     /// Does a bounded step of trimming, and says whether more is to be done. Finished messages only: first their events,
-    /// later the messages; none whose `request_id` is still to be remembered; no commit that the reaper has not seen. The
-    /// new low mark ([`Store::kept`]) is durable before a row goes.
+    /// later the messages; none whose `request_id` is still to be remembered; no commit that the reaper has not seen. And
+    /// VAPID tokens that have expired. The new low mark ([`Store::kept`]) is durable before a row goes.
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
 
     /// The time that was noted by [`Store::note_trim_time`]; in a store where none was, the time of the newest entry of its

@@ -186,6 +186,15 @@ pub struct Subscribe {
     pub validate_only: bool,
     /// It is one of very many: those that somebody waits for go before it.
     pub bulk: bool,
+    /// A page asks: nothing changes hands but what it has the keys of. See [`super::Store::subscribe`].
+    pub by_page: bool,
+}
+
+impl Subscribe {
+    /// Whether it may touch this stored subscription.
+    pub(crate) fn may_touch(&self, stored: &Subscription) -> bool {
+        !self.by_page || stored.target.user_id == self.user_id || stored.target.keys == self.keys
+    }
 }
 
 /// What [`super::Store::subscribe`] did.

@@ -6,12 +6,15 @@ use fanfare::api::ApiSettings;
 use fanfare::api::callers::new_api_token;
 use fanfare::api::server::ServerSettings;
 use fanfare::domain::{ApiToken, Clock, Role, SystemClock};
+use fanfare::proto::v1;
 use fanfare::store::Cleared;
 use fanfare::transport::scripted::{Answer, ScriptedTransport};
+use futures_util::StreamExt;
+use futures_util::stream::{once, pending};
 use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::harness::{Server, browser, memory};
+use crate::harness::{Refused, Server, browser, memory, read};
 
 fn news() -> Value {
     json!({"id": "news", "displayName": "The news", "contact": "mailto:news@example.com"})
@@ -282,6 +285,87 @@ async fn a_deleted_one_is_gone_at_once_and_cleared_away_behind() {
         tokio::task::yield_now().await;
     }
     assert_eq!(store.subscription_count(id).await.unwrap(), 0);
+    server.stop().await;
+}
+
+/// The status that a stream ends with.
+async fn end_of<T>(mut stream: tonic::Streaming<T>) -> Refused {
+    loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it must not end well"),
+            Err(status) => return Refused::of(&status),
+        }
+    }
+}
+
+#[tokio::test]
+async fn streams_of_a_deleted_one_end_and_say_so() {
+    let (held, _release) = Answer::held();
+    let mut held = Some(held);
+    let transport = ScriptedTransport::new(move |_| held.take().unwrap_or_else(|| Answer::status(201)));
+    let server = with(transport.clone()).await;
+    server.one("CreateApplication", json!({"application": news()})).await;
+    subscribe(&server, "news", "a", "anna").await;
+    let mut client = server.client.clone();
+    let send = client.send(read("Send", send("news", "anna"))).await.unwrap().into_inner();
+    transport.wait_for_started(1).await;
+    let watch = json!({"application": "news", "parent": "messages/-"});
+    let deliveries = client.watch_deliveries(read("WatchDeliveries", watch)).await.unwrap().into_inner();
+    let watch = json!({"application": "news"});
+    let changes = client.watch_subscriptions(read("WatchSubscriptions", watch)).await.unwrap().into_inner();
+    let bulk = json!({"send": {"application": "news", "requestId": "a", "userId": "nobody"}});
+    let bulk = read::<v1::SendStreamRequest>("SendStream", bulk).into_inner();
+    let bulk = once(async { bulk }).chain(pending());
+    let mut bulk = client.send_stream(bulk).await.unwrap().into_inner();
+    let entry = json!({"subscriptions": [{"application": "news", "pushSubscription": browser("b")}]});
+    let entry = read::<v1::ImportSubscriptionsRequest>("ImportSubscriptions", entry).into_inner();
+    let entry = once(async { entry }).chain(pending());
+    let mut import = client.import_subscriptions(entry).await.unwrap().into_inner();
+    // All have begun, for this application.
+    assert!(bulk.message().await.unwrap().is_some() && import.message().await.unwrap().is_some());
+
+    server.one("DeleteApplication", json!({"application": "news", "force": true})).await;
+    let ended = [
+        end_of(send).await,
+        end_of(deliveries).await,
+        end_of(changes).await,
+        end_of(bulk).await,
+        end_of(import).await,
+    ];
+    for ended in &ended {
+        assert_eq!((ended.code, &*ended.reason), (Code::NotFound, "APPLICATION_NOT_FOUND"));
+        assert_eq!(ended.resource, Some(("application".to_owned(), "news".to_owned())));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_of_a_deleted_one_reaches_nothing_of_what_has_its_name() {
+    let server = Server::start().await;
+    server.one("CreateApplication", json!({"application": news()})).await;
+    let grant = json!({"application": "news", "userId": "anna"});
+    let page = server.one("CreateSubscriberToken", grant.clone()).await;
+    let page = page["token"].as_str().unwrap();
+    let subscribe = json!({"pushSubscription": browser("a")});
+    server.call_as(page, "Subscribe", subscribe.clone()).await.unwrap();
+    server.one("DeleteApplication", json!({"application": "news", "force": true})).await;
+    let refused = Refused::of(&server.call_as(page, "Subscribe", subscribe.clone()).await.unwrap_err());
+    assert_eq!(refused.reason, "APPLICATION_NOT_FOUND");
+    server.one("CreateApplication", json!({"application": news()})).await;
+    let unsubscribe = json!({"userId": "anna", "allowMissing": true});
+    for (method, request) in
+        [("Subscribe", subscribe.clone()), ("Unsubscribe", unsubscribe), ("GetVapidPublicKey", json!({}))]
+    {
+        for application in ["", "news"] {
+            let mut request = request.clone();
+            request["application"] = application.into();
+            let refused = Refused::of(&server.call_as(page, method, request).await.unwrap_err());
+            assert_eq!((refused.code, &*refused.reason), (Code::Unauthenticated, "CREDENTIALS_INVALID"));
+        }
+    }
+    let page = server.one("CreateSubscriberToken", grant).await;
+    server.call_as(page["token"].as_str().unwrap(), "Subscribe", subscribe).await.unwrap();
     server.stop().await;
 }
 

@@ -344,3 +344,47 @@ async fn a_page_touches_nothing_but_what_is_its_users() {
     assert_eq!(own[0]["removedCount"], 1);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_page_takes_over_a_subscription_only_with_its_keys() {
+    let server = Server::start().await;
+    let granted = server.one("CreateSubscriberToken", json!({"userId": "mallory"})).await;
+    let mallory = granted["token"].as_str().unwrap();
+    let alices = browser("alice");
+    let request = json!({
+        "pushSubscription": alices, "userId": "alice", "topics": ["news"], "labels": {"plan": "pro"}
+    });
+    let stored = server.one("Subscribe", request).await["subscription"].clone();
+    let other_keys = browser("alice");
+    for validate_only in [true, false] {
+        let request = json!({"pushSubscription": other_keys, "validateOnly": validate_only});
+        let refused = server.call_as(mallory, "Subscribe", request).await.unwrap_err();
+        let refused = Refused::of(&refused);
+        assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "SUBSCRIPTION_NOT_OWN"));
+        assert!(refused.metadata.is_empty() && refused.resource.is_none(), "{refused:?}");
+        let name = stored["name"].as_str().unwrap();
+        assert!(!refused.message.contains("alice") && !refused.message.contains(name), "{refused:?}");
+    }
+    let name = json!({"name": stored["name"]});
+    assert_eq!(server.one("GetSubscription", name.clone()).await["subscription"], stored);
+    // A dry run of what replaces hers shows nothing of it either.
+    let request = json!({
+        "pushSubscription": browser("mallory"), "replaces": stored["name"], "validateOnly": true
+    });
+    let shown = server.call_as(mallory, "Subscribe", request).await.unwrap().remove(0);
+    assert_eq!(shown["created"], true);
+    for hers in ["name", "topics", "labels", "createTime"] {
+        assert_eq!(shown["subscription"].get(hers), None, "{hers}");
+    }
+    // Back ends decide as before, and a browser that really changed hands has the keys.
+    let request = json!({"pushSubscription": other_keys, "userId": "alice"});
+    assert_eq!(server.one("Subscribe", request).await["subscription"]["name"], stored["name"]);
+    let request = json!({"pushSubscription": other_keys});
+    let handed = server.call_as(mallory, "Subscribe", request).await.unwrap().remove(0);
+    assert_eq!(handed["subscription"]["userId"], "mallory");
+    assert_eq!(handed["subscription"]["name"], stored["name"]);
+    for hers in ["topics", "labels"] {
+        assert_eq!(handed["subscription"].get(hers), None, "{hers}");
+    }
+    server.stop().await;
+}

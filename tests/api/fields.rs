@@ -136,6 +136,10 @@ fn proofs() -> Vec<(&'static str, Proof)> {
         ("RetireVapidKeyRequest.application", Reason("RetireVapidKey", elsewhere.clone(), none)),
         ("RetireVapidKeyRequest.name", Violation("RetireVapidKey", json!({}), "name")),
         ("RetireVapidKeyRequest.force", ProvedBy("retiring_by_force_disables_those_who_had_the_key")),
+        (
+            "RetireVapidKeyRequest.remove",
+            Violation("RetireVapidKey", json!({"name": "vapidKeys/1", "remove": true, "force": true}), "remove"),
+        ),
         ("SubscribeRequest.application", Reason("Subscribe", elsewhere.clone(), none)),
         ("SubscribeRequest.push_subscription", Violation("Subscribe", json!({}), "push_subscription")),
         ("SubscribeRequest.user_id", Violation("Subscribe", json!({"userId": long()}), "user_id")),

@@ -16,6 +16,7 @@ mod matrix;
 mod origins;
 mod person;
 mod receipts;
+mod sealed;
 mod send_stream;
 mod sending;
 mod serving;

@@ -156,6 +156,18 @@ async fn what_a_browser_reports_is_told_on_streams_in_counts_and_lists() {
 }
 
 #[tokio::test]
+async fn an_action_is_text_whatever_a_browser_says() {
+    let stage = Stage::set().await;
+    let message = stage.send(asking()).await;
+    let token = stage.token();
+    let action = "open\u{1b}[2J\r\n\u{202e}it\u{7f}\u{9b}\u{2028}";
+    assert_eq!(stage.report(&token, "clicked", action).await, 204);
+    let list = stage.server.one("ListDeliveries", json!({"parent": message})).await;
+    assert_eq!(list["deliveries"][0]["receipts"][0]["action"], "open [2J it");
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_stream_that_includes_receipts_outlives_the_deliveries() {
     let stage = Stage::set().await;
     let request = v1::SendRequest {

@@ -319,6 +319,37 @@ async fn the_first_request_says_whose_the_call_is_and_levels_are_each_requests_o
 }
 
 #[tokio::test]
+async fn a_call_for_an_application_out_of_reach_ends_before_anything_is_told() {
+    let server = Server::start().await;
+    let own = json!({"apiToken": {"roles": ["ROLE_ADMIN"]}});
+    let own = server.one("CreateApiToken", own).await["token"].as_str().unwrap().to_owned();
+    let mut foreign = to("subscriptions/00000000000000000000000000000000", "a");
+    foreign["application"] = "shop".into();
+    let refused = server.call_as(&own, "SendStream", json!({"send": foreign})).await.unwrap_err();
+    let refused = Refused::of(&refused);
+    assert_eq!((refused.code, &*refused.reason), (Code::NotFound, "APPLICATION_NOT_FOUND"));
+
+    // Also when the caller first waits to hear something: it hears of its own application.
+    let (requests, received) = mpsc::channel(1);
+    let received = tokio_stream::wrappers::ReceiverStream::new(received);
+    let bearer = format!("Bearer {own}").parse().unwrap();
+    let mut client = v1::push_service_client::PushServiceClient::with_interceptor(
+        server.channel.clone(),
+        move |mut request: tonic::Request<()>| {
+            request.metadata_mut().insert("authorization", Clone::clone(&bearer));
+            Ok(request)
+        },
+    );
+    let mut responses = client.send_stream(received).await.unwrap().into_inner();
+    assert!(responses.message().await.unwrap().is_some());
+    let request = read::<v1::SendRequest>("Send", foreign).into_inner();
+    requests.send(v1::SendStreamRequest { send: Some(request) }).await.unwrap();
+    let refused = Refused::of(&responses.message().await.unwrap_err());
+    assert_eq!((refused.code, &*refused.reason), (Code::NotFound, "APPLICATION_NOT_FOUND"));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_stopping_server_ends_the_call_after_what_is_known() {
     let server = Server::start().await;
     let name = server.subscribe("a", "anna", &[]).await;

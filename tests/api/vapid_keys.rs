@@ -75,6 +75,15 @@ async fn old_subscriptions_go_on_with_their_key_until_it_is_retired() {
     browser["applicationServerKey"] = old["applicationServerKey"].clone();
     let refused = server.refused("Subscribe", json!({"pushSubscription": browser})).await;
     assert_eq!(refused.paths(), ["push_subscription.application_server_key"]);
+    let remove = |name: &Value| json!({"name": name, "remove": true});
+    let refused = server.refused("RetireVapidKey", remove(&new["name"])).await;
+    assert_eq!(refused.metadata["state"], "current");
+    let both = json!({"name": old["name"], "remove": true, "force": true});
+    assert_eq!(server.refused("RetireVapidKey", both).await.paths(), ["remove"]);
+    let removed = server.one("RetireVapidKey", remove(&old["name"])).await;
+    assert_eq!(removed["vapidKey"]["applicationServerKey"], old["applicationServerKey"]);
+    assert_eq!(keys(&server).await.len(), 1);
+    assert_eq!(server.refused("RetireVapidKey", remove(&old["name"])).await.reason, "VAPID_KEY_NOT_FOUND");
     server.stop().await;
 }
 

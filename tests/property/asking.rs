@@ -97,5 +97,6 @@ pub(crate) fn subscribe(
         subscriptions_max: None,
         validate_only: false,
         bulk: false,
+        by_page: false,
     }
 }

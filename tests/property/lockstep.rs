@@ -134,6 +134,7 @@ store! {
     async fn vapid_key_counts(&self, application: ApplicationId, keys: &[VapidKeyId]) -> Result<Vec<u64>, StoreError>;
     async fn set_current_vapid_key(&self, application: ApplicationId, key: VapidKeyId) -> Result<VapidKey, StoreError>;
     async fn retire_vapid_key(&self, application: ApplicationId, key: VapidKeyId, force: bool) -> Result<VapidKey, StoreError>;
+    async fn remove_vapid_key(&self, application: ApplicationId, key: VapidKeyId) -> Result<VapidKey, StoreError>;
     async fn disable_orphans(&self, application: ApplicationId, after: Option<SubscriptionId>) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError>;
     async fn add_vapid_key(&self, application: ApplicationId, key: VapidKey, make_current: bool) -> Result<VapidKey, StoreError>;
     async fn vapid_tokens(&self) -> Result<Vec<StoredToken>, StoreError>;

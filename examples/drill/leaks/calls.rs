@@ -110,13 +110,22 @@ impl Player<'_> {
         text
     }
 
+    /// A text about a person or a message that nobody else has.
+    fn person(&mut self, what: &str) -> String {
+        self.payloads += 1;
+        let text = format!("{what}-of-somebody-{}-{:016x}", self.payloads, rand::random::<u64>());
+        self.needles.add_person(&text);
+        text
+    }
+
     async fn subscribe(&mut self, group: &Group) -> anyhow::Result<Vec<String>> {
         let mut names = Vec::new();
         for browser in &group.browsers {
             let request = SubscribeRequest {
                 push_subscription: Some(push_subscription(&browser.to_string())?),
-                user_id: "leaks".to_owned(),
-                topics: vec!["leaks".to_owned()],
+                user_id: self.person("user"),
+                topics: vec!["leaks".to_owned(), self.person("topic")],
+                labels: [(self.person("label"), self.person("value"))].into(),
                 ..SubscribeRequest::default()
             };
             let answer = self.client.subscribe(request).await;
@@ -176,8 +185,12 @@ impl Player<'_> {
                 message: Some(v1::Message {
                     payload: Some(payload),
                     ttl: Some(ttl),
+                    collapse_key: self.person("collapse"),
+                    note: self.person("note"),
+                    labels: [(self.person("label"), self.person("value"))].into(),
                     ..v1::Message::default()
                 }),
+                request_id: self.person("request"),
                 ..SendRequest::default()
             };
             let frames = call_send(&mut self.client, request).await;

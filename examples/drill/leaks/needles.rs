@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 
 /// Octets by which forms are found; shorter ones would be found by chance.
 const FINGERPRINT: usize = 8;
 /// Octets of a secret that are enough to recognise it.
 const ENOUGH_OCTETS: usize = 16;
+
+/// Octets of a hash that are enough to recognise it, and the most that a key has.
+const HASH_OCTETS: usize = 16;
 
 /// What a secret is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -23,6 +27,8 @@ pub(crate) enum Kind {
     Payload,
     /// Positions that callers are given: theirs to know, nobody else's.
     Position,
+    /// What callers say of people and messages, which they are told again: nothing of it is in a log or on the disk.
+    Person,
 }
 
 /// All secrets of a run.
@@ -59,6 +65,15 @@ impl Needles {
         }
         for engine in [&URL_SAFE_NO_PAD, &STANDARD_NO_PAD, &URL_SAFE, &STANDARD] {
             self.add_form(kind, engine.encode(octets).into_bytes());
+        }
+    }
+
+    /// Adds what is said of a person or a message: as a secret of text, and the hashes that a store may make keys of.
+    pub(crate) fn add_person(&mut self, text: &str) {
+        self.add_text(Kind::Person, text);
+        for before in [&b""[..], b"user ", b"endpoint ", &[0, 0, 0, 1]] {
+            let hash = Sha256::digest([before, text.as_bytes()].concat());
+            self.add(Kind::Person, &hash[..HASH_OCTETS]);
         }
     }
 

@@ -7,10 +7,11 @@ mod row;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, Stream, StreamExt};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 use tonic::Status;
 
 use super::lifetime::{Ended, Lifetime};
@@ -30,6 +31,9 @@ const OPEN_MAX: usize = 4_096;
 const RECEIVING_MAX: usize = 65_536;
 /// Frames of the log that are looked at in a row before the other side of the call has its turn.
 const FRAMES_AT_ONCE: usize = 64;
+
+/// How long the first frame waits for the first request, which says whose the call is.
+const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What goes down.
 pub(super) type Responses = Pin<Box<dyn Stream<Item = Result<v1::SendStreamResponse, Status>> + Send>>;
@@ -55,16 +59,27 @@ where
     R: Stream<Item = Result<v1::SendStreamRequest, Status>> + Unpin + Send + 'static,
 {
     // Whose the call is, its first request says. Until then it counts as that of the caller's own application.
-    let application = api.application("")?;
+    let mut application = api.application("")?;
     let permit = quotas::send(api, &application)?;
     let (api, principal) = (Api::clone(api), Arc::clone(&api.principal));
     Ok(Box::pin(async_stream::try_stream! {
         let mut _permit = permit;
-        let ended = lifetime.ended();
+        // Nothing is told before it is known whose it would be, unless the caller waits to hear something first.
+        let first = timeout(FIRST_REQUEST_WAIT, requests.next()).await.ok().flatten();
+        let mut named = false;
+        if let Some(Ok(request)) = &first {
+            named = true;
+            let own = application.id;
+            application = api.application_of(&principal, named_by(request))?;
+            if application.id != own {
+                _permit = quotas::stream(&api, Some(&application))?;
+            }
+        }
+        let mut requests = futures_util::stream::iter(first).chain(requests.fuse());
+        let ended = lifetime.clone().of(&application, &api.applications).ended();
         tokio::pin!(ended);
         let mut feed = watch(&api, &application);
         let mut call = Call::new(&api, &principal, application, feed.next().await)?;
-        let mut named = false;
         yield response(call.progress().await?);
 
         let mut answers = FuturesOrdered::new();
@@ -82,17 +97,19 @@ where
             match step {
                 Step::Request(None) => closed = true,
                 Step::Request(Some(request)) => {
-                    let send = request?.send.unwrap_or_default();
-                    if !named && let Ok(application) = api.application_of(&principal, &send.application) {
+                    let request = request?;
+                    if !named {
                         named = true;
+                        let application = api.application_of(&principal, named_by(&request))?;
                         if application.id != call.application().id {
                             _permit = quotas::send(&api, &application)?;
+                            ended.set(lifetime.clone().of(&application, &api.applications).ended());
                             feed = watch(&api, &application);
                             call = Call::new(&api, &principal, application, feed.next().await)?;
                             yield response(call.progress().await?);
                         }
                     }
-                    answers.push_back(call.take_request(send));
+                    answers.push_back(call.take_request(request.send.unwrap_or_default()));
                 }
                 Step::Answer(answer) => {
                     // With all that became durable together.
@@ -158,6 +175,11 @@ where
         }
         yield response(call.progress().await?);
     }))
+}
+
+/// The application that a request names.
+fn named_by(request: &v1::SendStreamRequest) -> &str {
+    request.send.as_ref().map_or("", |send| &send.application)
 }
 
 /// The log from now on, with every event and receipt: which of them are told, each request says.

@@ -48,5 +48,6 @@ pub(crate) fn subscribe(request: v1::SubscribeRequest, rules: Rules<'_>) -> Resu
         subscriptions_max: rules.application.settings.quotas.max_subscriptions,
         validate_only: false,
         bulk: false,
+        by_page: false,
     })
 }

@@ -189,10 +189,10 @@ impl ImportArgs {
     ) -> Result<(), Failure> {
         passed_over.tell();
         for (warning, warned) in report.warnings() {
-            eprintln!("fanfare: {}", warned.text(warning));
+            output::note(warned.text(warning));
         }
         for line in keys.iter().flat_map(Keys::lines) {
-            eprintln!("fanfare: {line}");
+            output::note(line);
         }
         let counts = report.counts();
         if self.connection.json {
@@ -257,10 +257,10 @@ impl PassedOver {
         let others = "others, whose names may be endpoints or keys";
         let names: Vec<_> = names.iter().map(String::as_str).chain(hidden.then_some(others)).collect();
         if !names.is_empty() {
-            eprintln!(
-                "fanfare: nobody reads these members or columns, which were passed over: {}",
+            output::note(format!(
+                "nobody reads these members or columns, which were passed over: {}",
                 names.join(", ")
-            );
+            ));
         }
         if let Some((count, line)) = self.foreign {
             eprintln!(

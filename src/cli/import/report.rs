@@ -16,6 +16,7 @@ use super::checkpoint::{Checkpoint, Counts, Place, private};
 use super::fields::Warning;
 use super::keys::Unnamed;
 use super::source::Entry;
+use crate::cli::output;
 
 /// Rejected entries that are told on stderr when there is no file for them.
 const REJECTED_SHOWN: u64 = 20;
@@ -192,7 +193,7 @@ impl Report {
                     let _ = write!(text, "\n  {}: {}", of.field, of.description);
                 }
             }
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| eprintln!("{}", output::shown(&text)));
         } else if self.counts.rejected == REJECTED_SHOWN + 1 {
             self.bar.suspend(|| eprintln!("fanfare: more are rejected: --rejected FILE tells of all"));
         }

@@ -187,7 +187,14 @@ impl ReceiptTime {
 #[derive(Debug)]
 pub(super) struct Feeds {
     parts: FeedParts,
-    logs: Mutex<HashMap<ApplicationId, Arc<Log>>>,
+    logs: Mutex<HashMap<ApplicationId, Followed>>,
+}
+
+/// A log, and what ends the reader at its head.
+#[derive(Debug)]
+struct Followed {
+    log: Arc<Log>,
+    stop: CancellationToken,
 }
 
 /// What streams work with.
@@ -231,12 +238,22 @@ impl Feeds {
 
     fn log(&self, application: ApplicationId) -> Arc<Log> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = logs.entry(application).or_insert_with(|| {
+        let followed = logs.entry(application).or_insert_with(|| {
             let FeedParts { store, metrics, tasks, stop, .. } = &self.parts;
-            let log = Arc::new(Log::new(Arc::clone(store), application, Arc::clone(metrics)));
+            let (log, stop) =
+                (Log::new(Arc::clone(store), application, Arc::clone(metrics)), stop.child_token());
+            let log = Arc::new(log);
             tasks.spawn(tail::follow(Arc::clone(&log), stop.clone()));
-            log
+            Followed { log, stop }
         });
-        Arc::clone(log)
+        Arc::clone(&followed.log)
+    }
+
+    /// Nothing is left of the application.
+    pub(super) fn forget(&self, application: ApplicationId) {
+        let forgotten = self.logs.lock().unwrap_or_else(PoisonError::into_inner).remove(&application);
+        if let Some(followed) = forgotten {
+            followed.stop.cancel();
+        }
     }
 }

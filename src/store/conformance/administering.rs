@@ -94,6 +94,32 @@ fn is_current(key: &VapidKey, current: Option<VapidKeyId>) -> bool {
     Some(key.id) == current
 }
 
+pub(crate) async fn retired_keys_are_removed(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    for number in 1..=3 {
+        store.add_vapid_key(app, key(number), false).await.unwrap();
+    }
+    let used = Subscribe { vapid_key: Some(VapidKeyId(3)), ..browser(app, 1) };
+    let used = store.subscribe(used).await.unwrap().subscription;
+    let current = store.remove_vapid_key(app, VapidKeyId(1)).await;
+    assert!(matches!(current, Err(StoreError::NotFound)), "not the current one");
+    assert!(matches!(store.remove_vapid_key(app, VapidKeyId(9)).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.remove_vapid_key(app, VapidKeyId(3)).await, Err(StoreError::StillInUse)));
+    store.retire_vapid_key(app, VapidKeyId(3), true).await.unwrap();
+    assert!(matches!(store.remove_vapid_key(app, VapidKeyId(3)).await, Err(StoreError::StillInUse)));
+    while let (_, Some(_)) = store.disable_orphans(app, None).await.unwrap() {}
+    assert_eq!(store.remove_vapid_key(app, VapidKeyId(3)).await.unwrap().public, key(3).public);
+    assert_eq!(store.remove_vapid_key(app, VapidKeyId(2)).await.unwrap().id, VapidKeyId(2));
+    let store = harness.reopen(store);
+    let record = store.application("default").await.unwrap();
+    assert_eq!(record.vapid_keys.iter().map(|key| key.id.0).collect::<Vec<_>>(), [1]);
+    // A number means one key for ever: who had the removed one is told so.
+    assert_eq!(store.add_vapid_key(app, key(4), false).await.unwrap().id, VapidKeyId(4));
+    let found = store.subscription(app, &Selector::Id(used.target.id)).await.unwrap().unwrap();
+    assert_eq!(found.target.state, SubscriptionState::Disabled(Outcome::KeyMismatch));
+}
+
 pub(crate) async fn keys_are_retired(harness: &dyn Harness) {
     let store = harness.open();
     let app = application(&*store).await;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Harness, START, application};
 use crate::domain::{ApiToken, ApiTokenId, ApplicationId, Origin, OriginId, Role, VapidKey, VapidKeyId};
-use crate::store::{StoreError, StoredToken};
+use crate::store::{Retention, StoreError, StoredToken};
 
 pub(crate) async fn are_made_once(harness: &dyn Harness) {
     let store = harness.open();
@@ -91,6 +91,18 @@ pub(crate) async fn tokens_are_replaced(harness: &dyn Harness) {
             ("two", 2, "https://a.example")
         ]
     );
+    // One that has expired is of an origin to which nothing is sent any more.
+    harness.clock().advance(std::time::Duration::from_secs(59));
+    let day = std::time::Duration::from_secs(24 * 3_600);
+    let retention = Retention { events: day, messages: day, changes: day, removed: day };
+    store.trim(retention).await.unwrap();
+    assert_eq!(store.vapid_tokens().await.unwrap().len(), 3);
+    let later = StoredToken { expires: START.plus(day), ..token(1, "https://b.example", "five") };
+    store.put_vapid_token(later).await.unwrap();
+    harness.clock().advance(std::time::Duration::from_secs(1));
+    while store.trim(retention).await.unwrap().more {}
+    let left: Vec<_> = store.vapid_tokens().await.unwrap().into_iter().map(|token| token.jwt).collect();
+    assert_eq!(left, ["five"]);
 }
 
 pub(crate) async fn secrets_stay(harness: &dyn Harness) {

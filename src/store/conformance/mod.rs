@@ -51,9 +51,10 @@ macro_rules! conformance {
             applications: are_made_once, keys_are_numbered, tokens_are_replaced, secrets_stay, origins_are_numbered,
                 api_tokens_are_kept_used_and_removed;
             administering: applications_are_made_and_changed, subscriptions_beyond_the_quota_are_refused,
-                subscriptions_are_counted_by_their_key, keys_are_retired, a_deleted_application_is_cleared_away;
+                subscriptions_are_counted_by_their_key, keys_are_retired, retired_keys_are_removed, a_deleted_application_is_cleared_away;
             addressees: deliveries_are_for_their_user, members_who_have_left_are_told, who_is_named_is_who_it_was_then;
             subscribing: the_endpoint_decides, empty_fields_stay, another_user_gets_nothing,
+                a_page_takes_nothing_without_its_keys, all_spellings_are_one_subscription,
                 topics_keep_their_time, replaces_keeps_the_name, replaces_a_stored_endpoint,
                 replaces_of_another_user, unknown_replaces_is_passed_over, very_many_are_stored_as_one;
             subscriptions: are_selected_and_removed, many_of_a_user_are_removed, are_patched, are_listed_in_order,
@@ -129,6 +130,7 @@ pub(crate) fn browser(application: ApplicationId, number: u32) -> Subscribe {
         subscriptions_max: None,
         validate_only: false,
         bulk: false,
+        by_page: false,
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Harness, application, browser, endpoint, names, subscribe, subscribe_user};
 use crate::domain::{
-    Audience, Clock as _, ContentEncoding, Outcome, Subscription, SubscriptionId, SubscriptionState,
-    VapidKeyId,
+    Audience, Clock as _, ContentEncoding, Endpoint, Outcome, Subscription, SubscriptionId,
+    SubscriptionState, VapidKeyId,
 };
-use crate::store::{ListFilter, Removal, Replaces, Selector, Subscribe};
+use crate::store::{ListFilter, Removal, Replaces, Selector, StoreError, Subscribe};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -106,6 +106,56 @@ pub(crate) async fn another_user_gets_nothing(harness: &dyn Harness) {
     subscribe(&*store, app, 2, &["news"]).await;
     let known = subscribe_user(&*store, app, 2, "eve").await;
     assert_eq!(callers_own(&known), ("eve", vec!["news"], 0, "", ""));
+}
+
+pub(crate) async fn all_spellings_are_one_subscription(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let at = |url: &str| Subscribe { endpoint: Endpoint::parse(url, false).unwrap(), ..browser(app, 1) };
+    let first = store.subscribe(at("https://push.example.net/p/1")).await.unwrap();
+    assert!(first.created);
+    for spelled in [
+        "https://Push.Example.net/p/1",
+        "https://push.example.net:0443/p/1",
+        "https://pu\u{ad}sh.example.net/p/1",
+    ] {
+        let again = store.subscribe(at(spelled)).await.unwrap();
+        assert_eq!((again.created, &again.subscription), (false, &first.subscription), "{spelled}");
+    }
+    let found = Selector::Endpoint(at("https://PUSH.example.net/p/1").endpoint);
+    assert_eq!(store.unsubscribe(app, &found).await.unwrap(), [first.subscription.target.id]);
+}
+
+pub(crate) async fn a_page_takes_nothing_without_its_keys(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let alices = store.subscribe(full(1, app)).await.unwrap().subscription;
+    subscribe(&*store, app, 2, &["news"]).await;
+    let page = |number| Subscribe { user_id: "mallory".to_owned(), by_page: true, ..browser(app, number) };
+    let mut other_keys = alices.target.keys.clone();
+    other_keys.auth[0] ^= 1;
+    for validate_only in [true, false] {
+        // Another user's, and one that is nobody's yet.
+        for number in [1, 2] {
+            let taken = Subscribe { keys: other_keys.clone(), validate_only, ..page(number) };
+            assert!(matches!(store.subscribe(taken).await, Err(StoreError::NotOwn)), "{number}");
+        }
+    }
+    for replaces in [Replaces::Id(alices.target.id), Replaces::Endpoint(endpoint(1))] {
+        let replacing = Subscribe { replaces: Some(replaces), ..page(3) };
+        let made = store.subscribe(replacing).await.unwrap();
+        assert_ne!(made.subscription.target.id, alices.target.id);
+        assert_eq!((callers_own(&made.subscription).1, made.removed), (vec![], None));
+    }
+    let stored = Selector::Endpoint(endpoint(1));
+    assert_eq!(store.subscription(app, &stored).await.unwrap(), Some(alices.clone()));
+    // Its own user's keys may change, and a browser that changes hands has the keys.
+    let renewed = Subscribe { user_id: "ada".to_owned(), keys: other_keys.clone(), ..page(1) };
+    assert_eq!(store.subscribe(renewed).await.unwrap().subscription.target.id, alices.target.id);
+    let handed = store.subscribe(Subscribe { keys: other_keys, ..page(1) }).await.unwrap().subscription;
+    assert_eq!((handed.target.id, callers_own(&handed)), (alices.target.id, ("mallory", vec![], 0, "", "")));
+    let nobodys = store.subscribe(page(2)).await.unwrap();
+    assert_eq!((nobodys.created, nobodys.subscription.target.user_id.as_str()), (false, "mallory"));
 }
 
 pub(crate) async fn topics_keep_their_time(harness: &dyn Harness) {

@@ -72,7 +72,7 @@ impl Writer {
                 SubscriptionValue::from_value(&value).and_then(|value| value.into_subscription(subscription))
             });
             if let Some(found) = read.and_then(|read| self.reader.readable(read).transpose()).transpose()? {
-                transaction.remove(keys::endpoint(id, found.target.endpoint.expose()));
+                transaction.remove(keys::endpoint(id, found.target.endpoint.as_given()));
             }
             transaction.remove(row);
         }

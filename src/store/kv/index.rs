@@ -36,11 +36,18 @@ pub(crate) fn find_by_endpoint(
     application: ApplicationId,
     endpoint: &Endpoint,
 ) -> Result<Option<Subscription>, StoreError> {
-    let key = keys::endpoint(application, endpoint.expose());
-    let Some(reference) = rows.record::<SubscriptionReference>(&key)? else { return Ok(None) };
-    let found = find(rows, application, reference.id()?)?;
-    // The key is a hash.
-    Ok(found.filter(|subscription| subscription.target.endpoint == *endpoint))
+    // An earlier version may have stored it as it is given.
+    for text in std::iter::once(endpoint.expose()).chain(endpoint.spelling()) {
+        let key = keys::endpoint(application, text);
+        let Some(reference) = rows.record::<SubscriptionReference>(&key)? else { continue };
+        let found = find(rows, application, reference.id()?)?;
+        // The key is a hash.
+        let found = found.filter(|subscription| subscription.target.endpoint == *endpoint);
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// What an attempt needs of one subscription.
@@ -173,9 +180,10 @@ pub(crate) fn store(
     if old.is_none() {
         change_count(transaction, application, TopicId::EVERYONE, 1)?;
     }
-    if old.is_none_or(|old| old.target.endpoint != new.target.endpoint) {
+    let endpoint = new.target.endpoint.as_given();
+    if old.is_none_or(|old| old.target.endpoint.as_given() != endpoint) {
         remove_endpoint(transaction, application, old);
-        let key = keys::endpoint(application, new.target.endpoint.expose());
+        let key = keys::endpoint(application, endpoint);
         transaction.put(key, &SubscriptionReference::new(id));
     }
     if old.is_none_or(|old| old.target.user_id != new.target.user_id) {
@@ -226,7 +234,7 @@ pub(crate) fn remove(
 
 fn remove_endpoint(transaction: &mut Transaction, application: ApplicationId, old: Option<&Subscription>) {
     if let Some(old) = old {
-        transaction.remove(keys::endpoint(application, old.target.endpoint.expose()));
+        transaction.remove(keys::endpoint(application, old.target.endpoint.as_given()));
     }
 }
 

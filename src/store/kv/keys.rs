@@ -2,12 +2,17 @@
 //! order of keys is the order of numbers; ranges have exclusive upper bounds. `docs/storage.md` has the table of all
 //! kinds with what they hold.
 
+mod secret;
+
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
     ApiTokenId, ApplicationId, MessageId, OriginId, Outcome, SubscriptionId, Timestamp, VapidKeyId,
 };
 use crate::store::PageKey;
+pub(crate) use secret::{
+    Hashed, ID_OCTETS, Secrecy, hashed, hashed_octets, hashed_ranges, narrow_at, secrecy, secret_ranges,
+};
 
 /// The kinds of records. 0x00 and 0xff are not to be used: bounds need room on both sides. 0x35 was used before there was
 /// trimming.
@@ -88,7 +93,7 @@ pub struct KeyRange {
 
 impl KeyRange {
     /// All keys that start with `prefix`, which is not all 0xff.
-    fn prefix(prefix: &[u8]) -> Self {
+    pub(crate) fn prefix(prefix: &[u8]) -> Self {
         let mut to = prefix.to_vec();
         while let Some(last) = to.pop() {
             if last < u8::MAX {
@@ -118,47 +123,6 @@ impl KeyRange {
         self.from = self.from.max(key.to_vec());
         self
     }
-}
-
-/// What of a row's value is secret: what it takes to have it sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Secrecy {
-    /// Nothing that matters more than that the row is there.
-    None,
-    /// What speaks for an application: private keys, signed tokens, the store's own secrets.
-    Keys,
-    /// Endpoints, their keys, and what is known of subscribers.
-    Subscriptions,
-    /// What messages say.
-    Payloads,
-}
-
-/// What is secret in the value of a row.
-pub(crate) fn secrecy(key: &[u8]) -> Secrecy {
-    match key.first() {
-        Some(&(kind::VAPID_KEY | kind::VAPID_TOKEN)) => Secrecy::Keys,
-        Some(&kind::META) if key[1..].starts_with(SECRETS) => Secrecy::Keys,
-        // Topic rows have copies of targets, pages have those that are stored nowhere else.
-        Some(&(kind::SUBSCRIPTION | kind::REMOVED | kind::TOPIC | kind::PAGE)) => Secrecy::Subscriptions,
-        Some(&kind::OPEN) => Secrecy::Payloads,
-        Some(_) | None => Secrecy::None,
-    }
-}
-
-/// The rows that may be sealed.
-pub(crate) fn secret_ranges() -> Vec<KeyRange> {
-    let kinds = [
-        kind::VAPID_KEY,
-        kind::VAPID_TOKEN,
-        kind::SUBSCRIPTION,
-        kind::TOPIC,
-        kind::REMOVED,
-        kind::OPEN,
-        kind::PAGE,
-    ];
-    let mut ranges: Vec<_> = kinds.map(|kind| KeyRange::prefix(&[kind])).into();
-    ranges.push(KeyRange::prefix(&secret("")));
-    ranges
 }
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -334,6 +298,20 @@ pub(crate) fn subscription(application: ApplicationId, id: SubscriptionId) -> Ve
 
 pub(crate) fn subscriptions(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::SUBSCRIPTION, &[&app(application)]))
+}
+
+/// Those of all applications.
+pub(crate) fn all_subscriptions() -> KeyRange {
+    KeyRange::prefix(&[kind::SUBSCRIPTION])
+}
+
+/// Subscriptions that evidence removed, of all applications.
+pub(crate) fn all_removed() -> KeyRange {
+    KeyRange::prefix(&[kind::REMOVED])
+}
+
+pub(crate) fn all_pages() -> KeyRange {
+    KeyRange::prefix(&[kind::PAGE])
 }
 
 pub(crate) fn topic(application: ApplicationId, topic: TopicId, id: SubscriptionId) -> Vec<u8> {

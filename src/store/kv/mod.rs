@@ -24,6 +24,7 @@ mod feed;
 mod gathered;
 mod held;
 mod index;
+mod keyed;
 pub mod keys;
 mod leavings;
 #[doc(hidden)]
@@ -81,11 +82,13 @@ use super::{Disk, StoreError};
 use crate::domain::Clock;
 
 /// The latest version of the layout; a store with a later one is not opened.
-const FORMAT: u32 = FORMAT_SEALED;
+const FORMAT: u32 = FORMAT_KEYED;
 /// Nothing is sealed.
 const FORMAT_UNSEALED: u32 = 1;
 /// Some values are sealed; otherwise the same.
 const FORMAT_SEALED: u32 = 2;
+/// Keys have HMACs in place of hashes ([`keyed`]), whatever is sealed.
+const FORMAT_KEYED: u32 = 3;
 /// What the version is stored under.
 const FORMAT_NAME: &str = "format";
 /// Noted once subscriptions are counted by VAPID key.
@@ -107,6 +110,9 @@ pub struct Settings {
     pub group_rows: usize,
     /// Reads that may run at once, each on a blocking thread; others wait. 32 by default.
     pub reads: usize,
+    /// With so many origins, those of which nothing is stored any more are forgotten when the store opens, for which all
+    /// subscriptions are read. 10,000 by default.
+    pub origins_kept: usize,
 }
 
 impl Default for Settings {
@@ -118,6 +124,7 @@ impl Default for Settings {
             group_commands: 64,
             group_rows: 512,
             reads: 32,
+            origins_kept: 10_000,
         }
     }
 }
@@ -211,18 +218,28 @@ impl KvStore {
     pub fn open_sealed(
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
-        random: StdRng,
+        mut random: StdRng,
         settings: Settings,
         sealing: &Sealing,
     ) -> Result<Self, OpenError> {
         let damage = Arc::new(Damage::default());
         check_format(&Reader::new(Arc::clone(&backend), Arc::clone(&damage)))?;
         let (backend, sealed) = sealing::admit(backend, sealing)?;
-        let reader = Reader::new(Arc::clone(&backend), Arc::clone(&damage));
+        let keying = keyed::admit(&backend, sealing.seals_subscriptions(), &mut random)?;
+        let reader = Reader::new(keying.over(Arc::clone(&backend)), Arc::clone(&damage));
         count_keys(&reader)?;
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
         let origins = Arc::new(Origins::load(&reader)?);
+        if origins.len() >= settings.origins_kept {
+            let forgotten = origins.forget_unused(&reader)?;
+            tracing::info!(
+                forgotten,
+                kept = origins.len(),
+                "origins of which nothing is stored are forgotten"
+            );
+            reader.backend().sync()?;
+        }
         let commits = Sequences::load(&reader, keys::sequences())?;
         let changes = Sequences::load(&reader, keys::change_sequences())?;
         let mut reserve = Reserve::new(settings.free_octets_min, watch::Sender::default());
@@ -237,7 +254,7 @@ impl KvStore {
             sealed,
             clock: Arc::clone(&clock),
         });
-        let gathered = Reader::new(Arc::new(Gathered::new(backend)), damage);
+        let gathered = Reader::new(keying.over(Arc::new(Gathered::new(backend))), damage);
         let writer = Writer::new(gathered, clock, random, origins, commits, changes, reserve);
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn({
             let shared = Arc::clone(&shared);

@@ -1,18 +1,22 @@
 //! Origins have numbers, which are short in records and never change. All of them are in memory too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::backend::Order;
 use super::keys;
 use super::records::application::OriginValue;
+use super::records::held::RemovedValue;
+use super::records::page::PageValue;
+use super::records::subscription::MemberValue;
 use super::records::{Number, Record};
 use super::transaction::{Reader, Rows, Transaction};
+use super::writer::TRANSACTION_ROWS;
 use crate::domain::{Origin, OriginId};
 use crate::store::{OriginInfo, StoreError};
 
-/// Origins at most, since each takes some 200 octets of memory for good.
-const ORIGINS_MAX: u32 = 1_000_000;
+/// Origins at most, since each takes some 200 octets of memory.
+const ORIGINS_MAX: usize = 1_000_000;
 
 /// The name of the number of the last origin.
 const LAST_ORIGIN: &str = "last_origin";
@@ -53,6 +57,40 @@ impl Origins {
         Ok(Self { known: RwLock::new(known), pending: Mutex::default() })
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).by_id.len()
+    }
+
+    /// Forgets those of which nothing is stored any more: no subscription, none that can be restored, no recipient of a
+    /// page, and nothing that an operator is to decide on. Reads all of these, before anything else uses the store. A number
+    /// is not given again. Says how many went: none, where a record does not read that may be of one.
+    pub(crate) fn forget_unused(&self, reader: &Reader) -> Result<usize, StoreError> {
+        let used = match used(reader) {
+            Ok(used) => used,
+            Err(StoreError::Corrupt(kind)) => {
+                tracing::warn!(kind, "unused origins are kept, since a record does not read");
+                return Ok(0);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let unused: Vec<_> = known.by_id.values().filter(|info| !used.contains(&info.id)).cloned().collect();
+        for some in unused.chunks(TRANSACTION_ROWS / 2) {
+            let mut transaction = Transaction::new(reader.clone());
+            for info in some {
+                known.by_id.remove(&info.id);
+                transaction.remove(keys::origin(info.id));
+                if known.by_text.get(info.origin.as_str()) == Some(&info.id) {
+                    known.by_text.remove(info.origin.as_str());
+                    transaction.remove(keys::origin_text(info.origin.as_str()));
+                }
+            }
+            reader.backend().apply(transaction.into_batch())?;
+        }
+        Ok(unused.len())
+    }
+
     /// By its number.
     pub(crate) fn by_id(&self, id: OriginId) -> Option<OriginInfo> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).cloned()
@@ -81,7 +119,7 @@ impl Origins {
         }
         let last_key = keys::meta(LAST_ORIGIN);
         let last = transaction.record::<Number>(&last_key)?.unwrap_or_default().narrow()?;
-        if last >= ORIGINS_MAX {
+        if self.len() >= ORIGINS_MAX {
             return Err(StoreError::Unavailable("there are too many origins".to_owned()));
         }
         let id = OriginId(last + 1);
@@ -104,4 +142,26 @@ impl Origins {
             }
         }
     }
+}
+
+/// The origins of which anything is stored.
+fn used(reader: &Reader) -> Result<HashSet<OriginId>, StoreError> {
+    let mut used = HashSet::new();
+    let id = |key: &[u8]| keys::subscription_of(key).ok_or(StoreError::Corrupt(MemberValue::KIND));
+    for row in reader.scan(keys::all_subscriptions(), Order::Ascending) {
+        let (key, value) = row?;
+        used.insert(MemberValue::from_value(&value)?.into_target(id(&key)?)?.origin);
+    }
+    for row in reader.scan(keys::all_removed(), Order::Ascending) {
+        let (key, value) = row?;
+        used.insert(RemovedValue::from_value(&value)?.into_subscription(id(&key)?)?.target.origin);
+    }
+    for row in reader.scan(keys::all_pages(), Order::Ascending) {
+        let targets = PageValue::from_value(&row?.1)?.into_inline()?;
+        used.extend(targets.into_iter().map(|(_, target)| target.origin));
+    }
+    for row in reader.scan(keys::all_held(), Order::Ascending) {
+        used.extend(keys::held_of(&row?.0).map(|(_, origin, _)| origin));
+    }
+    Ok(used)
 }

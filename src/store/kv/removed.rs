@@ -28,7 +28,7 @@ pub(crate) fn keep(
 
 fn names(removed: &Subscription) -> impl Iterator<Item = RemovedBy<'_>> {
     let user = Some(removed.target.user_id.as_str()).filter(|user| !user.is_empty());
-    std::iter::once(RemovedBy::Endpoint(removed.target.endpoint.expose())).chain(user.map(RemovedBy::User))
+    std::iter::once(RemovedBy::Endpoint(removed.target.endpoint.as_given())).chain(user.map(RemovedBy::User))
 }
 
 /// The rows of one that was kept.
@@ -68,13 +68,28 @@ pub(crate) fn is_kept(
     application: ApplicationId,
     selector: &Selector,
 ) -> Result<bool, StoreError> {
-    let by = match selector {
-        Selector::Id(id) => return Ok(reader.value(&keys::removed(application, *id))?.is_some()),
-        Selector::Endpoint(endpoint) => RemovedBy::Endpoint(endpoint.expose()),
-        Selector::User(user) => RemovedBy::User(user),
-    };
-    let mut rows = reader.scan_by(keys::all_removed_by(application, by), Order::Ascending, 1);
-    Ok(rows.next().transpose()?.is_some())
+    if let Selector::Id(id) = selector {
+        return Ok(reader.value(&keys::removed(application, *id))?.is_some());
+    }
+    for by in named_by(selector) {
+        let mut rows = reader.scan_by(keys::all_removed_by(application, by), Order::Ascending, 1);
+        if rows.next().transpose()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a selector names beside an identifier. Earlier versions stored endpoints as they were given.
+fn named_by(selector: &Selector) -> Vec<RemovedBy<'_>> {
+    match selector {
+        Selector::Id(_) => Vec::new(),
+        Selector::Endpoint(endpoint) => {
+            let texts = std::iter::once(endpoint.expose()).chain(endpoint.spelling());
+            texts.map(RemovedBy::Endpoint).collect()
+        }
+        Selector::User(user) => vec![RemovedBy::User(user)],
+    }
 }
 
 /// Forgets those that a selector names, as many as go into one transaction. Says whether there may be others.
@@ -85,18 +100,15 @@ pub(crate) fn forget_selected(
     selector: &Selector,
     rows_max: usize,
 ) -> Result<bool, StoreError> {
-    let by = match selector {
-        Selector::Id(id) => {
-            let found = reader.readable(find(reader, application, *id))?.flatten();
-            if let Some((removed, time)) = found {
-                forget(transaction, application, &removed, time);
-            }
-            return Ok(false);
+    if let Selector::Id(id) = selector {
+        let found = reader.readable(find(reader, application, *id))?.flatten();
+        if let Some((removed, time)) = found {
+            forget(transaction, application, &removed, time);
         }
-        Selector::Endpoint(endpoint) => RemovedBy::Endpoint(endpoint.expose()),
-        Selector::User(user) => RemovedBy::User(user),
-    };
-    for row in reader.scan_by(keys::all_removed_by(application, by), Order::Ascending, rows_max) {
+        return Ok(false);
+    }
+    let ranges = named_by(selector).into_iter().map(|by| keys::all_removed_by(application, by));
+    for row in ranges.flat_map(|range| reader.scan_by(range, Order::Ascending, rows_max)) {
         if transaction.rows() >= rows_max {
             return Ok(true);
         }

@@ -1,6 +1,6 @@
 //! Rotating VAPID keys: which one is current, which one is retired, and what becomes of subscriptions whose key is.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::applications::{live, load};
 use super::backend::Order;
@@ -90,12 +90,45 @@ impl Writer {
         key.retired = Some(self.clock.now());
         let mut transaction = self.begin();
         transaction.put(keys::vapid_key(application, id), &VapidKeyValue::new(&key));
-        // One for each origin, of which few are in use.
+        self.remove_tokens(&mut transaction, application, id)?;
+        self.apply(transaction)?;
+        Ok(key)
+    }
+
+    /// See [`crate::store::Store::remove_vapid_key`].
+    pub(crate) fn remove_vapid_key(
+        &mut self,
+        application: ApplicationId,
+        id: VapidKeyId,
+    ) -> Result<VapidKey, StoreError> {
+        let (mut value, key) = self.key(application, id)?;
+        if value.current_vapid_key == u32::from(id.0) {
+            return Err(StoreError::NotFound);
+        }
+        if index::key_count(&self.reader, application, id)? > 0 {
+            return Err(StoreError::StillInUse);
+        }
+        value.last_removed_key = value.last_removed_key.max(u32::from(id.0));
+        let mut transaction = self.begin();
+        transaction.put(keys::application(application), &value);
+        transaction.remove(keys::vapid_key(application, id));
+        transaction.remove(keys::key_count(application, id));
+        self.remove_tokens(&mut transaction, application, id)?;
+        self.apply(transaction)?;
+        Ok(key)
+    }
+
+    /// One for each origin, of which few are in use.
+    fn remove_tokens(
+        &self,
+        transaction: &mut Transaction,
+        application: ApplicationId,
+        id: VapidKeyId,
+    ) -> Result<(), StoreError> {
         for row in self.reader.scan(keys::vapid_tokens_of(application, id), Order::Ascending) {
             transaction.remove(row?.0);
         }
-        self.apply(transaction)?;
-        Ok(key)
+        Ok(())
     }
 
     /// See [`crate::store::Store::disable_orphans`].
@@ -104,9 +137,15 @@ impl Writer {
         application: ApplicationId,
         after: Option<SubscriptionId>,
     ) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError> {
-        let stored = load(&self.reader, application, live(&self.reader, application)?)?;
-        let retired: BTreeSet<VapidKeyId> =
-            stored.vapid_keys.iter().filter(|key| key.retired.is_some()).map(|key| key.id).collect();
+        let value = live(&self.reader, application)?;
+        let removed = value.last_removed_key;
+        let stored = load(&self.reader, application, value)?;
+        let known: BTreeMap<VapidKeyId, bool> =
+            stored.vapid_keys.iter().map(|key| (key.id, key.retired.is_some())).collect();
+        let is_orphaned = |key: VapidKeyId| {
+            let is_retired = known.get(&key).copied();
+            is_retired.unwrap_or_else(|| (1..=removed).contains(&u32::from(key.0)))
+        };
         let mut range = keys::subscriptions(application);
         if let Some(after) = after {
             range = range.after(&keys::subscription(application, after));
@@ -122,7 +161,7 @@ impl Writer {
             let found = SubscriptionValue::from_value(&value).and_then(|value| value.into_subscription(id));
             if let Some(old) = self.reader.readable(found)?
                 && old.target.state == SubscriptionState::Active
-                && retired.contains(&old.target.vapid_key)
+                && is_orphaned(old.target.vapid_key)
             {
                 let new = disabled(&old, Outcome::KeyMismatch, now);
                 index::store(&mut transaction, application, Some(&old), &new)?;

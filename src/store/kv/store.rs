@@ -104,6 +104,14 @@ impl Store for KvStore {
         self.write(Class::Record, move |writer| writer.retire_vapid_key(application, key, force)).await
     }
 
+    async fn remove_vapid_key(
+        &self,
+        application: ApplicationId,
+        key: VapidKeyId,
+    ) -> Result<VapidKey, StoreError> {
+        self.write_end(Class::Record, move |writer| writer.remove_vapid_key(application, key)).await
+    }
+
     async fn disable_orphans(
         &self,
         application: ApplicationId,
@@ -333,6 +341,12 @@ impl Store for KvStore {
             self.trim_logs(application, retention, &mut trimmed).await?;
             self.trim_messages(application, retention, &mut trimmed).await?;
             self.trim_removed(application, retention, &mut trimmed).await?;
+        }
+        let now = self.shared.clock.now();
+        let expired = self.read(move |reader| trim::expired_tokens(reader, now)).await?;
+        if !expired.is_empty() {
+            trimmed.more |= expired.more;
+            trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(expired)).await?;
         }
         Ok(trimmed)
     }

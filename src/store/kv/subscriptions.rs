@@ -135,6 +135,9 @@ impl Writer {
             self.origins.intern(&mut transaction, subscribe.endpoint.origin())?.id
         };
         let existing = index::find_by_endpoint(&transaction, application, &subscribe.endpoint)?;
+        if existing.as_ref().is_some_and(|existing| !subscribe.may_touch(existing)) {
+            return Err(StoreError::NotOwn);
+        }
         let replaced = match &subscribe.replaces {
             None => None,
             Some(Replaces::Id(id)) => index::find(&transaction, application, *id)?,
@@ -142,6 +145,8 @@ impl Writer {
                 index::find_by_endpoint(&transaction, application, endpoint)?
             }
         };
+        // What a page may not touch is as unknown to it as what is not there.
+        let replaced = replaced.filter(|replaced| subscribe.may_touch(replaced));
         let (old, removed) = match (existing, replaced) {
             (Some(existing), Some(replaced)) if existing.target.id != replaced.target.id => {
                 (Some(existing), Some(replaced))
@@ -164,7 +169,8 @@ impl Writer {
             index::remove(&mut transaction, application, removed)?;
         }
         let mut changes = Vec::new();
-        if old.as_ref() != Some(&new) {
+        let respelled = old.as_ref().is_some_and(|old| old.target.endpoint.spelling().is_some());
+        if old.as_ref() != Some(&new) || respelled {
             new.revision += 1;
             new.updated = now;
             index::store(&mut transaction, application, old.as_ref(), &new)?;
@@ -190,7 +196,7 @@ impl Writer {
                 id: SubscriptionId::new(now, random),
                 inline: false,
                 generation: 1,
-                endpoint: subscribe.endpoint.clone(),
+                endpoint: subscribe.endpoint.normal(),
                 origin,
                 keys: subscribe.keys.clone(),
                 encoding: subscribe.encoding,
@@ -289,7 +295,7 @@ impl Writer {
 fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Timestamp) -> Subscription {
     let mut new = old.clone();
     let target = &mut new.target;
-    target.endpoint = subscribe.endpoint.clone();
+    target.endpoint = subscribe.endpoint.normal();
     target.origin = origin;
     target.keys = subscribe.keys.clone();
     target.encoding = subscribe.encoding;

@@ -87,7 +87,8 @@ impl Reader {
                 | StoreError::RevisionMismatch
                 | StoreError::AlreadyExists
                 | StoreError::StillInUse
-                | StoreError::TooManySubscriptions),
+                | StoreError::TooManySubscriptions
+                | StoreError::NotOwn),
             ) => Err(error),
         }
     }

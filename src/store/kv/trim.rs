@@ -9,6 +9,7 @@ use super::applications;
 use super::backend::Order;
 use super::keys::{self, KeyRange};
 use super::reap;
+use super::records::application::VapidTokenValue;
 use super::records::change::ChangeTime;
 use super::records::kept::{KeptValue, MarkValue};
 use super::records::message::{DoneValue, RequestValue, StateValue};
@@ -287,6 +288,24 @@ pub(crate) fn noted_time(reader: &Reader) -> Result<Option<Timestamp>, StoreErro
         }
     }
     Ok(newest)
+}
+
+/// VAPID tokens that have expired: of origins to which nothing is sent any more, since others are replaced before.
+pub(crate) fn expired_tokens(reader: &Reader, now: Timestamp) -> Result<Moved, StoreError> {
+    let mut moved = Moved::default();
+    for row in reader.scan(keys::vapid_tokens(), Order::Ascending) {
+        let (key, value) = row?;
+        let expires = VapidTokenValue::from_value(&value).map(|token| token.expires());
+        // One that does not read is of no use.
+        if reader.readable(expires)?.is_none_or(|expires| expires <= now) {
+            moved.remove.push(key);
+            moved.more = moved.remove.len() >= STEP_ROWS;
+        }
+        if moved.more {
+            break;
+        }
+    }
+    Ok(moved)
 }
 
 impl Writer {

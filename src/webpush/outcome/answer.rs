@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::domain::limits::DETAIL_CHARS_MAX;
+use crate::domain::text::is_control;
 use crate::webpush::request::PushResponse;
 
 /// How much of a body is looked at, in octets.
@@ -206,8 +207,7 @@ fn clean(text: &str, chars_max: usize) -> String {
 
 /// Control characters, and those that turn or hide text.
 fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    is_control(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn clean_word(word: &str) -> String {

@@ -28,6 +28,9 @@ pub(crate) struct ApplicationValue {
     /// It has ended; its data is being cleared away.
     #[prost(bool, tag = "7")]
     pub(crate) deleted: bool,
+    /// The highest number of a VAPID key that was removed: it is not given again.
+    #[prost(uint32, tag = "8")]
+    pub(crate) last_removed_key: u32,
 }
 
 /// What was set for an application.
@@ -208,6 +211,10 @@ impl Record for VapidTokenValue {
 }
 
 impl VapidTokenValue {
+    pub(crate) fn expires(&self) -> Timestamp {
+        Timestamp::from_micros(self.expires)
+    }
+
     pub(crate) fn new(token: StoredToken) -> Self {
         Self {
             origin: token.origin,

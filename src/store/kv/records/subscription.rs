@@ -56,7 +56,7 @@ impl TargetValue {
     pub(crate) fn new(target: &Target) -> Self {
         Self {
             generation: target.generation,
-            endpoint: target.endpoint.expose().to_owned(),
+            endpoint: target.endpoint.as_given().to_owned(),
             origin: target.origin.0,
             p256dh: target.keys.p256dh.to_vec(),
             auth: target.keys.auth.to_vec(),

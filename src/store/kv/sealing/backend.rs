@@ -6,7 +6,7 @@ use super::super::backend::{Backend, Batch, Order, Row, Space};
 use super::super::keys::{self, KeyRange};
 use super::super::records::{Number, Record, SealingValue};
 use super::super::sled::OpenError;
-use super::super::{FORMAT, FORMAT_NAME, FORMAT_SEALED, FORMAT_UNSEALED};
+use super::super::{FORMAT, FORMAT_KEYED, FORMAT_NAME, FORMAT_SEALED, FORMAT_UNSEALED, keyed};
 use super::{Fingerprint, Sealing};
 use crate::store::StoreError;
 
@@ -68,12 +68,18 @@ pub(super) fn noted(database: &dyn Backend) -> Result<SealingValue, StoreError> 
 
 /// The rows that note them. A version that knows nothing of sealing must not open such a store: it would find no VAPID
 /// keys and make new ones.
-pub(super) fn notes(noted: &SealingValue) -> Batch {
-    let format = if noted.fingerprints.is_empty() { FORMAT_UNSEALED } else { FORMAT_SEALED };
+pub(super) fn notes(database: &dyn Backend, noted: &SealingValue) -> Result<Batch, StoreError> {
+    let format = if keyed::is_noted(database)? {
+        FORMAT_KEYED
+    } else if noted.fingerprints.is_empty() {
+        FORMAT_UNSEALED
+    } else {
+        FORMAT_SEALED
+    };
     let mut batch = Batch::default();
     batch.writes.insert(keys::meta(SEALING_NAME), Some(noted.to_value()));
     batch.writes.insert(keys::meta(FORMAT_NAME), Some(Number::new(format).to_value()));
-    batch
+    Ok(batch)
 }
 
 /// The database as it is to be used, and the sealing of it if there is any.
@@ -102,7 +108,8 @@ pub(crate) fn admit(database: Arc<dyn Backend>, sealing: &Sealing) -> Result<Adm
         && !known.fingerprints.iter().any(|noted| *noted == current.fingerprint.0)
     {
         known.fingerprints.push(current.fingerprint.0.to_vec());
-        database.apply(notes(&known))?;
+        let notes = notes(&*database, &known)?;
+        database.apply(notes)?;
         database.sync()?;
     }
     let sealed = Arc::new(Sealed { database, sealing: sealing.clone() });

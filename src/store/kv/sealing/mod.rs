@@ -49,6 +49,9 @@ const TAG_OCTETS: usize = 16;
 /// In front of the ciphertext.
 const HEAD_OCTETS: usize = 1 + ID_OCTETS + NONCE_OCTETS;
 
+/// Another one when more kinds of rows are sealed: what is stored is then sealed anew. Earlier ones had none.
+const KINDS_VERSION: u8 = 2;
+
 /// What tells this use of the key from any other.
 const SALT: &[u8] = b"fanfare store sealing v1";
 
@@ -226,6 +229,11 @@ impl Sealing {
         Self { seals: !keys.is_empty(), keys, subscriptions, payloads }
     }
 
+    /// Whether subscriptions are sealed.
+    pub(super) fn seals_subscriptions(&self) -> bool {
+        self.seals && self.subscriptions
+    }
+
     /// With the same keys, but sealing nothing any more.
     #[must_use]
     pub fn opening_only(self) -> Self {
@@ -246,7 +254,7 @@ impl Sealing {
         let is_wanted = match keys::secrecy(row) {
             keys::Secrecy::Keys => true,
             keys::Secrecy::Subscriptions => self.subscriptions,
-            keys::Secrecy::Payloads => self.payloads,
+            keys::Secrecy::Messages => self.subscriptions || self.payloads,
             keys::Secrecy::None => false,
         };
         self.current().filter(|_| is_wanted)
@@ -275,7 +283,7 @@ impl Sealing {
     fn policy(&self) -> Vec<u8> {
         let Some(key) = self.current() else { return Vec::new() };
         let mut policy = key.fingerprint.0.to_vec();
-        policy.extend([u8::from(self.subscriptions), u8::from(self.payloads)]);
+        policy.extend([u8::from(self.subscriptions), u8::from(self.payloads), KINDS_VERSION]);
         policy
     }
 }

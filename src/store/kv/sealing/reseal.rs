@@ -12,8 +12,8 @@ use super::backend::{Sealed, noted, notes};
 use super::{Sealing, sealed_under};
 use crate::store::StoreError;
 
-/// Rows that are looked at in one go.
-const LOOK_ROWS: usize = 1_024;
+/// Rows that are looked at in one go. Those of the log have up to 64 KiB.
+const LOOK_ROWS: usize = 256;
 
 /// What became of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -132,7 +132,7 @@ impl Writer {
 
     fn apply_notes(&mut self, value: &SealingValue) -> Result<(), StoreError> {
         let mut transaction = self.begin();
-        for (key, value) in notes(value).writes {
+        for (key, value) in notes(self.reader.backend(), value)?.writes {
             transaction.put_value(key, value.unwrap_or_default());
         }
         self.apply(transaction)

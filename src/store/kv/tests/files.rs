@@ -46,7 +46,7 @@ fn tells_why_it_does_not_open() {
     batch.writes.insert(keys::meta("format"), Some(Number::new(9_u32).to_value()));
     sled.apply(batch).unwrap();
     drop(sled);
-    assert!(matches!(harness.try_open(), Err(OpenError::Format { found: 9, known: 2 })));
+    assert!(matches!(harness.try_open(), Err(OpenError::Format { found: 9, known: 3 })));
     fs::remove_dir_all(harness.path()).unwrap();
 }
 

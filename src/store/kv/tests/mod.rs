@@ -3,8 +3,10 @@
 mod damage;
 mod durability;
 mod files;
+mod origins;
 mod sealing;
 mod space;
+mod spellings;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
