@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use fanfare::domain::{MessageId, SubscriptionId};
-use fanfare::proto::v1::SubscribeRequest;
+use fanfare::proto::v1::audience::Selector;
 use fanfare::proto::v1::delivery_frame::Kind;
+use fanfare::proto::v1::{Audience, BroadcastRequest, ReportLevel, SubscribeRequest, SubscriptionList};
 use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -22,8 +23,10 @@ use crate::stage::{Client, End, Launch};
 const TOPIC: &str = "drill";
 /// Sends under way at once.
 const SENDERS: usize = 12;
-/// Broadcasts under way at once.
+/// Broadcasts to a topic under way at once.
 const BROADCASTERS: usize = 2;
+/// Unknown names that another Broadcast lists: its list and its events make large pages.
+const LISTED: u32 = 9_000;
 /// Octets of each text.
 const TEXT_OCTETS: usize = 2_000;
 /// Subscribed at once, while messages are sent.
@@ -95,8 +98,9 @@ impl Drill {
             }
             names.extend(enlisted);
             if first == 0 {
-                for number in 0..SENDERS + BROADCASTERS {
-                    let to = (number < SENDERS).then(|| names[number % names.len()].clone());
+                let senders = (0..SENDERS).map(|number| To::One(names[number % names.len()].clone()));
+                let all = senders.chain((0..BROADCASTERS).map(|_| To::All)).chain([To::Unknown]);
+                for to in all {
                     tasks.spawn(go_on_sending(server.client.clone(), to, ledger.clone()));
                 }
             }
@@ -111,13 +115,32 @@ impl Drill {
     }
 }
 
-/// Sends one message after the other, to a subscription or to all, until the server has gone.
-async fn go_on_sending(mut client: Client, to: Option<String>, ledger: Ledger) -> anyhow::Result<()> {
+/// Whom messages are for.
+enum To {
+    One(String),
+    All,
+    Unknown,
+}
+
+/// Sends one message after the other until the server has gone.
+async fn go_on_sending(mut client: Client, to: To, ledger: Ledger) -> anyhow::Result<()> {
     let text = "x".repeat(TEXT_OCTETS);
     loop {
         let frames = match &to {
-            Some(name) => call_send(&mut client, send(name, &text, "")).await,
-            None => call_broadcast(&mut client, broadcast(TOPIC, &text, "")).await,
+            To::One(name) => call_send(&mut client, send(name, &text, "")).await,
+            To::All => call_broadcast(&mut client, broadcast(TOPIC, &text, "")).await,
+            To::Unknown => {
+                let unknown = |number: u32| SubscriptionId(u128::from(number).to_be_bytes());
+                let names = (0..LISTED).map(|number| unknown(number).name()).collect();
+                let audience =
+                    Audience { selector: Some(Selector::Subscriptions(SubscriptionList { names })) };
+                let request = BroadcastRequest {
+                    audience: Some(audience),
+                    report_level: ReportLevel::Progress.into(),
+                    ..broadcast(TOPIC, &text, "")
+                };
+                call_broadcast(&mut client, request).await
+            }
         };
         let Ok(frames) = frames else { return Ok(()) };
         if !follow(frames, &ledger).await? {

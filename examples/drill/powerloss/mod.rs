@@ -155,9 +155,9 @@ impl Drill {
     /// One life, and losses in it and in the starts that follow.
     async fn play(&mut self, name: &str) -> anyhow::Result<()> {
         eprintln!("{name}: a server works");
-        self.forget(&self.stage.data())?;
+        forget(&self.stage.data())?;
         let life = self.live(name, self.size.lasts, self.size.targets).await?;
-        self.forget(&self.stage.data())?;
+        forget(&self.stage.data())?;
         let journal = Journal::read(&life.journal)?;
         self.figures.operations += journal.operations.len();
         self.figures.octets += fs::metadata(&life.journal)?.len();
@@ -167,7 +167,8 @@ impl Drill {
         let mut instants = choose(0..ready, self.size.first_start, &mut self.random);
         let first_starts = instants.len();
         self.figures.in_first_starts += first_starts;
-        instants.extend(choose(ready..journal.operations.len() + 1, self.size.random, &mut self.random));
+        let end = journal.operations.len() + 1;
+        instants.extend(choose(ready..end, self.size.random, &mut self.random));
         let count = instants.len();
         self.figures.at_random_instants += count - first_starts;
         let mut by_program = choose(first_starts..count, self.size.by_program, &mut self.random);
@@ -190,12 +191,12 @@ impl Drill {
             let target = self.scratch.path().join("lost");
             disk.lose(&journal, loss, &mut self.random, &target)?;
             self.judge(&target, acknowledged.clone(), &what).await;
-            self.forget(&target)?;
+            forget(&target)?;
             if by_program.contains(&place) {
                 let target = self.stage.directory().to_owned();
                 disk.lose(&journal, loss, &mut self.random, &target)?;
                 self.judge_by_program(acknowledged.clone(), &format!("{what} by the program")).await?;
-                self.forget(&self.stage.data())?;
+                forget(&self.stage.data())?;
             }
             if starts.contains(&place) {
                 self.start_again(&disk, &journal, loss, &acknowledged, &what).await?;
@@ -229,7 +230,8 @@ impl Drill {
         let opened = output.status.success();
         self.checks.check(opened, || format!("{what}: a start: {}", String::from_utf8_lossy(&output.stderr)));
         let journal = Journal::read(&recorded).context("of a start")?;
-        let instants = choose(0..journal.operations.len() + 1, self.size.in_start, &mut self.random);
+        let end = journal.operations.len() + 1;
+        let instants = choose(0..end, self.size.in_start, &mut self.random);
         eprintln!(
             "{what}: {} losses in the {} operations of a start",
             instants.len(),
@@ -247,9 +249,9 @@ impl Drill {
             self.figures.in_starts += 1;
             let what = format!("{what} then operation {instant} of a start {loss:?}");
             self.judge(&target, acknowledged.to_vec(), &what).await;
-            self.forget(&target)?;
+            forget(&target)?;
         }
-        self.forget(&root)?;
+        forget(&root)?;
         Ok(fs::remove_file(recorded)?)
     }
 
@@ -260,10 +262,11 @@ impl Drill {
             _ => Loss::Random,
         }
     }
+}
 
-    fn forget(&self, directory: &Path) -> anyhow::Result<()> {
-        if directory.exists() { Ok(fs::remove_dir_all(directory)?) } else { Ok(()) }
-    }
+/// Removes a directory, if it is there.
+fn forget(directory: &Path) -> anyhow::Result<()> {
+    if directory.exists() { Ok(fs::remove_dir_all(directory)?) } else { Ok(()) }
 }
 
 /// So many of a range, at most all, in their order.
