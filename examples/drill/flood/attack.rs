@@ -50,7 +50,7 @@ pub(crate) struct Plan {
 
 /// Connections that are opened at once: what the server's queue takes.
 const OPENING: usize = 256;
-/// With 200 streams each: more than the half of 10,000 that one application gets.
+/// With 200 streams each: more than the half of all places that one application gets. In the short version there are fewer.
 const PLACES_CONNECTIONS: usize = 30;
 /// Between two octets of a slow sender.
 const OCTET_PAUSE: Duration = Duration::from_millis(500);
@@ -62,22 +62,22 @@ const BEGUN_HEADERS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 100, 1, 4, 0, 0,
 
 impl Plan {
     pub(crate) fn of(attack: Attack, target: SocketAddr, short: bool) -> Self {
-        let (connections, seconds) = match attack {
-            Attack::Silent => (10_000, 15),
-            Attack::Slow => (2_000, 20),
-            Attack::Streams => (100, 20),
-            Attack::Cancelled => (50, 60),
-            Attack::SlowReaders => (20, 60),
-            Attack::Places => (PLACES_CONNECTIONS, 60),
+        let (connections, seconds, short_seconds) = match attack {
+            Attack::Silent => (10_000, 15, 10),
+            Attack::Slow => (2_000, 20, 10),
+            Attack::Streams => (100, 20, 10),
+            Attack::Cancelled => (50, 60, 10),
+            // Longer than an answer may stand still.
+            Attack::SlowReaders => (20, 90, 7),
+            Attack::Places => (PLACES_CONNECTIONS, 60, 8),
         };
         let (part, calls) = if short { (5, 10_000) } else { (1, 100_000) };
         Self {
             attack,
             target,
-            // Of places it is always more than there are.
-            connections: if attack == Attack::Places { connections } else { connections / part },
+            connections: connections / part,
             calls,
-            seconds: if short { seconds.min(10) } else { seconds },
+            seconds: if short { seconds.min(short_seconds) } else { seconds },
             directory: std::env::temp_dir(),
             token: String::new(),
         }

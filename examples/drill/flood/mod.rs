@@ -91,7 +91,7 @@ pub(crate) struct Begun {
 
 /// Plays it; gives the promises that did not hold.
 pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
-    let configuration = Configuration { sections: tenants::sections(), ..Configuration::default() };
+    let configuration = Configuration { sections: tenants::sections(short), ..Configuration::default() };
     let stage = Stage::set(&configuration).await?;
     let server = stage.start_server().await?;
     let mut honest = server.client.clone();

@@ -14,9 +14,9 @@ use super::attack::{Counters, Plan, add, connect};
 use crate::calls::{broadcast, message};
 
 /// Before a call that was refused is made again.
-const REFUSED_PAUSE: Duration = Duration::from_secs(1);
-/// Between the calls that a connection begins, so that it takes a while until all are open.
-const OPENING_PAUSE: Duration = Duration::from_millis(10);
+const REFUSED_PAUSE: Duration = Duration::from_secs(2);
+/// Between the calls that a connection begins: this is about what is held, not about how fast it is asked for.
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
 /// Streams of one connection: as many as the server takes.
 const STREAMS: usize = 200;
 /// The messages of an import that does not end.

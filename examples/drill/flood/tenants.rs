@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use fanfare::api::ApiSettings;
 use fanfare::proto::v1;
 use fanfare::proto::v1::admin_service_client::AdminServiceClient;
 use futures_util::{StreamExt as _, stream};
@@ -31,12 +32,14 @@ const ENTRIES: usize = 500;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Honest calls before there is an attack, and during each at least.
 const CALLS_MIN: usize = 200;
+/// Places for streams in the short version, where fewer are asked for.
+const STREAMS_MAX_SHORT: usize = 1_000;
 const MALLORY: &str = "mallory";
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Figures {
-    /// Of the honest tenant's calls, before anything was done.
-    quiet_p99_millis: f64,
+    /// Of the honest tenant's calls, before anything was done and after all of it.
+    quiet_p99_millis: [f64; 2],
     /// What was asked of them meanwhile.
     p99_bound_millis: f64,
     sends: usize,
@@ -46,8 +49,11 @@ pub(super) struct Figures {
 }
 
 /// What of the server's configuration this needs.
-pub(super) fn sections() -> String {
-    format!("[[applications]]\nname = \"default\"\n[[applications]]\nname = \"{MALLORY}\"\n{EXCEPTION}")
+pub(super) fn sections(short: bool) -> String {
+    let streams_max = if short { STREAMS_MAX_SHORT } else { ApiSettings::default().streams_max };
+    format!(
+        "[server.calls]\nstreams_max = {streams_max}\n[[applications]]\nname = \"default\"\n[[applications]]\nname = \"{MALLORY}\"\n{EXCEPTION}"
+    )
 }
 
 /// Plays it. From here on the server asks who calls.
@@ -65,9 +71,7 @@ pub(super) async fn play(
     let mut honest = Honest { client: server.connect().await?, token, browser, subscription: String::new() };
     honest.subscribe().await?;
     let quiet = honest.calls(&mut figures, || false).await?.quantile(0.99);
-    let bound = P99_MAX.max(quiet * TIMES_QUIET_MAX);
-    figures.quiet_p99_millis = quiet.as_secs_f64() * 1e3;
-    figures.p99_bound_millis = bound.as_secs_f64() * 1e3;
+    let mut p99s = Vec::new();
     server.forget_resident_peak()?;
     for kind in [Attack::SlowReaders, Attack::Places] {
         eprintln!("{kind:?}");
@@ -90,12 +94,10 @@ pub(super) async fn play(
             format!("{name}: {} calls of the honest tenant failed", calls.failures)
         });
         checks.check(plan.is_enough(&done), || format!("{name}: the attack was less than planned: {done:?}"));
-        checks.check(p99 <= bound, || {
-            format!("{name}: p99 of the honest tenant's calls is {p99:?}, not within {bound:?}")
-        });
         checks.check(peak <= RESIDENT_OCTETS_MAX, || {
             format!("{name}: the server takes {} MiB of memory", peak >> 20)
         });
+        p99s.push((name, p99));
         figures.resident_peak_octets = peak;
         figures.attacks.push(AttackFigures {
             attack: kind,
@@ -107,6 +109,15 @@ pub(super) async fn play(
             resident_peak_octets: peak,
         });
     }
+    let quiet = [quiet, honest.calls(&mut figures, || false).await?.quantile(0.99)];
+    let bound = P99_MAX.max(quiet[0].max(quiet[1]) * TIMES_QUIET_MAX);
+    for (name, p99) in p99s {
+        checks.check(p99 <= bound, || {
+            format!("{name}: p99 of the honest tenant's calls is {p99:?}, not within {bound:?}")
+        });
+    }
+    figures.quiet_p99_millis = quiet.map(|p99| p99.as_secs_f64() * 1e3);
+    figures.p99_bound_millis = bound.as_secs_f64() * 1e3;
     checks.check(is_all_written(server).await?, || "answers are still held, and nobody is there".to_owned());
     checks.check(figures.sends_refused == 0, || {
         format!("{} of the honest tenant's Sends were refused", figures.sends_refused)
