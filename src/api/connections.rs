@@ -88,7 +88,7 @@ async fn accept(
                 return (stream, place);
             }
             Err(error) => {
-                if pauses % TOLD_EACH == 0 {
+                if pauses.is_multiple_of(TOLD_EACH) {
                     tracing::warn!(%error, "cannot accept a connection; it is tried again ten times a second");
                 }
                 pauses = pauses.wrapping_add(1);
