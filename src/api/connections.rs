@@ -98,7 +98,7 @@ async fn accept(
                 return (stream, ConnectionPlace { _of_all: place, _share: share });
             }
             Err(error) => {
-                if pauses % TOLD_EACH == 0 {
+                if pauses.is_multiple_of(TOLD_EACH) {
                     tracing::warn!(%error, "cannot accept a connection; it is tried again ten times a second");
                 }
                 pauses = pauses.wrapping_add(1);

@@ -112,7 +112,7 @@ fn silent_endpoint(round: u32, index: u32) -> String {
 }
 
 fn topic(round: u32) -> String {
-    format!("silent {round}")
+    format!("silent-{round}")
 }
 
 /// Subscribes a group with a topic, at other endpoints than the sandbox's where `endpoint` says so. Gives their names.
