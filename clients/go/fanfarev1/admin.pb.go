@@ -1637,10 +1637,13 @@ func (x *SetCurrentVapidKeyResponse) GetVapidKey() *VapidKey {
 }
 
 type RetireVapidKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Name        string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Force       bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	// Removes it altogether, retired or not, so that it counts towards the 256 no more: once no active subscription is
+	// made with it, else FAILED_PRECONDITION, reason STILL_IN_USE. Its number is not given again. Not with force.
+	Remove        bool `protobuf:"varint,4,opt,name=remove,proto3" json:"remove,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1696,9 +1699,17 @@ func (x *RetireVapidKeyRequest) GetForce() bool {
 	return false
 }
 
+func (x *RetireVapidKeyRequest) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
 type RetireVapidKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VapidKey      *VapidKey              `protobuf:"bytes,1,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With `remove`: as it was.
+	VapidKey      *VapidKey `protobuf:"bytes,1,opt,name=vapid_key,json=vapidKey,proto3" json:"vapid_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3479,11 +3490,12 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\"O\n" +
 	"\x1aSetCurrentVapidKeyResponse\x121\n" +
-	"\tvapid_key\x18\x01 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"i\n" +
+	"\tvapid_key\x18\x01 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"\x81\x01\n" +
 	"\x15RetireVapidKeyRequest\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"K\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12\x16\n" +
+	"\x06remove\x18\x04 \x01(\bR\x06remove\"K\n" +
 	"\x16RetireVapidKeyResponse\x121\n" +
 	"\tvapid_key\x18\x01 \x01(\v2\x14.fanfare.v1.VapidKeyR\bvapidKey\"\xd7\x03\n" +
 	"\bApiToken\x12\x18\n" +

@@ -58,7 +58,8 @@ type AdminServiceClient interface {
 	ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ListApplicationsResponse, error)
 	// ABORTED: etag does not match.
 	UpdateApplication(ctx context.Context, in *UpdateApplicationRequest, opts ...grpc.CallOption) (*UpdateApplicationResponse, error)
-	// Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+	// Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+	// "default".
 	// FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
 	DeleteApplication(ctx context.Context, in *DeleteApplicationRequest, opts ...grpc.CallOption) (*DeleteApplicationResponse, error)
 	// Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,
@@ -326,7 +327,8 @@ type AdminServiceServer interface {
 	ListApplications(context.Context, *ListApplicationsRequest) (*ListApplicationsResponse, error)
 	// ABORTED: etag does not match.
 	UpdateApplication(context.Context, *UpdateApplicationRequest) (*UpdateApplicationResponse, error)
-	// Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+	// Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+	// "default".
 	// FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
 	DeleteApplication(context.Context, *DeleteApplicationRequest) (*DeleteApplicationResponse, error)
 	// Rotation: create a key, make it current, watch subscription_count of the old one fall as browsers subscribe anew,

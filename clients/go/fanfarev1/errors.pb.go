@@ -91,6 +91,10 @@ const (
 	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 29
 	// [INTERNAL] A bug; metadata incident finds it in the log.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 30
+	// [PERMISSION_DENIED] With a subscriber token: the endpoint is stored already, not for the token's user and with other
+	// keys. A browser that changed hands has the stored keys; a page that has lost them unsubscribes in the browser and
+	// subscribes anew, which gives another endpoint.
+	ErrorReason_ERROR_REASON_SUBSCRIPTION_NOT_OWN ErrorReason = 31
 )
 
 // Enum value maps for ErrorReason.
@@ -127,6 +131,7 @@ var (
 		28: "ERROR_REASON_STORE_UNAVAILABLE",
 		29: "ERROR_REASON_NOT_IMPLEMENTED",
 		30: "ERROR_REASON_INTERNAL",
+		31: "ERROR_REASON_SUBSCRIPTION_NOT_OWN",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":            0,
@@ -160,6 +165,7 @@ var (
 		"ERROR_REASON_STORE_UNAVAILABLE":      28,
 		"ERROR_REASON_NOT_IMPLEMENTED":        29,
 		"ERROR_REASON_INTERNAL":               30,
+		"ERROR_REASON_SUBSCRIPTION_NOT_OWN":   31,
 	}
 )
 
@@ -195,7 +201,7 @@ var File_fanfare_v1_errors_proto protoreflect.FileDescriptor
 const file_fanfare_v1_errors_proto_rawDesc = "" +
 	"\n" +
 	"\x17fanfare/v1/errors.proto\x12\n" +
-	"fanfare.v1*\xcc\b\n" +
+	"fanfare.v1*\xf3\b\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_INVALID_FIELDS\x10\x01\x12#\n" +
@@ -228,7 +234,8 @@ const file_fanfare_v1_errors_proto_rawDesc = "" +
 	"\x1bERROR_REASON_STREAM_TOO_OLD\x10\x1b\x12\"\n" +
 	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10\x1c\x12 \n" +
 	"\x1cERROR_REASON_NOT_IMPLEMENTED\x10\x1d\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x1eB\\\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x1e\x12%\n" +
+	"!ERROR_REASON_SUBSCRIPTION_NOT_OWN\x10\x1fB\\\n" +
 	"\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3"
 
 var (

@@ -2910,7 +2910,9 @@ func (x *GetVapidPublicKeyResponse) GetCreateTime() *timestamppb.Timestamp {
 type CreateSubscriberTokenRequest struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
-	// Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+	// Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+	// with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+	// PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
 	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The only topics that it may ask for. Empty: none.
 	Topics []string `protobuf:"bytes,3,rep,name=topics,proto3" json:"topics,omitempty"`
@@ -2980,7 +2982,7 @@ func (x *CreateSubscriberTokenRequest) GetTtl() *durationpb.Duration {
 
 type CreateSubscriberTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+	// For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -97,8 +97,10 @@ type PushServiceClient interface {
 	Broadcast(ctx context.Context, in *BroadcastRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BroadcastResponse], error)
 	// Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
 	// became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-	// frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-	// the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+	// frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+	// one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+	// the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+	// answer, and watch "messages/-" from the last token.
 	SendStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SendStreamRequest, SendStreamResponse], error)
 	// Joins, or rejoins after a lost connection, the status stream of one message or of all. The first frame comes at
 	// once: `accepted` from the beginning of a message, else `progress`. In order per delivery; resumed with the last
@@ -386,8 +388,10 @@ type PushServiceServer interface {
 	Broadcast(*BroadcastRequest, grpc.ServerStreamingServer[BroadcastResponse]) error
 	// Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
 	// became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-	// frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-	// the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+	// frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+	// one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+	// the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+	// answer, and watch "messages/-" from the last token.
 	SendStream(grpc.BidiStreamingServer[SendStreamRequest, SendStreamResponse]) error
 	// Joins, or rejoins after a lost connection, the status stream of one message or of all. The first frame comes at
 	// once: `accepted` from the beginning of a message, else `progress`. In order per delivery; resumed with the last

@@ -37,61 +37,53 @@ const PROXY_HEADERS: [&str; 2] = ["proxy-authenticate", "x-squid-error"];
 /// What the load balancer before Mozilla's and Google's services calls itself in `Via`.
 const OWN_VIA: &str = "google";
 
-/// An answer's words.
+/// An answer's words. What only some rules ask for is found out when they do: nearly all answers are plain successes.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(super) struct Answer {
+pub(super) struct Answer<'a> {
+    response: &'a PushResponse,
     text: String,
     json: Map<String, Value>,
     wns_status: String,
     wns_description: String,
-    is_silent: bool,
-    is_page: bool,
-    is_via: bool,
-    is_of_proxy: bool,
 }
 
-impl Answer {
-    pub(super) fn read(response: &PushResponse) -> Self {
-        let (body, headers) =
-            (response.body.get(..BODY_OCTETS_READ).unwrap_or(&response.body), &response.headers);
-        let text = String::from_utf8_lossy(body).into_owned();
-        let said = text.trim();
-        let phrase =
-            StatusCode::from_u16(response.status).ok().and_then(|it| it.canonical_reason()).unwrap_or("");
-        let html = header(headers, "content-type").to_ascii_lowercase().starts_with("text/html");
+impl<'a> Answer<'a> {
+    pub(super) fn read(response: &'a PushResponse) -> Self {
+        let body = response.body.get(..BODY_OCTETS_READ).unwrap_or(&response.body);
         Self {
-            // Over HTTP/1.1 the transport puts the reason phrase where there is no body.
-            is_silent: said.is_empty() || said.eq_ignore_ascii_case(phrase),
-            is_page: said.starts_with('<') || (html && !said.is_empty()),
-            is_via: went_via_others(headers),
-            is_of_proxy: is_of_proxy(headers),
+            response,
+            text: String::from_utf8_lossy(body).into_owned(),
             json: serde_json::from_slice(&response.body).unwrap_or_default(),
-            wns_status: header(headers, "x-wns-status"),
-            wns_description: header(headers, "x-wns-error-description"),
-            text,
+            wns_status: header(&response.headers, "x-wns-status"),
+            wns_description: header(&response.headers, "x-wns-error-description"),
         }
     }
 
     /// Whether there is no word beside the status.
     pub(super) fn is_silent(&self) -> bool {
-        self.is_silent
+        let phrase = StatusCode::from_u16(self.response.status).ok().and_then(|it| it.canonical_reason());
+        let said = self.text.trim();
+        // Over HTTP/1.1 the transport puts the reason phrase where there is no body.
+        said.is_empty() || said.eq_ignore_ascii_case(phrase.unwrap_or_default())
     }
 
     /// Whether its body is a page for people (HTML): of a proxy, a load balancer or a firewall, where the service sends
     /// none.
     pub(super) fn is_page(&self) -> bool {
-        self.is_page
+        let said = self.text.trim_start();
+        let is_html =
+            || header(&self.response.headers, "content-type").to_ascii_lowercase().starts_with("text/html");
+        said.starts_with('<') || (!said.is_empty() && is_html())
     }
 
     /// Whether it passed a proxy that no push service has before it (`Via`, RFC 9110 section 7.6.3), which may have made it.
     pub(super) fn is_via(&self) -> bool {
-        self.is_via
+        went_via_others(&self.response.headers)
     }
 
     /// Whether a proxy made it, and not the push service.
     pub(super) fn is_of_proxy(&self) -> bool {
-        self.is_of_proxy
+        is_of_proxy(&self.response.headers)
     }
 
     /// Whether the words stand anywhere in what was said, in capitals or not.
@@ -171,9 +163,12 @@ fn went_via_others(headers: &HeaderMap) -> bool {
 }
 
 fn is_of_proxy(headers: &HeaderMap) -> bool {
-    let server = header(headers, "server").to_ascii_lowercase();
-    PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
-        || PROXY_SERVERS.iter().any(|name| server.contains(name))
+    if PROXY_HEADERS.iter().any(|name| headers.contains_key(*name)) {
+        return true;
+    }
+    let Some(server) = headers.get("server") else { return false };
+    let server = String::from_utf8_lossy(server.as_bytes()).to_ascii_lowercase();
+    PROXY_SERVERS.iter().any(|name| server.contains(name))
 }
 
 /// The title of an HTML page, else its text.

@@ -289,14 +289,16 @@ class SetCurrentVapidKeyResponse(_message.Message):
     def __init__(self, vapid_key: _Optional[_Union[VapidKey, _Mapping]] = ...) -> None: ...
 
 class RetireVapidKeyRequest(_message.Message):
-    __slots__ = ("application", "name", "force")
+    __slots__ = ("application", "name", "force", "remove")
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
     application: str
     name: str
     force: bool
-    def __init__(self, application: _Optional[str] = ..., name: _Optional[str] = ..., force: bool = ...) -> None: ...
+    remove: bool
+    def __init__(self, application: _Optional[str] = ..., name: _Optional[str] = ..., force: bool = ..., remove: bool = ...) -> None: ...
 
 class RetireVapidKeyResponse(_message.Message):
     __slots__ = ("vapid_key",)

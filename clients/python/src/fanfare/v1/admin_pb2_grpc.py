@@ -174,7 +174,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApplication(self, request, context):
-        """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+        """Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+        "default".
         FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

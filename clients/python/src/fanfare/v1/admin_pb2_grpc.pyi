@@ -54,7 +54,8 @@ class AdminServiceStub:
         fanfare.v1.admin_pb2.DeleteApplicationRequest,
         fanfare.v1.admin_pb2.DeleteApplicationResponse,
     ]
-    """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+    """Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+    "default".
     FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
     """
 
@@ -194,7 +195,8 @@ class AdminServiceAsyncStub:
         fanfare.v1.admin_pb2.DeleteApplicationRequest,
         fanfare.v1.admin_pb2.DeleteApplicationResponse,
     ]
-    """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+    """Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+    "default".
     FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
     """
 
@@ -344,7 +346,8 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: fanfare.v1.admin_pb2.DeleteApplicationRequest,
         context: _ServicerContext,
     ) -> typing.Union[fanfare.v1.admin_pb2.DeleteApplicationResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.DeleteApplicationResponse]]:
-        """Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+        """Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+        "default".
         FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
         """
 

@@ -119,8 +119,10 @@ class PushServiceStub:
     ]
     """Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
     became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-    frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-    the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+    frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+    one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+    the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+    answer, and watch "messages/-" from the last token.
     """
 
     WatchDeliveries: grpc.UnaryStreamMultiCallable[
@@ -261,8 +263,10 @@ class PushServiceAsyncStub:
     ]
     """Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
     became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-    frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-    the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+    frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+    one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+    the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+    answer, and watch "messages/-" from the last token.
     """
 
     WatchDeliveries: grpc.aio.UnaryStreamMultiCallable[
@@ -423,8 +427,10 @@ class PushServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[fanfare.v1.push_pb2.SendStreamResponse], collections.abc.AsyncIterator[fanfare.v1.push_pb2.SendStreamResponse]]:
         """Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
         became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-        frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-        the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+        frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+        one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+        the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+        answer, and watch "messages/-" from the last token.
         """
 
     @abc.abstractmethod

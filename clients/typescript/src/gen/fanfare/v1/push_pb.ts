@@ -1341,7 +1341,9 @@ export type CreateSubscriberTokenRequest = Message<"fanfare.v1.CreateSubscriberT
   application: string;
 
   /**
-   * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+   * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+   * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+   * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
    *
    * @generated from field: string user_id = 2;
    */
@@ -1374,7 +1376,7 @@ export const CreateSubscriberTokenRequestSchema: GenMessage<CreateSubscriberToke
  */
 export type CreateSubscriberTokenResponse = Message<"fanfare.v1.CreateSubscriberTokenResponse"> & {
   /**
-   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
    *
    * @generated from field: string token = 1;
    */
@@ -1507,8 +1509,10 @@ export const PushService: GenService<{
   /**
    * Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
    * became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-   * frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-   * the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+   * frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+   * one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+   * the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+   * answer, and watch "messages/-" from the last token.
    *
    * @generated from rpc fanfare.v1.PushService.SendStream
    */

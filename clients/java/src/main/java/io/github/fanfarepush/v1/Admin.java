@@ -365,182 +365,183 @@ public final class Admin {
       "(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004nam" +
       "e\"O\n\032SetCurrentVapidKeyResponse\0221\n\tvapid" +
       "_key\030\001 \001(\0132\024.fanfare.v1.VapidKeyR\010vapidK" +
-      "ey\"i\n\025RetireVapidKeyRequest\022 \n\013applicati" +
-      "on\030\001 \001(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001" +
-      "\002R\004name\022\024\n\005force\030\003 \001(\010R\005force\"K\n\026RetireV" +
-      "apidKeyResponse\0221\n\tvapid_key\030\001 \001(\0132\024.fan" +
-      "fare.v1.VapidKeyR\010vapidKey\"\327\003\n\010ApiToken\022" +
-      "\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004name\022&\n\013application" +
-      "\030\002 \001(\tB\004\342A\001\003R\013application\022)\n\020all_applica" +
-      "tions\030\003 \001(\010R\017allApplications\022,\n\005roles\030\004 " +
-      "\003(\0162\020.fanfare.v1.RoleB\004\342A\001\002R\005roles\022!\n\014di" +
-      "splay_name\030\005 \001(\tR\013displayName\022\030\n\004hint\030\006 " +
-      "\001(\tB\004\342A\001\003R\004hint\022@\n\013expire_time\030\007 \001(\0132\032.g" +
-      "oogle.protobuf.TimestampH\000R\nexpireTime\210\001" +
-      "\001\022A\n\013create_time\030\010 \001(\0132\032.google.protobuf" +
-      ".TimestampB\004\342A\001\003R\ncreateTime\022K\n\016last_use" +
-      "d_time\030\t \001(\0132\032.google.protobuf.Timestamp" +
-      "B\004\342A\001\003H\001R\014lastUsedTime\210\001\001B\016\n\014_expire_tim" +
-      "eB\021\n\017_last_used_time\"r\n\025CreateApiTokenRe" +
+      "ey\"\201\001\n\025RetireVapidKeyRequest\022 \n\013applicat" +
+      "ion\030\001 \001(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A" +
+      "\001\002R\004name\022\024\n\005force\030\003 \001(\010R\005force\022\026\n\006remove" +
+      "\030\004 \001(\010R\006remove\"K\n\026RetireVapidKeyResponse" +
+      "\0221\n\tvapid_key\030\001 \001(\0132\024.fanfare.v1.VapidKe" +
+      "yR\010vapidKey\"\327\003\n\010ApiToken\022\030\n\004name\030\001 \001(\tB\004" +
+      "\342A\001\010R\004name\022&\n\013application\030\002 \001(\tB\004\342A\001\003R\013a" +
+      "pplication\022)\n\020all_applications\030\003 \001(\010R\017al" +
+      "lApplications\022,\n\005roles\030\004 \003(\0162\020.fanfare.v" +
+      "1.RoleB\004\342A\001\002R\005roles\022!\n\014display_name\030\005 \001(" +
+      "\tR\013displayName\022\030\n\004hint\030\006 \001(\tB\004\342A\001\003R\004hint" +
+      "\022@\n\013expire_time\030\007 \001(\0132\032.google.protobuf." +
+      "TimestampH\000R\nexpireTime\210\001\001\022A\n\013create_tim" +
+      "e\030\010 \001(\0132\032.google.protobuf.TimestampB\004\342A\001" +
+      "\003R\ncreateTime\022K\n\016last_used_time\030\t \001(\0132\032." +
+      "google.protobuf.TimestampB\004\342A\001\003H\001R\014lastU" +
+      "sedTime\210\001\001B\016\n\014_expire_timeB\021\n\017_last_used" +
+      "_time\"r\n\025CreateApiTokenRequest\022 \n\013applic" +
+      "ation\030\001 \001(\tR\013application\0227\n\tapi_token\030\002 " +
+      "\001(\0132\024.fanfare.v1.ApiTokenB\004\342A\001\002R\010apiToke" +
+      "n\"a\n\026CreateApiTokenResponse\0221\n\tapi_token" +
+      "\030\001 \001(\0132\024.fanfare.v1.ApiTokenR\010apiToken\022\024" +
+      "\n\005token\030\002 \001(\tR\005token\"\237\001\n\024ListApiTokensRe" +
       "quest\022 \n\013application\030\001 \001(\tR\013application\022" +
-      "7\n\tapi_token\030\002 \001(\0132\024.fanfare.v1.ApiToken" +
-      "B\004\342A\001\002R\010apiToken\"a\n\026CreateApiTokenRespon" +
-      "se\0221\n\tapi_token\030\001 \001(\0132\024.fanfare.v1.ApiTo" +
-      "kenR\010apiToken\022\024\n\005token\030\002 \001(\tR\005token\"\237\001\n\024" +
-      "ListApiTokensRequest\022 \n\013application\030\001 \001(" +
-      "\tR\013application\022)\n\020all_applications\030\002 \001(\010" +
-      "R\017allApplications\022\033\n\tpage_size\030\003 \001(\005R\010pa" +
-      "geSize\022\035\n\npage_token\030\004 \001(\tR\tpageToken\"t\n" +
-      "\025ListApiTokensResponse\0223\n\napi_tokens\030\001 \003" +
-      "(\0132\024.fanfare.v1.ApiTokenR\tapiTokens\022&\n\017n" +
-      "ext_page_token\030\002 \001(\tR\rnextPageToken\"V\n\025R" +
-      "evokeApiTokenRequest\022\030\n\004name\030\001 \001(\tB\004\342A\001\002" +
-      "R\004name\022#\n\rallow_missing\030\002 \001(\010R\014allowMiss" +
-      "ing\"\030\n\026RevokeApiTokenResponse\"\375\005\n\006Origin" +
-      "\022\026\n\006origin\030\001 \001(\tR\006origin\022-\n\005state\030\002 \001(\0162" +
-      "\027.fanfare.v1.OriginStateR\005state\022\026\n\006queue" +
-      "d\030\003 \001(\005R\006queued\022\033\n\tin_flight\030\004 \001(\005R\010inFl" +
-      "ight\022+\n\021concurrency_limit\030\005 \001(\005R\020concurr" +
-      "encyLimit\022 \n\013connections\030\006 \001(\005R\013connecti" +
-      "ons\022.\n\023accepted_per_second\030\007 \001(\001R\021accept" +
-      "edPerSecond\022\'\n\017throttled_share\030\010 \001(\001R\016th" +
-      "rottledShare\022\037\n\013error_share\030\t \001(\001R\nerror" +
-      "Share\022:\n\013latency_p50\030\n \001(\0132\031.google.prot" +
-      "obuf.DurationR\nlatencyP50\022:\n\013latency_p99" +
-      "\030\013 \001(\0132\031.google.protobuf.DurationR\nlaten" +
-      "cyP99\022B\n\014paused_until\030\014 \001(\0132\032.google.pro" +
-      "tobuf.TimestampH\000R\013pausedUntil\210\001\001\0226\n\014las" +
-      "t_problem\030\r \001(\0162\023.fanfare.v1.OutcomeR\013la" +
-      "stProblem\0221\n\004held\030\017 \003(\0132\035.fanfare.v1.Hel" +
-      "dSubscriptionsR\004held\022#\n\rrefused_share\030\020 " +
-      "\001(\001R\014refusedShare\022Q\n\024stopped_application" +
-      "s\030\021 \003(\0132\036.fanfare.v1.StoppedApplicationR" +
-      "\023stoppedApplicationsB\017\n\r_paused_until\"\310\002" +
-      "\n\021HeldSubscriptions\022 \n\013application\030\001 \001(\t" +
-      "R\013application\022-\n\007outcome\030\002 \001(\0162\023.fanfare" +
-      ".v1.OutcomeR\007outcome\022-\n\022subscription_cou" +
-      "nt\030\003 \001(\005R\021subscriptionCount\0227\n\thold_time" +
-      "\030\004 \001(\0132\032.google.protobuf.TimestampR\010hold" +
-      "Time\022#\n\rrefused_count\030\005 \001(\005R\014refusedCoun" +
-      "t\022%\n\016answered_count\030\006 \001(\005R\ransweredCount" +
-      "\022\026\n\006reason\030\007 \001(\tR\006reason\022\026\n\006remedy\030\010 \001(\t" +
-      "R\006remedy\"e\n\022StoppedApplication\022 \n\013applic" +
-      "ation\030\001 \001(\tR\013application\022-\n\004stop\030\002 \001(\0132\031" +
-      ".fanfare.v1.StoppedOriginR\004stop\"P\n\022ListO" +
-      "riginsRequest\022\033\n\tpage_size\030\001 \001(\005R\010pageSi" +
-      "ze\022\035\n\npage_token\030\002 \001(\tR\tpageToken\"k\n\023Lis" +
-      "tOriginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanf" +
-      "are.v1.OriginR\007origins\022&\n\017next_page_toke" +
-      "n\030\002 \001(\tR\rnextPageToken\"\025\n\023WatchOriginsRe" +
-      "quest\"D\n\024WatchOriginsResponse\022,\n\007origins" +
-      "\030\001 \003(\0132\022.fanfare.v1.OriginR\007origins\"U\n\023R" +
-      "esumeOriginRequest\022 \n\013application\030\001 \001(\tR" +
-      "\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006orig" +
-      "in\"\026\n\024ResumeOriginResponse\"\324\001\n\037ReleaseHe" +
-      "ldSubscriptionsRequest\022 \n\013application\030\001 " +
-      "\001(\tR\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006" +
-      "origin\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.Out" +
-      "comeR\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014va" +
-      "lidateOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToke" +
-      "n\"q\n ReleaseHeldSubscriptionsResponse\022%\n" +
-      "\016released_count\030\001 \001(\005R\rreleasedCount\022&\n\017" +
-      "next_page_token\030\002 \001(\tR\rnextPageToken\"\324\001\n" +
-      "\037DiscardHeldSubscriptionsRequest\022 \n\013appl" +
-      "ication\030\001 \001(\tR\013application\022\034\n\006origin\030\002 \001" +
-      "(\tB\004\342A\001\002R\006origin\022-\n\007outcome\030\003 \001(\0162\023.fanf" +
-      "are.v1.OutcomeR\007outcome\022#\n\rvalidate_only" +
-      "\030\004 \001(\010R\014validateOnly\022\035\n\npage_token\030\005 \001(\t" +
-      "R\tpageToken\"s\n DiscardHeldSubscriptionsR" +
-      "esponse\022\'\n\017discarded_count\030\001 \001(\005R\016discar" +
-      "dedCount\022&\n\017next_page_token\030\002 \001(\tR\rnextP" +
-      "ageToken\"\245\002\n\033RestoreSubscriptionsRequest" +
-      "\022 \n\013application\030\001 \001(\tR\013application\022\026\n\006or" +
-      "igin\030\002 \001(\tR\006origin\022?\n\nstart_time\030\003 \001(\0132\032" +
-      ".google.protobuf.TimestampB\004\342A\001\002R\tstartT" +
-      "ime\022:\n\010end_time\030\004 \001(\0132\032.google.protobuf." +
-      "TimestampH\000R\007endTime\210\001\001\022#\n\rvalidate_only" +
-      "\030\005 \001(\010R\014validateOnly\022\035\n\npage_token\030\006 \001(\t" +
-      "R\tpageTokenB\013\n\t_end_time\"\231\001\n\034RestoreSubs" +
-      "criptionsResponse\022%\n\016restored_count\030\001 \001(" +
-      "\005R\rrestoredCount\022*\n\021passed_over_count\030\002 " +
-      "\001(\005R\017passedOverCount\022&\n\017next_page_token\030" +
-      "\003 \001(\tR\rnextPageToken\"\365\002\n\032EnableSubscript" +
-      "ionsRequest\022 \n\013application\030\001 \001(\tR\013applic" +
-      "ation\022\022\n\004name\030\002 \001(\tR\004name\022-\n\007outcome\030\003 \001" +
-      "(\0162\023.fanfare.v1.OutcomeR\007outcome\022\026\n\006orig" +
-      "in\030\004 \001(\tR\006origin\022>\n\nstart_time\030\005 \001(\0132\032.g" +
-      "oogle.protobuf.TimestampH\000R\tstartTime\210\001\001" +
-      "\022:\n\010end_time\030\006 \001(\0132\032.google.protobuf.Tim" +
-      "estampH\001R\007endTime\210\001\001\022#\n\rvalidate_only\030\007 " +
-      "\001(\010R\014validateOnly\022\035\n\npage_token\030\010 \001(\tR\tp" +
-      "ageTokenB\r\n\013_start_timeB\013\n\t_end_time\"j\n\033" +
-      "EnableSubscriptionsResponse\022#\n\renabled_c" +
-      "ount\030\001 \001(\005R\014enabledCount\022&\n\017next_page_to" +
-      "ken\030\002 \001(\tR\rnextPageToken*\221\001\n\013HostProfile" +
-      "\022\034\n\030HOST_PROFILE_UNSPECIFIED\020\000\022$\n HOST_P" +
-      "ROFILE_KNOWN_PUSH_SERVICES\020\001\022 \n\034HOST_PRO" +
-      "FILE_ANY_PUBLIC_HOST\020\002\022\034\n\030HOST_PROFILE_L" +
-      "ISTED_ONLY\020\003*\207\001\n\rVapidKeyState\022\037\n\033VAPID_" +
-      "KEY_STATE_UNSPECIFIED\020\000\022\033\n\027VAPID_KEY_STA" +
-      "TE_STANDBY\020\001\022\033\n\027VAPID_KEY_STATE_CURRENT\020" +
-      "\002\022\033\n\027VAPID_KEY_STATE_RETIRED\020\003*f\n\004Role\022\024" +
-      "\n\020ROLE_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016" +
-      "ROLE_PUBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n" +
-      "\013ROLE_READER\020\004*\250\001\n\013OriginState\022\034\n\030ORIGIN" +
-      "_STATE_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STATE_OPE" +
-      "N\020\001\022\027\n\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023ORIGIN_S" +
-      "TATE_BROKEN\020\003\022\030\n\024ORIGIN_STATE_PROBING\020\004\022" +
-      "\030\n\024ORIGIN_STATE_STOPPED\020\0052\352\016\n\014AdminServi" +
-      "ce\022`\n\021CreateApplication\022$.fanfare.v1.Cre" +
-      "ateApplicationRequest\032%.fanfare.v1.Creat" +
-      "eApplicationResponse\022\\\n\016GetApplication\022!" +
-      ".fanfare.v1.GetApplicationRequest\032\".fanf" +
-      "are.v1.GetApplicationResponse\"\003\220\002\001\022b\n\020Li" +
-      "stApplications\022#.fanfare.v1.ListApplicat" +
-      "ionsRequest\032$.fanfare.v1.ListApplication" +
-      "sResponse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fa" +
-      "nfare.v1.UpdateApplicationRequest\032%.fanf" +
-      "are.v1.UpdateApplicationResponse\"\003\220\002\002\022e\n" +
-      "\021DeleteApplication\022$.fanfare.v1.DeleteAp" +
-      "plicationRequest\032%.fanfare.v1.DeleteAppl" +
-      "icationResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!" +
-      ".fanfare.v1.CreateVapidKeyRequest\032\".fanf" +
-      "are.v1.CreateVapidKeyResponse\022Y\n\rListVap" +
-      "idKeys\022 .fanfare.v1.ListVapidKeysRequest" +
-      "\032!.fanfare.v1.ListVapidKeysResponse\"\003\220\002\001" +
-      "\022h\n\022SetCurrentVapidKey\022%.fanfare.v1.SetC" +
-      "urrentVapidKeyRequest\032&.fanfare.v1.SetCu" +
-      "rrentVapidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapi" +
-      "dKey\022!.fanfare.v1.RetireVapidKeyRequest\032" +
-      "\".fanfare.v1.RetireVapidKeyResponse\"\003\220\002\002" +
-      "\022W\n\016CreateApiToken\022!.fanfare.v1.CreateAp" +
-      "iTokenRequest\032\".fanfare.v1.CreateApiToke" +
-      "nResponse\022Y\n\rListApiTokens\022 .fanfare.v1." +
-      "ListApiTokensRequest\032!.fanfare.v1.ListAp" +
-      "iTokensResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!" +
-      ".fanfare.v1.RevokeApiTokenRequest\032\".fanf" +
-      "are.v1.RevokeApiTokenResponse\"\003\220\002\002\022S\n\013Li" +
-      "stOrigins\022\036.fanfare.v1.ListOriginsReques" +
-      "t\032\037.fanfare.v1.ListOriginsResponse\"\003\220\002\001\022" +
-      "X\n\014WatchOrigins\022\037.fanfare.v1.WatchOrigin" +
-      "sRequest\032 .fanfare.v1.WatchOriginsRespon" +
-      "se\"\003\220\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.R" +
-      "esumeOriginRequest\032 .fanfare.v1.ResumeOr" +
-      "iginResponse\"\003\220\002\002\022z\n\030ReleaseHeldSubscrip" +
-      "tions\022+.fanfare.v1.ReleaseHeldSubscripti" +
-      "onsRequest\032,.fanfare.v1.ReleaseHeldSubsc" +
-      "riptionsResponse\"\003\220\002\002\022z\n\030DiscardHeldSubs" +
-      "criptions\022+.fanfare.v1.DiscardHeldSubscr" +
-      "iptionsRequest\032,.fanfare.v1.DiscardHeldS" +
-      "ubscriptionsResponse\"\003\220\002\002\022n\n\024RestoreSubs" +
-      "criptions\022\'.fanfare.v1.RestoreSubscripti" +
-      "onsRequest\032(.fanfare.v1.RestoreSubscript" +
-      "ionsResponse\"\003\220\002\002\022k\n\023EnableSubscriptions" +
-      "\022&.fanfare.v1.EnableSubscriptionsRequest" +
-      "\032\'.fanfare.v1.EnableSubscriptionsRespons" +
-      "e\"\003\220\002\002B\\\n\030io.github.fanfarepush.v1P\001Z>gi" +
-      "thub.com/fanfare-push/fanfare/clients/go" +
-      "/fanfarev1;fanfarev1b\006proto3"
+      ")\n\020all_applications\030\002 \001(\010R\017allApplicatio" +
+      "ns\022\033\n\tpage_size\030\003 \001(\005R\010pageSize\022\035\n\npage_" +
+      "token\030\004 \001(\tR\tpageToken\"t\n\025ListApiTokensR" +
+      "esponse\0223\n\napi_tokens\030\001 \003(\0132\024.fanfare.v1" +
+      ".ApiTokenR\tapiTokens\022&\n\017next_page_token\030" +
+      "\002 \001(\tR\rnextPageToken\"V\n\025RevokeApiTokenRe" +
+      "quest\022\030\n\004name\030\001 \001(\tB\004\342A\001\002R\004name\022#\n\rallow" +
+      "_missing\030\002 \001(\010R\014allowMissing\"\030\n\026RevokeAp" +
+      "iTokenResponse\"\375\005\n\006Origin\022\026\n\006origin\030\001 \001(" +
+      "\tR\006origin\022-\n\005state\030\002 \001(\0162\027.fanfare.v1.Or" +
+      "iginStateR\005state\022\026\n\006queued\030\003 \001(\005R\006queued" +
+      "\022\033\n\tin_flight\030\004 \001(\005R\010inFlight\022+\n\021concurr" +
+      "ency_limit\030\005 \001(\005R\020concurrencyLimit\022 \n\013co" +
+      "nnections\030\006 \001(\005R\013connections\022.\n\023accepted" +
+      "_per_second\030\007 \001(\001R\021acceptedPerSecond\022\'\n\017" +
+      "throttled_share\030\010 \001(\001R\016throttledShare\022\037\n" +
+      "\013error_share\030\t \001(\001R\nerrorShare\022:\n\013latenc" +
+      "y_p50\030\n \001(\0132\031.google.protobuf.DurationR\n" +
+      "latencyP50\022:\n\013latency_p99\030\013 \001(\0132\031.google" +
+      ".protobuf.DurationR\nlatencyP99\022B\n\014paused" +
+      "_until\030\014 \001(\0132\032.google.protobuf.Timestamp" +
+      "H\000R\013pausedUntil\210\001\001\0226\n\014last_problem\030\r \001(\016" +
+      "2\023.fanfare.v1.OutcomeR\013lastProblem\0221\n\004he" +
+      "ld\030\017 \003(\0132\035.fanfare.v1.HeldSubscriptionsR" +
+      "\004held\022#\n\rrefused_share\030\020 \001(\001R\014refusedSha" +
+      "re\022Q\n\024stopped_applications\030\021 \003(\0132\036.fanfa" +
+      "re.v1.StoppedApplicationR\023stoppedApplica" +
+      "tionsB\017\n\r_paused_until\"\310\002\n\021HeldSubscript" +
+      "ions\022 \n\013application\030\001 \001(\tR\013application\022-" +
+      "\n\007outcome\030\002 \001(\0162\023.fanfare.v1.OutcomeR\007ou" +
+      "tcome\022-\n\022subscription_count\030\003 \001(\005R\021subsc" +
+      "riptionCount\0227\n\thold_time\030\004 \001(\0132\032.google" +
+      ".protobuf.TimestampR\010holdTime\022#\n\rrefused" +
+      "_count\030\005 \001(\005R\014refusedCount\022%\n\016answered_c" +
+      "ount\030\006 \001(\005R\ransweredCount\022\026\n\006reason\030\007 \001(" +
+      "\tR\006reason\022\026\n\006remedy\030\010 \001(\tR\006remedy\"e\n\022Sto" +
+      "ppedApplication\022 \n\013application\030\001 \001(\tR\013ap" +
+      "plication\022-\n\004stop\030\002 \001(\0132\031.fanfare.v1.Sto" +
+      "ppedOriginR\004stop\"P\n\022ListOriginsRequest\022\033" +
+      "\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n\npage_toke" +
+      "n\030\002 \001(\tR\tpageToken\"k\n\023ListOriginsRespons" +
+      "e\022,\n\007origins\030\001 \003(\0132\022.fanfare.v1.OriginR\007" +
+      "origins\022&\n\017next_page_token\030\002 \001(\tR\rnextPa" +
+      "geToken\"\025\n\023WatchOriginsRequest\"D\n\024WatchO" +
+      "riginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanfar" +
+      "e.v1.OriginR\007origins\"U\n\023ResumeOriginRequ" +
+      "est\022 \n\013application\030\001 \001(\tR\013application\022\034\n" +
+      "\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\"\026\n\024ResumeOri" +
+      "ginResponse\"\324\001\n\037ReleaseHeldSubscriptions" +
+      "Request\022 \n\013application\030\001 \001(\tR\013applicatio" +
+      "n\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\022-\n\007outco" +
+      "me\030\003 \001(\0162\023.fanfare.v1.OutcomeR\007outcome\022#" +
+      "\n\rvalidate_only\030\004 \001(\010R\014validateOnly\022\035\n\np" +
+      "age_token\030\005 \001(\tR\tpageToken\"q\n ReleaseHel" +
+      "dSubscriptionsResponse\022%\n\016released_count" +
+      "\030\001 \001(\005R\rreleasedCount\022&\n\017next_page_token" +
+      "\030\002 \001(\tR\rnextPageToken\"\324\001\n\037DiscardHeldSub" +
+      "scriptionsRequest\022 \n\013application\030\001 \001(\tR\013" +
+      "application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origi" +
+      "n\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.OutcomeR" +
+      "\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014validat" +
+      "eOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToken\"s\n " +
+      "DiscardHeldSubscriptionsResponse\022\'\n\017disc" +
+      "arded_count\030\001 \001(\005R\016discardedCount\022&\n\017nex" +
+      "t_page_token\030\002 \001(\tR\rnextPageToken\"\245\002\n\033Re" +
+      "storeSubscriptionsRequest\022 \n\013application" +
+      "\030\001 \001(\tR\013application\022\026\n\006origin\030\002 \001(\tR\006ori" +
+      "gin\022?\n\nstart_time\030\003 \001(\0132\032.google.protobu" +
+      "f.TimestampB\004\342A\001\002R\tstartTime\022:\n\010end_time" +
+      "\030\004 \001(\0132\032.google.protobuf.TimestampH\000R\007en" +
+      "dTime\210\001\001\022#\n\rvalidate_only\030\005 \001(\010R\014validat" +
+      "eOnly\022\035\n\npage_token\030\006 \001(\tR\tpageTokenB\013\n\t" +
+      "_end_time\"\231\001\n\034RestoreSubscriptionsRespon" +
+      "se\022%\n\016restored_count\030\001 \001(\005R\rrestoredCoun" +
+      "t\022*\n\021passed_over_count\030\002 \001(\005R\017passedOver" +
+      "Count\022&\n\017next_page_token\030\003 \001(\tR\rnextPage" +
+      "Token\"\365\002\n\032EnableSubscriptionsRequest\022 \n\013" +
+      "application\030\001 \001(\tR\013application\022\022\n\004name\030\002" +
+      " \001(\tR\004name\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1" +
+      ".OutcomeR\007outcome\022\026\n\006origin\030\004 \001(\tR\006origi" +
+      "n\022>\n\nstart_time\030\005 \001(\0132\032.google.protobuf." +
+      "TimestampH\000R\tstartTime\210\001\001\022:\n\010end_time\030\006 " +
+      "\001(\0132\032.google.protobuf.TimestampH\001R\007endTi" +
+      "me\210\001\001\022#\n\rvalidate_only\030\007 \001(\010R\014validateOn" +
+      "ly\022\035\n\npage_token\030\010 \001(\tR\tpageTokenB\r\n\013_st" +
+      "art_timeB\013\n\t_end_time\"j\n\033EnableSubscript" +
+      "ionsResponse\022#\n\renabled_count\030\001 \001(\005R\014ena" +
+      "bledCount\022&\n\017next_page_token\030\002 \001(\tR\rnext" +
+      "PageToken*\221\001\n\013HostProfile\022\034\n\030HOST_PROFIL" +
+      "E_UNSPECIFIED\020\000\022$\n HOST_PROFILE_KNOWN_PU" +
+      "SH_SERVICES\020\001\022 \n\034HOST_PROFILE_ANY_PUBLIC" +
+      "_HOST\020\002\022\034\n\030HOST_PROFILE_LISTED_ONLY\020\003*\207\001" +
+      "\n\rVapidKeyState\022\037\n\033VAPID_KEY_STATE_UNSPE" +
+      "CIFIED\020\000\022\033\n\027VAPID_KEY_STATE_STANDBY\020\001\022\033\n" +
+      "\027VAPID_KEY_STATE_CURRENT\020\002\022\033\n\027VAPID_KEY_" +
+      "STATE_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE_UNSPECIF" +
+      "IED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_PUBLISHER\020" +
+      "\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_READER\020\004*" +
+      "\250\001\n\013OriginState\022\034\n\030ORIGIN_STATE_UNSPECIF" +
+      "IED\020\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_S" +
+      "TATE_PAUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022\030" +
+      "\n\024ORIGIN_STATE_PROBING\020\004\022\030\n\024ORIGIN_STATE" +
+      "_STOPPED\020\0052\352\016\n\014AdminService\022`\n\021CreateApp" +
+      "lication\022$.fanfare.v1.CreateApplicationR" +
+      "equest\032%.fanfare.v1.CreateApplicationRes" +
+      "ponse\022\\\n\016GetApplication\022!.fanfare.v1.Get" +
+      "ApplicationRequest\032\".fanfare.v1.GetAppli" +
+      "cationResponse\"\003\220\002\001\022b\n\020ListApplications\022" +
+      "#.fanfare.v1.ListApplicationsRequest\032$.f" +
+      "anfare.v1.ListApplicationsResponse\"\003\220\002\001\022" +
+      "e\n\021UpdateApplication\022$.fanfare.v1.Update" +
+      "ApplicationRequest\032%.fanfare.v1.UpdateAp" +
+      "plicationResponse\"\003\220\002\002\022e\n\021DeleteApplicat" +
+      "ion\022$.fanfare.v1.DeleteApplicationReques" +
+      "t\032%.fanfare.v1.DeleteApplicationResponse" +
+      "\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanfare.v1.Cre" +
+      "ateVapidKeyRequest\032\".fanfare.v1.CreateVa" +
+      "pidKeyResponse\022Y\n\rListVapidKeys\022 .fanfar" +
+      "e.v1.ListVapidKeysRequest\032!.fanfare.v1.L" +
+      "istVapidKeysResponse\"\003\220\002\001\022h\n\022SetCurrentV" +
+      "apidKey\022%.fanfare.v1.SetCurrentVapidKeyR" +
+      "equest\032&.fanfare.v1.SetCurrentVapidKeyRe" +
+      "sponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022!.fanfare." +
+      "v1.RetireVapidKeyRequest\032\".fanfare.v1.Re" +
+      "tireVapidKeyResponse\"\003\220\002\002\022W\n\016CreateApiTo" +
+      "ken\022!.fanfare.v1.CreateApiTokenRequest\032\"" +
+      ".fanfare.v1.CreateApiTokenResponse\022Y\n\rLi" +
+      "stApiTokens\022 .fanfare.v1.ListApiTokensRe" +
+      "quest\032!.fanfare.v1.ListApiTokensResponse" +
+      "\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanfare.v1.Rev" +
+      "okeApiTokenRequest\032\".fanfare.v1.RevokeAp" +
+      "iTokenResponse\"\003\220\002\002\022S\n\013ListOrigins\022\036.fan" +
+      "fare.v1.ListOriginsRequest\032\037.fanfare.v1." +
+      "ListOriginsResponse\"\003\220\002\001\022X\n\014WatchOrigins" +
+      "\022\037.fanfare.v1.WatchOriginsRequest\032 .fanf" +
+      "are.v1.WatchOriginsResponse\"\003\220\002\0010\001\022V\n\014Re" +
+      "sumeOrigin\022\037.fanfare.v1.ResumeOriginRequ" +
+      "est\032 .fanfare.v1.ResumeOriginResponse\"\003\220" +
+      "\002\002\022z\n\030ReleaseHeldSubscriptions\022+.fanfare" +
+      ".v1.ReleaseHeldSubscriptionsRequest\032,.fa" +
+      "nfare.v1.ReleaseHeldSubscriptionsRespons" +
+      "e\"\003\220\002\002\022z\n\030DiscardHeldSubscriptions\022+.fan" +
+      "fare.v1.DiscardHeldSubscriptionsRequest\032" +
+      ",.fanfare.v1.DiscardHeldSubscriptionsRes" +
+      "ponse\"\003\220\002\002\022n\n\024RestoreSubscriptions\022\'.fan" +
+      "fare.v1.RestoreSubscriptionsRequest\032(.fa" +
+      "nfare.v1.RestoreSubscriptionsResponse\"\003\220" +
+      "\002\002\022k\n\023EnableSubscriptions\022&.fanfare.v1.E" +
+      "nableSubscriptionsRequest\032\'.fanfare.v1.E" +
+      "nableSubscriptionsResponse\"\003\220\002\002B\\\n\030io.gi" +
+      "thub.fanfarepush.v1P\001Z>github.com/fanfar" +
+      "e-push/fanfare/clients/go/fanfarev1;fanf" +
+      "arev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -689,7 +690,7 @@ public final class Admin {
     internal_static_fanfare_v1_RetireVapidKeyRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_RetireVapidKeyRequest_descriptor,
-        new java.lang.String[] { "Application", "Name", "Force", });
+        new java.lang.String[] { "Application", "Name", "Force", "Remove", });
     internal_static_fanfare_v1_RetireVapidKeyResponse_descriptor =
       getDescriptor().getMessageTypes().get(23);
     internal_static_fanfare_v1_RetireVapidKeyResponse_fieldAccessorTable = new

@@ -733,7 +733,8 @@ public final class AdminServiceGrpc {
 
     /**
      * <pre>
-     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+     * "default".
      * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
      * </pre>
      */
@@ -976,7 +977,8 @@ public final class AdminServiceGrpc {
 
     /**
      * <pre>
-     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+     * "default".
      * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
      * </pre>
      */
@@ -1212,7 +1214,8 @@ public final class AdminServiceGrpc {
 
     /**
      * <pre>
-     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+     * "default".
      * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
      * </pre>
      */
@@ -1435,7 +1438,8 @@ public final class AdminServiceGrpc {
 
     /**
      * <pre>
-     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+     * "default".
      * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
      * </pre>
      */
@@ -1661,7 +1665,8 @@ public final class AdminServiceGrpc {
 
     /**
      * <pre>
-     * Ends it at once (NOT_FOUND from here on) and clears its data away behind. Server-wide; not for "default".
+     * Ends it at once (NOT_FOUND from here on, and so do its streams) and clears its data away behind. Server-wide; not for
+     * "default".
      * FAILED_PRECONDITION, reason STILL_IN_USE, unless force.
      * </pre>
      */

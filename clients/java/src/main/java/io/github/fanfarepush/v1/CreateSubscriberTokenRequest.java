@@ -88,7 +88,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object userId_ = "";
   /**
    * <pre>
-   * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+   * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+   * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+   * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
    * </pre>
    *
    * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -109,7 +111,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+   * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+   * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+   * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
    * </pre>
    *
    * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -730,7 +734,9 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object userId_ = "";
     /**
      * <pre>
-     * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+     * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+     * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+     * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
      * </pre>
      *
      * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -750,7 +756,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+     * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+     * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+     * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
      * </pre>
      *
      * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -771,7 +779,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+     * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+     * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+     * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
      * </pre>
      *
      * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -788,7 +798,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+     * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+     * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+     * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
      * </pre>
      *
      * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -802,7 +814,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+     * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+     * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+     * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
      * </pre>
      *
      * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>

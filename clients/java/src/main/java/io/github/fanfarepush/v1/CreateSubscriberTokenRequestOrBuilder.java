@@ -22,7 +22,9 @@ public interface CreateSubscriberTokenRequestOrBuilder extends
 
   /**
    * <pre>
-   * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+   * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+   * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+   * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
    * </pre>
    *
    * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>
@@ -31,7 +33,9 @@ public interface CreateSubscriberTokenRequestOrBuilder extends
   java.lang.String getUserId();
   /**
    * <pre>
-   * Set in every subscription that is made with it; no other user's is touched. Labels cannot be set with it.
+   * Set in every subscription that is made with it. Labels cannot be set with it. What is not this user's is touched only
+   * with the very keys (p256dh and auth) that are stored, which a browser that changes hands has: Subscribe is else
+   * PERMISSION_DENIED with SUBSCRIPTION_NOT_OWN, and what `replaces` names is passed over.
    * </pre>
    *
    * <code>string user_id = 2 [json_name = "userId", (.google.api.field_behavior) = REQUIRED];</code>

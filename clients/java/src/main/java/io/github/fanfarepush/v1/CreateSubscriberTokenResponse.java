@@ -46,7 +46,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object token_ = "";
   /**
    * <pre>
-   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
    * </pre>
    *
    * <code>string token = 1 [json_name = "token"];</code>
@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
    * </pre>
    *
    * <code>string token = 1 [json_name = "token"];</code>
@@ -488,7 +488,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object token_ = "";
     /**
      * <pre>
-     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
      * </pre>
      *
      * <code>string token = 1 [json_name = "token"];</code>
@@ -508,7 +508,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
      * </pre>
      *
      * <code>string token = 1 [json_name = "token"];</code>
@@ -529,7 +529,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
      * </pre>
      *
      * <code>string token = 1 [json_name = "token"];</code>
@@ -546,7 +546,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
      * </pre>
      *
      * <code>string token = 1 [json_name = "token"];</code>
@@ -560,7 +560,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+     * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
      * </pre>
      *
      * <code>string token = 1 [json_name = "token"];</code>

@@ -10,7 +10,7 @@ public interface CreateSubscriberTokenResponseOrBuilder extends
 
   /**
    * <pre>
-   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
    * </pre>
    *
    * <code>string token = 1 [json_name = "token"];</code>
@@ -19,7 +19,7 @@ public interface CreateSubscriberTokenResponseOrBuilder extends
   java.lang.String getToken();
   /**
    * <pre>
-   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, not before.
+   * For `authorization: Bearer …`. Signed, not stored: it ends by its time, or with its application, not before.
    * </pre>
    *
    * <code>string token = 1 [json_name = "token"];</code>

@@ -262,6 +262,16 @@ public enum ErrorReason
    * <code>ERROR_REASON_INTERNAL = 30;</code>
    */
   ERROR_REASON_INTERNAL(30),
+  /**
+   * <pre>
+   * [PERMISSION_DENIED] With a subscriber token: the endpoint is stored already, not for the token's user and with other
+   * keys. A browser that changed hands has the stored keys; a page that has lost them unsubscribes in the browser and
+   * subscribes anew, which gives another endpoint.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SUBSCRIPTION_NOT_OWN = 31;</code>
+   */
+  ERROR_REASON_SUBSCRIPTION_NOT_OWN(31),
   UNRECOGNIZED(-1),
   ;
 
@@ -511,6 +521,16 @@ public enum ErrorReason
    * <code>ERROR_REASON_INTERNAL = 30;</code>
    */
   public static final int ERROR_REASON_INTERNAL_VALUE = 30;
+  /**
+   * <pre>
+   * [PERMISSION_DENIED] With a subscriber token: the endpoint is stored already, not for the token's user and with other
+   * keys. A browser that changed hands has the stored keys; a page that has lost them unsubscribes in the browser and
+   * subscribes anew, which gives another endpoint.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SUBSCRIPTION_NOT_OWN = 31;</code>
+   */
+  public static final int ERROR_REASON_SUBSCRIPTION_NOT_OWN_VALUE = 31;
 
 
   public final int getNumber() {
@@ -568,6 +588,7 @@ public enum ErrorReason
       case 28: return ERROR_REASON_STORE_UNAVAILABLE;
       case 29: return ERROR_REASON_NOT_IMPLEMENTED;
       case 30: return ERROR_REASON_INTERNAL;
+      case 31: return ERROR_REASON_SUBSCRIPTION_NOT_OWN;
       default: return null;
     }
   }

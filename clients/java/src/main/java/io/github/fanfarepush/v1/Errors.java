@@ -24,7 +24,7 @@ public final class Errors {
       descriptor;
   static {
     java.lang.String[] descriptorData = {
-      "\n\027fanfare/v1/errors.proto\022\nfanfare.v1*\314\010" +
+      "\n\027fanfare/v1/errors.proto\022\nfanfare.v1*\363\010" +
       "\n\013ErrorReason\022\034\n\030ERROR_REASON_UNSPECIFIE" +
       "D\020\000\022\037\n\033ERROR_REASON_INVALID_FIELDS\020\001\022#\n\037" +
       "ERROR_REASON_PAGE_TOKEN_INVALID\020\002\022%\n!ERR" +
@@ -52,10 +52,11 @@ public final class Errors {
       "DRAINING\020\032\022\037\n\033ERROR_REASON_STREAM_TOO_OL" +
       "D\020\033\022\"\n\036ERROR_REASON_STORE_UNAVAILABLE\020\034\022" +
       " \n\034ERROR_REASON_NOT_IMPLEMENTED\020\035\022\031\n\025ERR" +
-      "OR_REASON_INTERNAL\020\036B\\\n\030io.github.fanfar" +
-      "epush.v1P\001Z>github.com/fanfare-push/fanf" +
-      "are/clients/go/fanfarev1;fanfarev1b\006prot" +
-      "o3"
+      "OR_REASON_INTERNAL\020\036\022%\n!ERROR_REASON_SUB" +
+      "SCRIPTION_NOT_OWN\020\037B\\\n\030io.github.fanfare" +
+      "push.v1P\001Z>github.com/fanfare-push/fanfa" +
+      "re/clients/go/fanfarev1;fanfarev1b\006proto" +
+      "3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

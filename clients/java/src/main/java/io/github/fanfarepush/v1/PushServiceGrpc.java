@@ -732,8 +732,10 @@ public final class PushServiceGrpc {
      * <pre>
      * Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
      * became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-     * frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-     * the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+     * frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+     * one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+     * the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+     * answer, and watch "messages/-" from the last token.
      * </pre>
      */
     default io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.SendStreamRequest> sendStream(
@@ -974,8 +976,10 @@ public final class PushServiceGrpc {
      * <pre>
      * Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
      * became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-     * frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-     * the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+     * frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+     * one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+     * the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+     * answer, and watch "messages/-" from the last token.
      * </pre>
      */
     public io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.SendStreamRequest> sendStream(
@@ -1206,8 +1210,10 @@ public final class PushServiceGrpc {
      * <pre>
      * Bulk of personalised messages, flow-controlled both ways: requests up; answers (in request order, in groups that
      * became durable together) and events down, until the caller has half-closed and all messages have ended. The first
-     * frame is `progress`, at once, for its token; another follows if the first request is of an application other than
-     * the caller's own. A call that broke off: repeat what has no answer, and watch "messages/-" from the last token.
+     * frame is `progress`, for its token: at the first request, which says whose the call is, or after a second without
+     * one. Then another follows if the first request is of an application other than the caller's own. NOT_FOUND at once:
+     * the first request names an application that the caller does not reach. A call that broke off: repeat what has no
+     * answer, and watch "messages/-" from the last token.
      * </pre>
      */
     @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")

@@ -130,6 +130,22 @@ private static final long serialVersionUID = 0L;
     return force_;
   }
 
+  public static final int REMOVE_FIELD_NUMBER = 4;
+  private boolean remove_ = false;
+  /**
+   * <pre>
+   * Removes it altogether, retired or not, so that it counts towards the 256 no more: once no active subscription is
+   * made with it, else FAILED_PRECONDITION, reason STILL_IN_USE. Its number is not given again. Not with force.
+   * </pre>
+   *
+   * <code>bool remove = 4 [json_name = "remove"];</code>
+   * @return The remove.
+   */
+  @java.lang.Override
+  public boolean getRemove() {
+    return remove_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -153,6 +169,9 @@ private static final long serialVersionUID = 0L;
     if (force_ != false) {
       output.writeBool(3, force_);
     }
+    if (remove_ != false) {
+      output.writeBool(4, remove_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -171,6 +190,10 @@ private static final long serialVersionUID = 0L;
     if (force_ != false) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(3, force_);
+    }
+    if (remove_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(4, remove_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -193,6 +216,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getName())) return false;
     if (getForce()
         != other.getForce()) return false;
+    if (getRemove()
+        != other.getRemove()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -211,6 +236,9 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + FORCE_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getForce());
+    hash = (37 * hash) + REMOVE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getRemove());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -345,6 +373,7 @@ private static final long serialVersionUID = 0L;
       application_ = "";
       name_ = "";
       force_ = false;
+      remove_ = false;
       return this;
     }
 
@@ -386,6 +415,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000004) != 0)) {
         result.force_ = force_;
+      }
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.remove_ = remove_;
       }
     }
 
@@ -446,6 +478,9 @@ private static final long serialVersionUID = 0L;
       if (other.getForce() != false) {
         setForce(other.getForce());
       }
+      if (other.getRemove() != false) {
+        setRemove(other.getRemove());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -487,6 +522,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000004;
               break;
             } // case 24
+            case 32: {
+              remove_ = input.readBool();
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 32
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -676,6 +716,53 @@ private static final long serialVersionUID = 0L;
     public Builder clearForce() {
       bitField0_ = (bitField0_ & ~0x00000004);
       force_ = false;
+      onChanged();
+      return this;
+    }
+
+    private boolean remove_ ;
+    /**
+     * <pre>
+     * Removes it altogether, retired or not, so that it counts towards the 256 no more: once no active subscription is
+     * made with it, else FAILED_PRECONDITION, reason STILL_IN_USE. Its number is not given again. Not with force.
+     * </pre>
+     *
+     * <code>bool remove = 4 [json_name = "remove"];</code>
+     * @return The remove.
+     */
+    @java.lang.Override
+    public boolean getRemove() {
+      return remove_;
+    }
+    /**
+     * <pre>
+     * Removes it altogether, retired or not, so that it counts towards the 256 no more: once no active subscription is
+     * made with it, else FAILED_PRECONDITION, reason STILL_IN_USE. Its number is not given again. Not with force.
+     * </pre>
+     *
+     * <code>bool remove = 4 [json_name = "remove"];</code>
+     * @param value The remove to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRemove(boolean value) {
+
+      remove_ = value;
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Removes it altogether, retired or not, so that it counts towards the 256 no more: once no active subscription is
+     * made with it, else FAILED_PRECONDITION, reason STILL_IN_USE. Its number is not given again. Not with force.
+     * </pre>
+     *
+     * <code>bool remove = 4 [json_name = "remove"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRemove() {
+      bitField0_ = (bitField0_ & ~0x00000008);
+      remove_ = false;
       onChanged();
       return this;
     }

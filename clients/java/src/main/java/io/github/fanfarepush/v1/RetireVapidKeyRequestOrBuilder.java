@@ -37,4 +37,15 @@ public interface RetireVapidKeyRequestOrBuilder extends
    * @return The force.
    */
   boolean getForce();
+
+  /**
+   * <pre>
+   * Removes it altogether, retired or not, so that it counts towards the 256 no more: once no active subscription is
+   * made with it, else FAILED_PRECONDITION, reason STILL_IN_USE. Its number is not given again. Not with force.
+   * </pre>
+   *
+   * <code>bool remove = 4 [json_name = "remove"];</code>
+   * @return The remove.
+   */
+  boolean getRemove();
 }

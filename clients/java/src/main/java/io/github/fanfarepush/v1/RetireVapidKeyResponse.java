@@ -43,6 +43,10 @@ private static final long serialVersionUID = 0L;
   public static final int VAPID_KEY_FIELD_NUMBER = 1;
   private io.github.fanfarepush.v1.VapidKey vapidKey_;
   /**
+   * <pre>
+   * With `remove`: as it was.
+   * </pre>
+   *
    * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
    * @return Whether the vapidKey field is set.
    */
@@ -51,6 +55,10 @@ private static final long serialVersionUID = 0L;
     return ((bitField0_ & 0x00000001) != 0);
   }
   /**
+   * <pre>
+   * With `remove`: as it was.
+   * </pre>
+   *
    * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
    * @return The vapidKey.
    */
@@ -59,6 +67,10 @@ private static final long serialVersionUID = 0L;
     return vapidKey_ == null ? io.github.fanfarepush.v1.VapidKey.getDefaultInstance() : vapidKey_;
   }
   /**
+   * <pre>
+   * With `remove`: as it was.
+   * </pre>
+   *
    * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
    */
   @java.lang.Override
@@ -417,6 +429,10 @@ private static final long serialVersionUID = 0L;
     private com.google.protobuf.SingleFieldBuilderV3<
         io.github.fanfarepush.v1.VapidKey, io.github.fanfarepush.v1.VapidKey.Builder, io.github.fanfarepush.v1.VapidKeyOrBuilder> vapidKeyBuilder_;
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      * @return Whether the vapidKey field is set.
      */
@@ -424,6 +440,10 @@ private static final long serialVersionUID = 0L;
       return ((bitField0_ & 0x00000001) != 0);
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      * @return The vapidKey.
      */
@@ -435,6 +455,10 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     public Builder setVapidKey(io.github.fanfarepush.v1.VapidKey value) {
@@ -451,6 +475,10 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     public Builder setVapidKey(
@@ -465,6 +493,10 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     public Builder mergeVapidKey(io.github.fanfarepush.v1.VapidKey value) {
@@ -486,6 +518,10 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     public Builder clearVapidKey() {
@@ -499,6 +535,10 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     public io.github.fanfarepush.v1.VapidKey.Builder getVapidKeyBuilder() {
@@ -507,6 +547,10 @@ private static final long serialVersionUID = 0L;
       return getVapidKeyFieldBuilder().getBuilder();
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     public io.github.fanfarepush.v1.VapidKeyOrBuilder getVapidKeyOrBuilder() {
@@ -518,6 +562,10 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
+     * <pre>
+     * With `remove`: as it was.
+     * </pre>
+     *
      * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
      */
     private com.google.protobuf.SingleFieldBuilderV3<

@@ -9,16 +9,28 @@ public interface RetireVapidKeyResponseOrBuilder extends
     com.google.protobuf.MessageOrBuilder {
 
   /**
+   * <pre>
+   * With `remove`: as it was.
+   * </pre>
+   *
    * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
    * @return Whether the vapidKey field is set.
    */
   boolean hasVapidKey();
   /**
+   * <pre>
+   * With `remove`: as it was.
+   * </pre>
+   *
    * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
    * @return The vapidKey.
    */
   io.github.fanfarepush.v1.VapidKey getVapidKey();
   /**
+   * <pre>
+   * With `remove`: as it was.
+   * </pre>
+   *
    * <code>.fanfare.v1.VapidKey vapid_key = 1 [json_name = "vapidKey"];</code>
    */
   io.github.fanfarepush.v1.VapidKeyOrBuilder getVapidKeyOrBuilder();
