@@ -79,7 +79,7 @@ impl MessageArgs {
 
     /// The request's id: without one, a repeated call could send twice.
     pub(super) fn request_id(&self) -> String {
-        self.request_id.clone().unwrap_or_else(|| crate::unique_id())
+        self.request_id.clone().unwrap_or_else(crate::unique_id)
     }
 
     /// As the contract has it.

@@ -126,7 +126,7 @@ mod tests {
             let failure = failure(9, u64::MAX);
             let expires = failure.now.plus(Duration::from_secs(left));
             let retry_after = retry_after.map(Duration::from_secs);
-            BACKOFF.next(Failure { expires, retry_after, ..failure }).map(|due| expires.since(due))
+            BACKOFF.next(Failure { retry_after, expires, ..failure }).map(|due| expires.since(due))
         };
         // The wait would be some minutes.
         assert_eq!(ends_in(60, None), Some(LAST_SECOND));

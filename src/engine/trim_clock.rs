@@ -56,7 +56,7 @@ mod tests {
         for (step, (monotonic, minutes, expected)) in script.iter().enumerate() {
             passed += MINUTE * *monotonic;
             wall += minutes;
-            let at = |minutes: i64| Timestamp::from_secs((1_800_000_000 + 60 * minutes) as u64);
+            let at = |minutes: i64| Timestamp::from_secs((1_800_000_000 + 60 * minutes).cast_unsigned());
             let now = Now { wall: at(wall), monotonic: began + passed };
             assert_eq!(clock.look(now), at(*expected), "step {step}");
         }

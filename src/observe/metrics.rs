@@ -343,6 +343,7 @@ impl Metrics {
     }
 
     /// An attempt was put off, since this machine lacks what it takes. Answers how many have been.
+    #[must_use]
     pub fn attempt_exhausted(&self) -> u64 {
         self.attempts_exhausted.inc() + 1
     }

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
+use fanfare::domain::{Clock as _, SystemClock};
 use fanfare::proto::v1::SubscribeRequest;
 use serde_json::json;
 use tokio::time::timeout;
@@ -19,6 +20,8 @@ const ROOM: u64 = 6 << 20;
 const MESSAGES_MAX: usize = 5_000;
 /// Within this a server whose store has failed has ended.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long each message waits.
+const WAITS: Duration = Duration::from_secs(3_600);
 /// Of each payload.
 const TEXT_OCTETS: usize = 3_000;
 
@@ -45,9 +48,11 @@ pub(super) async fn play(
         ensure!(sent < MESSAGES_MAX, "the disk does not get full");
         sent += 1;
         let mut request = send(&name, &format!("{secret}{sent:0TEXT_OCTETS$}"), "");
+        let later = Duration::from_micros(SystemClock.now().as_micros()) + WAITS;
         // It waits: what has ended makes room again.
         if let Some(message) = &mut request.message {
-            message.send_time = Some((SystemTime::now() + Duration::from_secs(3_600)).into());
+            message.send_time =
+                Some(SystemTime::UNIX_EPOCH.checked_add(later).unwrap_or(SystemTime::UNIX_EPOCH).into());
         }
         if let Err(status) = call_send(&mut server.client, request).await {
             break status;

@@ -46,7 +46,7 @@ pub(super) fn request(endpoints: usize, per_second: f64) -> BroadcastRequest {
     BroadcastRequest {
         audience: Some(Audience { selector: Some(Selector::Topics(topics)) }),
         message: Some(message()),
-        request_id: uuid::Uuid::now_v7().to_string(),
+        request_id: crate::unique_id(),
         report_level: ReportLevel::Attempts.into(),
         max_per_second: per_second,
         ..BroadcastRequest::default()

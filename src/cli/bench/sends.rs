@@ -83,7 +83,7 @@ async fn send(client: &mut Client, origin: &str) -> anyhow::Result<u32> {
     let request = SendRequest {
         recipient: Some(Recipient::PushSubscription(subscription)),
         message: Some(message()),
-        request_id: uuid::Uuid::now_v7().to_string(),
+        request_id: crate::unique_id(),
         report_level: ReportLevel::Attempts.into(),
         ..SendRequest::default()
     };
@@ -119,7 +119,8 @@ impl BareStore {
     /// Microseconds of one write and its sync.
     fn write(&self) -> anyhow::Result<u32> {
         let start = Instant::now();
-        self.db.insert(uuid::Uuid::now_v7().as_bytes(), self.row.as_slice())?;
+        let key = u128::from(SystemClock.now().as_micros()).to_be_bytes();
+        self.db.insert(key, self.row.as_slice())?;
         self.db.flush()?;
         self.log.sync_data()?;
         Ok(u32::try_from(start.elapsed().as_micros())?)

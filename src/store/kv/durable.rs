@@ -90,6 +90,7 @@ impl Blobs {
     }
 
     /// Makes all that were complete before durable. Costs one system call when there are no new ones.
+    #[expect(clippy::disallowed_methods, reason = "it is compared with the times of files")]
     pub(super) fn sync(&self) -> io::Result<()> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now();

@@ -171,12 +171,11 @@ impl Names {
         };
         let (tell, asked) = watch::channel(None);
         let state = State::Asked(asked);
-        match names.get_mut(host) {
-            Some(name) => name.state = state.clone(),
-            None => {
-                let name = Name { state: state.clone(), wanted: now, answered: None, failures: 0 };
-                names.insert(host.into(), name);
-            }
+        if let Some(name) = names.get_mut(host) {
+            name.state = state.clone();
+        } else {
+            let name = Name { state: state.clone(), wanted: now, answered: None, failures: 0 };
+            names.insert(host.into(), name);
         }
         drop(known);
         tokio::spawn(self.clone().ask(host.into(), zone, tell));

@@ -289,11 +289,9 @@ mod tests {
         let read = |name: &'static str, value: &'static str, body: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, http::HeaderValue::from_static(value));
-            let read = Answer::read(&PushResponse {
-                status: 404,
-                headers,
-                body: Bytes::from_static(body.as_bytes()),
-            });
+            let body = Bytes::from_static(body.as_bytes());
+            let response = PushResponse { status: 404, headers, body };
+            let read = Answer::read(&response);
             (read.is_of_proxy(), read.is_via(), read.is_page(), read.is_silent())
         };
         for (name, value, body, expected) in [

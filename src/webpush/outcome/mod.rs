@@ -138,7 +138,7 @@ pub fn classify(response: &PushResponse, circumstances: &Circumstances) -> Verdi
 }
 
 /// What the service said; who said it, if that was another; and what may be wrong with the clock, if the token is refused.
-fn detail(answer: &Answer, outcome: Outcome, signal: Option<Signal>, clock_ahead: Option<i64>) -> String {
+fn detail(answer: &Answer<'_>, outcome: Outcome, signal: Option<Signal>, clock_ahead: Option<i64>) -> String {
     let before = match signal {
         Some(Signal::Proxy) => "a proxy on the way answered",
         Some(Signal::Suspect) if answer.is_via() => "answered by way of a proxy",
@@ -156,7 +156,7 @@ fn detail(answer: &Answer, outcome: Outcome, signal: Option<Signal>, clock_ahead
     answer.detail(before, clock.as_deref().unwrap_or_default())
 }
 
-fn fits(rule: &Rule, status: u16, answer: &Answer, circumstances: &Circumstances) -> bool {
+fn fits(rule: &Rule, status: u16, answer: &Answer<'_>, circumstances: &Circumstances) -> bool {
     let service = rule.services.is_empty() || rule.services.contains(&circumstances.service);
     service
         && rule.statuses.contains(&status)
@@ -186,7 +186,7 @@ fn granted_ttl(response: &PushResponse) -> Option<Duration> {
 }
 
 /// What phones take. Their bridge counts the body as base64, four characters for three octets.
-fn learned_body_limit(answer: &Answer, body_octets: usize) -> Option<u32> {
+fn learned_body_limit(answer: &Answer<'_>, body_octets: usize) -> Option<u32> {
     let sent = u32::try_from(body_octets).ok()?;
     let limit = match answer.too_long_by() {
         Some(by) => sent.saturating_sub(u32::try_from(by.saturating_mul(3).div_ceil(4)).ok()?),
