@@ -128,7 +128,7 @@ impl Stage {
             any,
             "--control",
             any,
-            "--host",
+            "--public-host",
             host,
             "--ca-out",
             &certificate,

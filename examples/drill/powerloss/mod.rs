@@ -64,11 +64,11 @@ const LONG: Size = Size {
 const SHORT: Size = Size {
     lasts: Duration::from_secs(3),
     targets: 500,
-    random: 30,
+    random: 10,
     by_program: 1,
-    first_start: 15,
+    first_start: 8,
     starts: 1,
-    in_start: 30,
+    in_start: 10,
 };
 
 /// What was found.
