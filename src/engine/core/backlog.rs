@@ -5,7 +5,10 @@
 //! have two pages each instead of their part of a room. Of a group whose origin has not answered, or does not any more, one
 //! page at a time is in memory, and those of all such together take a part of it only ([`Memory::fits_unheard`]).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod limits;
+mod paced;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
@@ -14,13 +17,8 @@ use crate::store::{GroupId, PageHead, PageKey};
 
 use super::memory::Memory;
 use super::turns::Shares;
-
-/// Pages of a message with a rate of its own that are in memory with something to start.
-const PACED_PAGES_MAX: usize = 2;
-/// The same of groups that are not heard: so many may be without an answer before the message stalls.
-const PACED_PAGES_UNHEARD_MAX: usize = 64;
-/// Rooms of groups that are not heard come after all others; those of which nothing says that they will be, last.
-const UNHEARD_RANK: usize = 1 << 32;
+use limits::{Blocked, Limits, UNHEARD_RANK};
+use paced::{PACED_PAGES_MAX, Paced};
 
 /// Broadcasts of one application for one group.
 #[derive(Debug, Default)]
@@ -51,42 +49,6 @@ impl Room {
     }
 }
 
-/// A message with a rate of its own.
-#[derive(Debug, Default)]
-struct Paced {
-    ready: BTreeMap<GroupId, BTreeSet<u32>>,
-    /// Pages of each group of which something waits in a lane or is under way.
-    in_memory: BTreeMap<GroupId, usize>,
-    /// How it stands among those that may have a page loaded.
-    rank: Option<usize>,
-}
-
-impl Paced {
-    fn pages(&self) -> usize {
-        self.in_memory.values().sum()
-    }
-
-    /// The next group to load a page of.
-    fn next(&self, limits: &Limits) -> Option<GroupId> {
-        let pages = |heard: bool| -> usize {
-            self.in_memory
-                .iter()
-                .filter(|(group, _)| limits.hears(**group) == heard)
-                .map(|(_, pages)| pages)
-                .sum()
-        };
-        let ready = |heard: bool| {
-            let loads = |group: &&GroupId| {
-                let pages = self.in_memory.get(*group).copied().unwrap_or_default();
-                limits.hears(**group) == heard && limits.pages_max(**group) > if heard { 0 } else { pages }
-            };
-            self.ready.keys().find(loads).copied()
-        };
-        let heard = (pages(true) < PACED_PAGES_MAX).then(|| ready(true)).flatten();
-        heard.or_else(|| (pages(false) < PACED_PAGES_UNHEARD_MAX).then(|| ready(false)).flatten())
-    }
-}
-
 #[derive(Debug, Default)]
 struct Waiting {
     weight: u32,
@@ -99,56 +61,6 @@ struct Waiting {
     paced_in_memory: usize,
     /// Ready pages of Sends, by age of their message.
     sends: BTreeMap<PageKey, GroupId>,
-}
-
-/// A group whose only origin takes nothing.
-#[derive(Clone, Copy, Debug)]
-struct Blocked {
-    until: Timestamp,
-    /// Afterwards one page at a time comes into memory, until it is unblocked: for a probe.
-    probe: bool,
-    over: bool,
-}
-
-/// How much of each group may be in memory.
-#[derive(Debug)]
-struct Limits {
-    /// Pages of one room.
-    pages_max: usize,
-    blocked: HashMap<GroupId, Blocked>,
-    heard: HashSet<GroupId>,
-    /// Not heard, but accepted something in an earlier life.
-    presumed: HashSet<GroupId>,
-}
-
-impl Limits {
-    /// Whether a group's origin answers. Of those that are shared some may.
-    fn hears(&self, group: GroupId) -> bool {
-        !group.is_own() || self.heard.contains(&group)
-    }
-
-    /// What is added to the pages of a room or a message in memory, for its rank.
-    fn rank(&self, group: GroupId) -> usize {
-        match (self.hears(group), self.presumed.contains(&group)) {
-            (true, _) => 0,
-            (false, true) => UNHEARD_RANK,
-            (false, false) => 2 * UNHEARD_RANK,
-        }
-    }
-
-    /// How many pages of a group may be in memory for one room.
-    fn pages_max(&self, group: GroupId) -> usize {
-        match self.blocked.get(&group) {
-            None if self.hears(group) => self.pages_max,
-            Some(Blocked { over: false, .. }) => 0,
-            None | Some(Blocked { over: true, .. }) => self.pages_max.min(1),
-        }
-    }
-
-    /// A resting page will do for a probe.
-    fn needs_probe(&self, group: GroupId, resting: usize) -> bool {
-        resting == 0 || !self.blocked.get(&group).is_some_and(|blocked| blocked.over)
-    }
 }
 
 #[derive(Debug)]
@@ -177,12 +89,7 @@ fn take_first<K: Ord + Copy>(ready: &mut BTreeMap<K, BTreeSet<u32>>, key: K) -> 
 impl Backlog {
     pub(super) fn new(pages_max: usize) -> Self {
         Self {
-            limits: Limits {
-                pages_max,
-                blocked: HashMap::new(),
-                heard: HashSet::new(),
-                presumed: HashSet::new(),
-            },
+            limits: Limits::new(pages_max),
             applications: HashMap::new(),
             send_shares: Shares::default(),
             broadcast_shares: Shares::default(),
@@ -578,136 +485,4 @@ impl Waiting {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::OriginId;
-
-    fn head(kind: MessageKind, message: u8, number: u32, due: u64) -> PageHead {
-        PageHead {
-            application: ApplicationId(1),
-            key: PageKey { message: MessageId([message; 16]), number },
-            group: GroupId(1),
-            kind,
-            due: Timestamp::from_secs(due),
-            starts: 0,
-        }
-    }
-
-    fn take_all(backlog: &mut Backlog) -> Vec<u8> {
-        let memory = Memory::new(1_000 * PAGE_DELIVERIES_MAX);
-        std::iter::from_fn(|| backlog.take(&memory)).map(|head| head.key.message.0[0]).collect()
-    }
-
-    #[test]
-    fn sends_first_then_broadcasts_in_turn_when_due() {
-        let mut backlog = Backlog::new(3);
-        for number in 0..3 {
-            backlog.add(head(MessageKind::Broadcast, 1, number, 10));
-        }
-        backlog.add(head(MessageKind::Broadcast, 2, 0, 10));
-        backlog.add(head(MessageKind::Send, 3, 0, 10));
-        backlog.add(head(MessageKind::Send, 4, 0, 20));
-        backlog.wake(Timestamp::from_secs(9));
-        assert_eq!(take_all(&mut backlog), [0; 0]);
-        backlog.wake(Timestamp::from_secs(10));
-        assert_eq!(backlog.next_due(), Some(Timestamp::from_secs(20)));
-        assert_eq!(take_all(&mut backlog), [3, 1, 2, 1], "three broadcasts fit");
-        backlog.rest(&head(MessageKind::Broadcast, 1, 0, 10));
-        assert_eq!(take_all(&mut backlog), [1]);
-        assert_eq!(backlog.len(), 1);
-    }
-
-    #[test]
-    fn applications_have_rooms_of_their_own_and_turns_by_weight() {
-        let mut backlog = Backlog::new(100);
-        for (application, weight) in [(1, 1), (2, 3)] {
-            backlog.set_weight(ApplicationId(application), weight);
-            for number in 0..90 {
-                let of = head(MessageKind::Broadcast, u8::try_from(application).unwrap(), number, 0);
-                backlog.add(PageHead { application: ApplicationId(application), ..of });
-            }
-        }
-        backlog.wake(Timestamp::from_secs(1));
-        let order = take_all(&mut backlog);
-        assert_eq!(order.len(), 180);
-        let of_first = order[..40].iter().fold(0, |count, message| count + u32::from(*message == 1));
-        assert!((9..=11).contains(&of_first), "{of_first} of 40");
-    }
-
-    #[test]
-    fn a_blocked_group_is_not_loaded_but_for_endings() {
-        let mut backlog = Backlog::new(8);
-        for number in 0..3 {
-            backlog.add(head(MessageKind::Broadcast, 1, number, 0));
-        }
-        backlog.block(GroupId(1), Timestamp::from_secs(60), true);
-        backlog.wake(Timestamp::from_secs(1));
-        assert_eq!(take_all(&mut backlog), [0; 0]);
-        assert_eq!(backlog.next_due(), Some(Timestamp::from_secs(60)));
-        assert!(backlog.take_of(ApplicationId(1), MessageId([1; 16])).is_some());
-        backlog.leave(&head(MessageKind::Broadcast, 1, 0, 0), false);
-        backlog.wake(Timestamp::from_secs(60));
-        assert_eq!(take_all(&mut backlog), [1], "for a probe");
-        backlog.unblock(GroupId(1));
-        assert_eq!(take_all(&mut backlog), [1]);
-        assert_eq!((backlog.len(), backlog.next_due()), (0, None));
-    }
-
-    #[test]
-    fn a_paced_message_has_two_pages_and_takes_no_room() {
-        let mut backlog = Backlog::new(3);
-        backlog.pace(ApplicationId(1), MessageId([9; 16]));
-        for number in 0..9 {
-            backlog.add(head(MessageKind::Broadcast, 9, number, 0));
-            backlog.add(head(MessageKind::Broadcast, 1, number, 0));
-        }
-        backlog.wake(Timestamp::from_secs(1));
-        assert_eq!(take_all(&mut backlog), [9, 9, 1, 1, 1]);
-        backlog.leave(&head(MessageKind::Broadcast, 9, 0, 0), false);
-        assert_eq!(take_all(&mut backlog), [9]);
-        backlog.forget(ApplicationId(1), MessageId([9; 16]));
-        assert_eq!(backlog.len(), 6);
-    }
-
-    #[test]
-    fn of_groups_that_do_not_answer_one_page_at_a_time_comes_after_all_others() {
-        let mut backlog = Backlog::new(3);
-        let of = |origin, message, number| PageHead {
-            group: GroupId::of(OriginId(origin)),
-            ..head(MessageKind::Broadcast, message, number, 0)
-        };
-        for number in 0..4 {
-            backlog.add(of(1, 1, number));
-            backlog.add(of(2, 2, number));
-        }
-        backlog.hear(GroupId::of(OriginId(2)), true);
-        backlog.wake(Timestamp::from_secs(1));
-        assert_eq!(take_all(&mut backlog), [2, 2, 2, 1]);
-        backlog.leave(&of(1, 1, 0), false);
-        assert_eq!(take_all(&mut backlog), [1]);
-        backlog.hear(GroupId::of(OriginId(2)), false);
-        backlog.leave(&of(2, 2, 0), false);
-        assert_eq!(take_all(&mut backlog), [0; 0], "two are there still");
-        backlog.hear(GroupId::of(OriginId(1)), true);
-        assert_eq!(take_all(&mut backlog), [1, 1]);
-    }
-
-    #[test]
-    fn a_paced_message_does_not_wait_for_groups_that_do_not_answer() {
-        let mut backlog = Backlog::new(3);
-        let message = MessageId([9; 16]);
-        backlog.pace(ApplicationId(1), message);
-        for origin in 1..=5 {
-            for number in 0..2 {
-                let group = GroupId::of(OriginId(origin));
-                backlog.add(PageHead { group, ..head(MessageKind::Broadcast, 9, 10 * origin + number, 0) });
-            }
-        }
-        backlog.hear(GroupId::of(OriginId(5)), true);
-        backlog.wake(Timestamp::from_secs(1));
-        let memory = Memory::new(1_000 * PAGE_DELIVERIES_MAX);
-        let pages: Vec<_> =
-            std::iter::from_fn(|| backlog.take(&memory)).map(|head| head.key.number).collect();
-        assert_eq!(pages, [50, 51, 10, 20, 30, 40]);
-    }
-}
+mod tests;
