@@ -70,6 +70,17 @@ async fn watchers_of_one_application_leave_places_to_others_and_to_sends() {
 }
 
 #[tokio::test]
+async fn a_send_stream_takes_a_place_for_sends_whatever_application_it_names() {
+    let server = start(ApiSettings { streams_max: 1, ..ApiSettings::default() }).await;
+    let _watcher = watch(&server, "default").await.unwrap();
+    let send = v1::SendRequest { application: "shop".into(), ..Default::default() };
+    let requests = tokio_stream::once(v1::SendStreamRequest { send: Some(send) });
+    let mut answers = server.client.clone().send_stream(requests).await.unwrap().into_inner();
+    answers.next().await.unwrap().unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn imports_of_one_application_leave_places_to_others() {
     let server = start(ApiSettings { imports_max: 8, ..ApiSettings::default() }).await;
     let mut held = Vec::new();

@@ -72,7 +72,7 @@ where
             let own = application.id;
             application = api.application_of(&principal, named_by(request))?;
             if application.id != own {
-                _permit = quotas::stream(&api, Some(&application))?;
+                _permit = quotas::send(&api, &application)?;
             }
         }
         let mut requests = futures_util::stream::iter(first).chain(requests.fuse());
