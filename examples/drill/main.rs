@@ -65,9 +65,9 @@ struct Arguments {
     /// Only what is bad in ways whose name begins so, as 503 or hanging: for `poison`
     #[arg(long)]
     kind: Option<String>,
-    /// Only this scene, as crowd: for `isolation`
+    /// Only this scene: for `isolation`
     #[arg(long)]
-    scene: Option<String>,
+    scene: Option<isolation::Scene>,
     /// The attacker of the drill `flood`: what it is to do
     #[arg(long, hide = true)]
     attack: Option<String>,
@@ -147,7 +147,7 @@ async fn main() -> ExitCode {
         Drill::Import => import::drill(arguments.short, arguments.entries).await,
         Drill::Disk => disk::drill(arguments.short).await,
         Drill::Powerloss => powerloss::drill(arguments.short, seed).await,
-        Drill::Isolation => isolation::drill(arguments.short, arguments.scene.as_deref()).await,
+        Drill::Isolation => isolation::drill(arguments.short, arguments.scene).await,
         Drill::Poison => {
             poison::drill(arguments.short, seed, arguments.share, arguments.kind.as_deref()).await
         }

@@ -27,7 +27,7 @@ use super::tls::names;
 /// How long accepting rests when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Of so many pauses in a row one is told of: that is once in ten seconds.
+/// One of this many pauses in a row is logged: once in ten seconds.
 const TOLD_EACH: u32 = 100;
 
 /// What a connection must have said to stay: as much as the preface of HTTP/2 (RFC 9113 section 3.4). From there on there
@@ -90,7 +90,7 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                // Whoever has its share of them already is closed at once, which leaves the next one its place.
+                // An address that has its share already is closed at once, which leaves the place to the next.
                 let holder = Holder::Caller(Caller::At(address.ip()));
                 let Ok(share) = shares.take(holder) else { continue };
                 // A connection without it is slower, not wrong.
@@ -170,7 +170,7 @@ impl Connection {
         Self { handle, closing, stream, preface, turn: 0, _place: place }
     }
 
-    /// An error once the connection is to be closed; until then whoever asks is woken for it.
+    /// An error once the connection is to be closed; until then the calling task is woken for it.
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.closing.as_mut().poll(cx).is_ready() {
             return Err(io::ErrorKind::ConnectionAborted.into());

@@ -1,5 +1,5 @@
-//! How many lists are made for one caller at once. A list is up to 2 MiB, made before anything of it is sent, so whoever asks
-//! for many waits here, where its calls hold nothing yet: until earlier ones are written.
+//! How many lists are made for one caller at once. A list is up to 2 MiB, made before anything of it is sent. So a caller
+//! who asks for many waits here, where its calls hold nothing yet, until earlier ones are written.
 
 use std::collections::HashMap;
 use std::pin::Pin;

@@ -11,7 +11,7 @@ use super::rate::Caller;
 
 /// Told of what is held and refused: for metrics.
 pub trait LimitObserver: fmt::Debug + Send + Sync + 'static {
-    /// So many places of a pool are held now. `pool` is the name of one of [`Shared`].
+    /// How many places of a pool are held now. `pool` is the name of one of [`Shared`].
     fn held(&self, pool: &'static str, held: usize) {
         let _ = (pool, held);
     }
@@ -19,7 +19,7 @@ pub trait LimitObserver: fmt::Debug + Send + Sync + 'static {
     fn refused(&self, pool: &'static str, cause: &'static str) {
         let _ = (pool, cause);
     }
-    /// Answers that are not written hold so many octets now.
+    /// How many octets are held now by answers that are not written.
     fn answers_hold(&self, octets: usize) {
         let _ = octets;
     }
@@ -170,7 +170,7 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What somebody may hold while the others hold so many: its percentage of what they leave, the last place included.
+    /// What one holder may have while the others have `others`: its percentage of what they leave, the last place included.
     fn share(&self, others: usize) -> usize {
         let left = self.places.saturating_sub(others);
         left.saturating_mul(self.share_percent_max).div_ceil(100).min(left)

@@ -93,7 +93,7 @@ const (
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 30
 	// [PERMISSION_DENIED] With a subscriber token: the endpoint is stored already, not for the token's user and with other
 	// keys. A browser that changed hands has the stored keys; a page that has lost them unsubscribes in the browser and
-	// subscribes anew, which gives another endpoint.
+	// subscribes again, which gives another endpoint.
 	ErrorReason_ERROR_REASON_SUBSCRIPTION_NOT_OWN ErrorReason = 31
 )
 

@@ -156,13 +156,12 @@ struct Crash {
 pub(crate) async fn drill(short: bool, seed: u64) -> anyhow::Result<Vec<String>> {
     let size = if short { &SHORT } else { &LONG };
     eprintln!("seed {seed}");
-    let failing_program = build(Build::Failpoints)?;
     let engine = format!(
         "max_unsettled = {MAX_UNSETTLED}\nretry_base = \"400ms\"\nretry_max = \"{RETRY_MAX_SECONDS}s\""
     );
     let stage = Stage::set(&Configuration { engine: engine.clone(), ..Configuration::default() }).await?;
-    // It may be built again, without failpoints, by whoever works beside the drill.
-    let failing_program = stage.keep(&failing_program)?;
+    // Kept at once: another build may replace it by one without failpoints.
+    let failing_program = stage.keep(&build(Build::Failpoints)?)?;
     let start = now_micros();
     let server = stage.start_server().await?;
     let (group, names) = stage.subscribe(&server, size.targets, TOPIC, |_| String::new()).await?;

@@ -76,7 +76,7 @@ fn every_rpc() -> Vec<Call> {
     ]
 }
 
-/// Whoever takes all places and does nothing with them: imports without an entry, and watchers.
+/// Calls that take places and do nothing with them: imports without an entry, and watchers.
 fn places(connection: usize) -> Vec<Call> {
     let watch = v1::WatchDeliveriesRequest { parent: "messages/-".into(), ..Default::default() };
     match connection {

@@ -23,7 +23,7 @@ use crate::stage::{Client, Server, push_subscription};
 const P99_MAX: Duration = Duration::from_millis(50);
 /// What the server may take in memory meanwhile.
 const RESIDENT_OCTETS_MAX: u64 = 512 << 20;
-/// Of whoever means harm: as many as a list has at once, of about two kilobytes each.
+/// The attacker's subscriptions: as many as one page of a list holds, of about two kilobytes each.
 const SUBSCRIPTIONS: usize = 1_000;
 const PATH_OCTETS: usize = 1_900;
 /// Entries of one request of an import: within 2 MiB.
@@ -118,7 +118,9 @@ pub(super) async fn play(
     }
     figures.quiet_p99_millis = quiet.map(|p99| p99.as_secs_f64() * 1e3);
     figures.p99_bound_millis = bound.as_secs_f64() * 1e3;
-    checks.check(is_all_written(server).await?, || "answers are still held, and nobody is there".to_owned());
+    checks.check(is_all_written(server).await?, || {
+        "octets of answers are still held after all their callers have gone".to_owned()
+    });
     checks.check(figures.sends_refused == 0, || {
         format!("{} of the honest tenant's Sends were refused", figures.sends_refused)
     });

@@ -81,7 +81,7 @@ pub(super) async fn play(short: bool, checks: &mut Checks) -> anyhow::Result<Fig
     Ok(figures)
 }
 
-/// The healthy one alone and beside the others, in turn.
+/// Measures the healthy origin alone and beside the silent ones, in turn.
 async fn throughput(size: &Size, client: &mut Client, figures: &mut Figures) -> anyhow::Result<()> {
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     // Connections are made, and keys cached.

@@ -92,29 +92,50 @@ struct Figures {
     sends: f64,
     send_start_p50_at_most_ms: f64,
     send_start_p99_at_most_ms: f64,
-    /// Beside names that are never answered.
-    silent_names: names::Figures,
     /// How far the share of an application was from what its weight says, at most, over any 5 s.
     share_deviation_max: f64,
-    crowd: crowd::Figures,
+}
+
+/// The scenes of this drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scene {
+    /// Bad origins beside a good one, a Send beside a broadcast, two applications
+    Origins,
+    /// Thousands of origins that never answer
+    Crowd,
+    /// Names whose name servers never answer
+    Names,
+}
+
+/// Of the scenes that were played.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    #[serde(flatten)]
+    origins: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crowd: Option<crowd::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent_names: Option<names::Figures>,
 }
 
 /// The topics of the bad ones.
 const BAD: [&str; 4] = ["black", "throttling", "broken", "dead"];
 
 /// Plays all scenes or one; gives the promises that did not hold.
-pub(crate) async fn drill(short: bool, scene: Option<&str>) -> anyhow::Result<Vec<String>> {
-    let (mut figures, mut checks) = (Figures::default(), Checks::default());
-    if matches!(scene, None | Some("origins")) {
-        (figures, checks) = origins(short, checks).await?;
+pub(crate) async fn drill(short: bool, scene: Option<Scene>) -> anyhow::Result<Vec<String>> {
+    let plays = |of| scene.is_none_or(|scene| scene == of);
+    let (mut report, mut checks) = (Report::default(), Checks::default());
+    if plays(Scene::Origins) {
+        let (figures, of_origins) = origins(short, checks).await?;
+        (report.origins, checks) = (Some(figures), of_origins);
     }
-    if matches!(scene, None | Some("crowd")) {
-        figures.crowd = crowd::play(short, &mut checks).await?;
+    if plays(Scene::Crowd) {
+        report.crowd = Some(crowd::play(short, &mut checks).await?);
     }
-    if matches!(scene, None | Some("names")) {
-        figures.silent_names = names::measure(short, &mut checks).await?;
+    if plays(Scene::Names) {
+        report.silent_names = Some(names::measure(short, &mut checks).await?);
     }
-    println!("{}", serde_json::to_string(&figures)?);
+    println!("{}", serde_json::to_string(&report)?);
     Ok(checks.problems())
 }
 

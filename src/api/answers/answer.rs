@@ -30,7 +30,7 @@ pub(super) struct Answer {
     /// Its number in the ledger, which alone changes it; 0 while it holds nothing.
     place: AtomicU64,
     content: Mutex<Content>,
-    /// Whoever waits for the next frame.
+    /// The task that waits for the next frame.
     waiting: AtomicWaker,
 }
 

@@ -227,7 +227,7 @@ impl State {
             answer.set_place(0);
             return;
         }
-        // Whoever has given up stays where it was: the next to lose its connection.
+        // An answer that was given up stays where it was: its connection is the next to be closed.
         let place = if entry.ended { answer.place() } else { 0 };
         let place = if place == 0 {
             entry.moved = Instant::now();

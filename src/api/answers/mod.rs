@@ -66,7 +66,7 @@ where
         let response = self.inner.call(request);
         Box::pin(async move {
             let mut response = response.await?;
-            // Whoever was asked says who called; else it is the address.
+            // The inner layer knows who called; where it did not run, the address stands for the caller.
             let named = response.extensions_mut().remove::<Caller>();
             let address = || peer.as_ref().and_then(|peer| peer.tcp.remote_addr());
             let caller = named.or_else(|| address().map(|address| Caller::At(address.ip())));

@@ -250,7 +250,7 @@ impl Backlog {
                 of.open.remove(&(rank, group));
             }
             let has_room = room.in_memory < limits.pages_max(group) && room.resting <= 4 * limits.pages_max;
-            if has_room && limits.needs_probe(group, room.resting) && !room.ready.is_empty() {
+            if has_room && limits.loads_beside(group, room.resting) && !room.ready.is_empty() {
                 let rank = room.in_memory + limits.rank(group);
                 room.rank = Some(rank);
                 of.open.insert((rank, group));

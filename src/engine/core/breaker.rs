@@ -41,7 +41,7 @@ pub(super) enum Breaker {
     Closed { run: Run },
     /// None are, until then; the how many-th time in a row.
     Open { until: Instant, times: u32 },
-    /// One is made at a time, to see whether the service has come back.
+    /// One is made at a time, to see whether the service has come back; `since` when none was under way.
     HalfOpen { probing: bool, times: u32, since: Instant },
 }
 

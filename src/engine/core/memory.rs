@@ -23,7 +23,7 @@ pub(super) struct Memory {
     groups: HashMap<GroupId, BTreeMap<ApplicationId, usize>>,
     heard: HashSet<GroupId>,
     /// Targets of the groups that are not heard, by application and together.
-    unheard_of: HashMap<ApplicationId, usize>,
+    unheard_by_application: HashMap<ApplicationId, usize>,
     unheard: usize,
 }
 
@@ -39,7 +39,7 @@ impl Memory {
             entries: 0,
             groups: HashMap::new(),
             heard: HashSet::new(),
-            unheard_of: HashMap::new(),
+            unheard_by_application: HashMap::new(),
             unheard: 0,
         }
     }
@@ -81,10 +81,10 @@ impl Memory {
 
     fn count_unheard(&mut self, application: ApplicationId, change: isize) {
         self.unheard = self.unheard.saturating_add_signed(change);
-        let of = self.unheard_of.entry(application).or_default();
+        let of = self.unheard_by_application.entry(application).or_default();
         *of = of.saturating_add_signed(change);
         if *of == 0 {
-            self.unheard_of.remove(&application);
+            self.unheard_by_application.remove(&application);
         }
     }
 
@@ -151,7 +151,7 @@ impl Memory {
     /// application at most three times of what of it is free.
     pub(super) fn fits_unheard(&self, application: ApplicationId) -> bool {
         let free = (self.targets_max / 4).saturating_sub(self.unheard);
-        match self.unheard_of.get(&application) {
+        match self.unheard_by_application.get(&application) {
             Some(held) => held + PAGE_DELIVERIES_MAX <= 3 * free.saturating_sub(PAGE_DELIVERIES_MAX),
             None => free >= PAGE_DELIVERIES_MAX || self.unheard == 0,
         }

@@ -4,8 +4,9 @@
 //!   each time.
 //! * A zone (see [`zones`](super::zones)) has a few lookups under way. When none of many in a row is answered it is left
 //!   alone, and one looks now and then whether it has come back. A name that has answered lately is not held up by its zone.
-//! * All together have a bounded number of places, and names that have answered lately have as many of their own. A lookup that is not answered soon gives its place to the next, and goes
-//!   on apart, as long as there is room for such: so who waits, waits for a moment.
+//! * All together have a bounded number of places, and names that have answered lately have as many of their own. A lookup
+//!   that is not answered soon gives its place to the next, and goes on apart as long as there is room for it, so nobody
+//!   waits for long.
 //!
 //! What this machine lacks (descriptors, places) is no failure of a name.
 

@@ -56,8 +56,8 @@ impl Limits {
         }
     }
 
-    /// A resting page will do for a probe.
-    pub(super) fn needs_probe(&self, group: GroupId, resting: usize) -> bool {
+    /// Whether a page is to be loaded although so many rest: not to probe an origin, for which a resting one will do.
+    pub(super) fn loads_beside(&self, group: GroupId, resting: usize) -> bool {
         resting == 0 || !self.blocked.get(&group).is_some_and(|blocked| blocked.over)
     }
 }

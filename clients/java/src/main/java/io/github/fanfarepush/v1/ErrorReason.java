@@ -266,7 +266,7 @@ public enum ErrorReason
    * <pre>
    * [PERMISSION_DENIED] With a subscriber token: the endpoint is stored already, not for the token's user and with other
    * keys. A browser that changed hands has the stored keys; a page that has lost them unsubscribes in the browser and
-   * subscribes anew, which gives another endpoint.
+   * subscribes again, which gives another endpoint.
    * </pre>
    *
    * <code>ERROR_REASON_SUBSCRIPTION_NOT_OWN = 31;</code>
@@ -525,7 +525,7 @@ public enum ErrorReason
    * <pre>
    * [PERMISSION_DENIED] With a subscriber token: the endpoint is stored already, not for the token's user and with other
    * keys. A browser that changed hands has the stored keys; a page that has lost them unsubscribes in the browser and
-   * subscribes anew, which gives another endpoint.
+   * subscribes again, which gives another endpoint.
    * </pre>
    *
    * <code>ERROR_REASON_SUBSCRIPTION_NOT_OWN = 31;</code>
