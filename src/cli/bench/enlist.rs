@@ -16,6 +16,31 @@ pub(super) fn topic(endpoints: usize) -> String {
     format!("first-{endpoints}")
 }
 
+/// Users that Sends go to, with a subscription each, which no broadcast is for.
+const USERS: usize = 1_000;
+
+/// The user of a Send, by its number.
+pub(super) fn user(number: usize) -> String {
+    format!("user-{}", number % USERS)
+}
+
+/// Stores the subscriptions of [`USERS`].
+pub(super) async fn subscribe_users(client: &Client, origin: &str) -> anyhow::Result<()> {
+    stream::iter(0..USERS)
+        .map(|number| async move {
+            let request = SubscribeRequest {
+                push_subscription: Some(Synthetic::new(origin)?.into_proto()),
+                user_id: user(number),
+                ..SubscribeRequest::default()
+            };
+            client.clone().subscribe(request).await.context("Subscribe")?;
+            anyhow::Ok(())
+        })
+        .buffer_unordered(CONCURRENCY)
+        .try_collect::<()>()
+        .await
+}
+
 /// Stores as many as the largest of `sizes`. Each size is a topic, its subscriptions spread over the whole store.
 pub(super) async fn subscribe_all(
     client: &Client,

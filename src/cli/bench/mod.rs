@@ -1,16 +1,18 @@
 //! `fanfare bench`: what a push costs, beside what it costs at least. A server with a store of its own and a sink run as
-//! processes of their own; in each round the floor is measured, then a broadcast to each size, so that whatever else
-//! the machine does meanwhile is in both.
+//! processes of their own; in each round the floor is measured, then a broadcast to each size, then Sends in each way in
+//! which they are called, so that whatever else the machine does meanwhile is in all.
 //!
 //! ```text
-//! stage (processes) ─► enlist (Subscribe) ─► rounds of floor and broadcast ─► sends ─► report
+//! stage (processes) ─► enlist (Subscribe) ─► rounds of floor, broadcast, Sends at once ─► sends ─► report
 //! ```
 
 mod broadcast;
 mod enlist;
 mod floor;
 mod report;
+mod report_sends;
 mod sends;
+mod sends_at_once;
 mod sink;
 mod stage;
 mod subscriptions;
@@ -27,7 +29,9 @@ use super::view::progress_bar;
 use broadcast::Played;
 use floor::{FloorFigures, Runtime};
 use report::{Broadcast, Floor, Report, SendFigures};
+use report_sends::SendCost;
 use sends::Sends;
+use sends_at_once::{SendsAtOnce, Way};
 use stage::Stage;
 
 /// Octets of the message.
@@ -39,6 +43,8 @@ const IN_FLIGHT: [usize; 3] = [64, 128, 256];
 /// Encryptions and POSTs of one round's floor, and of one try for the best.
 const FLOOR_COUNT: usize = 20_000;
 const TRY_COUNT: usize = 6_000;
+/// Sends of a round, in each way in which many are called at once.
+const SENDS_AT_ONCE: usize = 4_000;
 /// Sends at each load: the fifth longest is their p99.
 const SENDS: usize = 500;
 /// Shares of the broadcast's rate beside which Sends are measured.
@@ -106,6 +112,7 @@ struct Plan {
     floor_count: usize,
     try_count: usize,
     sends: usize,
+    sends_at_once: usize,
 }
 
 impl BenchArgs {
@@ -134,10 +141,24 @@ impl BenchArgs {
         sizes.sort_unstable();
         sizes.dedup();
         if self.short {
-            return Plan { sizes: vec![2_000], rounds: 1, floor_count: 2_000, try_count: 500, sends: 20 };
+            return Plan {
+                sizes: vec![2_000],
+                rounds: 1,
+                floor_count: 2_000,
+                try_count: 500,
+                sends: 20,
+                sends_at_once: 400,
+            };
         }
         let rounds = self.rounds as usize;
-        Plan { sizes, rounds, floor_count: FLOOR_COUNT, try_count: TRY_COUNT, sends: SENDS }
+        Plan {
+            sizes,
+            rounds,
+            floor_count: FLOOR_COUNT,
+            try_count: TRY_COUNT,
+            sends: SENDS,
+            sends_at_once: SENDS_AT_ONCE,
+        }
     }
 
     async fn measure(&self) -> anyhow::Result<Report> {
@@ -152,6 +173,7 @@ impl BenchArgs {
         let largest = plan.sizes.last().copied().unwrap_or(0);
         let bar = self.bar("subscriptions", largest);
         enlist::subscribe_all(&stage.client.push(), &stage.sink.origin, &plan.sizes, &bar).await?;
+        enlist::subscribe_users(&stage.client.push(), &stage.sink.origin).await?;
         let (in_flight, runtime) = best_post(stage, plan.try_count).await?;
 
         // Connections are opened, and caches filled, that any broadcast needs.
@@ -159,6 +181,7 @@ impl BenchArgs {
         let (mut encrypt, mut post) = (Vec::<FloorFigures>::new(), Vec::<FloorFigures>::new());
         let mut floors = Vec::new();
         let mut played: Vec<Vec<Played>> = vec![Vec::new(); plan.sizes.len()];
+        let mut sent: [Vec<SendsAtOnce>; Way::ALL.len()] = Default::default();
         for round in 1..=plan.rounds {
             let (one, other) = (
                 stage.encrypt_alone(plan.floor_count).await?,
@@ -169,6 +192,12 @@ impl BenchArgs {
             post.push(other);
             for (size, played) in plan.sizes.iter().zip(&mut played) {
                 played.push(self.broadcast(stage, *size, &format!("round {round}/{}", plan.rounds)).await?);
+            }
+            for (way, sent) in Way::ALL.into_iter().zip(&mut sent) {
+                let bar = self.bar("Sends", 0);
+                bar.set_message(format!("round {round}/{}, {}", plan.rounds, way.name()));
+                sent.push(sends_at_once::play(stage, way, plan.sends_at_once, &bar).await?);
+                bar.finish_and_clear();
             }
         }
         let floor = Floor::new(&encrypt, &post, in_flight, runtime);
@@ -186,6 +215,11 @@ impl BenchArgs {
             floor,
             broadcasts,
             growth,
+            send_costs: Way::ALL
+                .iter()
+                .zip(&sent)
+                .map(|(way, sent)| SendCost::new(*way, sent, &floors))
+                .collect(),
             store_us_per_send: sends.iter().find_map(|of| of.store_us),
             sends: sends.iter().map(SendFigures::new).collect(),
             problems: Vec::new(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::broadcast::Played;
 use super::floor::{FloorFigures, Runtime, micros};
+use super::report_sends::{self, SendCost};
 use super::sends::Sends;
 use super::usage::number;
 
@@ -28,6 +29,7 @@ pub(super) struct Report {
     pub(super) broadcasts: Vec<Broadcast>,
     /// The largest size's `cpu_us_per_push` in terms of the smallest's; null with one size.
     pub(super) growth: Option<f64>,
+    pub(super) send_costs: Vec<SendCost>,
     pub(super) sends: Vec<SendFigures>,
     pub(super) store_us_per_send: Option<f64>,
     pub(super) problems: Vec<String>,
@@ -232,7 +234,8 @@ impl Report {
         if let Some(growth) = self.growth {
             let _ = write!(table, "\nlargest in terms of smallest      {growth:>14.2}");
         }
-        let _ = writeln!(table, "\n\nSend at load      call to POST, µs      a bare durable write, µs");
+        table.push_str(&report_sends::table(&self.send_costs));
+        let _ = writeln!(table, "\nSend at load      call to POST, µs      a bare durable write, µs");
         for of in &self.sends {
             let _ = writeln!(
                 table,
@@ -263,13 +266,13 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).map_or(0.0, |value| rounded(*value, 3))
 }
 
-fn rounded(value: f64, digits: i32) -> f64 {
+pub(super) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }
 
 /// Of sorted values, the one that so many of a thousand do not exceed, by nearest rank; 0 of none.
-fn percentile(sorted: &[u32], per_mille: usize) -> u32 {
+pub(super) fn percentile(sorted: &[u32], per_mille: usize) -> u32 {
     let rank = (sorted.len() * per_mille).div_ceil(1_000).saturating_sub(1);
     sorted.get(rank).copied().unwrap_or(0)
 }
@@ -318,6 +321,7 @@ mod tests {
                 floor,
                 broadcasts: vec![Broadcast::new(&[played(cpu_us)], &[100.0], floor)],
                 growth: Some(growth),
+                send_costs: Vec::new(),
                 sends: vec![SendFigures {
                     load,
                     sends: 1,

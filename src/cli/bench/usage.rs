@@ -20,13 +20,20 @@ pub(super) struct Usage {
     pub(super) store: Duration,
     /// Octets that it made the disk write.
     pub(super) written: u64,
+    /// How often a thread gave its processor away to wait, of the threads that live.
+    pub(super) switches: u64,
 }
 
 impl Usage {
     /// Of a process by its id.
     pub(super) fn of(process: u32) -> anyhow::Result<Self> {
         let cpu = CpuTime::of(Some(process)).context("/proc/PID/stat does not read: this needs Linux")?;
-        Ok(Self { cpu, store: store_time(process)?, written: written(process)? })
+        Ok(Self {
+            cpu,
+            store: store_time(process)?,
+            written: written(process)?,
+            switches: switches(process)?,
+        })
     }
 
     /// What was used in between.
@@ -35,6 +42,7 @@ impl Usage {
             cpu: self.cpu.since(before.cpu),
             store: self.store.saturating_sub(before.store),
             written: self.written.saturating_sub(before.written),
+            switches: self.switches.saturating_sub(before.switches),
         }
     }
 }
@@ -79,6 +87,19 @@ fn store_time(process: u32) -> anyhow::Result<Duration> {
         }
     }
     Ok(Duration::from_nanos(nanos))
+}
+
+/// Voluntary context switches of all threads.
+fn switches(process: u32) -> anyhow::Result<u64> {
+    let mut switches = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may end meanwhile.
+        let Ok(status) = fs::read_to_string(task?.path().join("status")) else { continue };
+        let count =
+            fields(&status).get("voluntary_ctxt_switches").and_then(|count| count.parse::<u64>().ok());
+        switches += count.context("/proc/PID/task/TID/status has no voluntary_ctxt_switches")?;
+    }
+    Ok(switches)
 }
 
 fn written(process: u32) -> anyhow::Result<u64> {
