@@ -24,6 +24,7 @@ mod feed;
 mod gathered;
 mod held;
 mod index;
+mod inline;
 mod keyed;
 pub mod keys;
 mod leavings;
@@ -67,6 +68,7 @@ use tokio::sync::{Semaphore, watch};
 use self::backend::Backend;
 use self::census::Census;
 use self::gathered::Gathered;
+use self::inline::Inline;
 use self::memory::Memory;
 use self::origins::Origins;
 use self::progress::Progress;
@@ -108,7 +110,7 @@ pub struct Settings {
     pub group_commands: usize,
     /// Rows after which a group takes no more commands. 512 by default.
     pub group_rows: usize,
-    /// Reads that may run at once, each on a blocking thread; others wait. 32 by default.
+    /// Reads that may run at once, long ones each on a blocking thread; others wait. 32 by default.
     pub reads: usize,
     /// With so many origins, those of which nothing is stored any more are forgotten when the store opens, for which all
     /// subscriptions are read. 10,000 by default.
@@ -135,6 +137,7 @@ pub struct KvStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     reads: Arc<Semaphore>,
     reads_max: u32,
+    inline: Inline,
 }
 
 struct Shared {
@@ -266,6 +269,7 @@ impl KvStore {
             writer: Mutex::new(Some(thread)),
             reads: Arc::new(Semaphore::new(reads_max as usize)),
             reads_max,
+            inline: Inline::default(),
         })
     }
 
@@ -309,21 +313,37 @@ impl KvStore {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let noted = move |reader: &Reader| Ok((read(reader), shared.progress.seen()));
-        let (result, seen) = self.read_synced(noted).await?;
+        let (result, seen) = self.read_synced(self.noted(read)).await?;
         self.shared.progress.wait(seen).await?;
         result
     }
 
-    /// Reads beside the writer what is known to be durable.
+    /// The same for what reads a few rows.
+    async fn read_few<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (result, seen) = self.read_few_synced(self.noted(read)).await?;
+        self.shared.progress.wait(seen).await?;
+        result
+    }
+
+    /// Notes what a read may have seen.
+    fn noted<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> impl FnOnce(&Reader) -> Result<(Result<T, StoreError>, u64), StoreError> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |reader| Ok((read(reader), shared.progress.seen()))
+    }
+
+    /// Reads beside the writer what is known to be durable, on a blocking thread.
     async fn read_synced<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| closed())?;
-        let reader = self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let reader = reader.ok_or_else(closed)?;
+        let reader = self.reader()?;
         let ran = tokio::task::spawn_blocking(move || {
             let result = read(&reader);
             // The last of them closes the files; before the permit says so.
@@ -332,6 +352,25 @@ impl KvStore {
             result
         });
         ran.await.unwrap_or_else(|_| Err(StoreError::Unavailable("a read ended early".to_owned())))
+    }
+
+    /// The same for what reads a few rows: on this thread, while such reads are fast.
+    async fn read_few_synced<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let here = self.inline.may().then(|| Arc::clone(&self.reads).try_acquire_owned());
+        let Some(Ok(permit)) = here else { return self.read_synced(read).await };
+        let reader = self.reader()?;
+        let result = self.inline.run(|| read(&reader));
+        // As above.
+        drop(reader);
+        drop(permit);
+        result
+    }
+
+    fn reader(&self) -> Result<Reader, StoreError> {
+        self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
     }
 
     /// Finishes what waits, refuses what comes, and closes the files when the last read has ended.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::audience::Terms;
+use super::inline::FEW;
 use super::keys::TopicId;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
 use super::queue::Class;
@@ -251,6 +252,9 @@ impl Store for KvStore {
         ids: &[SubscriptionId],
     ) -> Result<Vec<Option<Target>>, StoreError> {
         let ids = ids.to_vec();
+        if ids.len() <= FEW {
+            return self.read_few(move |reader| subscriptions::targets(reader, application, &ids)).await;
+        }
         self.read(move |reader| subscriptions::targets(reader, application, &ids)).await
     }
 
@@ -465,7 +469,7 @@ impl Store for KvStore {
         request_id: &str,
     ) -> Result<Option<(MessageId, [u8; 32])>, StoreError> {
         let request_id = request_id.to_owned();
-        self.read(move |reader| messages::request(reader, application, &request_id)).await
+        self.read_few(move |reader| messages::request(reader, application, &request_id)).await
     }
 
     async fn message(
@@ -473,7 +477,7 @@ impl Store for KvStore {
         application: ApplicationId,
         message: MessageId,
     ) -> Result<Option<MessageRecord>, StoreError> {
-        self.read(move |reader| messages::find(reader, application, message)).await
+        self.read_few(move |reader| messages::find(reader, application, message)).await
     }
 
     async fn list_messages(
@@ -591,7 +595,8 @@ impl Store for KvStore {
         limit: usize,
     ) -> Result<Vec<Segment>, StoreError> {
         let to = *self.synced(application).borrow();
-        self.read_synced(move |reader| feed::segments(reader, message, from, to, limit)).await
+        let read = move |reader: &Reader| feed::segments(reader, message, from, to, limit);
+        if limit <= FEW { self.read_few_synced(read).await } else { self.read_synced(read).await }
     }
 
     async fn feed(
@@ -601,7 +606,8 @@ impl Store for KvStore {
         limit: usize,
     ) -> Result<Vec<FeedRow>, StoreError> {
         let to = *self.synced(application).borrow();
-        self.read_synced(move |reader| feed::rows(reader, application, from, to, limit)).await
+        let read = move |reader: &Reader| feed::rows(reader, application, from, to, limit);
+        if limit <= FEW { self.read_few_synced(read).await } else { self.read_synced(read).await }
     }
 
     async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError> {
