@@ -31,7 +31,7 @@ impl Usage {
 
     /// Takes one message, or says how long to wait.
     fn message(&mut self, per_second: f64, now: Instant) -> Result<(), Duration> {
-        self.messages.take(Duration::from_secs_f64(1.0 / per_second), now)
+        self.messages.take(interval(per_second), now)
     }
 }
 
@@ -98,18 +98,20 @@ fn permit(api: &Api, pool: &Pool, application: Option<&Application>) -> Result<S
     Ok(permit)
 }
 
-/// Whether the application may send this message now.
+/// Whether the application may send this message now, and with how many targets, where the store is to look them up.
 pub(super) async fn message(
     api: &Api,
     application: &Application,
     kind: MessageKind,
-    recipients: &Recipients,
+    recipients: &mut Recipients,
 ) -> Result<(), ApiError> {
     let quotas = application.settings.quotas;
     if application.settings.suspended {
         return Err(ApiError::Suspended);
     }
     let targets = match recipients {
+        // One at least; the store counts them.
+        Recipients::Named { .. } => 1,
         Recipients::Targets(targets) => u64::try_from(targets.len()).unwrap_or(u64::MAX),
         Recipients::Audience(_)
             if quotas.max_broadcast_targets.is_none() && quotas.max_pending_deliveries.is_none() =>
@@ -127,12 +129,14 @@ pub(super) async fn message(
     }
     if let Some(most) = quotas.max_pending_deliveries {
         if targets > u64::from(most) {
-            let description =
-                format!("the message has about {targets} targets, and {most} deliveries may wait");
-            return Err(ApiError::QuotaExceeded { subject: "max_pending_deliveries", description });
+            return Err(never_fits(targets, most));
         }
-        if api.engine.pending_deliveries(application.id).await + targets > u64::from(most) {
+        let pending = api.engine.pending_deliveries(application.id).await;
+        if pending + targets > u64::from(most) {
             return Err(ApiError::TooManyPending);
+        }
+        if let Recipients::Named { room, .. } = recipients {
+            *room = u32::try_from(u64::from(most) - pending).unwrap_or(u32::MAX);
         }
     }
     match quotas.max_messages_per_second {
@@ -145,6 +149,50 @@ pub(super) async fn message(
             .with(application.id, |usage| usage.message(per_second, Instant::now()))
             .map_err(ApiError::TooManyMessages),
     }
+}
+
+/// What a message was counted for that its application sent before.
+pub(super) fn give_back(api: &Api, application: &Application) {
+    if let Some(per_second) = application.settings.quotas.max_messages_per_second {
+        api.used.with(application.id, |usage| usage.messages.give_back(interval(per_second)));
+    }
+}
+
+/// Why the store refused a Send to so many targets.
+pub(super) async fn too_many_targets(api: &Api, application: &Application, targets: u32) -> ApiError {
+    if targets as usize > api.settings.user_targets_max {
+        return too_many_user_targets(api);
+    }
+    match application.settings.quotas.max_pending_deliveries {
+        Some(most) if targets > most => never_fits(u64::from(targets), most),
+        Some(most) => {
+            let pending = api.engine.pending_deliveries(application.id).await;
+            if pending + u64::from(targets) > u64::from(most) {
+                ApiError::TooManyPending
+            } else {
+                ApiError::Overloaded
+            }
+        }
+        None => ApiError::Overloaded,
+    }
+}
+
+/// A user has more subscriptions than a Send may have targets.
+pub(super) fn too_many_user_targets(api: &Api) -> ApiError {
+    let max = api.settings.user_targets_max;
+    let description = format!("the user has more than {max} subscriptions: use Broadcast");
+    ApiError::QuotaExceeded { subject: "user_targets", description }
+}
+
+/// More than may ever wait.
+fn never_fits(targets: u64, most: u32) -> ApiError {
+    let description = format!("the message has about {targets} targets, and {most} deliveries may wait");
+    ApiError::QuotaExceeded { subject: "max_pending_deliveries", description }
+}
+
+/// What a message costs at this rate.
+fn interval(per_second: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / per_second.max(RATE_MIN))
 }
 
 fn exceeded(subject: &'static str, description: &str) -> ApiError {

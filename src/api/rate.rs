@@ -70,6 +70,11 @@ impl Paid {
             wait => Err(wait),
         }
     }
+
+    /// Gives back what was taken for nothing.
+    pub(super) fn give_back(&mut self, interval: Duration) {
+        self.0 = self.0.checked_sub(interval).unwrap_or(self.0);
+    }
 }
 
 /// Keeps the rate of each caller.

@@ -1,42 +1,47 @@
-//! The recipient of a Send, looked up.
+//! The recipient of a Send.
 
-use super::Api;
 use super::status::{ApiError, Resource};
 use super::validate::sending::Recipient;
 use super::validate::subscription::BrowserSubscription;
-use crate::domain::{Application, SubscriptionId, SubscriptionState, Target, Timestamp};
-use crate::store::{ListFilter, OriginInfo};
+use super::{Api, quotas};
+use crate::domain::{Application, Audience, OriginId, SubscriptionId, SubscriptionState, Target, Timestamp};
+use crate::store::{self, ListFilter, Recipients};
 
-/// Looks the recipient up: at least one target.
-pub(super) async fn targets(
+/// To whom a Send is. The store looks it up as it accepts the message. The subscriptions of a user are looked up when the
+/// message starts; if that is later, there must be some now too.
+pub(super) async fn of_send(
     api: &Api,
     application: &Application,
     recipient: Recipient,
-) -> Result<Vec<Target>, ApiError> {
-    match recipient {
-        Recipient::Subscription(id) => {
-            let found = api.store.targets(application.id, &[id]).await?;
-            let target = found.into_iter().next().flatten();
-            let missing = || ApiError::NotFound(Resource::Subscription(id.name()));
-            Ok(vec![target.ok_or_else(missing)?])
+    start: Option<Timestamp>,
+) -> Result<Recipients, ApiError> {
+    let recipient = match recipient {
+        Recipient::User(user) if start.is_some() => {
+            targets_of_user(api, application, &user).await?;
+            return Ok(Recipients::Audience(Audience::Users(vec![user])));
         }
-        Recipient::User(user) => {
-            let targets = targets_of_user(api, application, &user).await?;
-            if targets.is_empty() { Err(ApiError::NotFound(Resource::User(user))) } else { Ok(targets) }
-        }
+        Recipient::User(user) => store::Recipient::User(user),
+        Recipient::Subscription(id) => store::Recipient::Subscription(id),
         Recipient::Inline(browser) => {
-            let origin = api.store.intern_origin(browser.endpoint.origin()).await?;
-            Ok(vec![inline_target(api, application, *browser, &origin)])
+            store::Recipient::Inline(Box::new(inline_target(api, application, *browser)))
         }
-    }
+    };
+    let targets_max = u32::try_from(api.settings.user_targets_max).unwrap_or(u32::MAX);
+    Ok(Recipients::Named { recipient, targets_max, room: u32::MAX })
 }
 
-/// The user of a Send that is to start later: whose subscriptions are looked up again then. That there are any is asked when
-/// it is accepted.
-pub(super) fn user_at_start(recipient: &Recipient, start: Option<Timestamp>) -> Option<String> {
-    match (recipient, start) {
-        (Recipient::User(user), Some(_)) => Some(user.clone()),
-        (Recipient::User(_), None) | (Recipient::Subscription(_) | Recipient::Inline(_), _) => None,
+/// What there is not when the recipient of a Send is not found.
+pub(super) fn name(recipients: &Recipients) -> Option<Resource> {
+    match recipients {
+        Recipients::Named { recipient: store::Recipient::Subscription(id), .. } => {
+            Some(Resource::Subscription(id.name()))
+        }
+        Recipients::Named { recipient: store::Recipient::User(user), .. } => {
+            Some(Resource::User(user.clone()))
+        }
+        Recipients::Named { recipient: store::Recipient::Inline(_), .. }
+        | Recipients::Targets(_)
+        | Recipients::Audience(_) => None,
     }
 }
 
@@ -48,48 +53,46 @@ pub(super) async fn count(
 ) -> Result<u32, ApiError> {
     match recipient {
         Recipient::Inline(_) => Ok(1),
-        Recipient::Subscription(_) | Recipient::User(_) => {
-            let targets = targets(api, application, recipient.clone()).await?;
-            Ok(u32::try_from(targets.len()).unwrap_or(u32::MAX))
+        Recipient::Subscription(id) => {
+            let found = api.store.targets(application.id, &[*id]).await?;
+            let missing = || ApiError::NotFound(Resource::Subscription(id.name()));
+            found.into_iter().next().flatten().map(|_| 1).ok_or_else(missing)
         }
+        Recipient::User(user) => targets_of_user(api, application, user).await,
     }
 }
 
-/// All targets of a user, active and disabled: the engine says so of those that are disabled.
-async fn targets_of_user(api: &Api, application: &Application, user: &str) -> Result<Vec<Target>, ApiError> {
+/// How many subscriptions a user has, those that are disabled too: the engine says so of them. At least one.
+async fn targets_of_user(api: &Api, application: &Application, user: &str) -> Result<u32, ApiError> {
     const CHUNK: usize = 100;
     let filter = ListFilter::User(user.to_owned());
-    let mut targets: Vec<Target> = Vec::new();
+    let (mut count, mut after) = (0, None);
     loop {
-        let after = targets.last().map(|target| target.id);
         let found = api.store.list_subscriptions(application.id, &filter, after, CHUNK).await?;
-        let last = found.len() < CHUNK;
-        targets.extend(found.into_iter().map(|subscription| subscription.target));
-        if targets.len() > api.settings.user_targets_max {
-            let max = api.settings.user_targets_max;
-            let description = format!("the user has more than {max} subscriptions: use Broadcast");
-            return Err(ApiError::QuotaExceeded { subject: "user_targets", description });
+        count += found.len();
+        after = found.last().map(|subscription| subscription.target.id);
+        if count > api.settings.user_targets_max {
+            return Err(quotas::too_many_user_targets(api));
         }
-        if last {
-            return Ok(targets);
+        if found.len() < CHUNK {
+            break;
         }
+    }
+    match u32::try_from(count).unwrap_or(u32::MAX) {
+        0 => Err(ApiError::NotFound(Resource::User(user.to_owned()))),
+        count => Ok(count),
     }
 }
 
 /// The target of a subscription that is given with the request and stored nowhere else. Its age is not known: it counts as
-/// old, so that what its push service says of it holds at once.
-fn inline_target(
-    api: &Api,
-    application: &Application,
-    browser: BrowserSubscription,
-    origin: &OriginInfo,
-) -> Target {
+/// old, so that what its push service says of it holds at once. The store gives it its origin.
+fn inline_target(api: &Api, application: &Application, browser: BrowserSubscription) -> Target {
     Target {
         id: SubscriptionId::new(api.clock.now(), rand::random()),
         inline: true,
         generation: 1,
         endpoint: browser.endpoint,
-        origin: origin.id,
+        origin: OriginId(0),
         keys: browser.keys,
         encoding: browser.encoding,
         vapid_key: browser.vapid_key.unwrap_or(application.current_vapid_key),

@@ -11,11 +11,11 @@ use super::status::ApiError;
 use super::validate::sending::{self, Recipient, Sending};
 use super::watching::{Ends, Frames, frames};
 use super::{Api, ApiFor, quotas, recipients};
-use crate::domain::{Application, Audience, MessageKind, ReportLevel};
-use crate::engine::Submission;
+use crate::domain::{Application, Audience, MessageId, MessageKind, ReportLevel};
 use crate::engine::feed::{Scope, Start, Watch};
+use crate::engine::{Submission, SubmitError};
 use crate::proto::v1;
-use crate::store::{MessageRecord, Recipients};
+use crate::store::{Accepted, MessageRecord, Recipients, StoreError};
 
 /// What became of a Send or Broadcast.
 #[derive(Debug)]
@@ -72,22 +72,18 @@ pub(super) async fn submit_send(
     let (own, application) = (api.clone(), now.unwrap_or_else(|| Arc::clone(application)));
     let submit = async move {
         let api = &own;
-        if let Some(joined) = earlier(api, &application, &sending, &call).await? {
-            return Ok(joined);
-        }
+        let again = Again::of(&sending, &call);
         if sending.validate_only {
+            again.check(api, &application).await?;
             let targets = recipients::count(api, &application, &sending.recipient).await?;
             return Ok(Submitted::DryRun { targets, estimated: false });
         }
         let (recipient, sending) = sending.divide();
-        let as_of = api.engine.changes();
-        let user = recipients::user_at_start(&recipient, sending.start);
-        let targets = recipients::targets(api, &application, recipient).await?;
-        let recipients = match user {
-            Some(user) => Recipients::Audience(Audience::Users(vec![user])),
-            None => Recipients::Targets(targets),
+        let accepted = match recipients::of_send(api, &application, recipient, sending.start).await {
+            Ok(recipients) => submit(api, &application, MessageKind::Send, sending, recipients).await,
+            Err(refused) => Err(refused),
         };
-        submit(api, &application, MessageKind::Send, sending, (recipients, as_of), &call).await
+        again.or_joined(api, &application, accepted).await
     };
     api.finish(submit).await
 }
@@ -101,17 +97,17 @@ async fn submit_broadcast(
     let (own, application) = (api.clone(), Arc::clone(application));
     let submit = async move {
         let api = &own;
-        if let Some(joined) = earlier(api, &application, &sending, &call).await? {
-            return Ok(joined);
-        }
+        let again = Again::of(&sending, &call);
         if sending.validate_only {
+            again.check(api, &application).await?;
             let targets = api.store.estimate(application.id, &sending.recipient).await?;
             let exact = matches!(sending.recipient, Audience::Subscriptions(_));
             return Ok(Submitted::DryRun { targets, estimated: !exact });
         }
         let (audience, sending) = sending.divide();
-        let recipients = (Recipients::Audience(audience), api.engine.changes());
-        submit(api, &application, MessageKind::Broadcast, sending, recipients, &call).await
+        let recipients = Recipients::Audience(audience);
+        let accepted = submit(api, &application, MessageKind::Broadcast, sending, recipients).await;
+        again.or_joined(api, &application, accepted).await
     };
     api.finish(submit).await
 }
@@ -121,16 +117,81 @@ async fn submit(
     application: &Arc<Application>,
     kind: MessageKind,
     sending: Sending<()>,
-    (recipients, as_of): (Recipients, u64),
-    call: &CallEnd,
-) -> Result<Submitted, ApiError> {
-    quotas::message(api, application, kind, &recipients).await?;
-    let Sending { spec, request_id, request_hash, start, collapse, cancel_on_disconnect, .. } = sending;
+    mut recipients: Recipients,
+) -> Result<Accepted, ApiError> {
+    let as_of = api.engine.changes();
+    quotas::message(api, application, kind, &mut recipients).await?;
+    let named = recipients::name(&recipients);
+    let Sending { spec, request_id, request_hash, start, collapse, .. } = sending;
     let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of };
-    let accepted = api.engine.submit(application, submission).await?;
-    let message = accepted.record.status.id;
-    let leash = cancel_on_disconnect.then(|| Leash::new(message, call));
-    Ok(Submitted::Message { record: Box::new(accepted.record), replayed: accepted.replayed, leash })
+    match api.engine.submit(application, submission).await {
+        Ok(accepted) => {
+            if accepted.replayed {
+                quotas::give_back(api, application);
+            }
+            Ok(accepted)
+        }
+        Err(SubmitError::Store(StoreError::TooManyTargets(targets))) => {
+            Err(quotas::too_many_targets(api, application, targets).await)
+        }
+        Err(SubmitError::Store(error @ StoreError::NotFound)) => {
+            Err(named.map_or_else(|| error.into(), ApiError::NotFound))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What tells a request that comes again, and what its caller gets then.
+struct Again {
+    request_id: String,
+    request_hash: [u8; 32],
+    cancel_on_disconnect: bool,
+    call: CallEnd,
+}
+
+impl Again {
+    fn of<R>(sending: &Sending<R>, call: &CallEnd) -> Self {
+        Self {
+            request_id: sending.request_id.clone(),
+            request_hash: sending.request_hash,
+            cancel_on_disconnect: sending.cancel_on_disconnect,
+            call: call.clone(),
+        }
+    }
+
+    /// Refuses a `request_id` that was used for another request; else the message that it was used for, if it was.
+    async fn check(&self, api: &Api, application: &Application) -> Result<Option<MessageId>, ApiError> {
+        if self.request_id.is_empty() {
+            return Ok(None);
+        }
+        match api.store.request(application.id, &self.request_id).await? {
+            Some((message, hash)) if hash == self.request_hash => Ok(Some(message)),
+            Some((message, _)) => Err(ApiError::RequestIdReused(message)),
+            None => Ok(None),
+        }
+    }
+
+    /// What the store accepted or found. A request that was refused now joins its message all the same if it was accepted
+    /// before: quotas that are used up, or a recipient that has gone since, must not keep its caller from that.
+    async fn or_joined(
+        self,
+        api: &Api,
+        application: &Application,
+        accepted: Result<Accepted, ApiError>,
+    ) -> Result<Submitted, ApiError> {
+        let (record, replayed) = match accepted {
+            Ok(Accepted { record, replayed, .. }) => (record, replayed),
+            Err(refused) => {
+                let Some(message) = self.check(api, application).await? else { return Err(refused) };
+                let Some(record) = api.store.message(application.id, message).await? else {
+                    return Err(refused);
+                };
+                (record, true)
+            }
+        };
+        let leash = self.cancel_on_disconnect.then(|| Leash::new(record.status.id, &self.call));
+        Ok(Submitted::Message { record: Box::new(record), replayed, leash })
+    }
 }
 
 /// Watches the message from its beginning.
@@ -149,31 +210,8 @@ fn stream_of(
             let scope = Scope::Message(record.status.id);
             let watch =
                 Watch { application: application.id, scope, start: Start::Beginning, level, receipts };
-            frames(api, application, watch, replayed, ends, leash)
+            let told = api.engine.watch_accepted(watch, *record);
+            frames(api, application, (scope, told), replayed, ends, leash)
         }
     }
-}
-
-/// The message that the request_id was used for, if it was; nothing for validate_only. Asked before recipients are looked
-/// up: one that has gone since must not keep a caller from joining. Racing calls are decided by the store.
-async fn earlier<R>(
-    api: &Api,
-    application: &Application,
-    sending: &Sending<R>,
-    call: &CallEnd,
-) -> Result<Option<Submitted>, ApiError> {
-    if sending.request_id.is_empty() {
-        return Ok(None);
-    }
-    let message = match api.store.request(application.id, &sending.request_id).await? {
-        Some((message, hash)) if hash == sending.request_hash => message,
-        Some((message, _)) => return Err(ApiError::RequestIdReused(message)),
-        None => return Ok(None),
-    };
-    if sending.validate_only {
-        return Ok(None);
-    }
-    let record = api.store.message(application.id, message).await?;
-    let leash = sending.cancel_on_disconnect.then(|| Leash::new(message, call));
-    Ok(record.map(|record| Submitted::Message { record: Box::new(record), replayed: true, leash }))
 }

@@ -490,6 +490,8 @@ impl From<StoreError> for ApiError {
                 Self::QuotaExceeded { subject: "max_subscriptions", description }
             }
             StoreError::NotOwn => Self::SubscriptionNotOwn,
+            // Of which bound it is too many, who asked knows: `quotas::too_many_targets`.
+            StoreError::TooManyTargets(_) => Self::Overloaded,
             // Of applications only: a VAPID key that exists is found before.
             StoreError::AlreadyExists => Self::ApplicationExists,
             StoreError::Corrupt(_) | StoreError::NotFound | StoreError::StillInUse => {
@@ -513,7 +515,8 @@ impl ApiError {
             | StoreError::AlreadyExists
             | StoreError::StillInUse
             | StoreError::TooManySubscriptions
-            | StoreError::NotOwn => error.into(),
+            | StoreError::NotOwn
+            | StoreError::TooManyTargets(_) => error.into(),
         }
     }
 

@@ -14,7 +14,7 @@ use super::status::ApiError;
 use super::validate::lists;
 use super::{Api, ApiFor, quotas};
 use crate::domain::{Application, MessageId};
-use crate::engine::feed::{Scope, Start, Watch};
+use crate::engine::feed::{FrameStream, Scope, Start, Watch};
 use crate::proto::v1;
 
 /// A status stream as callers get it.
@@ -42,7 +42,8 @@ pub(super) async fn watch_deliveries(
         call: CallEnd::new(api, application.id),
     };
     let watch = Watch { application: application.id, scope, start, level, receipts };
-    Ok(frames(api, application, watch, false, ends, None))
+    let told = api.engine.watch(watch);
+    Ok(frames(api, application, (watch.scope, told), false, ends, None))
 }
 
 /// What ends a stream from this side, beside its own end.
@@ -59,12 +60,11 @@ pub(super) struct Ends {
 pub(super) fn frames(
     api: &Api,
     application: Arc<Application>,
-    watch: Watch,
+    (scope, mut told): (Scope, FrameStream),
     replayed: bool,
     ends: Ends,
     leash: Option<Leash>,
 ) -> Frames {
-    let mut frames = api.engine.watch(watch);
     let (tokens, applications) = (api.tokens.clone(), api.applications.clone());
     Box::pin(async_stream::stream! {
         let Ends { permit: _permit, lifetime, call } = ends;
@@ -82,13 +82,13 @@ pub(super) fn frames(
                     yield Err(ended.into());
                     return;
                 }
-                next = frames.next() => next,
+                next = told.next() => next,
             };
             match next {
-                Some(Ok(next)) => yield Ok(frame::frame(&tokens, &application, watch.scope, replayed, &next)),
+                Some(Ok(next)) => yield Ok(frame::frame(&tokens, &application, scope, replayed, &next)),
                 Some(Err(error)) => {
                     call.by_server();
-                    yield Err(Status::from(ApiError::from_feed(error, &name(watch.scope))));
+                    yield Err(Status::from(ApiError::from_feed(error, &name(scope))));
                     return;
                 }
                 None => {

@@ -56,7 +56,7 @@ use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
 use crate::store::{Accepted, MessageRecord, NewMessage, Retention, Store, StoreError};
 use crate::transport::Transport;
 
-pub use crate::store::Recipients;
+pub use crate::store::{Recipient, Recipients};
 use applications::Applications;
 pub use attempt::AttemptSettings;
 use attempt::Attempter;
@@ -157,7 +157,7 @@ pub struct Submission {
     pub kind: MessageKind,
     /// What and how.
     pub spec: MessageSpec,
-    /// To whom: targets that were looked up for a Send, at least one; an audience for a Broadcast.
+    /// To whom: the recipient of a Send, or targets that were looked up, at least one; an audience for a Broadcast.
     pub recipients: Recipients,
     /// The caller's key for the request; empty for none.
     pub request_id: String,
@@ -400,7 +400,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Accepts a message: durable when this returns, and on its way. It runs to its end even if the caller goes away.
+    /// Accepts a message: durable when this returns, and on its way. It is to be run to its end, as a task: one that is
+    /// dropped half-way may leave a message that is durable and begins only with the next start.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -418,28 +419,26 @@ impl Engine {
         if self.store.log_octets() >= self.log_octets_max {
             return Err(SubmitError::LogFull);
         }
-        let (engine, application) = (self.clone(), Arc::clone(application));
-        let submitted = self.tasks.spawn(async move { engine.accept(&application, submission).await });
-        match submitted.await {
-            Ok(accepted) => accepted,
-            // Only the end of the runtime, or a panic, ends the task before its time.
-            Err(error) => Err(StoreError::Unavailable(error.to_string()).into()),
-        }
-    }
-
-    async fn accept(
-        &self,
-        application: &Arc<Application>,
-        submission: Submission,
-    ) -> Result<Accepted, SubmitError> {
         let Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of } =
             submission;
         let spec = Arc::new(spec);
-        let targets_estimate = match &recipients {
-            Recipients::Targets(targets) => u32::try_from(targets.len()).unwrap_or(u32::MAX),
-            Recipients::Audience(audience) => self.store.estimate(application.id, audience).await?,
+        let room = self.max_waiting_deliveries.saturating_sub(self.load().waiting_deliveries);
+        let (recipients, targets_estimate) = match recipients {
+            Recipients::Named { recipient, targets_max, room: own } => {
+                let room = own.min(u32::try_from(room).unwrap_or(u32::MAX));
+                // One at least; the store counts them.
+                (Recipients::Named { recipient, targets_max, room }, 1)
+            }
+            Recipients::Targets(targets) => {
+                let count = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+                (Recipients::Targets(targets), count)
+            }
+            Recipients::Audience(audience) => {
+                let estimate = self.store.estimate(application.id, &audience).await?;
+                (Recipients::Audience(audience), estimate)
+            }
         };
-        if self.load().waiting_deliveries + u64::from(targets_estimate) > self.max_waiting_deliveries {
+        if u64::from(targets_estimate) > room {
             return Err(SubmitError::TooManyDeliveries);
         }
         let to_plan = matches!(recipients, Recipients::Audience(_));
@@ -473,7 +472,7 @@ impl Engine {
             spec,
             expires: status.expires,
             durable_at: start.is_none().then_some(durable_at),
-            waiting: targets_estimate,
+            waiting: accepted.record.status.counts.targets,
             stop: OnceLock::new(),
         });
         if let Some(start) = start {
@@ -539,7 +538,13 @@ impl Engine {
     /// A status stream; see [`feed`].
     #[must_use]
     pub fn watch(&self, watch: Watch) -> FrameStream {
-        self.feeds.watch(watch)
+        self.feeds.watch(watch, None)
+    }
+
+    /// The same of a message that was accepted just now: its record need not be read.
+    #[must_use]
+    pub fn watch_accepted(&self, watch: Watch, record: MessageRecord) -> FrameStream {
+        self.feeds.watch(watch, Some(record))
     }
 
     /// Until when receipts of this message may come; `None` when none can.

@@ -43,9 +43,9 @@ pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
     EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter,
     MessageCommit, MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit,
-    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces,
-    Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipient, Recipients, Removal,
+    Replaces, Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe,
+    Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -87,6 +87,9 @@ pub enum StoreError {
     /// The subscription of a page's endpoint is not its user's, and has other keys ([`Subscribe::by_page`]).
     #[error("the subscription is another user's")]
     NotOwn,
+    /// A Send would have more targets than it may ([`Recipients::Named`]): so many, or at least so many.
+    #[error("there are too many targets")]
+    TooManyTargets(u32),
 }
 
 /// See the [module's documentation](self) for what holds for all methods.
@@ -363,8 +366,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     // ---------------------------------------------------------------- messages
 
     /// Accepts a message. With a `request_id` that was seen before: the earlier message, `replayed`, if the request is
-    /// the same, else [`StoreError::RequestIdReused`]; decided inside the transaction, so of racing calls one wins.
-    /// Resolved recipients are written as pages in the same transaction.
+    /// the same, else [`StoreError::RequestIdReused`]; decided inside the transaction, so of racing calls one wins, and before
+    /// anything else is looked at. [`Recipients::Named`] are looked up in the same transaction: [`StoreError::NotFound`] when
+    /// there are none. Targets are written as pages with it.
     async fn accept(&self, message: NewMessage) -> Result<Accepted, StoreError>;
 
     /// Begins a message whose `start` has come: it is SENDING from here on, and its audience is those who have joined by now.

@@ -381,10 +381,30 @@ pub struct Trimmed {
 /// Who gets a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipients {
-    /// Looked up already: a Send's.
+    /// As a Send's caller named it: looked up by [`super::Store::accept`], in the same command.
+    Named {
+        /// Whom.
+        recipient: Recipient,
+        /// How many targets a message may have. One with more is refused: [`super::StoreError::TooManyTargets`].
+        targets_max: u32,
+        /// How many deliveries may wait beside those that do. A message with more is refused in the same way.
+        room: u32,
+    },
+    /// Looked up already.
     Targets(Vec<Target>),
     /// To be planned: a Broadcast's.
     Audience(Audience),
+}
+
+/// Whom a Send is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// A subscription that is stored.
+    Subscription(SubscriptionId),
+    /// All subscriptions that a user has, those that are disabled too.
+    User(String),
+    /// A subscription that came with the request and is not stored. Its origin is interned with the message.
+    Inline(Box<Target>),
 }
 
 /// A message to accept.
@@ -402,7 +422,8 @@ pub struct NewMessage {
     pub request_id: String,
     /// Of the request in canonical form; compared when the `request_id` comes again.
     pub request_hash: [u8; 32],
-    /// What to show as number of targets until planning is done; see [`super::Store::estimate`].
+    /// What to show as number of targets until planning is done; see [`super::Store::estimate`]. What is looked up with the
+    /// message is counted instead.
     pub targets_estimate: u32,
     /// When its sending starts; `None`: at once. Its ttl counts from then.
     pub start: Option<Timestamp>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare::domain::{Audience, Clock, MessageId, MessageKind, Timestamp};
-use fanfare::engine::{Recipients, Submission, SubmitError};
+use fanfare::engine::{Recipient, Recipients, Submission, SubmitError};
 use fanfare::observe::SubscriptionChange;
 use fanfare::store::{Accepted, Selector, StoreError, Subscribed};
 use tokio::task::JoinHandle;
@@ -113,7 +113,8 @@ impl Callers {
                     let Ok(Some(found)) = found else {
                         return Said::Submitted { request_id, hash, answer: None };
                     };
-                    submission.recipients = Recipients::Targets(vec![found.target]);
+                    let recipient = Recipient::Subscription(found.target.id);
+                    submission.recipients = Recipients::Named { recipient, targets_max: 1, room: u32::MAX };
                     let answer = Some(engine.submit(&application, submission).await);
                     Said::Submitted { request_id, hash, answer }
                 })
@@ -238,7 +239,11 @@ impl Callers {
                     let others = self.requests[&request_id].asked.iter().any(|asked| *asked != hash);
                     assert!(others, "{request_id} was used once");
                 }
-                Err(SubmitError::Draining | SubmitError::Store(StoreError::Unavailable(_))) => {}
+                // It may have gone in between.
+                Err(
+                    SubmitError::Draining
+                    | SubmitError::Store(StoreError::Unavailable(_) | StoreError::NotFound),
+                ) => {}
                 Err(error) => panic!("{error}"),
             },
         }

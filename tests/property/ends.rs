@@ -1,7 +1,7 @@
 //! What must have come of every message once everything has ended.
 
 use fanfare::domain::{Audience, DeliveryState, Outcome, SubscriptionId, Timestamp};
-use fanfare::store::Recipients;
+use fanfare::store::{Recipient, Recipients};
 
 use super::ledger::{Ledger, Told};
 use super::witness::{Member, Message, Witness};
@@ -20,10 +20,10 @@ pub(crate) fn assert_all_ended(ledger: &Ledger, witness: &Witness) {
             assert!(removed, "it is gone and still there: {event:?}");
         }
         match &message.recipients {
-            Recipients::Targets(targets) => {
-                let to: Vec<_> = targets.iter().map(|target| target.id).collect();
-                assert_eq!(reached(told), to, "the recipients of {id}");
+            Recipients::Named { recipient: Recipient::Subscription(to), .. } => {
+                assert_eq!(reached(told), [*to], "the recipient of {id}");
             }
+            Recipients::Named { .. } | Recipients::Targets(_) => panic!("no history sends in this way"),
             Recipients::Audience(Audience::Subscriptions(ids)) => {
                 assert_eq!(reached(told), *ids, "the recipients of {id}");
             }

@@ -10,18 +10,22 @@ use super::log::{Log, OfMessage, Piece};
 use super::wake::{Wake, Woken};
 use super::{FeedError, Frame, FrameKind, Position, ReceiptTime, Scope, Start, Watch};
 use crate::domain::{MessageId, MessageKind, MessageStatus, ReportLevel};
+use crate::store::MessageRecord;
 
 pub(super) fn watch(
     log: Arc<Log>,
     watch: Watch,
-    message: MessageId,
+    (message, known): (MessageId, Option<MessageRecord>),
     receipt_time: ReceiptTime,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Frame, FeedError>> + Send {
     async_stream::try_stream! {
         let Watch { start, level, receipts, .. } = watch;
         let mut wake = Wake::new(log.join(Scope::Message(message)), stop);
-        let record = log.record(message, 0).await?;
+        let record = match known {
+            Some(record) => record,
+            None => log.record(message, 0).await?,
+        };
         let request_id = request_id_of(&record.status);
         let mut position = match start {
             Start::After(position) => position,

@@ -28,7 +28,7 @@ use crate::domain::{
     ApplicationId, Clock, DeliveryEvent, MessageId, MessageStatus, Receipt, ReportLevel, Timestamp,
 };
 use crate::observe::Metrics;
-use crate::store::{Store, StoreError};
+use crate::store::{MessageRecord, Store, StoreError};
 use log::Log;
 
 /// How often progress is told while counts change.
@@ -215,13 +215,14 @@ impl Feeds {
         Self { parts, logs: Mutex::default() }
     }
 
-    /// Starts a stream. It ends after the summary of the one message it is about; [`Scope::All`] does not end.
-    pub(super) fn watch(&self, watch: Watch) -> FrameStream {
+    /// Starts a stream. It ends after the summary of the one message it is about; [`Scope::All`] does not end. Of the message
+    /// its record may be known, as it stood at some time after its acceptance was durable.
+    pub(super) fn watch(&self, watch: Watch, known: Option<MessageRecord>) -> FrameStream {
         let log = self.log(watch.application);
         let stop = self.parts.stop.clone();
         match watch.scope {
             Scope::Message(message) => {
-                Box::pin(message::watch(log, watch, message, self.receipt_time(), stop))
+                Box::pin(message::watch(log, watch, (message, known), self.receipt_time(), stop))
             }
             Scope::All => Box::pin(all::watch(log, watch, stop)),
         }

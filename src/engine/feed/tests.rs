@@ -80,7 +80,7 @@ impl Stage {
 
     fn watch_with(&self, scope: Scope, start: Start, receipts: bool) -> FrameStream {
         let level = ReportLevel::Terminal;
-        self.feeds.watch(Watch { application: self.application, scope, start, level, receipts })
+        self.feeds.watch(Watch { application: self.application, scope, start, level, receipts }, None)
     }
 }
 

@@ -10,10 +10,12 @@ use super::{
 };
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{
-    Audience, Clock as _, DeliveryState, MessageId, MessageKind, MessageState, Outcome, SubscriptionId,
-    Target,
+    ApplicationId, Audience, Clock as _, DeliveryState, Endpoint, MessageId, MessageKind, MessageState,
+    OriginId, Outcome, SubscriptionId, Target,
 };
-use crate::store::{EntryState, FeedEntry, GroupId, NewMessage, Plan, Recipients, StoreError};
+use crate::store::{
+    Accepted, EntryState, FeedEntry, GroupId, NewMessage, Plan, Recipient, Recipients, Selector, StoreError,
+};
 
 pub(crate) async fn are_accepted_with_their_pages(harness: &dyn Harness) {
     let store = harness.open();
@@ -59,6 +61,70 @@ pub(crate) async fn are_accepted_with_their_pages(harness: &dyn Harness) {
     assert_eq!(store.page_heads().await.unwrap(), heads);
 }
 
+fn named(app: ApplicationId, recipient: Recipient, targets_max: u32, room: u32) -> NewMessage {
+    message(app, Recipients::Named { recipient, targets_max, room })
+}
+
+pub(crate) async fn recipients_are_looked_up_with_the_message(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let user = || Recipient::User("ada".to_owned());
+    let nobody = store.accept(named(app, user(), 9, 9)).await;
+    assert!(matches!(nobody, Err(StoreError::NotFound)));
+    let mut targets = Vec::new();
+    for number in [0, 1, 3] {
+        targets.push(subscribe_user(&*store, app, number, "ada").await.target);
+    }
+    subscribe_user(&*store, app, 4, "bob").await;
+    let sent = |accepted: &Accepted| -> Vec<Target> {
+        let entries = accepted.pages.iter().flat_map(|page| &page.entries);
+        entries.filter_map(|entry| entry.target.clone()).collect()
+    };
+    let accepted = store.accept(named(app, user(), 3, 3)).await.unwrap();
+    assert_eq!(accepted.record.status.counts.targets, 3);
+    assert!(!accepted.record.status.counts.targets_estimated);
+    let to = sent(&accepted);
+    assert!(to.len() == 3 && targets.iter().all(|target| to.contains(target)));
+    // More than a message may have: one more says so. More than may wait: exactly.
+    let refused = store.accept(named(app, user(), 1, 9)).await;
+    assert!(matches!(refused, Err(StoreError::TooManyTargets(2))));
+    let refused = store.accept(named(app, user(), 9, 2)).await;
+    assert!(matches!(refused, Err(StoreError::TooManyTargets(3))));
+
+    let one = Recipient::Subscription(targets[1].id);
+    assert_eq!(sent(&store.accept(named(app, one, 1, 1)).await.unwrap()), [targets[1].clone()]);
+    let stranger = Recipient::Subscription(SubscriptionId([7; 16]));
+    assert!(matches!(store.accept(named(app, stranger, 1, 1)).await, Err(StoreError::NotFound)));
+
+    // One that is given with the message has an origin of its own, which nothing stored has.
+    let given = Target {
+        id: SubscriptionId([0xee; 16]),
+        inline: true,
+        endpoint: Endpoint::parse("https://elsewhere.example/push/1", false).unwrap(),
+        origin: OriginId(0),
+        ..targets[0].clone()
+    };
+    let inline = Recipient::Inline(Box::new(given.clone()));
+    let accepted = store.accept(named(app, inline, 1, 1)).await.unwrap();
+    let origin = store.intern_origin(given.endpoint.origin()).await.unwrap().id;
+    assert_eq!(sent(&accepted), [Target { origin, ..given }]);
+    let store = harness.reopen(store);
+    let page = accepted.pages[0].head.key;
+    assert_eq!(store.page(app, page).await.unwrap().as_ref(), Some(&accepted.pages[0]));
+}
+
+pub(crate) async fn who_sends_again_joins_though_the_recipient_has_gone(harness: &dyn Harness) {
+    let store = harness.open();
+    let app = application(&*store).await;
+    let target = subscribe_user(&*store, app, 0, "ada").await.target;
+    let request =
+        || NewMessage { request_id: "r1".to_owned(), ..named(app, Recipient::Subscription(target.id), 1, 1) };
+    let first = store.accept(request()).await.unwrap();
+    store.unsubscribe(app, &Selector::Id(target.id)).await.unwrap();
+    let again = store.accept(request()).await.unwrap();
+    assert!(again.replayed && again.record == first.record);
+}
+
 pub(crate) async fn big_sends_take_several_pages(harness: &dyn Harness) {
     let store = harness.open();
     let app = application(&*store).await;
@@ -95,7 +161,7 @@ pub(crate) async fn nobody_is_an_end(harness: &dyn Harness) {
     assert!(store.open_messages().await.unwrap().is_empty());
 }
 
-fn with_request_id(app: crate::domain::ApplicationId, id: &str, hash: u8) -> NewMessage {
+fn with_request_id(app: ApplicationId, id: &str, hash: u8) -> NewMessage {
     NewMessage {
         request_id: id.to_owned(),
         request_hash: [hash; 32],

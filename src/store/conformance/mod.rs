@@ -59,7 +59,8 @@ macro_rules! conformance {
                 replaces_of_another_user, unknown_replaces_is_passed_over, very_many_are_stored_as_one;
             subscriptions: are_selected_and_removed, many_of_a_user_are_removed, are_patched, are_listed_in_order,
                 targets_come_as_asked, only_evidence_on_this_generation_counts, applications_are_apart;
-            messages: are_accepted_with_their_pages, big_sends_take_several_pages, nobody_is_an_end,
+            messages: are_accepted_with_their_pages, recipients_are_looked_up_with_the_message,
+                who_sends_again_joins_though_the_recipient_has_gone, big_sends_take_several_pages, nobody_is_an_end,
                 request_ids_are_used_once, racing_request_ids_have_one_winner, are_listed_newest_first,
                 are_estimated_from_counters, survive_open, identifiers_rise;
             audiences: topics_are_merged, everyone_who_had_joined, lists_tell_who_is_missing,
@@ -184,7 +185,7 @@ pub(crate) fn spec() -> MessageSpec {
 
 pub(crate) fn message(application: ApplicationId, recipients: Recipients) -> NewMessage {
     let kind = match &recipients {
-        Recipients::Targets(_) => MessageKind::Send,
+        Recipients::Named { .. } | Recipients::Targets(_) => MessageKind::Send,
         Recipients::Audience(_) => MessageKind::Broadcast,
     };
     NewMessage {

@@ -15,6 +15,7 @@ use super::records::message::{
 };
 use super::records::page::{HeadValue, PageValue};
 use super::stopping;
+use super::subscriptions;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::limits::{PAGE_DELIVERIES_MAX, RECORD_OCTETS_MAX};
@@ -25,7 +26,7 @@ use crate::domain::{
 use crate::store::owner::OWNER_OCTETS;
 use crate::store::{
     Accepted, EntryState, GroupId, MessageRecord, NewMessage, OpenMessage, Owner, PageEntry, PageKey,
-    Recipients, StoreError, StoredEntry, StoredPage,
+    Recipient, Recipients, StoreError, StoredEntry, StoredPage,
 };
 
 /// A message as it stands.
@@ -148,6 +149,7 @@ impl Writer {
     pub(crate) fn accept(&mut self, new: NewMessage) -> Result<Accepted, StoreError> {
         let application = new.application;
         let mut transaction = self.begin();
+        // Before recipients are looked up: one that has gone since must not keep a caller from joining.
         if !new.request_id.is_empty()
             && let Some((message, hash)) = request(&transaction, application, &new.request_id)?
             && let Some(record) = find(&transaction, application, message)?
@@ -157,6 +159,21 @@ impl Writer {
             }
             return Ok(Accepted { record, replayed: true, pages: Vec::new(), superseded: None });
         }
+        let to = match new.recipients {
+            Recipients::Named { recipient, targets_max, room } => {
+                let targets = self.look_up(application, recipient, targets_max)?;
+                if targets.len() > targets_max.min(room) as usize {
+                    return Err(StoreError::TooManyTargets(targets.len() as u32));
+                }
+                To::Targets(targets)
+            }
+            Recipients::Targets(targets) => To::Targets(targets),
+            Recipients::Audience(audience) => To::Audience(audience),
+        };
+        let targets_estimate = match &to {
+            To::Targets(targets) => targets.len() as u32,
+            To::Audience(_) => new.targets_estimate,
+        };
         let now = self.clock.now();
         let id = self.next_message(now);
         if !new.request_id.is_empty() {
@@ -165,16 +182,16 @@ impl Writer {
         }
         let seq = self.next_seq(application);
         let header = HeaderValue::new(new.kind, &new.spec, new.request_id, now, new.start, seq);
-        let mut open = OpenValue::new(header, &new.spec, new.targets_estimate, new.collapse);
+        let mut open = OpenValue::new(header, &new.spec, targets_estimate, new.collapse);
         let (scheduled, due) = (new.start.is_some(), new.start.unwrap_or(now));
-        let (state, pages) = match new.recipients {
-            Recipients::Targets(targets) => {
+        let (state, pages) = match to {
+            To::Targets(targets) => {
                 let mut state = StateValue::new(None, scheduled);
                 state.planned = targets.len() as u32;
                 let pages = self.write_targets(&mut transaction, application, id, new.kind, due, targets)?;
                 (state, pages)
             }
-            Recipients::Audience(audience) => {
+            To::Audience(audience) => {
                 let owner = |id| {
                     if !scheduled {
                         // It is read at once.
@@ -202,6 +219,28 @@ impl Writer {
         Ok(Accepted { record, replayed: false, pages, superseded })
     }
 
+    /// Whom a Send is for: one target at least. Of more than `targets_max`, one more says so.
+    fn look_up(
+        &self,
+        application: ApplicationId,
+        recipient: Recipient,
+        targets_max: u32,
+    ) -> Result<Vec<Target>, StoreError> {
+        let targets = match recipient {
+            Recipient::Subscription(id) => {
+                let target = self.reader.readable(index::target(&self.reader, application, id))?.flatten();
+                vec![target.ok_or(StoreError::NotFound)?]
+            }
+            Recipient::User(user) => {
+                let found = subscriptions::of_user(&self.reader, application, &user, None);
+                let found = found.take(targets_max as usize + 1);
+                found.map(|read| read.map(|of| of.target)).collect::<Result<Vec<_>, _>>()?
+            }
+            Recipient::Inline(target) => vec![*target],
+        };
+        if targets.is_empty() { Err(StoreError::NotFound) } else { Ok(targets) }
+    }
+
     /// An identifier above all that this process gave.
     fn next_message(&mut self, now: Timestamp) -> MessageId {
         let mut random = [0; 10];
@@ -222,8 +261,9 @@ impl Writer {
         targets: Vec<Target>,
     ) -> Result<Vec<StoredPage>, StoreError> {
         let mut groups: BTreeMap<GroupId, Vec<Target>> = BTreeMap::new();
-        for target in targets {
+        for mut target in targets {
             let origin = self.origins.intern(transaction, target.endpoint.origin())?;
+            target.origin = origin.id;
             groups.entry(GroupId::of(origin.id)).or_default().push(target);
         }
         let mut pages = Vec::new();
@@ -245,6 +285,12 @@ impl Writer {
         }
         Ok(pages)
     }
+}
+
+/// Recipients, once those that were named are looked up.
+enum To {
+    Targets(Vec<Target>),
+    Audience(Audience),
 }
 
 fn page_entry(target: &Target) -> PageEntry {

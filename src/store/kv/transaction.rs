@@ -88,7 +88,8 @@ impl Reader {
                 | StoreError::AlreadyExists
                 | StoreError::StillInUse
                 | StoreError::TooManySubscriptions
-                | StoreError::NotOwn),
+                | StoreError::NotOwn
+                | StoreError::TooManyTargets(_)),
             ) => Err(error),
         }
     }
