@@ -43,6 +43,7 @@ mod tests_silence;
 mod tests_stops;
 mod throttling;
 mod turns;
+mod unended;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -80,6 +81,7 @@ use page::{Page, Phase};
 use pending::Pending;
 use stops::AcceptedLately;
 use turns::Turns;
+use unended::Unended;
 
 /// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
 const CHANGED_MAX: usize = 65_536;
@@ -201,6 +203,7 @@ pub(crate) struct Core {
     origins: OriginNames,
     messages: HashMap<MessageId, Arc<ActiveMessage>>,
     endings: Endings,
+    unended: Unended,
     /// In order, so that those of one message stand together.
     pages: BTreeMap<PageKey, Page>,
     careful: Careful,
@@ -272,6 +275,7 @@ impl Core {
             origins,
             messages: HashMap::new(),
             endings: Endings::default(),
+            unended: Unended::default(),
             pages: BTreeMap::new(),
             careful: Careful::default(),
             loading: BTreeSet::new(),
@@ -354,7 +358,7 @@ impl Core {
                 self.application_changed(now, application, weight, suspended);
             }
             Input::Pending { application, answer } => {
-                let _ = answer.send(self.pending_of(application));
+                let _ = answer.send(self.unended.of(application));
             }
             Input::DiskFull(is_full) => self.disk_full = is_full,
             Input::Drain => self.draining = true,
@@ -425,7 +429,7 @@ impl Core {
             unsettled_peak: self.unsettled_peak,
             pages_waiting: self.backlog.len(),
             messages: self.messages.len(),
-            waiting_deliveries: self.endings.waiting(),
+            waiting_deliveries: self.unended.total(),
             gone: self.gone.len(),
             ..EngineLoad::default()
         };

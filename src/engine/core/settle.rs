@@ -175,7 +175,7 @@ impl Core {
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
         } else {
-            self.endings.delivery_ended(at.page.message);
+            self.unended.delivery_ended(at.page.message);
             event.past = std::mem::take(&mut entry.past);
             self.memory.remove(&page.head, usize::from(entry.target.take().is_some()));
             self.set_phase(at, Phase::Settled);

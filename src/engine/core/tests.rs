@@ -174,6 +174,7 @@ impl World {
         let gauges = self.core.load();
         assert!(gauges.unsettled <= self.settings.max_unsettled, "{gauges:?}");
         assert!(gauges.targets_in_memory <= self.settings.max_targets_in_memory, "{gauges:?}");
+        assert_eq!(self.core.unended.of(ApplicationId(1)), gauges.waiting_deliveries, "there is one application");
     }
 
     /// Takes over what the core wants done, and checks that no attempt starts that must not.
@@ -296,6 +297,7 @@ impl World {
         let mut message = message(id, kind, ttl);
         if let Some(message) = Arc::get_mut(&mut message) {
             message.expires = self.wall.plus(ttl);
+            message.waiting = u32::try_from(targets.len()).unwrap();
         }
         self.messages.push(Arc::clone(&message));
         self.input(Input::Message(Arc::clone(&message)));
@@ -452,6 +454,9 @@ impl World {
         for message in self.messages.clone().iter().filter(|message| open.contains(&message.id)) {
             let (id, kind, spec) = (message.id, message.kind, Arc::clone(&message.spec));
             let (application, expires) = (Arc::clone(&message.application), message.expires);
+            let of_message = PageKey { message: id, number: 0 }..=PageKey { message: id, number: u32::MAX };
+            let entries = self.pages.range(of_message).flat_map(|(_, page)| &page.entries);
+            let waiting = entries.filter(|entry| entry.state != EntryState::Settled).count();
             let fresh = ActiveMessage {
                 application,
                 id,
@@ -459,7 +464,7 @@ impl World {
                 spec,
                 expires,
                 durable_at: None,
-                waiting: 0,
+                waiting: u32::try_from(waiting).unwrap(),
                 stop: OnceLock::new(),
             };
             self.input(Input::Message(Arc::new(fresh)));
@@ -547,7 +552,7 @@ proptest! {
         }
         let gauges = world.core.load();
         prop_assert_eq!((gauges.unsettled, gauges.targets_in_memory, gauges.pages_waiting), (0, 0, 0));
-        prop_assert_eq!(gauges.messages, 0);
+        prop_assert_eq!((gauges.messages, gauges.waiting_deliveries), (0, 0));
     }
 }
 
