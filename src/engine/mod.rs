@@ -32,6 +32,7 @@ mod recover;
 mod retry;
 mod schedule;
 mod settings;
+mod signing;
 mod tokens;
 mod trim;
 mod trim_clock;
