@@ -77,7 +77,9 @@ impl Lessons {
                 let _ = self.lessons.try_send((application, lesson));
             }
             // Those never noted find place before those that are noted anew.
-            Some(Taught::Acceptance { known }) if !known || self.acceptances.capacity() > ACCEPTANCES_MAX / 2 => {
+            Some(Taught::Acceptance { known })
+                if !known || self.acceptances.capacity() > ACCEPTANCES_MAX / 2 =>
+            {
                 let _ = self.acceptances.try_send(Acceptance { application, subscription, generation });
             }
             Some(Taught::Acceptance { .. }) | None => {}
@@ -99,21 +101,21 @@ fn taught(target: &Target, message: MessageId, report: &AttemptReport, now: Time
     if target.inline {
         return None;
     }
-    match report.outcome {
+    match report.verdict.outcome {
         Outcome::Accepted if target.refused_days > 0 => Some(Taught::Lesson(Learned::Accepted)),
         Outcome::Accepted => target
             .acceptance_is_news(now)
             .then_some(Taught::Acceptance { known: target.accepted_last > Timestamp::default() }),
         Outcome::TooLarge => {
-            let octets = report.body_octets_max.filter(|octets| *octets != target.body_octets_max)?;
+            let octets = report.verdict.body_octets_max.filter(|octets| *octets != target.body_octets_max)?;
             Some(Taught::Lesson(Learned::BodyOctetsMax(octets)))
         }
         Outcome::Rejected => {
-            report.signal.filter(|signal| *signal == Signal::Suspect)?;
+            report.verdict.signal.filter(|signal| *signal == Signal::Suspect)?;
             Some(Taught::Lesson(Learned::Refused(Removal {
                 subscription: target.id,
                 generation: target.generation,
-                outcome: report.outcome,
+                outcome: report.verdict.outcome,
                 http_status: report.http_status,
                 message,
             })))
@@ -273,7 +275,7 @@ mod tests {
     fn a_limit_is_learned_once() {
         let mut too_large = AttemptReport::failed(Outcome::TooLarge, "", None);
         assert_eq!(of(&target(), &too_large), None, "the service does not tell");
-        too_large.body_octets_max = Some(3_000);
+        too_large.verdict.body_octets_max = Some(3_000);
         assert_eq!(of(&target(), &too_large), Some(Taught::Lesson(Learned::BodyOctetsMax(3_000))));
         assert_eq!(of(&Target { body_octets_max: 3_000, ..target() }, &too_large), None);
     }
@@ -282,9 +284,9 @@ mod tests {
     fn only_a_refusal_that_proves_nothing_counts_a_day() {
         let mut rejected = AttemptReport::failed(Outcome::Rejected, "", None);
         assert_eq!(of(&target(), &rejected), None);
-        rejected.signal = Some(Signal::Redirected);
+        rejected.verdict.signal = Some(Signal::Redirected);
         assert_eq!(of(&target(), &rejected), None);
-        rejected.signal = Some(Signal::Suspect);
+        rejected.verdict.signal = Some(Signal::Suspect);
         let Some(Taught::Lesson(Learned::Refused(removal))) = of(&target(), &rejected) else {
             panic!("it is a refusal")
         };

@@ -15,6 +15,7 @@ use crate::domain::{
 use crate::engine::health::OriginState;
 use crate::store::types::EntryState;
 use crate::store::{Departure, GroupId, StoredEntry};
+use crate::webpush::outcome::Scope;
 
 pub(super) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -100,8 +101,8 @@ fn planned_user(id: SubscriptionId) -> String {
 /// The report of an attempt that its origin answers with "not before".
 pub(super) fn throttled(wait: Duration) -> AttemptReport {
     let mut report = AttemptReport::failed(Outcome::Throttled, "", None);
-    report.throttle = super::super::attempt::Throttle::Origin;
-    report.retry_after = Some(wait);
+    report.verdict.scope = Scope::Origin;
+    report.verdict.retry_after = Some(wait);
     report
 }
 
@@ -390,8 +391,8 @@ impl World {
         report.refused_stream = self.random.random_range(0..20) == 0;
         report.is_outdated = self.random.random_range(0..40) == 0;
         if outcome == Outcome::Throttled {
-            report.throttle = super::super::attempt::Throttle::Origin;
-            report.retry_after = Some(Duration::from_secs(self.random.random_range(0..30)));
+            report.verdict.scope = Scope::Origin;
+            report.verdict.retry_after = Some(Duration::from_secs(self.random.random_range(0..30)));
         }
         report
     }

@@ -17,13 +17,13 @@ const UNDER_WAY: usize = 8 + STOPPED_BY - 1;
 
 fn refused() -> AttemptReport {
     let mut report = answered(Outcome::CredentialsRefused, 401);
-    report.detail = "Invalid token".to_owned();
+    report.verdict.detail = "Invalid token".to_owned();
     report
 }
 
 fn unclear() -> AttemptReport {
     let mut report = answered(Outcome::KeyMismatch, 403);
-    report.signal = Some(Signal::KeyOrSubscription);
+    report.verdict.signal = Some(Signal::KeyOrSubscription);
     report
 }
 
@@ -223,7 +223,7 @@ fn the_last_detail_outlives_the_memory_of_its_page() {
     let mut answers = Answers::new([]);
     answers.to_some = Box::new(|_| {
         let mut report = answered(Outcome::Unavailable, 500);
-        (report.detail, report.retry_after) = ("out of order".to_owned(), Some(4 * MINUTE));
+        (report.verdict.detail, report.verdict.retry_after) = ("out of order".to_owned(), Some(4 * MINUTE));
         Some(report)
     });
     broadcast(&mut world, &[at_origin(0)], 5 * MINUTE);
