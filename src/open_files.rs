@@ -4,8 +4,6 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::config::Config;
-
 /// What is open beside callers' connections: the store's files, connections to push services, listeners.
 const RESERVE: u64 = 1_024;
 
@@ -29,10 +27,10 @@ pub fn exhausted(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| lacking.contains(&code))
 }
 
-/// What a server with this configuration may need.
+/// What a server may need that takes so many connections of callers.
 #[must_use]
-pub fn needed(config: &Config) -> u64 {
-    (config.server.http.connections_max as u64).saturating_add(RESERVE)
+pub fn needed(connections_max: usize) -> u64 {
+    (connections_max as u64).saturating_add(RESERVE)
 }
 
 #[cfg(test)]

@@ -49,11 +49,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{
-    Application, ApplicationId, Clock, MessageId, MessageKind, MessageSpec, MessageStatus, Origin, Stop,
+    Application, ApplicationId, Clock, EngineLoad, MessageId, MessageKind, MessageSpec, MessageStatus, Origin, Stop,
     SubscriptionId, Timestamp,
 };
 use crate::failpoint::failpoint;
-use crate::observe::{EngineLoad, Metrics, SubscriptionChange};
+use crate::observe::{Metrics, SubscriptionChange};
 use crate::store::{Accepted, MessageRecord, NewMessage, Retention, Store, StoreError};
 use crate::transport::Transport;
 

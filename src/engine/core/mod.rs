@@ -56,10 +56,10 @@ use tokio::time::Instant;
 
 use crate::domain::limits::{PAGE_DELIVERIES_MAX, TTL_ZERO_GRACE};
 use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Outcome, Stop, SubscriptionId,
+    Application, ApplicationId, EngineLoad, MessageId, MessageKind, MessageSpec, OriginId, Outcome, Stop, SubscriptionId,
     Target, Timestamp,
 };
-use crate::observe::{EngineLoad, LaneChanges};
+use crate::observe::LaneChanges;
 use crate::store::{Addressee, Commit, PageHead, PageKey, StoredPage};
 
 use super::attempt::AttemptReport;
