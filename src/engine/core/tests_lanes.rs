@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::tests::{START, World};
 use super::*;
-use crate::domain::{DeliveryState, Outcome};
+use crate::domain::{DeliveryState, MessageKind, Outcome, Target};
+use crate::engine::attempt::AttemptReport;
 use crate::engine::health::OriginState;
 use crate::webpush::outcome::Scope;
 

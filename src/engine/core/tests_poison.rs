@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::tests::{START, World, message, target};
 use super::*;
-use crate::domain::{DeliveryState, Outcome};
+use crate::domain::{DeliveryState, MessageKind, Outcome, Target};
+use crate::engine::attempt::AttemptReport;
 use crate::store::GroupId;
 use crate::webpush::outcome::Scope;
 

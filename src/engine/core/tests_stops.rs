@@ -1,10 +1,13 @@
 //! When a sender is stopped for refused credentials, who is told, and how it goes on: in virtual time.
 
+use tokio::sync::oneshot;
+
 use super::sender::STOPPED_BY;
 use super::tests::{World, target};
 use super::tests_lanes::{Answers, SECOND, answered, health_of, world};
 use super::*;
-use crate::domain::{DeliveryEvent, DeliveryState, Outcome, VapidKeyId};
+use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Target, VapidKeyId};
+use crate::engine::attempt::AttemptReport;
 use crate::engine::health::OriginState;
 use crate::store::GroupId;
 use crate::webpush::outcome::Signal;
