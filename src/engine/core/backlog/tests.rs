@@ -159,7 +159,7 @@ impl Backlog {
                 assert_eq!(paced.rank, rank, "{paced:?}");
                 Some((rank?, *id))
             };
-            assert_eq!(of.paced_open, paced.filter_map(rank).collect());
+            assert_eq!(of.paced_open, paced.filter_map(rank).collect::<BTreeSet<_>>());
             let in_memory: usize = of.paced.values().map(Paced::pages).sum();
             assert_eq!(of.paced_in_memory, in_memory);
         }
