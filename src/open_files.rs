@@ -4,9 +4,6 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// What is open beside callers' connections: the store's files, connections to push services, listeners.
-const RESERVE: u64 = 1_024;
-
 /// The soft limit of this process; `None` where the system does not tell, and for no limit.
 #[must_use]
 pub fn limit() -> Option<u64> {
@@ -25,12 +22,6 @@ fn of(limits: &str) -> Option<u64> {
 pub fn exhausted(error: &io::Error) -> bool {
     let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Errno::raw_os_error);
     error.raw_os_error().is_some_and(|code| lacking.contains(&code))
-}
-
-/// What a server may need that takes so many connections of callers.
-#[must_use]
-pub fn needed(connections_max: usize) -> u64 {
-    (connections_max as u64).saturating_add(RESERVE)
 }
 
 #[cfg(test)]
