@@ -391,7 +391,7 @@ fn warn_of_risks(config: &Config) {
             "application_defaults.contact is still the built-in one: set your own before sending to real push services"
         );
     }
-    let needed = open_files::needed(config);
+    let needed = config.open_files_needed();
     if let Some(limit) = open_files::limit().filter(|limit| *limit < needed) {
         tracing::warn!(
             limit,

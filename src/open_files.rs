@@ -4,11 +4,6 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::config::Config;
-
-/// What is open beside callers' connections: the store's files, connections to push services, listeners.
-const RESERVE: u64 = 1_024;
-
 /// The soft limit of this process; `None` where the system does not tell, and for no limit.
 #[must_use]
 pub fn limit() -> Option<u64> {
@@ -27,12 +22,6 @@ fn of(limits: &str) -> Option<u64> {
 pub fn exhausted(error: &io::Error) -> bool {
     let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Errno::raw_os_error);
     error.raw_os_error().is_some_and(|code| lacking.contains(&code))
-}
-
-/// What a server with this configuration may need.
-#[must_use]
-pub fn needed(config: &Config) -> u64 {
-    (config.server.http.connections_max as u64).saturating_add(RESERVE)
 }
 
 #[cfg(test)]

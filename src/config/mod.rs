@@ -4,6 +4,7 @@
 
 mod error;
 mod load;
+mod open_files;
 mod sealing;
 mod show;
 mod validate;

@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod ids;
 pub mod limits;
+pub mod load;
 pub mod message;
 pub mod receipt;
 pub mod subscription;
@@ -21,6 +22,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};
 pub use endpoint::{Endpoint, EndpointPolicy, ExceptionId, Origin, PassedBy, Refusal};
 pub use ids::{ApiTokenId, ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
+pub use load::EngineLoad;
 pub use message::{
     Audience, MessageKind, MessageSpec, MessageState, MessageStatus, Padding, Payload, Stop, Urgency,
 };

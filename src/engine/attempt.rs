@@ -12,7 +12,7 @@ use crate::observe::Metrics;
 use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
 use crate::webpush::encryption::body_octets_max;
-use crate::webpush::outcome::{self, Circumstances, Scope, Signal, Verdict};
+use crate::webpush::outcome::{self, Circumstances, Signal, Verdict};
 use crate::webpush::request::{self, Authorization, GcmKey, MessageHeaders, PushRequest, PushResponse};
 use crate::webpush::vapid::VapidToken;
 use crate::webpush::{EncryptError, Encrypted, Ephemeral, PushService, encrypt};
@@ -31,35 +31,17 @@ pub struct AttemptSettings {
     pub gcm_key: Option<GcmKey>,
 }
 
-/// Whom a throttled answer is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Throttle {
-    /// This delivery alone, or nobody.
-    Delivery,
-    /// All that its VAPID key sends to its origin.
-    Sender,
-    /// All of its origin.
-    Origin,
-}
-
 /// What an attempt came to.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct AttemptReport {
-    pub(crate) outcome: Outcome,
+    /// What it means, by the answer if there was one.
+    pub(crate) verdict: Verdict,
     /// Whether another attempt may do better.
     pub(crate) retry: bool,
     pub(crate) http_status: Option<u16>,
     /// From the start of the POST to its answer.
     pub(crate) latency: Option<Duration>,
-    pub(crate) granted_ttl: Option<Duration>,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) throttle: Throttle,
-    pub(crate) detail: String,
-    /// With [`Outcome::TooLarge`]: the largest body in octets that this subscription takes, where it is known.
-    pub(crate) body_octets_max: Option<u32>,
-    /// What the answer alone cannot decide.
-    pub(crate) signal: Option<Signal>,
     /// The push service did not process the request: it does not count.
     pub(crate) refused_stream: bool,
     /// There was no connection for it: its endpoint played no part in what it came to.
@@ -74,16 +56,10 @@ impl AttemptReport {
     /// The report of an attempt without an answer.
     pub(crate) fn failed(outcome: Outcome, detail: &str, latency: Option<Duration>) -> Self {
         Self {
-            outcome,
+            verdict: Verdict::without_answer(outcome, detail),
             retry: outcome.is_retryable(),
             http_status: None,
             latency,
-            granted_ttl: None,
-            retry_after: None,
-            throttle: Throttle::Delivery,
-            detail: detail.to_owned(),
-            body_octets_max: None,
-            signal: None,
             refused_stream: false,
             unsent: false,
             exhausted: false,
@@ -91,9 +67,16 @@ impl AttemptReport {
         }
     }
 
+    /// The report of an attempt with an answer.
+    fn answered(verdict: Verdict, status: u16, latency: Duration) -> Self {
+        let outcome = verdict.outcome;
+        Self { verdict, http_status: Some(status), ..Self::failed(outcome, "", Some(latency)) }
+    }
+
     /// Whether it failed in a way that may be its endpoint's or its origin's, and may be over by the next attempt.
     pub(crate) fn fails_endpoint(&self) -> bool {
-        !self.unsent && (self.refused_stream || (self.outcome.is_retryable() && self.latency.is_some()))
+        !self.unsent
+            && (self.refused_stream || (self.verdict.outcome.is_retryable() && self.latency.is_some()))
     }
 
     fn of_error(error: &TransportError, latency: Duration) -> Self {
@@ -113,30 +96,6 @@ impl AttemptReport {
         let exhausted = matches!(error, TransportError::Exhausted(_));
         let report = Self::failed(outcome, &error.to_string(), Some(latency));
         Self { refused_stream, unsent, exhausted, ..report }
-    }
-
-    fn of_verdict(verdict: Verdict, status: u16, latency: Duration) -> Self {
-        let throttle = match verdict.scope {
-            Scope::Subscription => Throttle::Delivery,
-            Scope::SenderKey => Throttle::Sender,
-            Scope::Origin => Throttle::Origin,
-        };
-        Self {
-            outcome: verdict.outcome,
-            retry: verdict.outcome.is_retryable(),
-            http_status: Some(status),
-            latency: Some(latency),
-            granted_ttl: verdict.granted_ttl,
-            retry_after: verdict.retry_after,
-            throttle,
-            detail: verdict.detail,
-            body_octets_max: verdict.body_octets_max,
-            signal: verdict.signal,
-            refused_stream: false,
-            unsent: false,
-            exhausted: false,
-            is_outdated: false,
-        }
     }
 }
 
@@ -437,7 +396,7 @@ impl Attempter {
                 if report.exhausted {
                     self.exhaustion.met(&error, &self.metrics);
                 } else {
-                    self.metrics.attempt_ended(service, report.outcome, latency);
+                    self.metrics.attempt_ended(service, report.verdict.outcome, latency);
                 }
                 return (report, false);
             }
@@ -475,7 +434,7 @@ impl Attempter {
             // What it proves of the sender is for the core to say, aloud.
             tracing::debug!(%origin, application, detail = verdict.detail, "the push service refuses the VAPID token");
         }
-        (AttemptReport::of_verdict(verdict, response.status, latency), refused)
+        (AttemptReport::answered(verdict, response.status, latency), refused)
     }
 }
 

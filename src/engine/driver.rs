@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{Clock, MessageKind};
+use crate::domain::{Clock, EngineLoad, MessageKind};
 use crate::failpoint::failpoint;
 use crate::store::{Commit, Disk, PageKey, Room, Store, StoreError};
 
@@ -20,7 +20,7 @@ use super::clock::{Jump, JumpWatch};
 use super::core::{Core, Effect, Input, Now};
 use super::reap;
 use super::reapers::Reapers;
-use crate::observe::{EngineLoad, Metrics};
+use crate::observe::Metrics;
 
 /// Inputs that are taken in before effects are carried out.
 const BATCH: usize = 256;

@@ -70,41 +70,71 @@ impl Lessons {
         report: &AttemptReport,
         now: Timestamp,
     ) {
-        if let Some(lesson) = lesson(target, message, report) {
-            let _ = self.lessons.try_send((application, lesson));
-        } else if report.outcome == Outcome::Accepted && !target.inline && target.acceptance_is_news(now) {
-            let known = target.accepted_last > Timestamp::default();
+        let (subscription, generation) = (target.id, target.generation);
+        match taught(target, message, report, now) {
+            Some(Taught::Lesson(learned)) => {
+                let lesson = Lesson { subscription, generation, learned };
+                let _ = self.lessons.try_send((application, lesson));
+            }
             // Those never noted find place before those that are noted anew.
-            if !known || self.acceptances.capacity() > ACCEPTANCES_MAX / 2 {
-                let (subscription, generation) = (target.id, target.generation);
+            Some(Taught::Acceptance { known })
+                if !known || self.acceptances.capacity() > ACCEPTANCES_MAX / 2 =>
+            {
                 let _ = self.acceptances.try_send(Acceptance { application, subscription, generation });
             }
+            Some(Taught::Acceptance { .. }) | None => {}
         }
     }
 }
 
-/// What an attempt teaches about its target, its acceptance alone apart.
-fn lesson(target: &Target, message: MessageId, report: &AttemptReport) -> Option<Lesson> {
+/// What an attempt taught that is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taught {
+    /// To be written soon.
+    Lesson(Learned),
+    /// It was accepted, and nothing else is to be learned: `known`, if an acceptance was noted before.
+    Acceptance { known: bool },
+}
+
+/// What an attempt teaches about its target. Each outcome has one arm, so that none stands in another's way.
+fn taught(target: &Target, message: MessageId, report: &AttemptReport, now: Timestamp) -> Option<Taught> {
     if target.inline {
         return None;
     }
-    let (subscription, generation) = (target.id, target.generation);
-    let learned = match (report.outcome, report.body_octets_max) {
-        (Outcome::TooLarge, Some(octets)) if octets != target.body_octets_max => {
-            Learned::BodyOctetsMax(octets)
+    match report.verdict.outcome {
+        Outcome::Accepted if target.refused_days > 0 => Some(Taught::Lesson(Learned::Accepted)),
+        Outcome::Accepted => target
+            .acceptance_is_news(now)
+            .then_some(Taught::Acceptance { known: target.accepted_last > Timestamp::default() }),
+        Outcome::TooLarge => {
+            let octets = report.verdict.body_octets_max.filter(|octets| *octets != target.body_octets_max)?;
+            Some(Taught::Lesson(Learned::BodyOctetsMax(octets)))
         }
-        (Outcome::Accepted, _) if target.refused_days > 0 => Learned::Accepted,
-        _ if report.signal == Some(Signal::Suspect) => Learned::Refused(Removal {
-            subscription,
-            generation,
-            outcome: report.outcome,
-            http_status: report.http_status,
-            message,
-        }),
-        (Outcome::Accepted, _) if target.refused_days > 0 => Learned::Accepted,
-        _ => return None,
-    };
-    Some(Lesson { subscription, generation, learned })
+        Outcome::Rejected => {
+            report.verdict.signal.filter(|signal| *signal == Signal::Suspect)?;
+            Some(Taught::Lesson(Learned::Refused(Removal {
+                subscription: target.id,
+                generation: target.generation,
+                outcome: report.verdict.outcome,
+                http_status: report.http_status,
+                message,
+            })))
+        }
+        Outcome::Unspecified
+        | Outcome::Dropped
+        | Outcome::Gone
+        | Outcome::Throttled
+        | Outcome::Unavailable
+        | Outcome::Unreachable
+        | Outcome::TimedOut
+        | Outcome::KeyMismatch
+        | Outcome::CredentialsRefused
+        | Outcome::Blocked
+        | Outcome::NotFound
+        | Outcome::Disabled
+        | Outcome::Internal
+        | Outcome::Superseded => None,
+    }
 }
 
 #[derive(Debug)]
@@ -190,4 +220,76 @@ fn by_application(
         by_application.entry(application).or_default().push(lesson);
     }
     by_application
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::limits::ACCEPTED_NOTED_EVERY;
+    use crate::domain::{
+        ContentEncoding, Endpoint, OriginId, SubscriptionKeys, SubscriptionState, VapidKeyId,
+    };
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const MESSAGE: MessageId = MessageId([7; 16]);
+
+    fn target() -> Target {
+        Target {
+            id: SubscriptionId([1; 16]),
+            inline: false,
+            generation: 3,
+            endpoint: Endpoint::parse("https://push.example.net/p", false).unwrap(),
+            origin: OriginId(1),
+            keys: SubscriptionKeys { p256dh: [4; 65], auth: [0; 16] },
+            encoding: ContentEncoding::Aes128Gcm,
+            vapid_key: VapidKeyId(1),
+            subscribed: NOW,
+            expires: None,
+            state: SubscriptionState::Active,
+            user_id: String::new(),
+            body_octets_max: 0,
+            refused_days: 0,
+            refused_last: Timestamp::default(),
+            accepted_last: NOW,
+        }
+    }
+
+    fn of(target: &Target, report: &AttemptReport) -> Option<Taught> {
+        taught(target, MESSAGE, report, NOW)
+    }
+
+    #[test]
+    fn an_acceptance_clears_refusals_and_is_noted_once_a_day() {
+        let accepted = AttemptReport::failed(Outcome::Accepted, "", None);
+        assert_eq!(of(&target(), &accepted), None, "it is known");
+        let long_ago = Target { accepted_last: NOW.minus(ACCEPTED_NOTED_EVERY), ..target() };
+        assert_eq!(of(&long_ago, &accepted), Some(Taught::Acceptance { known: true }));
+        let never = Target { accepted_last: Timestamp::default(), ..target() };
+        assert_eq!(of(&never, &accepted), Some(Taught::Acceptance { known: false }));
+        let refused = Target { refused_days: 1, ..never };
+        assert_eq!(of(&refused, &accepted), Some(Taught::Lesson(Learned::Accepted)));
+        assert_eq!(of(&Target { inline: true, ..refused }, &accepted), None, "it is not stored");
+    }
+
+    #[test]
+    fn a_limit_is_learned_once() {
+        let mut too_large = AttemptReport::failed(Outcome::TooLarge, "", None);
+        assert_eq!(of(&target(), &too_large), None, "the service does not tell");
+        too_large.verdict.body_octets_max = Some(3_000);
+        assert_eq!(of(&target(), &too_large), Some(Taught::Lesson(Learned::BodyOctetsMax(3_000))));
+        assert_eq!(of(&Target { body_octets_max: 3_000, ..target() }, &too_large), None);
+    }
+
+    #[test]
+    fn only_a_refusal_that_proves_nothing_counts_a_day() {
+        let mut rejected = AttemptReport::failed(Outcome::Rejected, "", None);
+        assert_eq!(of(&target(), &rejected), None);
+        rejected.verdict.signal = Some(Signal::Redirected);
+        assert_eq!(of(&target(), &rejected), None);
+        rejected.verdict.signal = Some(Signal::Suspect);
+        let Some(Taught::Lesson(Learned::Refused(removal))) = of(&target(), &rejected) else {
+            panic!("it is a refusal")
+        };
+        assert_eq!((removal.generation, removal.outcome, removal.message), (3, Outcome::Rejected, MESSAGE));
+    }
 }

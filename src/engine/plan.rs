@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
-use crate::domain::{Clock, DeliveryEvent, DeliveryState, Outcome, SubscriptionId, Target};
+use crate::domain::{Clock, DeliveryEvent, DeliveryState, EngineLoad, Outcome, SubscriptionId, Target};
 use crate::store::types::EntryState;
 use crate::store::{
     GroupId, Missing, NewPage, Owner, PageEntry, PageHead, PageKey, Plan, PlanStep, Store, StoreError,
@@ -22,7 +22,7 @@ use crate::store::{
 };
 
 use super::core::{ActiveMessage, GONE_MAX, Input};
-use crate::observe::{EngineLoad, Metrics};
+use crate::observe::Metrics;
 
 /// How long planning waits when the store does not answer.
 const STORE_RETRY: Duration = Duration::from_millis(500);

@@ -1,21 +1,25 @@
 //! What a receipt is made out to: the token in a payload. It says of which delivery, encrypted and authenticated under a
 //! secret of the store's own, so that nobody can make one or read it, and nothing has to be looked up.
 //!
-//! Layout: version, nonce, ciphertext, tag; in base64url. The nonce is a MAC of the content, so that it never comes twice
-//! with different content, whatever the number of tokens.
+//! Layout: version, nonce, ciphertext, tag; in base64url. Version 2 is AES-256-GCM-SIV (RFC 8452), with the version as
+//! associated data. Its nonce comes of which delivery it is, so that a delivery has one token however often it is attempted;
+//! should two deliveries ever share a nonce, nothing is lost by it. Version 1 was AES-256-GCM under another secret, with a MAC
+//! of the content as nonce. It is not made any more, and read as long as tokens of it may be worth something.
 
 use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes256Gcm, KeyInit as _, Nonce, Tag};
+use aes_gcm::{Aes256Gcm, KeyInit as _};
+use aes_gcm_siv::Aes256GcmSiv;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
 use crate::domain::{ApplicationId, MessageId, SubscriptionId, Timestamp};
 use crate::store::{Store, StoreError};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Of tokens that were made by the releases before.
+const VERSION_GCM: u8 = 1;
 const NONCE_OCTETS: usize = 12;
 const TAG_OCTETS: usize = 16;
 /// Application, message, delivery, inline, user, expiry.
@@ -50,11 +54,49 @@ impl UserMark {
     }
 }
 
+impl Ticket {
+    /// The nonce of its token: a hash of which delivery it is.
+    fn nonce(&self) -> [u8; NONCE_OCTETS] {
+        let hash = Sha256::new().chain_update(self.message.0).chain_update(self.delivery.0).finalize();
+        let mut nonce = [0; NONCE_OCTETS];
+        nonce.copy_from_slice(&hash[..NONCE_OCTETS]);
+        nonce
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut content = Vec::with_capacity(CONTENT_OCTETS);
+        content.extend(self.application.0.to_be_bytes());
+        content.extend(self.message.0);
+        content.extend(self.delivery.0);
+        content.push(u8::from(self.inline));
+        content.extend(self.user.0);
+        content.extend(self.expires.as_micros().to_be_bytes());
+        content
+    }
+
+    fn read(content: [u8; CONTENT_OCTETS]) -> Option<Self> {
+        let (application, rest) = content.split_first_chunk()?;
+        let (message, rest) = rest.split_first_chunk()?;
+        let (delivery, rest) = rest.split_first_chunk()?;
+        let (&inline, rest) = rest.split_first()?;
+        let (user, expires) = rest.split_first_chunk()?;
+        Some(Self {
+            application: ApplicationId(u32::from_be_bytes(*application)),
+            message: MessageId(*message),
+            delivery: SubscriptionId(*delivery),
+            inline: inline != 0,
+            user: UserMark(*user),
+            expires: Timestamp::from_micros(u64::from_be_bytes(expires.try_into().ok()?)),
+        })
+    }
+}
+
 /// Makes and reads tokens.
 #[derive(Clone)]
 pub(crate) struct ReceiptTokens {
-    cipher: Aes256Gcm,
-    nonce: Hmac<Sha256>,
+    cipher: Aes256GcmSiv,
+    /// Of [`VERSION_GCM`].
+    earlier: Aes256Gcm,
 }
 
 impl std::fmt::Debug for ReceiptTokens {
@@ -66,30 +108,23 @@ impl std::fmt::Debug for ReceiptTokens {
 impl ReceiptTokens {
     /// With the secrets of this store.
     pub(crate) async fn of(store: &dyn Store) -> Result<Self, StoreError> {
-        Self::new(store.secret("receipt").await?, store.secret("receipt-nonce").await?)
+        Ok(Self::new(store.secret("receipt-siv").await?, store.secret("receipt").await?))
     }
 
-    /// With these secrets.
-    pub(crate) fn new(key: [u8; 32], nonce: [u8; 32]) -> Result<Self, StoreError> {
-        let nonce = Hmac::new_from_slice(&nonce).map_err(|_| StoreError::Corrupt("secret"))?;
-        Ok(Self { cipher: Aes256Gcm::new(&key.into()), nonce })
+    /// With these secrets: the second is for tokens of [`VERSION_GCM`].
+    pub(crate) fn new(key: [u8; 32], earlier: [u8; 32]) -> Self {
+        Self { cipher: Aes256GcmSiv::new(&key.into()), earlier: Aes256Gcm::new(&earlier.into()) }
     }
 
     /// The token of a delivery, always the same; `None` only if the cipher fails.
     pub(crate) fn make(&self, ticket: &Ticket) -> Option<String> {
-        let mut token = vec![VERSION];
-        let mut content = Vec::with_capacity(CONTENT_OCTETS);
-        content.extend(ticket.application.0.to_be_bytes());
-        content.extend(ticket.message.0);
-        content.extend(ticket.delivery.0);
-        content.push(u8::from(ticket.inline));
-        content.extend(ticket.user.0);
-        content.extend(ticket.expires.as_micros().to_be_bytes());
-        let nonce = self.nonce_of(&content);
+        let (nonce, mut content) = (ticket.nonce(), ticket.write());
         let tag = self
             .cipher
-            .encrypt_inout_detached(&Nonce::from(nonce), &[], content.as_mut_slice().into())
+            .encrypt_inout_detached(&nonce.into(), &[VERSION], content.as_mut_slice().into())
             .ok()?;
+        let mut token = Vec::with_capacity(TOKEN_OCTETS);
+        token.push(VERSION);
         token.extend(nonce);
         token.extend(content);
         token.extend(&*tag);
@@ -104,34 +139,15 @@ impl ReceiptTokens {
         let token: [u8; TOKEN_OCTETS] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
         let nonce: [u8; NONCE_OCTETS] = token[1..CONTENT_AT].try_into().ok()?;
         let mut content: [u8; CONTENT_OCTETS] = token[CONTENT_AT..TAG_AT].try_into().ok()?;
-        let tag = Tag::try_from(&token[TAG_AT..]).ok()?;
-        let opened =
-            self.cipher.decrypt_inout_detached(&Nonce::from(nonce), &[], content.as_mut_slice().into(), &tag);
-        if token[0] != VERSION || opened.is_err() {
-            return None;
+        let tag: [u8; TAG_OCTETS] = token[TAG_AT..].try_into().ok()?;
+        let (nonce, tag, inout) = (nonce.into(), tag.into(), content.as_mut_slice().into());
+        match token[0] {
+            VERSION => self.cipher.decrypt_inout_detached(&nonce, &[VERSION], inout, &tag),
+            VERSION_GCM => self.earlier.decrypt_inout_detached(&nonce, &[], inout, &tag),
+            _ => return None,
         }
-        let (application, rest) = content.split_first_chunk()?;
-        let (message, rest) = rest.split_first_chunk()?;
-        let (delivery, rest) = rest.split_first_chunk()?;
-        let (&inline, rest) = rest.split_first()?;
-        let (user, expires) = rest.split_first_chunk()?;
-        Some(Ticket {
-            application: ApplicationId(u32::from_be_bytes(*application)),
-            message: MessageId(*message),
-            delivery: SubscriptionId(*delivery),
-            inline: inline != 0,
-            user: UserMark(*user),
-            expires: Timestamp::from_micros(u64::from_be_bytes(expires.try_into().ok()?)),
-        })
-    }
-
-    fn nonce_of(&self, content: &[u8]) -> [u8; NONCE_OCTETS] {
-        let mut mac = self.nonce.clone();
-        mac.update(content);
-        let mac: [u8; 32] = mac.finalize().into_bytes().into();
-        let mut nonce = [0; NONCE_OCTETS];
-        nonce.copy_from_slice(&mac[..NONCE_OCTETS]);
-        nonce
+        .ok()?;
+        Ticket::read(content)
     }
 }
 
@@ -152,21 +168,37 @@ mod tests {
 
     #[test]
     fn tell_what_they_were_made_of_and_have_their_length() {
-        let tokens = ReceiptTokens::new([1; 32], [2; 32]).unwrap();
+        let tokens = ReceiptTokens::new([3; 32], [1; 32]);
         let token = tokens.make(&ticket()).unwrap();
         assert_eq!(token.len(), RECEIPT_TOKEN_CHARS);
         assert_eq!(tokens.read(&token), Some(ticket()));
         assert_eq!(tokens.make(&ticket()), Some(token.clone()));
-        let other = tokens.make(&Ticket { inline: false, ..ticket() }).unwrap();
+        let other = tokens.make(&Ticket { delivery: SubscriptionId([3; 16]), ..ticket() }).unwrap();
         assert_ne!(other[..16], token[..16], "another nonce");
         assert_ne!(UserMark::of("anna"), UserMark::of("anne"));
     }
 
+    /// As another implementation of RFC 8452 makes it: PyPI `cryptography` 48.0.0, which has OpenSSL's.
+    #[test]
+    fn are_aes_256_gcm_siv() {
+        let token = "AvA_cC1gFqGcFv8BHnsp4-_D0ctRx3N36_ZjvCy1e7nIgT1QjI9LSaJPI2sdEttwCweJi9W7VanqCDs8WEAPOQhEhGRNhpOxMCwdVokF";
+        assert_eq!(ReceiptTokens::new([3; 32], [1; 32]).make(&ticket()).as_deref(), Some(token));
+    }
+
+    #[test]
+    fn of_the_version_before_are_read() {
+        let token = "AY_Jev2vcgAvqoAhUXVIfINcsISAA758MWWgDiP6cSPHWRwej9ILkV63nAo531Dc9OI0pxW4r1atEnqsXA1xk6clSTnXM8h2LGosTIrL";
+        let tokens = ReceiptTokens::new([3; 32], [1; 32]);
+        assert_eq!(tokens.read(token), Some(ticket()));
+        assert_eq!(tokens.read(&token.replacen("AY", "Ao", 1)), None, "told apart by its version");
+        assert_eq!(ReceiptTokens::new([3; 32], [4; 32]).read(token), None);
+    }
+
     #[test]
     fn cannot_be_made_or_changed_by_others() {
-        let tokens = ReceiptTokens::new([1; 32], [2; 32]).unwrap();
+        let tokens = ReceiptTokens::new([3; 32], [1; 32]);
         let token = tokens.make(&ticket()).unwrap();
-        assert_eq!(ReceiptTokens::new([3; 32], [2; 32]).unwrap().read(&token), None);
+        assert_eq!(ReceiptTokens::new([1; 32], [3; 32]).read(&token), None);
         for place in 0..token.len() {
             let mut forged = token.clone().into_bytes();
             forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };

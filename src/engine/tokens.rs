@@ -4,9 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Mutex;
-
 use super::applications::Applications;
+use super::signing::Signing;
 use crate::domain::{ApplicationId, Clock, Origin, OriginId, VapidKeyId};
 use crate::store::{Store, StoreError, StoredToken};
 use crate::webpush::vapid::{self, AfterRefusal, SignError, TokenTimes, VapidToken};
@@ -14,6 +13,7 @@ use crate::webpush::vapid::{self, AfterRefusal, SignError, TokenTimes, VapidToke
 /// Tokens that are kept in memory; beyond it those that are due go first, then all.
 const TOKENS_MAX: usize = 16_384;
 
+/// Whom a token is for.
 pub(crate) type Key = (ApplicationId, VapidKeyId, OriginId);
 
 /// Why there is no token.
@@ -34,8 +34,7 @@ pub(crate) struct Tokens {
     clock: Arc<dyn Clock>,
     applications: Applications,
     current: RwLock<HashMap<Key, Arc<VapidToken>>>,
-    /// One signature at a time: racing attempts of a new origin must not sign twice.
-    signing: Mutex<()>,
+    signing: Signing,
 }
 
 impl Tokens {
@@ -57,7 +56,7 @@ impl Tokens {
                 current.insert((stored.application, stored.key, origin), Arc::new(token));
             }
         }
-        Ok(Self { store, clock, applications, current: RwLock::new(current), signing: Mutex::new(()) })
+        Ok(Self { store, clock, applications, current: RwLock::new(current), signing: Signing::default() })
     }
 
     /// The token to use now.
@@ -67,12 +66,12 @@ impl Tokens {
         key: VapidKeyId,
         origin: (OriginId, &Origin),
     ) -> Result<Arc<VapidToken>, TokenError> {
-        let at_hand = || self.at_hand((application, key, origin.0));
-        if let Some(token) = at_hand() {
+        let of = (application, key, origin.0);
+        if let Some(token) = self.at_hand(of) {
             return Ok(token);
         }
-        let _signing = self.signing.lock().await;
-        if let Some(token) = at_hand() {
+        let _turn = self.signing.turn(of).await;
+        if let Some(token) = self.at_hand(of) {
             return Ok(token);
         }
         self.sign(application, key, origin, TokenTimes::signed(self.clock.now())).await
@@ -91,10 +90,9 @@ impl Tokens {
         origin: (OriginId, &Origin),
         refused: &VapidToken,
     ) -> Result<Option<Arc<VapidToken>>, TokenError> {
-        let _signing = self.signing.lock().await;
-        let Some(current) = self.cached((application, key, origin.0)) else {
-            return Ok(None);
-        };
+        let of = (application, key, origin.0);
+        let _turn = self.signing.turn(of).await;
+        let Some(current) = self.cached(of) else { return Ok(None) };
         match current.times().after_refusal(refused.times(), self.clock.now()) {
             AfterRefusal::TryCurrent => Ok(Some(current)),
             AfterRefusal::Sign(times) => self.sign(application, key, origin, times).await.map(Some),
@@ -143,5 +141,65 @@ impl Tokens {
         }
         current.insert((application, key, origin_id), Arc::clone(&token));
         Ok(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::domain::{Application, ManualClock};
+    use crate::store::conformance::{START, application};
+    use crate::store::kv;
+    use crate::webpush::keys::VapidKeyPair;
+
+    const KEY: VapidKeyId = VapidKeyId(1);
+
+    async fn tokens() -> (Tokens, ApplicationId, [(OriginId, Origin); 2]) {
+        let clock = ManualClock::at(START);
+        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::new(clock.clone())).unwrap());
+        let id = application(&*store).await;
+        let pair = VapidKeyPair::generate().unwrap().into_vapid_key(KEY, START);
+        store.add_vapid_key(id, pair.clone(), true).await.unwrap();
+        let contact = "mailto:ops@example.com".to_owned();
+        let known = Application {
+            id,
+            contact,
+            vapid_keys: vec![pair],
+            current_vapid_key: KEY,
+            ..Application::default()
+        };
+        let mut origins = Vec::new();
+        for name in ["https://one.example", "https://two.example"] {
+            let origin = Origin::parse(name).unwrap();
+            origins.push((store.intern_origin(&origin).await.unwrap().id, origin));
+        }
+        let applications = [Arc::new(known)].into_iter().collect();
+        let tokens = Tokens::load(store, Arc::new(clock), applications).await.unwrap();
+        (tokens, id, origins.try_into().unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_origin_does_not_wait_for_another_to_be_signed_for() {
+        let (tokens, id, [(one, at_one), (two, at_two)]) = tokens().await;
+        // Somebody signs for the first, and the store takes its time to keep it.
+        let turn = tokens.signing.turn((id, KEY, one)).await;
+        let mut waits = Box::pin(tokens.get(id, KEY, (one, &at_one)));
+        assert!((&mut waits).now_or_never().is_none());
+        let token = tokens.get(id, KEY, (two, &at_two)).await.unwrap();
+        let again = tokens.after_refusal(id, KEY, (two, &at_two), &token).await.unwrap();
+        assert!(again.is_some_and(|again| again.times().extra), "and is signed for once more");
+        drop(turn);
+        waits.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn those_that_race_for_an_origin_share_one_signature() {
+        let (tokens, id, [(one, at_one), _]) = tokens().await;
+        let all = (0..8).map(|_| tokens.get(id, KEY, (one, &at_one)));
+        let all = futures_util::future::try_join_all(all).await.unwrap();
+        assert!(all.iter().all(|token| Arc::ptr_eq(token, &all[0])));
+        assert_eq!(tokens.store.vapid_tokens().await.unwrap().len(), 1);
     }
 }

@@ -11,8 +11,7 @@ use crate::webpush::vapid;
 
 static TOKENS: LazyLock<Option<Tokens>> =
     LazyLock::new(|| Tokens::new([1; 32], [2; 32], [3; 32], [6; 32]).ok());
-static RECEIPTS: LazyLock<Option<ReceiptTokens>> =
-    LazyLock::new(|| ReceiptTokens::new([4; 32], [5; 32]).ok());
+static RECEIPTS: LazyLock<ReceiptTokens> = LazyLock::new(|| ReceiptTokens::new([4; 32], [5; 32]));
 
 const APPLICATION: ApplicationId = ApplicationId(1);
 
@@ -21,7 +20,7 @@ const APPLICATION: ApplicationId = ApplicationId(1);
 /// # Panics
 /// When a promise does not hold.
 pub fn tokens(data: &[u8]) {
-    let (Some(tokens), Some(receipts)) = (TOKENS.as_ref(), RECEIPTS.as_ref()) else { return };
+    let (Some(tokens), receipts) = (TOKENS.as_ref(), &*RECEIPTS) else { return };
     let scopes = [Scope::All, Scope::Message(MessageId([6; 16]))];
     if let Ok(text) = std::str::from_utf8(data) {
         for scope in scopes {

@@ -10,4 +10,4 @@ pub mod metrics;
 pub use labels::SubscriptionChange;
 pub use limits::LimitMetrics;
 pub use logs::{LogFormat, LogSettings};
-pub use metrics::{EngineLoad, LaneChanges, Metrics};
+pub use metrics::{LaneChanges, Metrics};

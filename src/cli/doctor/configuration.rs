@@ -24,7 +24,7 @@ pub(super) fn look(config: &Config, has_tokens: Option<bool>) -> Vec<Finding> {
             "Set log.filter = \"info\".",
         ));
     }
-    let needed = open_files::needed(config);
+    let needed = config.open_files_needed();
     if let Some(limit) = open_files::limit().filter(|limit| *limit < needed) {
         findings.push(Finding::new(
             Warning,

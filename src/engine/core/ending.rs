@@ -6,9 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
-use crate::domain::{
-    ApplicationId, DeliveryState, MessageId, MessageKind, OriginId, Outcome, Stop, Timestamp,
-};
+use crate::domain::{DeliveryState, MessageId, MessageKind, OriginId, Outcome, Stop, Timestamp};
 use crate::store::PageKey;
 
 use super::page::{EntryRef, Phase};
@@ -46,26 +44,9 @@ pub(super) struct Endings {
     /// Pages in memory with deliveries to end, in turn.
     pages: VecDeque<PageKey>,
     early_stops: VecDeque<(MessageId, Stop)>,
-    /// Deliveries that have not ended, by message and in all.
-    waiting: HashMap<MessageId, u32>,
-    waiting_total: u64,
 }
 
 impl Endings {
-    /// Deliveries that have not ended, as far as they are known.
-    pub(super) fn waiting(&self) -> u64 {
-        self.waiting_total
-    }
-
-    /// A delivery of a message has ended.
-    pub(super) fn delivery_ended(&mut self, message: MessageId) {
-        // It has none left when more were planned than had been estimated.
-        if let Some(waiting) = self.waiting.get_mut(&message).filter(|waiting| **waiting > 0) {
-            *waiting -= 1;
-            self.waiting_total -= 1;
-        }
-    }
-
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiries.first().map(|(at, _)| *at)
     }
@@ -99,8 +80,7 @@ impl Core {
         let weight = self.administered.get(&application).map_or(message.application.weight, |of| of.weight);
         self.backlog.set_weight(application, weight);
         self.endings.expiries.insert((message.ends_at(), id));
-        self.endings.waiting.insert(id, message.waiting);
-        self.endings.waiting_total += u64::from(message.waiting);
+        self.unended.message_begins(application, id, message.waiting);
         self.messages.insert(id, message);
         if let Some(place) = self.endings.early_stops.iter().position(|(of, _)| *of == id)
             && let Some((_, reason)) = self.endings.early_stops.remove(place)
@@ -121,18 +101,12 @@ impl Core {
         self.endings.early_stops.push_back((id, reason));
     }
 
-    /// Deliveries of an application that have not ended, as far as they are known.
-    pub(super) fn pending_of(&self, application: ApplicationId) -> u64 {
-        let its = self.messages.values().filter(|message| message.application.id == application);
-        its.filter_map(|message| self.endings.waiting.get(&message.id)).copied().map(u64::from).sum()
-    }
-
     pub(super) fn message_ended(&mut self, id: MessageId) {
         self.forget_pace(id);
         let Some(message) = self.messages.remove(&id) else { return };
         self.backlog.forget(message.application.id, id);
         self.endings.expiries.remove(&(message.ends_at(), id));
-        self.endings.waiting_total -= u64::from(self.endings.waiting.remove(&id).unwrap_or_default());
+        self.unended.message_ended(id);
         self.endings.reasons.remove(&id);
         self.endings.in_store.remove(&id);
     }

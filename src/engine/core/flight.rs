@@ -280,7 +280,7 @@ impl Core {
         if let Some(next) = self.endpoints.ended(flight.endpoint, flight.origin, apart) {
             self.hasten_entry(now, next);
         }
-        if report.outcome == Outcome::Accepted {
+        if report.verdict.outcome == Outcome::Accepted {
             self.forgive_endpoint(now, flight.endpoint);
             return true;
         }
@@ -295,7 +295,7 @@ impl Core {
         let others = if is_silent {
             gate.last_accepted()
         } else {
-            gate.others_accepted(flight.sender, report.throttle, first)
+            gate.others_accepted(flight.sender, report.verdict.scope, first)
         };
         let (at, since) = (now.monotonic, is_silent.then_some(flight.started));
         let speaks = self.endpoints.failed(at, flight.endpoint, others, since);

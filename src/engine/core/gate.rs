@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::{MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
-use crate::engine::attempt::{AttemptReport, Throttle};
+use crate::engine::attempt::AttemptReport;
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
 use crate::observe::LaneChanges;
+use crate::webpush::outcome::Scope;
 
 use super::Now;
 use super::breaker::{Breaker, Change, Look, Sign};
@@ -267,7 +268,7 @@ impl Gate {
     pub(super) fn others_accepted(
         &mut self,
         sender: SenderKey,
-        throttle: Throttle,
+        scope: Scope,
         first: bool,
     ) -> Option<Instant> {
         if first {
@@ -276,9 +277,9 @@ impl Gate {
         if !self.throttling.takes_most() {
             return None;
         }
-        match throttle {
-            Throttle::Sender => self.throttling.last_accepted_of(sender),
-            Throttle::Origin | Throttle::Delivery => self.throttling.last_accepted(),
+        match scope {
+            Scope::SenderKey => self.throttling.last_accepted_of(sender),
+            Scope::Origin | Scope::Subscription => self.throttling.last_accepted(),
         }
     }
 
@@ -325,11 +326,11 @@ impl Gate {
         if report.refused_stream || report.exhausted {
             return Ended { changes, answered };
         }
-        if report.outcome == Outcome::Accepted {
+        if report.verdict.outcome == Outcome::Accepted {
             self.throttling.accepted(now.monotonic, flight.sender);
         }
         self.heed_sender(now, flight, report, speaks, &mut changes, pause_max);
-        if let (true, Throttle::Origin, Some(wait)) = (speaks, report.throttle, report.retry_after)
+        if let (true, Scope::Origin, Some(wait)) = (speaks, report.verdict.scope, report.verdict.retry_after)
             && report.retry
             && self.throttling.means_all(flight.endpoint)
         {
@@ -340,9 +341,9 @@ impl Gate {
             }
         }
         let latency = report.latency.filter(|_| report.http_status.is_some());
-        self.record.add(now.monotonic, report.outcome, latency);
-        if is_problem(report.outcome) {
-            self.last_problem = Some(report.outcome);
+        self.record.add(now.monotonic, report.verdict.outcome, latency);
+        if is_problem(report.verdict.outcome) {
+            self.last_problem = Some(report.verdict.outcome);
         }
         Ended { changes, answered }
     }
@@ -357,9 +358,10 @@ impl Gate {
         changes: &mut LaneChanges,
         pause_max: Duration,
     ) {
-        let throttled = report.throttle == Throttle::Sender && report.outcome == Outcome::Throttled;
+        let throttled =
+            report.verdict.scope == Scope::SenderKey && report.verdict.outcome == Outcome::Throttled;
         if throttled && speaks && self.throttling.means_sender(flight.sender, flight.endpoint) {
-            let wait = report.retry_after.unwrap_or_default().max(SENDER_PAUSE).min(pause_max);
+            let wait = report.verdict.retry_after.unwrap_or_default().max(SENDER_PAUSE).min(pause_max);
             let paused = self.senders.paused_until(flight.sender, now.monotonic);
             changes.senders_paused = u64::from(paused.is_none());
             self.senders.pause(flight.sender, now.monotonic, wait);
@@ -454,9 +456,9 @@ fn sign_of(report: &AttemptReport) -> Sign {
         Sign::None
     } else if report.refused_stream {
         Sign::Lives
-    } else if answered && report.outcome == Outcome::Unavailable {
+    } else if answered && report.verdict.outcome == Outcome::Unavailable {
         Sign::Failed
-    } else if matches!(report.outcome, Outcome::Unreachable | Outcome::TimedOut) {
+    } else if matches!(report.verdict.outcome, Outcome::Unreachable | Outcome::TimedOut) {
         Sign::Unanswered
     } else if answered {
         Sign::Lives
@@ -467,12 +469,12 @@ fn sign_of(report: &AttemptReport) -> Sign {
 
 fn end_of(report: &AttemptReport) -> End {
     // One sender's limit is not the lane's.
-    let refused = (report.outcome == Outcome::Throttled && report.throttle != Throttle::Sender)
+    let refused = (report.verdict.outcome == Outcome::Throttled && report.verdict.scope != Scope::SenderKey)
         || report.http_status == Some(503)
         || report.refused_stream;
     match report.latency {
         _ if refused => End::Refused,
-        _ if report.outcome == Outcome::TimedOut => End::TimedOut,
+        _ if report.verdict.outcome == Outcome::TimedOut => End::TimedOut,
         Some(latency) if report.http_status.is_some() => End::Answered(latency),
         Some(_) | None => End::Unknown,
     }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
-use crate::domain::{ApplicationId, MessageKind};
-use crate::observe::EngineLoad;
+use crate::domain::{ApplicationId, EngineLoad, MessageKind};
 use crate::store::{GroupId, PageHead};
 
 #[derive(Debug)]

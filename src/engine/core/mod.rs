@@ -12,6 +12,7 @@ mod breaker;
 mod careful;
 mod ending;
 mod endpoints;
+mod exchange;
 mod flight;
 mod gate;
 mod gates;
@@ -21,10 +22,12 @@ pub mod measured;
 mod memory;
 mod pacing;
 mod page;
+mod pages;
 mod pending;
 mod record;
 mod sender;
 mod settle;
+mod staleness;
 mod start;
 mod stops;
 #[cfg(test)]
@@ -43,25 +46,20 @@ mod tests_silence;
 mod tests_stops;
 mod throttling;
 mod turns;
+mod unended;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::domain::limits::{PAGE_DELIVERIES_MAX, TTL_ZERO_GRACE};
-use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Outcome, Stop, SubscriptionId,
-    Target, Timestamp,
-};
-use crate::observe::{EngineLoad, LaneChanges};
-use crate::store::{Addressee, Commit, PageHead, PageKey, StoredPage};
+use crate::domain::{ApplicationId, EngineLoad, MessageId, OriginId, Outcome, SubscriptionId, Timestamp};
+use crate::observe::LaneChanges;
+use crate::store::PageKey;
 
-use super::attempt::AttemptReport;
 use super::health::OriginHealth;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
@@ -69,6 +67,7 @@ use backlog::Backlog;
 use careful::Careful;
 use ending::Endings;
 use endpoints::Endpoints;
+pub(crate) use exchange::{ActiveMessage, Attempt, Effect, Input, Now};
 use flight::SilentLanes;
 use gate::Flight;
 use gates::Gates;
@@ -76,112 +75,14 @@ use lane::Lane;
 use memory::Memory;
 use pacing::Pacing;
 pub(crate) use page::EntryRef;
-use page::{Page, Phase};
+use page::Page;
 use pending::Pending;
 use stops::AcceptedLately;
 use turns::Turns;
+use unended::Unended;
 
-/// Changed subscriptions that are remembered one by one; beyond it, all targets in memory count as changed.
-const CHANGED_MAX: usize = 65_536;
 /// Subscriptions with evidence against them that are remembered until it is acted on.
 pub(crate) const GONE_MAX: usize = 65_536;
-
-/// A message that has not ended, as every attempt needs it.
-#[derive(Debug)]
-pub(crate) struct ActiveMessage {
-    pub(crate) application: Arc<Application>,
-    pub(crate) id: MessageId,
-    pub(crate) kind: MessageKind,
-    pub(crate) spec: Arc<MessageSpec>,
-    pub(crate) expires: Timestamp,
-    /// When this process knew its acceptance to be durable, if its sending started then.
-    pub(crate) durable_at: Option<Instant>,
-    /// Deliveries of it that had not ended when it was handed in, as far as they can be known before planning.
-    pub(crate) waiting: u32,
-    /// Set once it was stopped: no attempt of it starts any more. The first reason stays.
-    pub(crate) stop: OnceLock<Stop>,
-}
-
-impl ActiveMessage {
-    /// From when on no attempt of it starts any more.
-    pub(crate) fn ends_at(&self) -> Timestamp {
-        if self.spec.ttl.is_zero() { self.expires.plus(TTL_ZERO_GRACE) } else { self.expires }
-    }
-}
-
-/// What the engine is told.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// A message was accepted, or found by recovery.
-    Message(Arc<ActiveMessage>),
-    /// A message was stopped, which is durable.
-    MessageStopped { message: MessageId, reason: Stop },
-    /// A page was written, with the targets that were read at `as_of` (see [`Input::SubscriptionChanged`]).
-    PageWritten { page: StoredPage, as_of: u64 },
-    /// A page was found by recovery.
-    PageFound(PageHead),
-    /// The answer to [`Effect::Load`]; `None`: it has been settled, or does not read.
-    PageLoaded { head: PageHead, page: Option<StoredPage>, as_of: u64 },
-    /// The answer to [`Effect::Lookup`].
-    TargetFound { entry: EntryRef, found: Addressee, as_of: u64 },
-    /// The answers to [`Effect::Start`], as many as came together.
-    AttemptsEnded(Vec<(EntryRef, AttemptReport)>),
-    /// The answer to [`Effect::Commit`]: it is synced, and these messages ended with it.
-    Committed { application: ApplicationId, ended: Vec<MessageId> },
-    /// A planning step ended a message that had nothing left to deliver.
-    MessageEnded(MessageId),
-    /// A subscription was changed; the number counts such changes.
-    SubscriptionChanged { subscription: SubscriptionId, change: u64 },
-    /// There is evidence against these, of these generations, which has not been acted on: they are not attempted.
-    Suspected(Vec<(SubscriptionId, u32, Outcome)>),
-    /// Evidence against these was acted on, or is void.
-    Reaped { subscriptions: Vec<SubscriptionId>, change: u64 },
-    /// An operator wants to see the lanes.
-    Health(oneshot::Sender<Vec<OriginHealth>>),
-    /// An operator lets an application's deliveries go to an origin again that refused its credentials. Answers whether it
-    /// was stopped.
-    ResumeOrigin { application: ApplicationId, origin: String, answer: oneshot::Sender<bool> },
-    /// An application's weight, and whether nothing of it may start.
-    ApplicationChanged { application: ApplicationId, weight: u32, suspended: bool },
-    /// How many deliveries of an application have not ended?
-    Pending { application: ApplicationId, answer: oneshot::Sender<u64> },
-    /// Whether the store's disk has no room for what attempts come to: then none starts.
-    DiskFull(bool),
-    /// Start nothing any more.
-    Drain,
-}
-
-/// What the engine wants done.
-#[derive(Debug)]
-pub(crate) enum Effect {
-    /// Make an attempt. The delivery is unsettled from here on.
-    Start(Attempt),
-    /// Look a target up again, and whether the delivery is still for it.
-    Lookup { entry: EntryRef, application: ApplicationId, subscription: SubscriptionId },
-    /// Read a page and its targets.
-    Load(PageHead),
-    /// Record outcomes, of messages of these kinds; asked again until it succeeds.
-    Commit { commit: Commit, kinds: Vec<MessageKind> },
-}
-
-/// An attempt to make.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    pub(crate) entry: EntryRef,
-    pub(crate) message: Arc<ActiveMessage>,
-    pub(crate) target: Arc<Target>,
-    /// 1 for the first.
-    pub(crate) number: u32,
-    /// Which change of subscriptions its target is as new as.
-    pub(crate) as_of: u64,
-}
-
-/// The two clocks: wall time for what is stored, monotonic time for waits of this process.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    pub(crate) wall: Timestamp,
-    pub(crate) monotonic: Instant,
-}
 
 /// What administrators decide of an application.
 #[derive(Clone, Copy, Debug)]
@@ -201,6 +102,7 @@ pub(crate) struct Core {
     origins: OriginNames,
     messages: HashMap<MessageId, Arc<ActiveMessage>>,
     endings: Endings,
+    unended: Unended,
     /// In order, so that those of one message stand together.
     pages: BTreeMap<PageKey, Page>,
     careful: Careful,
@@ -272,6 +174,7 @@ impl Core {
             origins,
             messages: HashMap::new(),
             endings: Endings::default(),
+            unended: Unended::default(),
             pages: BTreeMap::new(),
             careful: Careful::default(),
             loading: BTreeSet::new(),
@@ -354,7 +257,7 @@ impl Core {
                 self.application_changed(now, application, weight, suspended);
             }
             Input::Pending { application, answer } => {
-                let _ = answer.send(self.pending_of(application));
+                let _ = answer.send(self.unended.of(application));
             }
             Input::DiskFull(is_full) => self.disk_full = is_full,
             Input::Drain => self.draining = true,
@@ -425,208 +328,14 @@ impl Core {
             unsettled_peak: self.unsettled_peak,
             pages_waiting: self.backlog.len(),
             messages: self.messages.len(),
-            waiting_deliveries: self.endings.waiting(),
+            waiting_deliveries: self.unended.total(),
             gone: self.gone.len(),
             ..EngineLoad::default()
         };
         self.memory.fill(&mut load);
         load
     }
-
-    // ------------------------------------------------------------ pages in and out of memory
-
-    /// A page whose message is not known cannot be attempted: it would take its group's room for nothing.
-    fn is_known(&self, head: &PageHead) -> bool {
-        let known = self.messages.contains_key(&head.key.message);
-        if !known {
-            tracing::error!(message = %head.key.message, page = head.key.number, "a page waits whose message is not known");
-        }
-        known
-    }
-
-    fn page_found(&mut self, head: PageHead) {
-        let taken_up = self.pages.contains_key(&head.key) || self.loading.contains(&head.key);
-        if !taken_up && self.is_known(&head) {
-            self.wait_in_store(head);
-        }
-    }
-
-    fn page_written(&mut self, page: StoredPage, as_of: u64) {
-        if !self.is_known(&page.head) {
-            return;
-        }
-        self.presume_heard(&page);
-        let (head, targets) = (page.head, page.entries.len());
-        let fits =
-            self.memory.fits(head.kind, targets) && self.backlog.has_room(&head, targets, &self.memory);
-        if fits {
-            self.backlog.enter(&head);
-            self.admit(page, as_of);
-        } else {
-            self.wait_in_store(head);
-        }
-    }
-
-    fn wait_in_store(&mut self, head: PageHead) {
-        self.endings.page_waits(head.key.message);
-        self.backlog.add(head);
-    }
-
-    fn load_pages(&mut self) {
-        while let Some(head) = self.backlog.take(&self.memory) {
-            self.load_page(head);
-        }
-    }
-
-    /// Has a page read that was taken out of the backlog.
-    fn load_page(&mut self, head: PageHead) {
-        self.memory.page_in(&head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX);
-        self.loading.insert(head.key);
-        self.effects.push(Effect::Load(head));
-    }
-
-    fn page_loaded(&mut self, head: &PageHead, page: Option<StoredPage>, as_of: u64) {
-        self.loading.remove(&head.key);
-        self.memory.page_out(head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX);
-        match page {
-            Some(page) => {
-                self.presume_heard(&page);
-                self.admit(page, as_of);
-            }
-            None => self.backlog.leave(head, false),
-        }
-    }
-
-    /// Takes a page into memory: each delivery that is not settled goes to its lane or to its timer.
-    fn admit(&mut self, stored: StoredPage, as_of: u64) {
-        let PageHead { application, key, kind, .. } = stored.head;
-        let page = Page::load(stored, as_of);
-        self.memory.page_in(&page.head, page.entries.len(), page.targets());
-        if self.endings.page_comes(key) {
-            self.pages.insert(key, page);
-            return;
-        }
-        self.careful.page_comes(&page.head);
-        for (index, entry) in (0..).zip(&page.entries) {
-            let at = EntryRef { page: key, index };
-            match entry.phase {
-                Phase::Settled | Phase::InFlight | Phase::Lingering => {}
-                Phase::BackingOff(due) => {
-                    self.timers.insert((due, at));
-                }
-                Phase::Queued if !self.careful.may_go(at) => {}
-                Phase::Queued => {
-                    let origin = entry.target.as_ref().map_or(NOWHERE, |target| target.origin);
-                    enqueue(&mut self.lanes, &mut self.turns, origin, kind, application, at);
-                }
-            }
-        }
-        self.pages.insert(key, page);
-    }
-
-    /// Changes where a delivery stands, and with it whether its page is busy or rests.
-    fn set_phase(&mut self, at: EntryRef, phase: Phase) {
-        let Some(page) = self.pages.get_mut(&at.page) else { return };
-        page.set_phase(at.index, phase);
-        if let Some(endpoint) =
-            page.entries.get_mut(usize::from(at.index)).and_then(|entry| entry.waits_for.take())
-        {
-            self.endpoints.forget(endpoint, at);
-        }
-        if page.is_busy() == page.rests {
-            page.rests = !page.rests;
-            if page.rests {
-                self.backlog.rest(&page.head);
-                self.idle.push(at.page);
-            } else {
-                self.backlog.resume(&page.head);
-            }
-        }
-    }
-
-    /// Lets a page go that is finished, that waits for long, or that is one too many of those that wait; the store knows
-    /// all about it.
-    fn park_if_idle(&mut self, now: Now, key: PageKey) {
-        let Some(page) = self.pages.get(&key) else { return };
-        if page.is_finished() {
-            self.remove_page(key);
-            return;
-        }
-        let Some(due) = page.idle_until() else { return };
-        let soon = now.wall.plus(self.settings.park_after);
-        if due <= soon && !self.backlog.rests_too_many(&page.head, &self.memory) {
-            return;
-        }
-        // It is read again when most of it is due, and not at once, but while its message is worth it.
-        let ends = self.messages.get(&key.message).map_or(Timestamp::MAX, |message| message.ends_at());
-        let wake = page.mostly_due(now.wall).max(soon).min(ends.minus(self.settings.park_after));
-        if let Some(mut head) = self.remove_page(key) {
-            head.due = wake.max(due);
-            self.wait_in_store(head);
-        }
-    }
-
-    /// Lets pages go of which nothing is busy any more, without a commit having told so.
-    fn park_idle(&mut self, now: Now) {
-        for key in std::mem::take(&mut self.idle) {
-            self.park_if_idle(now, key);
-        }
-    }
-
-    fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
-        let page = self.pages.remove(&key)?;
-        self.careful.page_goes(key);
-        self.memory.page_out(&page.head, page.entries.len(), page.targets());
-        for (index, entry) in (0..).zip(&page.entries) {
-            let at = EntryRef { page: key, index };
-            if let Phase::BackingOff(due) = entry.phase {
-                self.timers.remove(&(due, at));
-            }
-            if let Some(endpoint) = entry.waits_for {
-                self.endpoints.forget(endpoint, at);
-            }
-        }
-        self.backlog.leave(&page.head, page.rests);
-        Some(page.head)
-    }
-
-    // ------------------------------------------------------------ changes of subscriptions
-
-    fn subscription_changed(&mut self, subscription: SubscriptionId, change: u64) {
-        if self.pages.is_empty() && self.loading.is_empty() {
-            self.forget_changes(change);
-        }
-        if self.changed.len() >= CHANGED_MAX {
-            self.forget_changes(change);
-        }
-        let latest = self.changed.entry(subscription).or_default();
-        *latest = change.max(*latest);
-    }
-
-    /// From here on all targets that were read before `change` count as changed: some are on their way here.
-    fn forget_changes(&mut self, change: u64) {
-        self.changed.clear();
-        self.all_changed_at = self.all_changed_at.max(change);
-    }
-
-    fn is_stale(&self, subscription: SubscriptionId, as_of: u64) -> bool {
-        as_of < self.all_changed_at || self.changed.get(&subscription).is_some_and(|change| as_of < *change)
-    }
 }
 
 /// The lane of deliveries whose subscription is not there any more: they end without an attempt.
 const NOWHERE: OriginId = OriginId(u32::MAX);
-
-/// Puts a delivery into its lane, and the lane among those with something to start.
-fn enqueue(
-    lanes: &mut HashMap<OriginId, Lane>,
-    turns: &mut Turns,
-    origin: OriginId,
-    kind: MessageKind,
-    application: ApplicationId,
-    entry: EntryRef,
-) {
-    let lane = lanes.entry(origin).or_default();
-    lane.push(kind, application, entry);
-    lane.offer_for(kind, application, origin, turns);
-}

@@ -70,7 +70,7 @@ impl Core {
         entry.refusals = 0;
         entry.attempts += 1;
         let attempts = entry.attempts;
-        let outcome = report.outcome;
+        let outcome = report.verdict.outcome;
         let expires = message.expires;
         let retry = report.retry && !message.spec.ttl.is_zero();
         let stopped = message.stop.get().filter(|_| report.retry);
@@ -78,7 +78,7 @@ impl Core {
             outcome,
             // An endpoint that keeps failing backs off across messages.
             attempts: attempts.max(failures),
-            retry_after: report.retry_after,
+            retry_after: report.verdict.retry_after,
             now: now.wall,
             expires,
             random: self.random.next_u64(),
@@ -95,7 +95,7 @@ impl Core {
         if let Some(endpoint) = endpoint {
             let until =
                 next_attempt.or_else(|| self.backoff.next(Failure { expires: Timestamp::MAX, ..failure }));
-            let asked = report.retry_after.is_some_and(|asked| !asked.is_zero());
+            let asked = report.verdict.retry_after.is_some_and(|asked| !asked.is_zero());
             self.endpoints.back_off(now.wall, endpoint, until.unwrap_or(now.wall), asked);
         }
         let (state, outcome) = match (outcome, next_attempt, stopped) {
@@ -143,8 +143,8 @@ impl Core {
             time: now.wall,
             next_attempt: ending.next_attempt,
             latency: report.as_ref().and_then(|report| report.latency),
-            granted_ttl: report.as_ref().and_then(|report| report.granted_ttl),
-            detail: report.map_or_else(|| ending.detail.to_owned(), |report| report.detail),
+            granted_ttl: report.as_ref().and_then(|report| report.verdict.granted_ttl),
+            detail: report.map_or_else(|| ending.detail.to_owned(), |report| report.verdict.detail),
             past: Vec::new(),
         };
         if let Some(target) = &entry.target {
@@ -175,7 +175,7 @@ impl Core {
             self.set_phase(at, Phase::BackingOff(due));
             self.timers.insert((due, at));
         } else {
-            self.endings.delivery_ended(at.page.message);
+            self.unended.delivery_ended(at.page.message);
             event.past = std::mem::take(&mut entry.past);
             self.memory.remove(&page.head, usize::from(entry.target.take().is_some()));
             self.set_phase(at, Phase::Settled);

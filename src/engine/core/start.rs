@@ -12,8 +12,9 @@ use super::endpoints::Standing;
 use super::gate::{Pass, wall};
 use super::lane::Lane;
 use super::page::{EntryRef, Phase};
+use super::pages::enqueue;
 use super::settle::Ending;
-use super::{ActiveMessage, Attempt, Core, Effect, NOWHERE, Now, enqueue};
+use super::{ActiveMessage, Attempt, Core, Effect, NOWHERE, Now};
 
 /// What is said of a subscription that is set aside.
 const SET_ASIDE: &str = "it is set aside: its push service refused so many at once that an operator has to decide (fanfare origins)";

@@ -65,7 +65,7 @@ impl Stop {
         Self {
             extent,
             outcome: Outcome::CredentialsRefused,
-            detail: report.detail.clone(),
+            detail: report.verdict.detail.clone(),
             since: now.wall,
             next: now.monotonic + first,
             wait: first,
@@ -146,11 +146,11 @@ enum Said {
 }
 
 fn said(report: &AttemptReport) -> Said {
-    if report.outcome == Outcome::Accepted {
+    if report.verdict.outcome == Outcome::Accepted {
         Said::Good
-    } else if report.outcome == Outcome::CredentialsRefused {
+    } else if report.verdict.outcome == Outcome::CredentialsRefused {
         Said::Refused { clear: true }
-    } else if report.signal == Some(Signal::KeyOrSubscription) {
+    } else if report.verdict.signal == Some(Signal::KeyOrSubscription) {
         Said::Refused { clear: false }
     } else {
         Said::Nothing
@@ -273,7 +273,7 @@ impl Core {
                 let refusal = Refusal { subscription: flight.subscription, known: flight.known, clear };
                 let extent = senders.refused(sender, refusal, now.monotonic);
                 if clear || extent.is_some() {
-                    report.outcome = Outcome::CredentialsRefused;
+                    report.verdict.outcome = Outcome::CredentialsRefused;
                 }
                 if let Some(extent) = extent {
                     self.stop(now, at, flight, extent, report);
@@ -302,15 +302,15 @@ impl Core {
         let senders = &mut self.gates.of(flight.origin, now.monotonic).senders;
         let stop = senders.stop_of_mut(flight.sender).filter(|stop| stop.extent == Extent::All);
         if let Some(stop) = stop {
-            (report.outcome, report.retry) = (Outcome::CredentialsRefused, true);
-            stop.detail.clone_from(&report.detail);
+            (report.verdict.outcome, report.retry) = (Outcome::CredentialsRefused, true);
+            stop.detail.clone_from(&report.verdict.detail);
             if let Some(kind) = kind {
                 // The event of this attempt tells it.
                 stop.tells(at, kind);
             }
             return Some(stop.next_attempt);
         }
-        if report.outcome == Outcome::CredentialsRefused {
+        if report.verdict.outcome == Outcome::CredentialsRefused {
             report.retry = earlier + 1 < REFUSALS_MAX;
         }
         None
@@ -325,7 +325,7 @@ impl Core {
         if !senders.stop(flight.sender, extent, now, first, report) {
             return;
         }
-        let (origin, detail) = ((self.origins.0)(flight.origin), &report.detail);
+        let (origin, detail) = ((self.origins.0)(flight.origin), &report.verdict.detail);
         let application = self.messages.get(&at.page.message).map(|of| of.application.name.clone());
         match extent {
             Extent::Strangers => {

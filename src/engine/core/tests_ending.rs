@@ -2,7 +2,8 @@
 
 use super::tests::{START, World, throttled};
 use super::*;
-use crate::domain::{DeliveryState, Outcome};
+use crate::domain::{DeliveryState, MessageKind, Outcome, Stop};
+use crate::engine::attempt::AttemptReport;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use super::tests::{START, application, message, target};
 use super::*;
-use crate::domain::{DeliveryState, Outcome};
+use crate::domain::{Application, DeliveryState, MessageKind, MessageSpec, Outcome, Target};
+use crate::engine::attempt::AttemptReport;
 use crate::store::types::EntryState;
-use crate::store::{GroupId, StoredEntry};
+use crate::store::{Addressee, Commit, GroupId, PageHead, StoredEntry, StoredPage};
 
 pub(super) const MILLI: Duration = Duration::from_millis(1);
 

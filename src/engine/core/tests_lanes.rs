@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::tests::{START, World};
 use super::*;
-use crate::domain::{DeliveryState, Outcome};
-use crate::engine::attempt::Throttle;
+use crate::domain::{DeliveryState, MessageKind, Outcome, Target};
+use crate::engine::attempt::AttemptReport;
 use crate::engine::health::OriginState;
+use crate::webpush::outcome::Scope;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
@@ -139,7 +142,7 @@ fn what_waits_for_a_dead_origin_expires_on_time() {
 fn one_senders_throttling_pauses_that_sender_alone() {
     fn throttled() -> AttemptReport {
         let mut report = answered(Outcome::Throttled, 429);
-        (report.throttle, report.retry_after) = (Throttle::Sender, Some(20 * SECOND));
+        (report.verdict.scope, report.verdict.retry_after) = (Scope::SenderKey, Some(20 * SECOND));
         report
     }
     let mut world = world();

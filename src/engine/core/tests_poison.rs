@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::tests::{START, World, message, target};
 use super::*;
-use crate::domain::{DeliveryState, Outcome};
-use crate::engine::attempt::Throttle;
+use crate::domain::{DeliveryState, MessageKind, Outcome, Target};
+use crate::engine::attempt::AttemptReport;
 use crate::store::GroupId;
+use crate::webpush::outcome::Scope;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TTL: Duration = Duration::from_secs(600);
@@ -24,27 +25,25 @@ fn answer(outcome: Outcome, status: u16) -> AttemptReport {
     report
 }
 
-fn asks(outcome: Outcome, status: u16, throttle: Throttle, wait: Option<Duration>) -> AttemptReport {
+fn asks(outcome: Outcome, status: u16, scope: Scope, wait: Option<Duration>) -> AttemptReport {
     let mut report = answer(outcome, status);
-    (report.throttle, report.retry_after) = (throttle, wait);
+    (report.verdict.scope, report.verdict.retry_after) = (scope, wait);
     report
 }
 
 fn unavailable() -> (Duration, AttemptReport) {
-    (LATENCY, asks(Outcome::Unavailable, 503, Throttle::Origin, None))
+    (LATENCY, asks(Outcome::Unavailable, 503, Scope::Origin, None))
 }
 
 /// The ways in which an endpoint may be bad.
 const WAYS: [(&str, Conduct); 10] = [
     ("503", unavailable),
-    ("503, now", || (LATENCY, asks(Outcome::Unavailable, 503, Throttle::Origin, Some(Duration::ZERO)))),
-    ("503, 5 s", || (LATENCY, asks(Outcome::Unavailable, 503, Throttle::Origin, Some(5 * SECOND)))),
-    ("503, 60 s", || (LATENCY, asks(Outcome::Unavailable, 503, Throttle::Origin, Some(60 * SECOND)))),
+    ("503, now", || (LATENCY, asks(Outcome::Unavailable, 503, Scope::Origin, Some(Duration::ZERO)))),
+    ("503, 5 s", || (LATENCY, asks(Outcome::Unavailable, 503, Scope::Origin, Some(5 * SECOND)))),
+    ("503, 60 s", || (LATENCY, asks(Outcome::Unavailable, 503, Scope::Origin, Some(60 * SECOND)))),
     ("500", || (LATENCY, answer(Outcome::Unavailable, 500))),
-    ("429 of the sender", || (LATENCY, asks(Outcome::Throttled, 429, Throttle::Sender, Some(60 * SECOND)))),
-    ("429 of the origin", || {
-        (LATENCY, asks(Outcome::Throttled, 429, Throttle::Origin, Some(Duration::ZERO)))
-    }),
+    ("429 of the sender", || (LATENCY, asks(Outcome::Throttled, 429, Scope::SenderKey, Some(60 * SECOND)))),
+    ("429 of the origin", || (LATENCY, asks(Outcome::Throttled, 429, Scope::Origin, Some(Duration::ZERO)))),
     ("hangs", || (30 * SECOND, AttemptReport::failed(Outcome::TimedOut, "", Some(30 * SECOND)))),
     ("reset", || (LATENCY, AttemptReport::failed(Outcome::Unreachable, "", Some(LATENCY)))),
     ("refused", || {
@@ -122,7 +121,7 @@ impl Poisoned {
             {
                 self.under_way.pop();
                 let (attempt, report) = self.attempts.remove(&number).unwrap();
-                if report.outcome == Outcome::Accepted {
+                if report.verdict.outcome == Outcome::Accepted {
                     self.accepted.insert((attempt.message.id, attempt.target.id), self.world.wall);
                 }
                 if report.refused_stream || report.exhausted {

@@ -1,10 +1,13 @@
 //! When a sender is stopped for refused credentials, who is told, and how it goes on: in virtual time.
 
+use tokio::sync::oneshot;
+
 use super::sender::STOPPED_BY;
 use super::tests::{World, target};
 use super::tests_lanes::{Answers, SECOND, answered, health_of, world};
 use super::*;
-use crate::domain::{DeliveryEvent, DeliveryState, Outcome, VapidKeyId};
+use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Target, VapidKeyId};
+use crate::engine::attempt::AttemptReport;
 use crate::engine::health::OriginState;
 use crate::store::GroupId;
 use crate::webpush::outcome::Signal;
@@ -17,13 +20,13 @@ const UNDER_WAY: usize = 8 + STOPPED_BY - 1;
 
 fn refused() -> AttemptReport {
     let mut report = answered(Outcome::CredentialsRefused, 401);
-    report.detail = "Invalid token".to_owned();
+    report.verdict.detail = "Invalid token".to_owned();
     report
 }
 
 fn unclear() -> AttemptReport {
     let mut report = answered(Outcome::KeyMismatch, 403);
-    report.signal = Some(Signal::KeyOrSubscription);
+    report.verdict.signal = Some(Signal::KeyOrSubscription);
     report
 }
 
@@ -223,7 +226,7 @@ fn the_last_detail_outlives_the_memory_of_its_page() {
     let mut answers = Answers::new([]);
     answers.to_some = Box::new(|_| {
         let mut report = answered(Outcome::Unavailable, 500);
-        (report.detail, report.retry_after) = ("out of order".to_owned(), Some(4 * MINUTE));
+        (report.verdict.detail, report.verdict.retry_after) = ("out of order".to_owned(), Some(4 * MINUTE));
         Some(report)
     });
     broadcast(&mut world, &[at_origin(0)], 5 * MINUTE);

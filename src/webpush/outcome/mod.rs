@@ -103,6 +103,23 @@ pub struct Verdict {
     pub detail: String,
 }
 
+impl Verdict {
+    /// On an attempt that no answer came to: nothing but its outcome is known.
+    #[must_use]
+    pub fn without_answer(outcome: Outcome, detail: &str) -> Self {
+        Self {
+            outcome,
+            scope: Scope::Subscription,
+            retry_after: None,
+            granted_ttl: None,
+            body_octets_max: None,
+            signal: None,
+            clock_ahead: None,
+            detail: detail.to_owned(),
+        }
+    }
+}
+
 /// Says what an answer means.
 #[must_use]
 pub fn classify(response: &PushResponse, circumstances: &Circumstances) -> Verdict {

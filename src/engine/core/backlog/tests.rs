@@ -1,5 +1,8 @@
 //! What may be loaded next, without a store.
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
 use super::*;
 use crate::domain::OriginId;
 
@@ -129,4 +132,82 @@ fn a_paced_message_does_not_wait_for_groups_that_do_not_answer() {
     let memory = Memory::new(1_000 * PAGE_DELIVERIES_MAX);
     let pages: Vec<_> = std::iter::from_fn(|| backlog.take(&memory)).map(|head| head.key.number).collect();
     assert_eq!(pages, [50, 51, 10, 20, 30, 40]);
+}
+
+impl Backlog {
+    /// Each room and each paced message stands among those that may have a page loaded exactly once, at the rank that follows
+    /// from what it holds, and nothing else stands there.
+    fn check(&self) {
+        let limits = &self.limits;
+        for of in self.applications.values() {
+            let mut open = BTreeSet::new();
+            for (group, room) in &of.rooms {
+                assert!(!room.is_unused(), "it is forgotten");
+                let most = limits.pages_max(*group);
+                let opens = !room.ready.is_empty()
+                    && room.in_memory < most
+                    && room.resting <= 4 * limits.pages_max
+                    && limits.loads_beside(*group, room.resting);
+                let rank = opens.then(|| room.in_memory + limits.rank(*group));
+                assert_eq!(room.rank, rank, "{group:?} {room:?}");
+                open.extend(rank.map(|rank| (rank, *group)));
+            }
+            assert_eq!(of.open, open);
+            let paced = of.paced.iter();
+            let rank = |(id, paced): (&MessageId, &Paced)| {
+                let rank = paced.next(limits).map(|group| paced.pages() + limits.rank(group));
+                assert_eq!(paced.rank, rank, "{paced:?}");
+                Some((rank?, *id))
+            };
+            assert_eq!(of.paced_open, paced.filter_map(rank).collect::<BTreeSet<_>>());
+            let in_memory: usize = of.paced.values().map(Paced::pages).sum();
+            assert_eq!(of.paced_in_memory, in_memory);
+        }
+    }
+}
+
+#[test]
+fn every_room_stands_at_its_own_place_through_any_history() {
+    let memory = Memory::new(1_000 * PAGE_DELIVERIES_MAX);
+    for seed in 0..64 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut backlog = Backlog::new(3);
+        backlog.pace(ApplicationId(1), MessageId([9; 16]));
+        // Pages that have something to start, and those that rest.
+        let (mut present, mut resting) = (Vec::new(), Vec::new());
+        let mut number = 0;
+        for _ in 0..400 {
+            let group = GroupId::of(OriginId(random.random_range(1..4)));
+            match random.random_range(0..10) {
+                0..3 => {
+                    let message = [1, 2, 9][random.random_range(0..3_usize)];
+                    number += 1;
+                    backlog.add(PageHead { group, ..head(MessageKind::Broadcast, message, number, 0) });
+                    backlog.wake(Timestamp::from_secs(1));
+                }
+                3 | 4 => present.extend(backlog.take(&memory)),
+                5 => {
+                    let of = MessageId([[1, 2, 9][random.random_range(0..3_usize)]; 16]);
+                    present.extend(backlog.take_of(ApplicationId(1), of));
+                }
+                6 => backlog.hear(group, random.random_range(0..2) == 0),
+                7 if random.random_range(0..2) == 0 => backlog.unblock(group),
+                7 => backlog.block(group, Timestamp::from_secs(1), random.random_range(0..2) == 0),
+                8 => {
+                    if let Some(head) = present.pop() {
+                        backlog.rest(&head);
+                        resting.push(head);
+                    }
+                }
+                _ => {
+                    if let Some(head) = present.pop() {
+                        backlog.leave(&head, false);
+                    } else if let Some(head) = resting.pop() {
+                        backlog.leave(&head, true);
+                    }
+                }
+            }
+            backlog.check();
+        }
+    }
 }
