@@ -32,8 +32,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, MessageId, MessageState, MessageStatus, Origin,
-    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, MessageId, MessageState, Origin, OriginId,
+    Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
 pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
@@ -42,10 +42,10 @@ pub use room::{Disk, Octets, Room};
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
     EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter,
-    MessageCommit, MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit,
-    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipients, Removal, Replaces,
-    Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    MessageCommit, MessageRecord, MessagesListed, Missing, NewMessage, NewPage, OpenMessage, OriginInfo,
+    PageCommit, PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipients, Removal,
+    Replaces, Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe,
+    Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -400,14 +400,16 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         message: MessageId,
     ) -> Result<Option<MessageRecord>, StoreError>;
 
-    /// Messages, newest first, older than `before`, in any of `states` (empty: all), at most `limit`.
+    /// Messages, newest first, older than `before`, in any of `states` (empty: all), at most `limit`. A call looks at a
+    /// bounded number of messages, whatever comes of them: of a rare state it may find few or none before
+    /// [`MessagesListed::next`].
     async fn list_messages(
         &self,
         application: ApplicationId,
         states: &[MessageState],
         before: Option<MessageId>,
         limit: usize,
-    ) -> Result<Vec<MessageStatus>, StoreError>;
+    ) -> Result<MessagesListed, StoreError>;
 
     /// How many subscriptions an audience has about now, from counters, never from a scan; exact for lists of
     /// subscriptions.

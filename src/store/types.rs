@@ -437,6 +437,15 @@ pub struct MessageRecord {
     pub trimmed: bool,
 }
 
+/// What [`super::Store::list_messages`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessagesListed {
+    /// Newest first.
+    pub messages: Vec<MessageStatus>,
+    /// Where to go on: what is older than this was not looked at. `None`: nothing is.
+    pub next: Option<MessageId>,
+}
+
 /// A message that has not ended.
 #[derive(Clone, Debug)]
 pub struct OpenMessage {

@@ -24,8 +24,8 @@ use crate::domain::{
 };
 use crate::store::owner::OWNER_OCTETS;
 use crate::store::{
-    Accepted, EntryState, GroupId, MessageRecord, NewMessage, OpenMessage, Owner, PageEntry, PageKey,
-    Recipients, StoreError, StoredEntry, StoredPage,
+    Accepted, EntryState, GroupId, MessageRecord, MessagesListed, NewMessage, OpenMessage, Owner, PageEntry,
+    PageKey, Recipients, StoreError, StoredEntry, StoredPage,
 };
 
 /// A message as it stands.
@@ -54,6 +54,9 @@ pub(crate) fn request(
     value.map(|value| value.parts()).transpose()
 }
 
+/// Messages that one list looks at, whatever comes of them: so many that have not ended, and so many that have.
+pub(crate) const LIST_ROWS: usize = 2_048;
+
 /// See [`crate::store::Store::list_messages`].
 pub(crate) fn list(
     reader: &Reader,
@@ -61,8 +64,10 @@ pub(crate) fn list(
     states: &[MessageState],
     before: Option<MessageId>,
     limit: usize,
-) -> Result<Vec<MessageStatus>, StoreError> {
+) -> Result<MessagesListed, StoreError> {
     let mut newest = BTreeMap::new();
+    // Not everything that is older was looked at.
+    let mut looked_to: Option<MessageId> = None;
     // Ended ones are read last, and count: a message that ends meanwhile is found, once.
     let before = before.unwrap_or(MessageId([u8::MAX; 16]));
     let opens = keys::opens(application).before(&keys::open(application, before));
@@ -72,20 +77,35 @@ pub(crate) fn list(
             continue;
         }
         let mut found = 0;
-        for row in reader.scan(range, Order::Descending) {
-            if found >= limit {
-                break;
-            }
-            let (key, _) = row?;
+        for (looked, row) in (1..).zip(reader.scan(range, Order::Descending)) {
+            let (key, value) = row?;
             let Some(id) = keys::message_of(&key) else { continue };
-            let Some(record) = reader.readable(find(reader, application, id))?.flatten() else { continue };
-            if states.is_empty() || states.contains(&record.status.state) {
+            let record = if ended {
+                DoneValue::from_value(&value).and_then(|done| done.into_record(id)).map(Some)
+            } else {
+                find(reader, application, id)
+            };
+            let record = reader.readable(record)?.flatten();
+            if let Some(MessageRecord { status, .. }) = record
+                && (states.is_empty() || states.contains(&status.state))
+            {
                 found += 1;
-                newest.insert(Reverse(id), record.status);
+                newest.insert(Reverse(id), status);
+            }
+            if found >= limit || looked >= LIST_ROWS {
+                looked_to = looked_to.max(Some(id));
+                break;
             }
         }
     }
-    Ok(newest.into_values().take(limit).collect())
+    let mut messages: Vec<MessageStatus> = newest.into_values().collect();
+    messages.retain(|message| looked_to.is_none_or(|to| message.id >= to));
+    let mut next = looked_to;
+    if messages.len() > limit {
+        messages.truncate(limit);
+        next = messages.last().map(|message| message.id);
+    }
+    Ok(MessagesListed { messages, next })
 }
 
 /// Whether a message in this state has ended.

@@ -17,17 +17,16 @@ use super::{
     messages, pages, reap, receipts, removed, subscriptions, trim,
 };
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState,
-    MessageStatus, Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp,
-    VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState, Origin,
+    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey, VapidKeyId,
 };
 use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
     Accepted, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow,
-    Kept, Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey,
-    PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken,
-    Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Kept, Lesson, ListFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead,
+    PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage,
+    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -482,7 +481,7 @@ impl Store for KvStore {
         states: &[MessageState],
         before: Option<MessageId>,
         limit: usize,
-    ) -> Result<Vec<MessageStatus>, StoreError> {
+    ) -> Result<MessagesListed, StoreError> {
         let states = states.to_vec();
         self.read(move |reader| messages::list(reader, application, &states, before, limit)).await
     }
