@@ -162,7 +162,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     ) -> Result<VapidKey, StoreError>;
 
     /// Disables ([`crate::domain::Outcome::KeyMismatch`]) those of the at most 64 active subscriptions behind `after` that
-    /// were made with a key that is retired or removed. Returns them, and where to go on; `None` at the end.
+    /// were made with a key that is retired or removed. Returns them, and where to go on; `None` at the end, and as soon as
+    /// none is left, for which no subscription is read.
     async fn disable_orphans(
         &self,
         application: ApplicationId,

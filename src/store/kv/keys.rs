@@ -185,7 +185,7 @@ pub(crate) fn vapid_keys(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::VAPID_KEY, &[&app(application)]))
 }
 
-/// The VAPID key that a key of `vapid_keys` or `vapid_tokens` belongs to.
+/// The VAPID key that a key of `vapid_keys`, `vapid_tokens` or `key_counts` belongs to.
 pub(crate) fn vapid_key_of(key: &[u8]) -> Option<VapidKeyId> {
     part(key, 5).map(|id| VapidKeyId(u16::from_be_bytes(id)))
 }
@@ -347,6 +347,11 @@ pub(crate) fn count(application: ApplicationId, topic: TopicId) -> Vec<u8> {
 /// How many active subscriptions were made with a VAPID key.
 pub(crate) fn key_count(application: ApplicationId, id: VapidKeyId) -> Vec<u8> {
     key(kind::KEY_COUNT, &[&app(application), &id.0.to_be_bytes()])
+}
+
+/// The counts of all VAPID keys of an application.
+pub(crate) fn key_counts(application: ApplicationId) -> KeyRange {
+    KeyRange::prefix(&key(kind::KEY_COUNT, &[&app(application)]))
 }
 
 pub(crate) fn topic_name(application: ApplicationId, name: &str) -> Vec<u8> {

@@ -146,6 +146,10 @@ impl Writer {
             let is_retired = known.get(&key).copied();
             is_retired.unwrap_or_else(|| (1..=removed).contains(&u32::from(key.0)))
         };
+        // Counted with every change: where there are none, nothing need be read to know it.
+        if !index::keys_in_use(&self.reader, application)?.into_iter().any(is_orphaned) {
+            return Ok((Vec::new(), None));
+        }
         let mut range = keys::subscriptions(application);
         if let Some(after) = after {
             range = range.after(&keys::subscription(application, after));

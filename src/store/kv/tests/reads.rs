@@ -13,9 +13,12 @@ use super::super::messages::LIST_ROWS;
 use super::super::records::Record as _;
 use super::super::records::message::{DoneValue, HeaderValue, StateValue};
 use super::super::{KvStore, Settings};
-use crate::domain::{ManualClock, MessageId, MessageKind, MessageState, Stop};
-use crate::store::conformance::{START, application, spec};
-use crate::store::{Store as _, StoreError};
+use crate::domain::{
+    ApplicationId, ManualClock, MessageId, MessageKind, MessageState, Stop, SubscriptionId, VapidKeyId,
+};
+use crate::store::conformance::applications::key;
+use crate::store::conformance::{START, application, browser, spec};
+use crate::store::{Store as _, StoreError, Subscribe};
 
 /// Counts the rows that are read.
 #[derive(Clone, Debug, Default)]
@@ -114,4 +117,45 @@ async fn a_rare_state_is_sought_in_bounded_steps() {
     }
     assert_eq!(found, [rare[1], rare[0]].map(|number| ended(number, true).0));
     assert!(calls >= 3, "{calls} calls");
+}
+
+/// Disables all of retired keys, as the engine does.
+async fn disable(store: &KvStore, app: ApplicationId) -> Vec<SubscriptionId> {
+    let (mut disabled, mut after) = (Vec::new(), None);
+    loop {
+        let (some, next) = store.disable_orphans(app, after).await.unwrap();
+        disabled.extend(some);
+        after = next;
+        if after.is_none() {
+            return disabled;
+        }
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_of_retired_keys_are_sought_only_while_there_are_some() {
+    let counted = Counted::default();
+    let store = counted.open();
+    let app = application(&store).await;
+    let (first, second) = (VapidKeyId(1), VapidKeyId(2));
+    store.add_vapid_key(app, key(1), true).await.unwrap();
+    store.add_vapid_key(app, key(2), false).await.unwrap();
+    for number in 0..300 {
+        let vapid_key = Some(if number < 30 { first } else { second });
+        store.subscribe(Subscribe { vapid_key, ..browser(app, number) }).await.unwrap();
+    }
+    store.set_current_vapid_key(app, second).await.unwrap();
+    store.retire_vapid_key(app, first, true).await.unwrap();
+    assert_eq!(disable(&store, app).await.len(), 30);
+
+    drop(store);
+    let store = counted.open();
+    counted.rows_read();
+    assert_eq!(store.disable_orphans(app, None).await.unwrap(), (Vec::new(), None));
+    let read = counted.rows_read();
+    assert!(read <= 16, "{read} rows");
+    // One that comes later is found all the same.
+    let late = Subscribe { vapid_key: Some(first), ..browser(app, 900) };
+    let late = store.subscribe(late).await.unwrap().subscription.target.id;
+    assert_eq!(disable(&store, app).await, [late]);
 }
