@@ -24,6 +24,7 @@ pub mod held;
 pub mod kv;
 pub mod owner;
 mod room;
+pub(crate) mod rules;
 pub mod types;
 
 use std::sync::Arc;

@@ -20,6 +20,7 @@ mod cursor;
 mod decide;
 mod durable;
 mod evidence;
+mod fates;
 mod feed;
 mod gathered;
 mod held;

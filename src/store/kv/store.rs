@@ -289,7 +289,7 @@ impl Store for KvStore {
                 self.write(Class::Reap, move |writer| Ok((writer.learn(application, &rest)?, rest))).await?;
             rest = list;
             rest.drain(..noted.done);
-            disabled.extend(noted.disabled);
+            disabled.extend(noted.changed);
         }
         Ok(disabled)
     }
