@@ -23,6 +23,7 @@ pub(crate) mod conformance;
 pub mod held;
 pub mod kv;
 pub mod owner;
+pub(crate) mod records;
 mod room;
 pub(crate) mod rules;
 pub mod types;

@@ -39,7 +39,6 @@ mod queue;
 mod reap;
 mod receipts;
 mod recording;
-pub(crate) mod records;
 mod removed;
 mod rotation;
 pub mod sealing;
@@ -79,6 +78,7 @@ use self::sled::{OpenError, Sled};
 use self::space::{Reserve, Use};
 use self::transaction::{Damage, Reader, Rows, Transaction};
 use self::writer::{Job, Writer, submit};
+pub(crate) use super::records;
 use super::{Disk, StoreError};
 use crate::domain::Clock;
 
