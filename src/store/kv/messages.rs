@@ -23,6 +23,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::owner::OWNER_OCTETS;
+use crate::store::rules::replay;
 use crate::store::{
     Accepted, EntryState, GroupId, MessageRecord, MessagesListed, NewMessage, OpenMessage, Owner, PageEntry,
     PageKey, Recipients, StoreError, StoredEntry, StoredPage,
@@ -172,9 +173,7 @@ impl Writer {
             && let Some((message, hash)) = request(&transaction, application, &new.request_id)?
             && let Some(record) = find(&transaction, application, message)?
         {
-            if hash != new.request_hash {
-                return Err(StoreError::RequestIdReused(message));
-            }
+            replay::replayed(message, &hash, &new.request_hash)?;
             return Ok(Accepted { record, replayed: true, pages: Vec::new(), superseded: None });
         }
         let now = self.clock.now();

@@ -8,6 +8,7 @@ pub(crate) mod fate;
 pub(crate) mod holds;
 pub(crate) mod orphans;
 pub(crate) mod patching;
+pub(crate) mod replay;
 pub(crate) mod subscribing;
 
 #[cfg(test)]
