@@ -14,6 +14,8 @@ pub(crate) mod page;
 pub(crate) mod receipt;
 pub(crate) mod segment;
 pub(crate) mod subscription;
+#[cfg(test)]
+mod tests_message;
 
 use std::time::Duration;
 

@@ -413,6 +413,36 @@ mod tests {
     use crate::domain::DeliveryState;
     use crate::store::conformance::{event, stranger};
 
+    #[test]
+    fn events_are_packed_into_as_few_segments_as_hold_them() {
+        const OCTETS_MAX: usize = 2_000;
+        let message = MessageId([1; 16]);
+        let events: Vec<_> = (0..100_u8)
+            .map(|place| DeliveryEvent {
+                detail: format!("a text of its own: {}", "x".repeat(usize::from(place % 7) * 20)),
+                user_id: format!("user {place}"),
+                time: Timestamp::from_micros(2_000_000 - u64::from(place)),
+                ..event(message, stranger(0, place), DeliveryState::Failed, Outcome::Gone)
+            })
+            .collect();
+        let mut writer = SegmentWriter::new(OCTETS_MAX);
+        events.iter().for_each(|event| writer.add(event));
+        let segments = writer.finish();
+        assert!(segments.len() > 2);
+        let (mut read, mut gone) = (Vec::new(), 0);
+        for segment in segments {
+            let value = segment.to_value();
+            assert!(value.len() <= OCTETS_MAX, "{} octets", value.len());
+            gone += SegmentHeader::from_value(&value).unwrap().count(Outcome::Gone);
+            let segment = SegmentValue::from_value(&value).unwrap();
+            let distinct: std::collections::HashSet<_> = segment.strings.iter().collect();
+            assert_eq!(distinct.len(), segment.strings.len(), "each text once");
+            read.extend(segment.into_segment(message, 1).unwrap().events);
+        }
+        assert_eq!((read, gone), (events, 100));
+        assert!(SegmentWriter::new(OCTETS_MAX).finish().is_empty());
+    }
+
     /// What earlier versions wrote besides.
     #[derive(Clone, PartialEq, prost::Message)]
     struct Earlier {
