@@ -17,16 +17,14 @@ use super::records::page::{HeadValue, PageValue};
 use super::stopping;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
-use crate::domain::limits::{PAGE_DELIVERIES_MAX, RECORD_OCTETS_MAX};
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageKind, MessageState, MessageStatus, SubscriptionId, Target,
     Timestamp,
 };
-use crate::store::owner::OWNER_OCTETS;
-use crate::store::rules::replay;
+use crate::store::rules::{paging, replay};
 use crate::store::{
-    Accepted, EntryState, GroupId, MessageRecord, MessagesListed, NewMessage, OpenMessage, Owner, PageEntry,
-    PageKey, Recipients, StoreError, StoredEntry, StoredPage,
+    Accepted, EntryState, GroupId, MessageRecord, MessagesListed, NewMessage, OpenMessage, Owner, PageKey,
+    Recipients, StoreError, StoredEntry, StoredPage,
 };
 
 /// A message as it stands.
@@ -247,9 +245,9 @@ impl Writer {
         }
         let mut pages = Vec::new();
         for (group, targets) in groups {
-            for targets in paged(targets) {
+            for targets in paging::paged(targets) {
                 let key = PageKey { message, number: pages.len() as u32 };
-                let entries: Vec<_> = targets.iter().map(page_entry).collect();
+                let entries: Vec<_> = targets.iter().map(paging::page_entry).collect();
                 let head = HeadValue::new(application, kind, group, entries.len(), due);
                 transaction.put(keys::page(key), &PageValue::new(&entries));
                 transaction.put(keys::head(key), &head);
@@ -265,44 +263,6 @@ impl Writer {
         Ok(pages)
     }
 }
-
-fn page_entry(target: &Target) -> PageEntry {
-    if target.inline {
-        PageEntry::Inline(Box::new(target.clone()))
-    } else {
-        PageEntry::Stored(target.id, Owner::of(&target.user_id))
-    }
-}
-
-/// Octets of a stored target on a page.
-const STORED_OCTETS: usize = 16 + OWNER_OCTETS;
-/// Octets of an inline target on a page without its texts, at most.
-const INLINE_OCTETS: usize = 256;
-
-/// Divides targets into pages: by number, and so that a page's record is not too long.
-fn paged(targets: Vec<Target>) -> Vec<Vec<Target>> {
-    let mut pages: Vec<Vec<Target>> = Vec::new();
-    let mut room = 0;
-    for target in targets {
-        let octets = if target.inline {
-            INLINE_OCTETS + target.endpoint.expose().len() + target.user_id.len()
-        } else {
-            STORED_OCTETS
-        };
-        match pages.last_mut() {
-            Some(page) if octets <= room && page.len() < PAGE_DELIVERIES_MAX => page.push(target),
-            Some(_) | None => {
-                pages.push(vec![target]);
-                room = RECORD_OCTETS_MAX;
-            }
-        }
-        room = room.saturating_sub(octets);
-    }
-    pages
-}
-
-/// Octets of a list row that are not its entries, and of an entry besides itself.
-const LIST_OVERHEAD: usize = 16;
 
 /// Notes an audience in the message, long lists in rows of their own: of subscriptions with whose each is, unless `owner`
 /// says that it is nobody's.
@@ -337,19 +297,8 @@ fn write_audience(
             users.into_iter().map(String::into_bytes).collect()
         }
     };
-    let mut row = ListValue::default();
-    let mut octets = 0;
-    for entry in entries {
-        if octets + entry.len() + LIST_OVERHEAD > RECORD_OCTETS_MAX {
-            transaction.put(keys::list(message, open.lists), &std::mem::take(&mut row));
-            open.lists += 1;
-            octets = 0;
-        }
-        octets += entry.len() + LIST_OVERHEAD;
-        row.entries.push(entry);
-    }
-    if !row.entries.is_empty() {
-        transaction.put(keys::list(message, open.lists), &row);
+    for entries in paging::rows(entries) {
+        transaction.put(keys::list(message, open.lists), &ListValue { entries });
         open.lists += 1;
     }
     Ok(())

@@ -7,6 +7,7 @@ pub(crate) mod evidence;
 pub(crate) mod fate;
 pub(crate) mod holds;
 pub(crate) mod orphans;
+pub(crate) mod paging;
 pub(crate) mod patching;
 pub(crate) mod replay;
 pub(crate) mod subscribing;
