@@ -2,6 +2,7 @@
 //! database, no clock and no randomness, so that every store keeps to the same rules and each rule is tested without one. A
 //! store looks up what a rule asks for and writes what it says.
 
+pub(crate) mod audience;
 pub(crate) mod deciding;
 pub(crate) mod evidence;
 pub(crate) mod fate;
