@@ -13,6 +13,7 @@ use super::writer::Writer;
 use crate::domain::{ApplicationId, SubscriptionId, Timestamp, VapidKey, VapidKeyId};
 use crate::store::StoreError;
 use crate::store::rules::orphans::Keys;
+use crate::store::rules::vapid_keys::{self, Used};
 
 /// Subscriptions that one step of [`Writer::disable_orphans`] looks at.
 const ORPHANS_STEP: usize = 64;
@@ -49,6 +50,17 @@ impl Writer {
         Ok((value, key.ok_or(StoreError::NotFound)?.into_key(id)?))
     }
 
+    /// What keeps one of its keys.
+    fn used(
+        &self,
+        application: ApplicationId,
+        value: &ApplicationValue,
+        id: VapidKeyId,
+    ) -> Result<Used, StoreError> {
+        let is_current = value.current_vapid_key == u32::from(id.0);
+        Ok(Used { is_current, subscriptions: index::key_count(&self.reader, application, id)? })
+    }
+
     /// See [`crate::store::Store::set_current_vapid_key`].
     pub(crate) fn set_current_vapid_key(
         &mut self,
@@ -72,18 +84,9 @@ impl Writer {
         id: VapidKeyId,
         force: bool,
     ) -> Result<VapidKey, StoreError> {
-        let (value, mut key) = self.key(application, id)?;
-        if key.retired.is_some() {
-            return Ok(key);
-        }
-        if value.current_vapid_key == u32::from(id.0) {
-            return Err(StoreError::NotFound);
-        }
-        if !force && index::key_count(&self.reader, application, id)? > 0 {
-            return Err(StoreError::StillInUse);
-        }
-        key.private = None;
-        key.retired = Some(self.clock.now());
+        let (value, key) = self.key(application, id)?;
+        let used = self.used(application, &value, id)?;
+        let Some(key) = vapid_keys::retired(&key, used, force, self.clock.now())? else { return Ok(key) };
         let mut transaction = self.begin();
         transaction.put(keys::vapid_key(application, id), &VapidKeyValue::new(&key));
         self.remove_tokens(&mut transaction, application, id)?;
@@ -98,12 +101,7 @@ impl Writer {
         id: VapidKeyId,
     ) -> Result<VapidKey, StoreError> {
         let (mut value, key) = self.key(application, id)?;
-        if value.current_vapid_key == u32::from(id.0) {
-            return Err(StoreError::NotFound);
-        }
-        if index::key_count(&self.reader, application, id)? > 0 {
-            return Err(StoreError::StillInUse);
-        }
+        vapid_keys::removable(self.used(application, &value, id)?)?;
         value.last_removed_key = value.last_removed_key.max(u32::from(id.0));
         let mut transaction = self.begin();
         transaction.put(keys::application(application), &value);

@@ -12,6 +12,7 @@ pub(crate) mod paging;
 pub(crate) mod patching;
 pub(crate) mod replay;
 pub(crate) mod subscribing;
+pub(crate) mod vapid_keys;
 
 #[cfg(test)]
 pub(crate) mod samples {
