@@ -1,6 +1,8 @@
 //! Writing what becomes of subscriptions: their rows, and what the change feed says of it.
 
+use super::KvStore;
 use super::index;
+use super::queue::Class;
 use super::records::change::ChangeValue;
 use super::removed;
 use super::transaction::Transaction;
@@ -46,6 +48,27 @@ fn change(told: Told, subscription: &Subscription) -> ChangeValue {
     match told.evidence {
         Some(evidence) => change.with_evidence(evidence),
         None => change,
+    }
+}
+
+impl KvStore {
+    /// Has the writer do a list, in as many transactions as it takes, and calls `then` after each. Returns what was changed.
+    pub(super) async fn write_list<T: Send + 'static>(
+        &self,
+        class: Class,
+        list: Vec<T>,
+        write: impl Fn(&mut Writer, &[T]) -> Result<Done, StoreError> + Copy + Send + 'static,
+        then: impl Fn() + Send,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let (mut rest, mut changed) = (list, Vec::new());
+        while !rest.is_empty() {
+            let (done, list) = self.write(class, move |writer| Ok((write(writer, &rest)?, rest))).await?;
+            rest = list;
+            rest.drain(..done.done);
+            changed.extend(done.changed);
+            then();
+        }
+        Ok(changed)
     }
 }
 

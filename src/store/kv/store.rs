@@ -282,16 +282,8 @@ impl Store for KvStore {
         application: ApplicationId,
         lessons: Vec<Lesson>,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = lessons;
-        let mut disabled = Vec::new();
-        while !rest.is_empty() {
-            let (noted, list) =
-                self.write(Class::Reap, move |writer| Ok((writer.learn(application, &rest)?, rest))).await?;
-            rest = list;
-            rest.drain(..noted.done);
-            disabled.extend(noted.changed);
-        }
-        Ok(disabled)
+        let learn = move |writer: &mut Writer, some: &[Lesson]| writer.learn(application, some);
+        self.write_list(Class::Reap, lessons, learn, || ()).await
     }
 
     async fn changes(
@@ -372,16 +364,8 @@ impl Store for KvStore {
         removals: Vec<Removal>,
         position: u64,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = removals;
-        let mut changed = Vec::new();
-        while !rest.is_empty() {
-            let (reaped, list) =
-                self.write(Class::Reap, move |writer| Ok((writer.reap(application, &rest)?, rest))).await?;
-            rest = list;
-            rest.drain(..reaped.done);
-            changed.extend(reaped.changed);
-            failpoint("reaped");
-        }
+        let reap = move |writer: &mut Writer, some: &[Removal]| writer.reap(application, some);
+        let changed = self.write_list(Class::Reap, removals, reap, || failpoint("reaped")).await?;
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
     }
@@ -392,17 +376,9 @@ impl Store for KvStore {
         removals: Vec<Removal>,
         share: Option<Share>,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = removals;
-        let mut changed = Vec::new();
-        while !rest.is_empty() {
-            let (reaped, list) = self
-                .write(Class::Reap, move |writer| Ok((writer.set_aside(application, &rest, share)?, rest)))
-                .await?;
-            rest = list;
-            rest.drain(..reaped.done);
-            changed.extend(reaped.changed);
-        }
-        Ok(changed)
+        let set_aside =
+            move |writer: &mut Writer, some: &[Removal]| writer.set_aside(application, some, share);
+        self.write_list(Class::Reap, removals, set_aside, || ()).await
     }
 
     async fn accepted_since(
@@ -436,16 +412,11 @@ impl Store for KvStore {
         if step.validate_only {
             return Ok(decided);
         }
-        let mut rest = std::mem::take(&mut decided.subscriptions);
-        let meant = rest.len();
-        while !rest.is_empty() {
-            let (done, list) = self
-                .write(Class::Import, move |writer| Ok((writer.decide(application, &decision, &rest)?, rest)))
-                .await?;
-            rest = list;
-            rest.drain(..done.done);
-            decided.subscriptions.extend(done.changed);
-        }
+        let list = std::mem::take(&mut decided.subscriptions);
+        let meant = list.len();
+        let decide =
+            move |writer: &mut Writer, some: &[SubscriptionId]| writer.decide(application, &decision, some);
+        decided.subscriptions = self.write_list(Class::Import, list, decide, || ()).await?;
         decided.passed_over = meant - decided.subscriptions.len();
         Ok(decided)
     }
