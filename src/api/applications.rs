@@ -167,11 +167,23 @@ pub(super) async fn delete_application(
     Ok(v1::DeleteApplicationResponse {})
 }
 
+/// Unfinished messages that a refusal to delete an application counts; of more it tells so many.
+const UNUSED_COUNTED_MAX: usize = 1_000;
+
 /// An application with subscriptions or unfinished messages is deleted by force only.
 async fn check_unused(api: &Api, application: &Application) -> Result<(), ApiError> {
     let subscriptions = api.store.subscription_count(application.id).await?;
     let states = [MessageState::Scheduled, MessageState::Sending, MessageState::Cancelling];
-    let messages = api.store.list_messages(application.id, &states, None, 1_000).await?.len();
+    let (mut messages, mut before) = (0, None);
+    loop {
+        let most = UNUSED_COUNTED_MAX - messages;
+        let listed = api.store.list_messages(application.id, &states, before, most).await?;
+        messages += listed.messages.len();
+        before = listed.next;
+        if before.is_none() || messages >= UNUSED_COUNTED_MAX {
+            break;
+        }
+    }
     if subscriptions == 0 && messages == 0 {
         return Ok(());
     }

@@ -43,16 +43,17 @@ pub(super) async fn list_messages(
         Some(position) => Some(MessageId(position.try_into().map_err(|_| ApiError::PageTokenInvalid)?)),
         None => None,
     };
-    let mut found = api.store.list_messages(application.id, &states, before, page_size + 1).await?;
+    let listed = api.store.list_messages(application.id, &states, before, page_size + 1).await?;
+    let mut found = listed.messages;
     let more = found.len() > page_size;
     found.truncate(page_size);
     let mut messages: Vec<_> = found.iter().map(|message| status(&application.name, message)).collect();
     let fitting = lists::fitting(&messages);
     let more = more || fitting < messages.len();
     messages.truncate(fitting);
-    let next_page_token = match found.get(fitting.saturating_sub(1)) {
-        Some(last) if more => api.tokens.page(application.id, List::Messages, &bound, &last.id.0),
-        Some(_) | None => String::new(),
-    };
+    // Of a rare state the store may have found few or none so far.
+    let next = if more { found.get(fitting.saturating_sub(1)).map(|last| last.id) } else { listed.next };
+    let page = |last: MessageId| api.tokens.page(application.id, List::Messages, &bound, &last.0);
+    let next_page_token = next.map(page).unwrap_or_default();
     Ok(v1::ListMessagesResponse { messages, next_page_token })
 }

@@ -108,17 +108,15 @@ impl Engine {
     /// Stops all messages that have not ended.
     async fn stop_all(&self, id: ApplicationId) {
         let states = [MessageState::Scheduled, MessageState::Sending];
-        let list = || self.store.list_messages(id, &states, None, STOPPED_AT_ONCE);
-        while let Some(messages) = persist("listing what is to be stopped", list).await {
-            if messages.is_empty() {
-                return;
+        let (mut before, mut more) = (None, true);
+        while more {
+            let list = || self.store.list_messages(id, &states, before, STOPPED_AT_ONCE);
+            let Some(listed) = persist("listing what is to be stopped", list).await else { return };
+            for message in listed.messages {
+                // One that does not read is passed over.
+                persist("stopping a message", || self.cancel(id, message.id)).await;
             }
-            for message in messages {
-                // One that does not read would be listed for ever.
-                if persist("stopping a message", || self.cancel(id, message.id)).await.is_none() {
-                    return;
-                }
-            }
+            (before, more) = (listed.next, listed.next.is_some());
         }
     }
 }

@@ -2,23 +2,23 @@
 
 use crate::domain::{ApplicationId, MessageId, OriginId, SubscriptionId, VapidKeyId};
 use crate::store::kv::keys;
-use crate::store::kv::records::Record;
-use crate::store::kv::records::application::{
+use crate::store::kv::sealing::{MasterKey, Sealing};
+use crate::store::records::Record;
+use crate::store::records::application::{
     ApplicationValue, OriginValue, SecretValue, VapidKeyValue, VapidTokenValue,
 };
-use crate::store::kv::records::change::{ChangeTime, ChangeValue};
-use crate::store::kv::records::kept::KeptValue;
-use crate::store::kv::records::message::{
+use crate::store::records::change::{ChangeTime, ChangeValue};
+use crate::store::records::kept::KeptValue;
+use crate::store::records::message::{
     DoneValue, ListValue, MessageReference, OpenValue, RequestValue, StateValue,
 };
-use crate::store::kv::records::page::{HeadValue, PageValue};
-use crate::store::kv::records::receipt::ReportsValue;
-use crate::store::kv::records::segment::{FeedTime, FeedValue, SegmentHeader, SegmentValue};
-use crate::store::kv::records::subscription::{
+use crate::store::records::page::{HeadValue, PageValue};
+use crate::store::records::receipt::ReportsValue;
+use crate::store::records::segment::{FeedTime, FeedValue, SegmentHeader, SegmentValue};
+use crate::store::records::subscription::{
     MemberValue, SubscriptionReference, SubscriptionValue, TopicValue,
 };
-use crate::store::kv::records::{Mark, Number, SealingValue, SequenceValue};
-use crate::store::kv::sealing::{MasterKey, Sealing};
+use crate::store::records::{Mark, Number, SealingValue, SequenceValue};
 
 const SUBSCRIPTION: SubscriptionId = SubscriptionId([1; 16]);
 const MESSAGE: MessageId = MessageId([2; 16]);

@@ -23,7 +23,9 @@ pub(crate) mod conformance;
 pub mod held;
 pub mod kv;
 pub mod owner;
+pub(crate) mod records;
 mod room;
+pub(crate) mod rules;
 pub mod types;
 
 use std::sync::Arc;
@@ -32,8 +34,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, MessageId, MessageState, MessageStatus, Origin,
-    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, MessageId, MessageState, Origin, OriginId,
+    Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
 pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
@@ -42,10 +44,10 @@ pub use room::{Disk, Octets, Room};
 pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
     EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter,
-    MessageCommit, MessageRecord, Missing, NewMessage, NewPage, OpenMessage, OriginInfo, PageCommit,
-    PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipient, Recipients, Removal,
-    Replaces, Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken, Subscribe,
-    Subscribed, SubscriptionPatch, Trimmed,
+    MessageCommit, MessageRecord, MessagesListed, Missing, NewMessage, NewPage, OpenMessage, OriginInfo,
+    PageCommit, PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipient, Recipients,
+    Removal, Replaces, Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken,
+    Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -165,7 +167,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     ) -> Result<VapidKey, StoreError>;
 
     /// Disables ([`crate::domain::Outcome::KeyMismatch`]) those of the at most 64 active subscriptions behind `after` that
-    /// were made with a key that is retired or removed. Returns them, and where to go on; `None` at the end.
+    /// were made with a key that is retired or removed. Returns them, and where to go on; `None` at the end, and as soon as
+    /// none is left, for which no subscription is read.
     async fn disable_orphans(
         &self,
         application: ApplicationId,
@@ -404,14 +407,16 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         message: MessageId,
     ) -> Result<Option<MessageRecord>, StoreError>;
 
-    /// Messages, newest first, older than `before`, in any of `states` (empty: all), at most `limit`.
+    /// Messages, newest first, older than `before`, in any of `states` (empty: all), at most `limit`. A call looks at a
+    /// bounded number of messages, whatever comes of them: of a rare state it may find few or none before
+    /// [`MessagesListed::next`].
     async fn list_messages(
         &self,
         application: ApplicationId,
         states: &[MessageState],
         before: Option<MessageId>,
         limit: usize,
-    ) -> Result<Vec<MessageStatus>, StoreError>;
+    ) -> Result<MessagesListed, StoreError>;
 
     /// How many subscriptions an audience has about now, from counters, never from a scan; exact for lists of
     /// subscriptions.

@@ -11,16 +11,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanfare::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState,
-    MessageStatus, Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp,
-    VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState, Origin,
+    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey, VapidKeyId,
 };
 use fanfare::store::{
     Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided,
     Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord,
-    NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment,
-    Selector, Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch,
-    Trimmed,
+    MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
+    Retention, Segment, Selector, Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
+    SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -161,7 +160,7 @@ store! {
     async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError>;
     async fn request(&self, application: ApplicationId, request_id: &str) -> Result<Option<(MessageId, [u8; 32])>, StoreError>;
     async fn message(&self, application: ApplicationId, message: MessageId) -> Result<Option<MessageRecord>, StoreError>;
-    async fn list_messages(&self, application: ApplicationId, states: &[MessageState], before: Option<MessageId>, limit: usize) -> Result<Vec<MessageStatus>, StoreError>;
+    async fn list_messages(&self, application: ApplicationId, states: &[MessageState], before: Option<MessageId>, limit: usize) -> Result<MessagesListed, StoreError>;
     async fn estimate(&self, application: ApplicationId, audience: &Audience) -> Result<u32, StoreError>;
     async fn open_messages(&self) -> Result<Vec<OpenMessage>, StoreError>;
     async fn audience(&self, application: ApplicationId, message: MessageId, cursor: &[u8], limit: usize) -> Result<AudienceChunk, StoreError>;

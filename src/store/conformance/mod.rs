@@ -28,8 +28,8 @@ use super::{
 };
 use crate::domain::{
     ApplicationId, Audience, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, ManualClock, MessageId,
-    MessageKind, MessageSpec, Outcome, Padding, Payload, Subscription, SubscriptionId, SubscriptionKeys,
-    Target, Timestamp, Urgency, VapidKeyId,
+    MessageKind, MessageSpec, MessageState, MessageStatus, Outcome, Padding, Payload, Subscription,
+    SubscriptionId, SubscriptionKeys, Target, Timestamp, Urgency, VapidKeyId,
 };
 
 /// A place for a store's data, which outlives the store.
@@ -328,6 +328,26 @@ pub(crate) async fn commit(
 ) -> Vec<MessageId> {
     let messages = vec![MessageCommit { message, pages }];
     store.commit(super::Commit { application, urgent: false, messages }.into()).await.unwrap()
+}
+
+/// Messages as callers list them: on and on, until there are `limit` or no more.
+pub(crate) async fn listed(
+    store: &dyn Store,
+    application: ApplicationId,
+    states: &[MessageState],
+    before: Option<MessageId>,
+    limit: usize,
+) -> Vec<MessageStatus> {
+    let (mut found, mut before) = (Vec::new(), before);
+    loop {
+        let most = limit - found.len();
+        let some = store.list_messages(application, states, before, most).await.unwrap();
+        found.extend(some.messages);
+        before = some.next;
+        if found.len() >= limit || before.is_none() {
+            return found;
+        }
+    }
 }
 
 /// All events of a message, in order, out of its segments, read two at a time.

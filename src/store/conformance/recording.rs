@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Harness, START, application, broadcast, commit, event, events, page, planned, send, settling, spec, step,
-    stranger, subscribe,
+    Harness, START, application, broadcast, commit, event, events, listed, page, planned, send, settling,
+    spec, step, stranger, subscribe,
 };
 use crate::domain::delivery::PastAttempt;
 use crate::domain::{
@@ -261,7 +261,7 @@ pub(crate) async fn cancelled_deliveries_tell(harness: &dyn Harness) {
     }
     let status = store.message(app, message).await.unwrap().unwrap().status;
     assert_eq!((status.state, status.counts.cancelled), (MessageState::Cancelled, 1));
-    assert_eq!(store.list_messages(app, &[MessageState::Cancelled], None, 5).await.unwrap(), [status]);
+    assert_eq!(listed(&*store, app, &[MessageState::Cancelled], None, 5).await, [status]);
 }
 
 pub(crate) async fn feeds_tell_of_all(harness: &dyn Harness) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Harness, START, application, broadcast, commit, event, events, ids_of, message, names, page, planned,
-    read_audience, settling, spec, step, stranger, subscribe,
+    Harness, START, application, broadcast, commit, event, events, ids_of, listed, message, names, page,
+    planned, read_audience, settling, spec, step, stranger, subscribe,
 };
 use crate::domain::{Audience, DeliveryState, MessageId, MessageState, Outcome, Stop};
 use crate::store::{NewMessage, PageKey, PlanStep, Recipients, Store};
@@ -46,7 +46,7 @@ pub(crate) async fn scheduled_messages_wait(harness: &dyn Harness) {
     let store = harness.reopen(store);
     let open = store.open_messages().await.unwrap();
     assert!(open.iter().all(|open| open.status.state == MessageState::Scheduled && open.stop.is_none()));
-    assert_eq!(store.list_messages(app, &[MessageState::Scheduled], None, 9).await.unwrap().len(), 3);
+    assert_eq!(listed(&*store, app, &[MessageState::Scheduled], None, 9).await.len(), 3);
 
     // A minute late: who has joined by then is part of it, and its ttl counts from when it was to start.
     harness.clock().set(start.plus(Duration::from_secs(60)));

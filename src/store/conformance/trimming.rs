@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Harness, START, application, broadcast, commit, events, message, page, planned, settling, step, stranger,
-    subscribe,
+    Harness, START, application, broadcast, commit, events, listed, message, page, planned, settling, step,
+    stranger, subscribe,
 };
 use crate::domain::limits::REQUEST_ID_MEMORY;
 use crate::domain::{ApplicationId, Audience, Clock as _, DeliveryState, MessageId, Outcome};
@@ -82,12 +82,12 @@ pub(crate) async fn events_go_first_and_messages_later(harness: &dyn Harness) {
     reaped(&*store, app).await;
     assert_eq!(trim(&*store, RETENTION).await.events_of, 1);
     assert_eq!((store.log_octets(), store.feed(app, 0, 9).await.unwrap()), (0, vec![]));
-    assert_eq!(store.list_messages(app, &[], None, 9).await.unwrap().len(), 2);
+    assert_eq!(listed(&*store, app, &[], None, 9).await.len(), 2);
     harness.clock().advance(RETENTION.messages);
     assert_eq!(trim(&*store, RETENTION).await.messages, 2);
     let store = harness.reopen(store);
     assert_eq!(store.message(app, sent).await.unwrap(), None);
-    assert_eq!(store.list_messages(app, &[], None, 9).await.unwrap(), []);
+    assert_eq!(listed(&*store, app, &[], None, 9).await, []);
     assert_eq!(trim(&*store, RETENTION).await, Trimmed { more: true, ..Trimmed::default() });
     // The sequence goes on, and so do times.
     let last = *store.synced(app).borrow();

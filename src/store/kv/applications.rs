@@ -12,6 +12,7 @@ use super::rotation;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::{ApplicationId, ApplicationSettings, Timestamp, VapidKey, VapidKeyId};
+use crate::store::rules::vapid_keys;
 use crate::store::{ApplicationRecord, StoreError, StoredToken};
 
 /// The name of the number of the last application.
@@ -212,10 +213,7 @@ impl Writer {
             // By the keys of rows: one whose value does not read keeps its number.
             let last = self.reader.scan_by(keys::vapid_keys(application), Order::Descending, 1).next();
             let last = last.transpose()?.and_then(|(key, _)| keys::vapid_key_of(&key));
-            let removed = u16::try_from(value.last_removed_key).unwrap_or(u16::MAX);
-            let next = last.map_or(0, |last| last.0).max(removed).checked_add(1);
-            let next = next.ok_or_else(|| StoreError::Unavailable("there are too many keys".to_owned()))?;
-            key.id = VapidKeyId(next);
+            key.id = vapid_keys::next_number(last, value.last_removed_key)?;
             transaction.put(keys::vapid_key(application, key.id), &VapidKeyValue::new(&key));
             key
         };

@@ -12,10 +12,9 @@ use super::records::message::{AudienceKind, ListValue, OpenValue, StateValue};
 use super::records::subscription::{MemberValue, TargetValue, TopicValue};
 use super::subscriptions::of_user;
 use super::transaction::{Reader, Rows, Scan};
-use crate::domain::{
-    ApplicationId, MessageId, Subscription, SubscriptionId, SubscriptionState, Target, Timestamp,
-};
-use crate::store::{Addressee, AudienceChunk, Departure, Missing, Owner, StoreError};
+use crate::domain::{ApplicationId, MessageId, SubscriptionId, Target, Timestamp};
+use crate::store::rules::audience as rules;
+use crate::store::{Addressee, AudienceChunk, Missing, Owner, StoreError};
 
 /// Rows that one piece reads at most, whatever comes of them.
 const CHUNK_ROWS: usize = 8_192;
@@ -47,12 +46,6 @@ impl Terms {
     fn has_topics(&self) -> Result<bool, StoreError> {
         Ok(self.open.audience_kind()? == AudienceKind::Topics)
     }
-
-    /// Whether a subscription is in one of its topics, and was when the message started.
-    fn include(&self, subscription: &Subscription) -> bool {
-        let since = |topic| subscription.topics.get(topic);
-        self.open.topics.iter().filter_map(since).any(|since| *since <= self.began)
-    }
 }
 
 /// What a delivery of a message with these terms finds of its subscription; see [`crate::store::Store::addressee`].
@@ -68,9 +61,8 @@ pub(crate) fn addressee(
             return Ok(Addressee { target: index::target(reader, application, id)?, departed: None });
         }
     };
-    let Some(found) = index::find(reader, application, id)? else { return Ok(Addressee::default()) };
-    let departed = (!terms.include(&found)).then_some(Departure::LeftTopics);
-    Ok(Addressee { target: Some(found.target), departed })
+    let found = index::find(reader, application, id)?;
+    Ok(rules::addressee(found, &terms.open.topics, terms.began))
 }
 
 /// See [`crate::store::Store::audience`].
@@ -232,8 +224,7 @@ impl Piece<'_> {
         Ok(self.chunk)
     }
 
-    /// One that was listed is a target also when it is disabled, which its event will tell. Behind its name stands whose it
-    /// was when it was listed, if the message had to wait for its start since.
+    /// Behind its name stands whose it was when it was listed, if the message had to wait for its start since.
     fn listed_subscription(
         &mut self,
         name: &[u8],
@@ -247,10 +238,9 @@ impl Piece<'_> {
             _ => Owner(owner.try_into().map_err(|_| corrupt())?),
         };
         let target = self.reader.readable(index::target(self.reader, self.application, id))?.flatten();
-        match (Addressee { target, departed: None }).if_of(owner) {
-            Addressee { departed: Some(why), .. } => self.chunk.missing.push(Missing::Departed(id, why)),
-            Addressee { target: Some(target), .. } => self.chunk.targets.push(target),
-            Addressee { target: None, .. } => self.chunk.missing.push(Missing::Subscription(id)),
+        match rules::named(id, owner, target) {
+            Ok(target) => self.chunk.targets.push(target),
+            Err(missing) => self.chunk.missing.push(missing),
         }
         Ok(Next::Entry)
     }
@@ -260,7 +250,7 @@ impl Piece<'_> {
         let mut found = after.is_some();
         for subscription in of_user(self.reader, self.application, user, after) {
             let subscription = subscription?;
-            if subscription.created > self.began {
+            if rules::is_late(subscription.created, self.began) {
                 continue;
             }
             let id = subscription.target.id;
@@ -315,14 +305,14 @@ impl Piece<'_> {
     }
 
     fn add(&mut self, joined: Member) -> Result<(), StoreError> {
-        if joined.since > self.began {
+        if rules::is_late(joined.since, self.began) {
             return Ok(());
         }
         let target = match joined.target {
             Some(target) => self.reader.readable(target.into_target(joined.id, false))?,
             None => self.reader.readable(index::target(self.reader, self.application, joined.id))?.flatten(),
         };
-        self.chunk.targets.extend(target.filter(|target| target.state == SubscriptionState::Active));
+        self.chunk.targets.extend(target.filter(rules::is_sent_to));
         Ok(())
     }
 }

@@ -2,19 +2,18 @@
 //! each again.
 
 use super::backend::{Order, Row};
+use super::fates::Done;
 use super::index;
 use super::keys::{self, KeyRange};
-use super::reap;
 use super::records::Record as _;
 use super::records::change::ChangeValue;
 use super::records::subscription::SubscriptionValue;
 use super::removed;
-use super::transaction::{Reader, Transaction};
+use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer};
-use crate::domain::{
-    ApplicationId, OriginId, Outcome, Subscription, SubscriptionId, SubscriptionState, Timestamp,
-};
+use crate::domain::{ApplicationId, SubscriptionId};
 use crate::store::held::{Decided, Decision, DecisionStep};
+use crate::store::rules::deciding;
 use crate::store::{ChangeKind, StoreError};
 
 /// Rows that one step looks at, whatever comes of them.
@@ -29,12 +28,8 @@ pub(crate) fn meant(
 ) -> Result<Decided, StoreError> {
     if let Decision::Enable(id) | Decision::Confirm(id) = decision {
         let found = index::find(reader, application, *id)?.ok_or(StoreError::NotFound)?;
-        let idle =
-            found.target.state != SubscriptionState::Active || matches!(decision, Decision::Confirm(_));
-        return Ok(Decided {
-            subscriptions: idle.then_some(*id).into_iter().collect(),
-            ..Decided::default()
-        });
+        let meant = deciding::is_meant(decision, &found).then_some(*id);
+        return Ok(Decided { subscriptions: meant.into_iter().collect(), ..Decided::default() });
     }
     let mut range = range(application, decision);
     if !step.cursor.is_empty() {
@@ -77,34 +72,23 @@ fn is_meant(
     (key, value): &Row,
 ) -> Result<Option<SubscriptionId>, StoreError> {
     let Some(id) = keys::subscription_of(key) else { return Ok(None) };
-    let at = |wanted: &Option<OriginId>, is: OriginId| wanted.is_none_or(|wanted| wanted == is);
     let meant = match decision {
+        // The range has those that are meant and no others.
         Decision::Release { .. }
         | Decision::Discard { .. }
         | Decision::Enable(_)
         | Decision::Confirm(_)
         | Decision::Restore { origin: None, .. } => true,
-        Decision::Restore { origin, .. } => {
+        Decision::Restore { .. } => {
             let found = reader.readable(removed::find(reader, application, id))?.flatten();
-            found.is_some_and(|(removed, _)| at(origin, removed.target.origin))
+            found.is_some_and(|(removed, _)| deciding::is_meant(decision, &removed))
         }
-        Decision::EnableAll { origin, outcome, since, until } => {
+        Decision::EnableAll { .. } => {
             let read = SubscriptionValue::from_value(value).and_then(|value| value.into_subscription(id));
-            reader.readable(read)?.is_some_and(|found| {
-                at(origin, found.target.origin)
-                    && is_disabled(&found, *outcome)
-                    && (*since..*until).contains(&found.updated)
-            })
+            reader.readable(read)?.is_some_and(|found| deciding::is_meant(decision, &found))
         }
     };
     Ok(meant.then_some(id))
-}
-
-fn is_disabled(subscription: &Subscription, wanted: Option<Outcome>) -> bool {
-    match subscription.target.state {
-        SubscriptionState::Disabled(outcome) => wanted.is_none_or(|wanted| wanted == outcome),
-        SubscriptionState::Active | SubscriptionState::SetAside(_) => false,
-    }
 }
 
 /// Counts those apart whose endpoint is stored again.
@@ -129,15 +113,6 @@ fn pass_over_stored(
     Ok(())
 }
 
-/// What of a list was done.
-#[derive(Debug)]
-pub(crate) struct Done {
-    /// Those that were changed.
-    pub(crate) changed: Vec<SubscriptionId>,
-    /// How much of the list was looked at.
-    pub(crate) done: usize,
-}
-
 impl Writer {
     /// Does a decision to as many of these as go into one transaction.
     pub(crate) fn decide(
@@ -146,34 +121,32 @@ impl Writer {
         decision: &Decision,
         subscriptions: &[SubscriptionId],
     ) -> Result<Done, StoreError> {
+        if let Decision::Restore { .. } = decision {
+            return self.restore(application, subscriptions);
+        }
+        self.each(
+            application,
+            subscriptions,
+            |id| *id,
+            |_, old, _, now| Ok(deciding::decided(decision, old, now)),
+        )
+    }
+
+    /// Brings as many back as go into one transaction.
+    fn restore(
+        &mut self,
+        application: ApplicationId,
+        subscriptions: &[SubscriptionId],
+    ) -> Result<Done, StoreError> {
         let now = self.clock.now();
         let mut transaction = self.begin();
-        let mut done = Done { changed: Vec::new(), done: 0 };
+        let mut done = Done::default();
         let mut changes = Vec::new();
         for id in subscriptions {
             done.done += 1;
-            let change = if let Decision::Restore { .. } = decision {
-                removed::restore(&mut transaction, application, *id, now)?
-                    .map(|restored| ChangeValue::new(ChangeKind::Added, &restored))
-            } else {
-                let found = index::find(&transaction, application, *id);
-                let Some(old) = transaction.reader().readable(found)?.flatten() else { continue };
-                match (decision, old.target.state) {
-                    (Decision::Discard { .. }, SubscriptionState::SetAside(outcome)) => {
-                        Some(discard(&mut transaction, application, &old, outcome, now)?)
-                    }
-                    (Decision::Confirm(_), _)
-                    | (Decision::Release { .. } | Decision::Enable(_), SubscriptionState::SetAside(_))
-                    | (Decision::Enable(_) | Decision::EnableAll { .. }, SubscriptionState::Disabled(_)) => {
-                        let new = revived(&old, now);
-                        index::store(&mut transaction, application, Some(&old), &new)?;
-                        Some(ChangeValue::new(ChangeKind::Updated, &new))
-                    }
-                    (_, _) => None,
-                }
-            };
-            let Some(change) = change else { continue };
-            changes.push(change);
+            let restored = removed::restore(&mut transaction, application, *id, now)?;
+            let Some(restored) = restored else { continue };
+            changes.push(ChangeValue::new(ChangeKind::Added, &restored));
             done.changed.push(*id);
             if transaction.rows() + changes.len() >= TRANSACTION_ROWS {
                 break;
@@ -182,31 +155,4 @@ impl Writer {
         self.apply_with_changes(transaction, application, changes)?;
         Ok(done)
     }
-}
-
-/// A subscription that is sent to again. What was said against it is void: it is the next generation. Its keys are the same,
-/// so what was learned of it stays.
-pub(crate) fn revived(old: &Subscription, now: Timestamp) -> Subscription {
-    let mut new = reap::in_state(old, SubscriptionState::Active, now);
-    new.target.generation += 1;
-    (new.target.refused_days, new.target.refused_last) = (0, Timestamp::default());
-    new
-}
-
-/// Does what was held.
-fn discard(
-    transaction: &mut Transaction,
-    application: ApplicationId,
-    old: &Subscription,
-    outcome: Outcome,
-    now: Timestamp,
-) -> Result<ChangeValue, StoreError> {
-    if outcome == Outcome::Gone {
-        index::remove(transaction, application, old)?;
-        removed::keep(transaction, application, old, now);
-        return Ok(ChangeValue::new(ChangeKind::RemovedGone, old));
-    }
-    let new = reap::in_state(old, SubscriptionState::Disabled(outcome), now);
-    index::store(transaction, application, Some(old), &new)?;
-    Ok(ChangeValue::new(ChangeKind::Disabled, &new))
 }

@@ -2,23 +2,16 @@
 
 use std::collections::HashSet;
 
+use super::fates::Done;
 use super::feed;
-use super::index;
 use super::keys;
-use super::reap;
 use super::records::Record as _;
-use super::records::change::ChangeValue;
 use super::records::segment::{SegmentHeader, SegmentOutcomes, SegmentValue};
 use super::transaction::{Reader, Rows as _};
-use super::writer::{TRANSACTION_ROWS, Writer};
-use crate::domain::limits::REFUSED_DAYS_MAX;
-use crate::domain::{
-    ApplicationId, DeliveryEvent, DeliveryState, MessageId, Outcome, Subscription, SubscriptionId,
-    SubscriptionState, Timestamp,
-};
-use crate::store::{
-    AcceptedSince, ChangeKind, Evidence, Evident, FeedEntry, Learned, Lesson, Removal, StoreError,
-};
+use super::writer::Writer;
+use crate::domain::{ApplicationId, MessageId, Outcome, SubscriptionId};
+use crate::store::rules::evidence as rules;
+use crate::store::{AcceptedSince, Evidence, Evident, FeedEntry, Lesson, Removal, StoreError};
 
 /// Commits that are read at once for those that were accepted.
 const COMMITS_AT_ONCE: usize = 64;
@@ -57,7 +50,7 @@ fn of_segment(reader: &Reader, message: MessageId, seq: u64) -> Result<Vec<Remov
         return Ok(Vec::new());
     }
     let events = SegmentValue::from_value(&value)?.into_segment(message, seq)?.events;
-    Ok(events.iter().filter_map(removal).collect())
+    Ok(events.iter().filter_map(rules::proven).collect())
 }
 
 /// See [`crate::store::Store::accepted_since`]; up to commit `to`.
@@ -102,99 +95,14 @@ fn accepted_of_segment(
     SegmentOutcomes::from_value(&value)?.accepted_at(origin)
 }
 
-/// What an event proves against its subscription.
-fn removal(event: &DeliveryEvent) -> Option<Removal> {
-    let against = matches!(event.outcome, Outcome::Gone | Outcome::KeyMismatch);
-    let subscription = event.subscription.filter(|_| against && event.state == DeliveryState::Failed)?;
-    Some(Removal {
-        subscription,
-        generation: event.generation,
-        outcome: event.outcome,
-        http_status: event.http_status,
-        message: event.message,
-    })
-}
-
-/// What of a list of lessons was noted.
-#[derive(Debug)]
-pub(crate) struct Noted {
-    /// Those that were disabled.
-    pub(crate) disabled: Vec<SubscriptionId>,
-    /// How much of the list was looked at.
-    pub(crate) done: usize,
-}
-
 impl Writer {
-    /// Notes as many lessons as go into one transaction.
+    /// Notes as many lessons as go into one transaction. Those that were disabled are what changed.
     pub(crate) fn learn(
         &mut self,
         application: ApplicationId,
         lessons: &[Lesson],
-    ) -> Result<Noted, StoreError> {
-        let now = self.clock.now();
-        let mut transaction = self.begin();
-        let mut noted = Noted { disabled: Vec::new(), done: 0 };
-        let mut changes = Vec::new();
-        for lesson in lessons {
-            noted.done += 1;
-            let found = index::find(&transaction, application, lesson.subscription);
-            let found = transaction.reader().readable(found)?.flatten();
-            let Some(old) = found.filter(|found| found.target.generation == lesson.generation) else {
-                continue;
-            };
-            let Some((new, evidence)) = taught(&old, &lesson.learned, now) else { continue };
-            index::store(&mut transaction, application, Some(&old), &new)?;
-            if let Some(removal) = evidence {
-                let change = ChangeValue::new(ChangeKind::Disabled, &new);
-                changes.push(change.with_evidence(reap::evidence(removal)));
-                noted.disabled.push(lesson.subscription);
-            }
-            if transaction.rows() + changes.len() >= TRANSACTION_ROWS {
-                break;
-            }
-        }
-        self.apply_with_changes(transaction, application, changes)?;
-        Ok(noted)
+    ) -> Result<Done, StoreError> {
+        let id_of = |lesson: &Lesson| lesson.subscription;
+        self.each(application, lessons, id_of, |_, old, lesson, now| Ok(rules::taught(old, lesson, now)))
     }
-}
-
-/// A subscription with what was learned of it; with the evidence when that disables it. `None`: it is no news. Callers see
-/// only the last: revision and time of change are theirs.
-fn taught<'a>(
-    old: &Subscription,
-    learned: &'a Learned,
-    now: Timestamp,
-) -> Option<(Subscription, Option<&'a Removal>)> {
-    let mut new = old.clone();
-    let target = &mut new.target;
-    match learned {
-        Learned::BodyOctetsMax(octets) => {
-            let known = target.body_octets_max;
-            target.body_octets_max = if known == 0 { *octets } else { known.min(*octets) };
-        }
-        Learned::Accepted => {
-            (target.refused_days, target.refused_last) = (0, Timestamp::default());
-            if target.acceptance_is_news(now) {
-                target.accepted_last = now;
-            }
-        }
-        Learned::Refused(removal) => {
-            let same_day = target.refused_days > 0 && day(now) <= day(target.refused_last);
-            if same_day || target.state != SubscriptionState::Active {
-                return None;
-            }
-            target.refused_days += 1;
-            target.refused_last = now;
-            if target.refused_days >= REFUSED_DAYS_MAX {
-                new = reap::disabled(&new, removal.outcome, now);
-                return Some((new, Some(removal)));
-            }
-        }
-    }
-    (new != *old).then_some((new, None))
-}
-
-/// Days since 1970, of 24 hours, in UTC.
-fn day(time: Timestamp) -> u64 {
-    time.as_secs() / (24 * 3_600)
 }

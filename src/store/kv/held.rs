@@ -2,17 +2,17 @@
 //! each application, origin and outcome, which counts them. The counts change where the subscription changes.
 
 use super::backend::Order;
-use super::index;
+use super::fates::Done;
 use super::keys;
-use super::reap::{self, Reaped};
-use super::records::change::ChangeValue;
 use super::records::held::HeldValue;
 use super::records::{Mark, Record as _};
 use super::transaction::{Reader, Rows as _, Transaction};
-use super::writer::{TRANSACTION_ROWS, Writer};
+use super::writer::Writer;
 use crate::domain::{ApplicationId, OriginId, Outcome, Subscription, SubscriptionState, Timestamp};
-use crate::store::held::{HOLD_TIME, Hold, Share};
-use crate::store::{ChangeKind, Removal, StoreError};
+use crate::store::held::{Hold, Share};
+use crate::store::rules::evidence;
+use crate::store::rules::holds::{self, Held};
+use crate::store::{Removal, StoreError};
 
 /// Where a subscription that is set aside is counted.
 fn place(subscription: &Subscription) -> Option<(OriginId, Outcome)> {
@@ -83,34 +83,16 @@ impl Writer {
         application: ApplicationId,
         removals: &[Removal],
         share: Option<Share>,
-    ) -> Result<Reaped, StoreError> {
-        let now = self.clock.now();
-        let mut transaction = self.begin();
-        let mut reaped = Reaped { changed: Vec::new(), done: 0 };
-        let mut changes = Vec::new();
-        for removal in removals {
-            reaped.done += 1;
-            let found = index::find(&transaction, application, removal.subscription);
-            let found = transaction.reader().readable(found)?.flatten();
-            let Some(old) = found.filter(|found| {
-                let target = &found.target;
-                target.generation == removal.generation && target.state == SubscriptionState::Active
-            }) else {
-                continue;
-            };
-            if !hold(&mut transaction, (application, old.target.origin, removal.outcome), share, now)? {
-                continue;
+    ) -> Result<Done, StoreError> {
+        let id_of = |removal: &Removal| removal.subscription;
+        self.each(application, removals, id_of, |transaction, old, removal, now| {
+            if !evidence::may_be_set_aside(old, removal) {
+                return Ok(None);
             }
-            let new = reap::in_state(&old, SubscriptionState::SetAside(removal.outcome), now);
-            index::store(&mut transaction, application, Some(&old), &new)?;
-            changes.push(ChangeValue::new(ChangeKind::SetAside, &new).with_evidence(reap::evidence(removal)));
-            reaped.changed.push(removal.subscription);
-            if transaction.rows() + changes.len() >= TRANSACTION_ROWS {
-                break;
-            }
-        }
-        self.apply_with_changes(transaction, application, changes)?;
-        Ok(reaped)
+            let place = (application, old.target.origin, removal.outcome);
+            let held = hold(transaction, place, share, now)?;
+            Ok(held.then(|| evidence::set_aside(old, removal, now)))
+        })
     }
 
     /// Lets further evidence at an origin be judged afresh.
@@ -144,13 +126,14 @@ fn hold(
 ) -> Result<bool, StoreError> {
     let key = keys::held(application, origin, outcome);
     let mut held: HeldValue = transaction.record(&key)?.unwrap_or_default();
-    let in_force = Timestamp::from_micros(held.until) > now;
-    let Some(share) = share else { return Ok(in_force) };
-    if !in_force {
-        held.since = now.as_micros();
-        held.until = now.plus(HOLD_TIME).as_micros();
-        (held.refused, held.answered) = (share.refused, share.answered);
-        transaction.put(key, &held);
+    match holds::held(Timestamp::from_micros(held.until), share, now) {
+        Held::No => Ok(false),
+        Held::Still => Ok(true),
+        Held::From { since, until, share } => {
+            (held.since, held.until) = (since.as_micros(), until.as_micros());
+            (held.refused, held.answered) = (share.refused, share.answered);
+            transaction.put(key, &held);
+            Ok(true)
+        }
     }
-    Ok(true)
 }

@@ -122,6 +122,23 @@ pub(crate) fn key_count(
     Ok(number.unwrap_or_default().value)
 }
 
+/// The VAPID keys that active subscriptions were made with.
+pub(crate) fn keys_in_use(
+    reader: &Reader,
+    application: ApplicationId,
+) -> Result<Vec<VapidKeyId>, StoreError> {
+    let mut in_use = Vec::new();
+    for row in reader.scan(keys::key_counts(application), Order::Ascending) {
+        let (key, value) = row?;
+        let count = reader.readable(Number::from_value(&value))?;
+        // One that does not read may be in use.
+        if count.is_none_or(|count| count.value > 0) {
+            in_use.extend(keys::vapid_key_of(&key));
+        }
+    }
+    Ok(in_use)
+}
+
 /// The key that a subscription counts for.
 fn counts_for(subscription: &Subscription) -> Option<VapidKeyId> {
     (subscription.target.state == SubscriptionState::Active).then_some(subscription.target.vapid_key)

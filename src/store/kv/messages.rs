@@ -18,14 +18,13 @@ use super::stopping;
 use super::subscriptions;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
-use crate::domain::limits::{PAGE_DELIVERIES_MAX, RECORD_OCTETS_MAX};
 use crate::domain::{
     ApplicationId, Audience, MessageId, MessageKind, MessageState, MessageStatus, SubscriptionId, Target,
     Timestamp,
 };
-use crate::store::owner::OWNER_OCTETS;
+use crate::store::rules::{paging, replay};
 use crate::store::{
-    Accepted, EntryState, GroupId, MessageRecord, NewMessage, OpenMessage, Owner, PageEntry, PageKey,
+    Accepted, EntryState, GroupId, MessageRecord, MessagesListed, NewMessage, OpenMessage, Owner, PageKey,
     Recipient, Recipients, StoreError, StoredEntry, StoredPage,
 };
 
@@ -55,6 +54,9 @@ pub(crate) fn request(
     value.map(|value| value.parts()).transpose()
 }
 
+/// Messages that one list looks at, whatever comes of them: so many that have not ended, and so many that have.
+pub(crate) const LIST_ROWS: usize = 2_048;
+
 /// See [`crate::store::Store::list_messages`].
 pub(crate) fn list(
     reader: &Reader,
@@ -62,8 +64,10 @@ pub(crate) fn list(
     states: &[MessageState],
     before: Option<MessageId>,
     limit: usize,
-) -> Result<Vec<MessageStatus>, StoreError> {
+) -> Result<MessagesListed, StoreError> {
     let mut newest = BTreeMap::new();
+    // Not everything that is older was looked at.
+    let mut looked_to: Option<MessageId> = None;
     // Ended ones are read last, and count: a message that ends meanwhile is found, once.
     let before = before.unwrap_or(MessageId([u8::MAX; 16]));
     let opens = keys::opens(application).before(&keys::open(application, before));
@@ -73,20 +77,35 @@ pub(crate) fn list(
             continue;
         }
         let mut found = 0;
-        for row in reader.scan(range, Order::Descending) {
-            if found >= limit {
-                break;
-            }
-            let (key, _) = row?;
+        for (looked, row) in (1..).zip(reader.scan(range, Order::Descending)) {
+            let (key, value) = row?;
             let Some(id) = keys::message_of(&key) else { continue };
-            let Some(record) = reader.readable(find(reader, application, id))?.flatten() else { continue };
-            if states.is_empty() || states.contains(&record.status.state) {
+            let record = if ended {
+                DoneValue::from_value(&value).and_then(|done| done.into_record(id)).map(Some)
+            } else {
+                find(reader, application, id)
+            };
+            let record = reader.readable(record)?.flatten();
+            if let Some(MessageRecord { status, .. }) = record
+                && (states.is_empty() || states.contains(&status.state))
+            {
                 found += 1;
-                newest.insert(Reverse(id), record.status);
+                newest.insert(Reverse(id), status);
+            }
+            if found >= limit || looked >= LIST_ROWS {
+                looked_to = looked_to.max(Some(id));
+                break;
             }
         }
     }
-    Ok(newest.into_values().take(limit).collect())
+    let mut messages: Vec<MessageStatus> = newest.into_values().collect();
+    messages.retain(|message| looked_to.is_none_or(|to| message.id >= to));
+    let mut next = looked_to;
+    if messages.len() > limit {
+        messages.truncate(limit);
+        next = messages.last().map(|message| message.id);
+    }
+    Ok(MessagesListed { messages, next })
 }
 
 /// Whether a message in this state has ended.
@@ -154,9 +173,7 @@ impl Writer {
             && let Some((message, hash)) = request(&transaction, application, &new.request_id)?
             && let Some(record) = find(&transaction, application, message)?
         {
-            if hash != new.request_hash {
-                return Err(StoreError::RequestIdReused(message));
-            }
+            replay::replayed(message, &hash, &new.request_hash)?;
             return Ok(Accepted { record, replayed: true, pages: Vec::new(), superseded: None });
         }
         let to = match new.recipients {
@@ -268,9 +285,9 @@ impl Writer {
         }
         let mut pages = Vec::new();
         for (group, targets) in groups {
-            for targets in paged(targets) {
+            for targets in paging::paged(targets) {
                 let key = PageKey { message, number: pages.len() as u32 };
-                let entries: Vec<_> = targets.iter().map(page_entry).collect();
+                let entries: Vec<_> = targets.iter().map(paging::page_entry).collect();
                 let head = HeadValue::new(application, kind, group, entries.len(), due);
                 transaction.put(keys::page(key), &PageValue::new(&entries));
                 transaction.put(keys::head(key), &head);
@@ -292,44 +309,6 @@ enum To {
     Targets(Vec<Target>),
     Audience(Audience),
 }
-
-fn page_entry(target: &Target) -> PageEntry {
-    if target.inline {
-        PageEntry::Inline(Box::new(target.clone()))
-    } else {
-        PageEntry::Stored(target.id, Owner::of(&target.user_id))
-    }
-}
-
-/// Octets of a stored target on a page.
-const STORED_OCTETS: usize = 16 + OWNER_OCTETS;
-/// Octets of an inline target on a page without its texts, at most.
-const INLINE_OCTETS: usize = 256;
-
-/// Divides targets into pages: by number, and so that a page's record is not too long.
-fn paged(targets: Vec<Target>) -> Vec<Vec<Target>> {
-    let mut pages: Vec<Vec<Target>> = Vec::new();
-    let mut room = 0;
-    for target in targets {
-        let octets = if target.inline {
-            INLINE_OCTETS + target.endpoint.expose().len() + target.user_id.len()
-        } else {
-            STORED_OCTETS
-        };
-        match pages.last_mut() {
-            Some(page) if octets <= room && page.len() < PAGE_DELIVERIES_MAX => page.push(target),
-            Some(_) | None => {
-                pages.push(vec![target]);
-                room = RECORD_OCTETS_MAX;
-            }
-        }
-        room = room.saturating_sub(octets);
-    }
-    pages
-}
-
-/// Octets of a list row that are not its entries, and of an entry besides itself.
-const LIST_OVERHEAD: usize = 16;
 
 /// Notes an audience in the message, long lists in rows of their own: of subscriptions with whose each is, unless `owner`
 /// says that it is nobody's.
@@ -364,19 +343,8 @@ fn write_audience(
             users.into_iter().map(String::into_bytes).collect()
         }
     };
-    let mut row = ListValue::default();
-    let mut octets = 0;
-    for entry in entries {
-        if octets + entry.len() + LIST_OVERHEAD > RECORD_OCTETS_MAX {
-            transaction.put(keys::list(message, open.lists), &std::mem::take(&mut row));
-            open.lists += 1;
-            octets = 0;
-        }
-        octets += entry.len() + LIST_OVERHEAD;
-        row.entries.push(entry);
-    }
-    if !row.entries.is_empty() {
-        transaction.put(keys::list(message, open.lists), &row);
+    for entries in paging::rows(entries) {
+        transaction.put(keys::list(message, open.lists), &ListValue { entries });
         open.lists += 1;
     }
     Ok(())

@@ -2,14 +2,15 @@
 //! takes the application's next numbers.
 
 use super::keys;
-use super::records::message::{DoneValue, OpenValue, StateValue};
+use super::records::message::{DoneValue, HeaderValue, OpenValue, StateValue};
 use super::records::segment::SegmentWriter;
 use super::records::{Mark, Number, Record as _};
 use super::stopping;
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
-use crate::domain::limits::{RECORD_OCTETS_MAX, REQUEST_ID_MEMORY};
+use crate::domain::limits::RECORD_OCTETS_MAX;
 use crate::domain::{ApplicationId, DeliveryEvent, MessageId, Receipt, Timestamp};
+use crate::store::rules::replay;
 use crate::store::{FeedEntry, StoreError};
 
 /// What a message with its rows takes on disk beside its events, in octets: `cargo drill disk` measures it.
@@ -185,11 +186,9 @@ fn end(
     }
     stopping::forget(transaction, application, message, &open)?;
     state.end();
-    let remembered_until = match &open.header {
-        Some(header) if !header.request_id.is_empty() => header.created().plus(REQUEST_ID_MEMORY),
-        Some(_) | None => now,
-    };
-    if remembered_until > now {
+    let remembered_until =
+        |header: &HeaderValue| replay::remembered_until(&header.request_id, header.created(), now);
+    if let Some(remembered_until) = open.header.as_ref().and_then(remembered_until) {
         let key = keys::remembered(application, remembered_until, message);
         transaction.put(key, &Number::new(now.as_micros()));
     } else {

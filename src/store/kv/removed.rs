@@ -9,6 +9,7 @@ use super::records::held::RemovedValue;
 use super::transaction::{Reader, Rows, Transaction};
 use super::trim::Moved;
 use crate::domain::{ApplicationId, Subscription, SubscriptionId, Timestamp};
+use crate::store::rules::fate;
 use crate::store::{Selector, StoreError};
 
 /// Keeps a subscription that is being removed.
@@ -168,11 +169,7 @@ pub(crate) fn restore(
         return Ok(None);
     }
     forget(transaction, application, &removed, time);
-    let mut restored = removed;
-    // What was said against it is void.
-    restored.target.generation += 1;
-    restored.revision += 1;
-    restored.updated = now;
+    let restored = fate::restored(&removed, now);
     index::store(transaction, application, None, &restored)?;
     Ok(Some(restored))
 }

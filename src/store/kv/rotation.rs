@@ -1,22 +1,19 @@
 //! Rotating VAPID keys: which one is current, which one is retired, and what becomes of subscriptions whose key is.
 
-use std::collections::BTreeMap;
-
 use super::applications::{live, load};
 use super::backend::Order;
+use super::fates;
 use super::index;
 use super::keys;
-use super::reap::disabled;
 use super::records::Record as _;
 use super::records::application::{ApplicationValue, VapidKeyValue};
-use super::records::change::ChangeValue;
 use super::records::subscription::SubscriptionValue;
 use super::transaction::{Rows as _, Transaction};
 use super::writer::Writer;
-use crate::domain::{
-    ApplicationId, Outcome, SubscriptionId, SubscriptionState, Timestamp, VapidKey, VapidKeyId,
-};
-use crate::store::{ChangeKind, StoreError};
+use crate::domain::{ApplicationId, SubscriptionId, Timestamp, VapidKey, VapidKeyId};
+use crate::store::StoreError;
+use crate::store::rules::orphans::Keys;
+use crate::store::rules::vapid_keys::{self, Used};
 
 /// Subscriptions that one step of [`Writer::disable_orphans`] looks at.
 const ORPHANS_STEP: usize = 64;
@@ -53,6 +50,17 @@ impl Writer {
         Ok((value, key.ok_or(StoreError::NotFound)?.into_key(id)?))
     }
 
+    /// What keeps one of its keys.
+    fn used(
+        &self,
+        application: ApplicationId,
+        value: &ApplicationValue,
+        id: VapidKeyId,
+    ) -> Result<Used, StoreError> {
+        let is_current = value.current_vapid_key == u32::from(id.0);
+        Ok(Used { is_current, subscriptions: index::key_count(&self.reader, application, id)? })
+    }
+
     /// See [`crate::store::Store::set_current_vapid_key`].
     pub(crate) fn set_current_vapid_key(
         &mut self,
@@ -76,18 +84,9 @@ impl Writer {
         id: VapidKeyId,
         force: bool,
     ) -> Result<VapidKey, StoreError> {
-        let (value, mut key) = self.key(application, id)?;
-        if key.retired.is_some() {
-            return Ok(key);
-        }
-        if value.current_vapid_key == u32::from(id.0) {
-            return Err(StoreError::NotFound);
-        }
-        if !force && index::key_count(&self.reader, application, id)? > 0 {
-            return Err(StoreError::StillInUse);
-        }
-        key.private = None;
-        key.retired = Some(self.clock.now());
+        let (value, key) = self.key(application, id)?;
+        let used = self.used(application, &value, id)?;
+        let Some(key) = vapid_keys::retired(&key, used, force, self.clock.now())? else { return Ok(key) };
         let mut transaction = self.begin();
         transaction.put(keys::vapid_key(application, id), &VapidKeyValue::new(&key));
         self.remove_tokens(&mut transaction, application, id)?;
@@ -102,12 +101,7 @@ impl Writer {
         id: VapidKeyId,
     ) -> Result<VapidKey, StoreError> {
         let (mut value, key) = self.key(application, id)?;
-        if value.current_vapid_key == u32::from(id.0) {
-            return Err(StoreError::NotFound);
-        }
-        if index::key_count(&self.reader, application, id)? > 0 {
-            return Err(StoreError::StillInUse);
-        }
+        vapid_keys::removable(self.used(application, &value, id)?)?;
         value.last_removed_key = value.last_removed_key.max(u32::from(id.0));
         let mut transaction = self.begin();
         transaction.put(keys::application(application), &value);
@@ -138,14 +132,14 @@ impl Writer {
         after: Option<SubscriptionId>,
     ) -> Result<(Vec<SubscriptionId>, Option<SubscriptionId>), StoreError> {
         let value = live(&self.reader, application)?;
-        let removed = value.last_removed_key;
+        let last_removed = value.last_removed_key;
         let stored = load(&self.reader, application, value)?;
-        let known: BTreeMap<VapidKeyId, bool> =
-            stored.vapid_keys.iter().map(|key| (key.id, key.retired.is_some())).collect();
-        let is_orphaned = |key: VapidKeyId| {
-            let is_retired = known.get(&key).copied();
-            is_retired.unwrap_or_else(|| (1..=removed).contains(&u32::from(key.0)))
-        };
+        let vapid_keys = Keys { keys: &stored.vapid_keys, last_removed };
+        // Counted with every change: where there are none, nothing need be read to know it.
+        let in_use = index::keys_in_use(&self.reader, application)?;
+        if !in_use.into_iter().any(|key| vapid_keys.is_no_more(key)) {
+            return Ok((Vec::new(), None));
+        }
         let mut range = keys::subscriptions(application);
         if let Some(after) = after {
             range = range.after(&keys::subscription(application, after));
@@ -154,26 +148,24 @@ impl Writer {
         let (mut orphans, mut changes) = (Vec::new(), Vec::new());
         let mut transaction = self.begin();
         let mut seen = 0;
+        let mut next = None;
         for row in self.reader.scan_by(range, Order::Ascending, ORPHANS_STEP) {
             let (row, value) = row?;
             let Some(id) = keys::subscription_of(&row) else { continue };
             seen += 1;
             let found = SubscriptionValue::from_value(&value).and_then(|value| value.into_subscription(id));
             if let Some(old) = self.reader.readable(found)?
-                && old.target.state == SubscriptionState::Active
-                && is_orphaned(old.target.vapid_key)
+                && let Some(fate) = vapid_keys.orphaned(&old, now)
             {
-                let new = disabled(&old, Outcome::KeyMismatch, now);
-                index::store(&mut transaction, application, Some(&old), &new)?;
-                changes.push(ChangeValue::new(ChangeKind::Disabled, &new));
+                changes.extend(fates::write(&mut transaction, application, &old, fate, now)?);
                 orphans.push(id);
             }
             if seen >= ORPHANS_STEP || orphans.len() >= ORPHANS_DISABLED {
-                self.apply_with_changes(transaction, application, changes)?;
-                return Ok((orphans, Some(id)));
+                next = Some(id);
+                break;
             }
         }
         self.apply_with_changes(transaction, application, changes)?;
-        Ok((orphans, None))
+        Ok((orphans, next))
     }
 }

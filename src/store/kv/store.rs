@@ -18,17 +18,16 @@ use super::{
     messages, pages, reap, receipts, removed, subscriptions, trim,
 };
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState,
-    MessageStatus, Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp,
-    VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState, Origin,
+    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey, VapidKeyId,
 };
 use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
     Accepted, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow,
-    Kept, Lesson, ListFilter, MessageRecord, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey,
-    PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken,
-    Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Kept, Lesson, ListFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead,
+    PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage,
+    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -287,16 +286,8 @@ impl Store for KvStore {
         application: ApplicationId,
         lessons: Vec<Lesson>,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = lessons;
-        let mut disabled = Vec::new();
-        while !rest.is_empty() {
-            let (noted, list) =
-                self.write(Class::Reap, move |writer| Ok((writer.learn(application, &rest)?, rest))).await?;
-            rest = list;
-            rest.drain(..noted.done);
-            disabled.extend(noted.disabled);
-        }
-        Ok(disabled)
+        let learn = move |writer: &mut Writer, some: &[Lesson]| writer.learn(application, some);
+        self.write_list(Class::Reap, lessons, learn, || ()).await
     }
 
     async fn changes(
@@ -377,16 +368,8 @@ impl Store for KvStore {
         removals: Vec<Removal>,
         position: u64,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = removals;
-        let mut changed = Vec::new();
-        while !rest.is_empty() {
-            let (reaped, list) =
-                self.write(Class::Reap, move |writer| Ok((writer.reap(application, &rest)?, rest))).await?;
-            rest = list;
-            rest.drain(..reaped.done);
-            changed.extend(reaped.changed);
-            failpoint("reaped");
-        }
+        let reap = move |writer: &mut Writer, some: &[Removal]| writer.reap(application, some);
+        let changed = self.write_list(Class::Reap, removals, reap, || failpoint("reaped")).await?;
         self.write(Class::Reap, move |writer| writer.move_reaper(application, position)).await?;
         Ok(changed)
     }
@@ -397,17 +380,9 @@ impl Store for KvStore {
         removals: Vec<Removal>,
         share: Option<Share>,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
-        let mut rest = removals;
-        let mut changed = Vec::new();
-        while !rest.is_empty() {
-            let (reaped, list) = self
-                .write(Class::Reap, move |writer| Ok((writer.set_aside(application, &rest, share)?, rest)))
-                .await?;
-            rest = list;
-            rest.drain(..reaped.done);
-            changed.extend(reaped.changed);
-        }
-        Ok(changed)
+        let set_aside =
+            move |writer: &mut Writer, some: &[Removal]| writer.set_aside(application, some, share);
+        self.write_list(Class::Reap, removals, set_aside, || ()).await
     }
 
     async fn accepted_since(
@@ -441,16 +416,11 @@ impl Store for KvStore {
         if step.validate_only {
             return Ok(decided);
         }
-        let mut rest = std::mem::take(&mut decided.subscriptions);
-        let meant = rest.len();
-        while !rest.is_empty() {
-            let (done, list) = self
-                .write(Class::Import, move |writer| Ok((writer.decide(application, &decision, &rest)?, rest)))
-                .await?;
-            rest = list;
-            rest.drain(..done.done);
-            decided.subscriptions.extend(done.changed);
-        }
+        let list = std::mem::take(&mut decided.subscriptions);
+        let meant = list.len();
+        let decide =
+            move |writer: &mut Writer, some: &[SubscriptionId]| writer.decide(application, &decision, some);
+        decided.subscriptions = self.write_list(Class::Import, list, decide, || ()).await?;
         decided.passed_over = meant - decided.subscriptions.len();
         Ok(decided)
     }
@@ -486,7 +456,7 @@ impl Store for KvStore {
         states: &[MessageState],
         before: Option<MessageId>,
         limit: usize,
-    ) -> Result<Vec<MessageStatus>, StoreError> {
+    ) -> Result<MessagesListed, StoreError> {
         let states = states.to_vec();
         self.read(move |reader| messages::list(reader, application, &states, before, limit)).await
     }

@@ -11,10 +11,9 @@ use super::records::subscription::SubscriptionValue;
 use super::removed;
 use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer};
-use crate::domain::limits::TOPICS_MAX;
-use crate::domain::{
-    ApplicationId, Origin, OriginId, Subscription, SubscriptionId, SubscriptionState, Target, Timestamp,
-};
+use crate::domain::{ApplicationId, Origin, OriginId, Subscription, SubscriptionId, Target, Timestamp};
+use crate::store::rules::patching::patched;
+use crate::store::rules::subscribing::{Place, Taken};
 use crate::store::{
     ChangeKind, ListFilter, OriginInfo, Replaces, Selector, StoreError, Subscribe, Subscribed,
     SubscriptionPatch,
@@ -135,9 +134,6 @@ impl Writer {
             self.origins.intern(&mut transaction, subscribe.endpoint.origin())?.id
         };
         let existing = index::find_by_endpoint(&transaction, application, &subscribe.endpoint)?;
-        if existing.as_ref().is_some_and(|existing| !subscribe.may_touch(existing)) {
-            return Err(StoreError::NotOwn);
-        }
         let replaced = match &subscribe.replaces {
             None => None,
             Some(Replaces::Id(id)) => index::find(&transaction, application, *id)?,
@@ -145,36 +141,21 @@ impl Writer {
                 index::find_by_endpoint(&transaction, application, endpoint)?
             }
         };
-        // What a page may not touch is as unknown to it as what is not there.
-        let replaced = replaced.filter(|replaced| subscribe.may_touch(replaced));
-        let (old, removed) = match (existing, replaced) {
-            (Some(existing), Some(replaced)) if existing.target.id != replaced.target.id => {
-                (Some(existing), Some(replaced))
-            }
-            (Some(existing), Some(_) | None) => (Some(existing), None),
-            (None, replaced) => (replaced, None),
-        };
-        if old.is_none()
+        let place = Place::find(&subscribe, existing, replaced)?;
+        if place.old.is_none()
             && let Some(most) = subscribe.subscriptions_max
             && index::count(&transaction, application, TopicId::EVERYONE)? >= u64::from(most)
         {
             return Err(StoreError::TooManySubscriptions);
         }
-        let mut new = match &old {
-            Some(old) => renewed(old, &subscribe, origin, now),
-            None => self.made(&subscribe, origin, now),
-        };
+        let Taken { new, kind } = place.taken(&subscribe, origin, now, || self.next_subscription(now));
+        let Place { old, removed } = place;
         if let Some(removed) = &removed {
-            take_over(&mut new, removed);
             index::remove(&mut transaction, application, removed)?;
         }
         let mut changes = Vec::new();
-        let respelled = old.as_ref().is_some_and(|old| old.target.endpoint.spelling().is_some());
-        if old.as_ref() != Some(&new) || respelled {
-            new.revision += 1;
-            new.updated = now;
+        if let Some(kind) = kind {
             index::store(&mut transaction, application, old.as_ref(), &new)?;
-            let kind = if old.is_none() { ChangeKind::Added } else { ChangeKind::Updated };
             changes.push(ChangeValue::new(kind, &new));
         }
         if let Some(removed) = &removed {
@@ -187,37 +168,10 @@ impl Writer {
         Ok(Subscribed { subscription: new, created: old.is_none(), removed })
     }
 
-    /// A new subscription.
-    fn made(&mut self, subscribe: &Subscribe, origin: OriginId, now: Timestamp) -> Subscription {
+    fn next_subscription(&mut self, now: Timestamp) -> SubscriptionId {
         let mut random = [0; 10];
         self.random.fill_bytes(&mut random);
-        Subscription {
-            target: Target {
-                id: SubscriptionId::new(now, random),
-                inline: false,
-                generation: 1,
-                endpoint: subscribe.endpoint.normal(),
-                origin,
-                keys: subscribe.keys.clone(),
-                encoding: subscribe.encoding,
-                vapid_key: subscribe.vapid_key.unwrap_or(subscribe.current_vapid_key),
-                subscribed: now,
-                expires: subscribe.expires,
-                state: SubscriptionState::Active,
-                user_id: subscribe.user_id.clone(),
-                body_octets_max: 0,
-                refused_days: 0,
-                refused_last: Timestamp::default(),
-                accepted_last: Timestamp::default(),
-            },
-            topics: subscribe.topics.iter().map(|topic| (topic.clone(), now)).collect(),
-            labels: subscribe.labels.clone(),
-            locale: subscribe.locale.clone(),
-            time_zone: subscribe.time_zone.clone(),
-            created: now,
-            updated: now,
-            revision: 0,
-        }
+        SubscriptionId::new(now, random)
     }
 
     /// See [`crate::store::Store::update_subscription`].
@@ -228,19 +182,11 @@ impl Writer {
         patch: SubscriptionPatch,
     ) -> Result<Subscription, StoreError> {
         let old = selected(&self.reader, application, selector)?.ok_or(StoreError::NotFound)?;
-        if patch.revision.is_some_and(|revision| revision != old.revision) {
-            return Err(StoreError::RevisionMismatch);
-        }
-        let now = self.clock.now();
-        let mut new = patched(&old, patch, now)?;
-        if new != old {
-            new.revision += 1;
-            new.updated = now;
-            let mut transaction = self.begin();
-            index::store(&mut transaction, application, Some(&old), &new)?;
-            let changes = vec![ChangeValue::new(ChangeKind::Updated, &new)];
-            self.apply_with_changes(transaction, application, changes)?;
-        }
+        let Some(new) = patched(&old, patch, self.clock.now())? else { return Ok(old) };
+        let mut transaction = self.begin();
+        index::store(&mut transaction, application, Some(&old), &new)?;
+        let changes = vec![ChangeValue::new(ChangeKind::Updated, &new)];
+        self.apply_with_changes(transaction, application, changes)?;
         Ok(new)
     }
 
@@ -289,127 +235,4 @@ impl Writer {
         self.apply_with_changes(transaction, application, changes)?;
         Ok(removed)
     }
-}
-
-/// A stored subscription after it was subscribed again, or after another one took its place.
-fn renewed(old: &Subscription, subscribe: &Subscribe, origin: OriginId, now: Timestamp) -> Subscription {
-    let mut new = old.clone();
-    let target = &mut new.target;
-    target.endpoint = subscribe.endpoint.normal();
-    target.origin = origin;
-    target.keys = subscribe.keys.clone();
-    target.encoding = subscribe.encoding;
-    target.vapid_key = subscribe.vapid_key.unwrap_or(target.vapid_key);
-    let renewed = *target != old.target;
-    set_expiry(target, subscribe.expires);
-    if !renewed && target.state != SubscriptionState::Active {
-        // The browser has it still: what was said against it is void. Its keys are the same, so what was learned stays.
-        target.state = SubscriptionState::Active;
-        target.generation = old.target.generation + 1;
-        (target.refused_days, target.refused_last) = (0, Timestamp::default());
-    }
-    if renewed {
-        target.generation = old.target.generation + 1;
-        target.subscribed = now;
-        target.state = SubscriptionState::Active;
-        (target.refused_days, target.refused_last) = (0, Timestamp::default());
-        target.accepted_last = Timestamp::default();
-        if target.endpoint != old.target.endpoint {
-            target.body_octets_max = 0;
-        }
-    }
-    if !subscribe.user_id.is_empty() {
-        if !target.user_id.is_empty() && target.user_id != subscribe.user_id {
-            new.topics.clear();
-            new.labels.clear();
-            new.locale.clear();
-            new.time_zone.clear();
-        }
-        new.target.user_id.clone_from(&subscribe.user_id);
-    }
-    if !subscribe.topics.is_empty() {
-        set_topics(&mut new, &subscribe.topics, now);
-    }
-    if !subscribe.labels.is_empty() {
-        new.labels.clone_from(&subscribe.labels);
-    }
-    if !subscribe.locale.is_empty() {
-        new.locale.clone_from(&subscribe.locale);
-    }
-    if !subscribe.time_zone.is_empty() {
-        new.time_zone.clone_from(&subscribe.time_zone);
-    }
-    new
-}
-
-/// Another expiry is another generation: that the earlier one passed proves nothing any more.
-fn set_expiry(target: &mut Target, expires: Option<Timestamp>) {
-    if target.expires != expires {
-        target.expires = expires;
-        target.generation += 1;
-    }
-}
-
-/// Gives a subscription what it lacks and the one that it replaces has; nothing of another user.
-fn take_over(new: &mut Subscription, replaced: &Subscription) {
-    let (user, former) = (&mut new.target.user_id, &replaced.target.user_id);
-    if !user.is_empty() && !former.is_empty() && user != former {
-        return;
-    }
-    if user.is_empty() {
-        user.clone_from(former);
-    }
-    if new.topics.is_empty() {
-        new.topics.clone_from(&replaced.topics);
-    }
-    if new.labels.is_empty() {
-        new.labels.clone_from(&replaced.labels);
-    }
-    if new.locale.is_empty() {
-        new.locale.clone_from(&replaced.locale);
-    }
-    if new.time_zone.is_empty() {
-        new.time_zone.clone_from(&replaced.time_zone);
-    }
-    // A broadcast that the replaced one was part of still reaches the browser.
-    new.created = new.created.min(replaced.created);
-}
-
-/// Gives a subscription these topics; those that it had keep their time.
-fn set_topics(subscription: &mut Subscription, topics: &[String], now: Timestamp) {
-    let since = |topic: &String| *subscription.topics.get(topic).unwrap_or(&now);
-    let topics = topics.iter().map(|topic| (topic.clone(), since(topic))).collect();
-    subscription.topics = topics;
-}
-
-fn patched(old: &Subscription, patch: SubscriptionPatch, now: Timestamp) -> Result<Subscription, StoreError> {
-    let mut new = old.clone();
-    if let Some(user_id) = patch.user_id {
-        new.target.user_id = user_id;
-    }
-    if let Some(topics) = &patch.topics {
-        set_topics(&mut new, topics, now);
-    }
-    for topic in patch.add_topics {
-        new.topics.entry(topic).or_insert(now);
-    }
-    for topic in &patch.remove_topics {
-        new.topics.remove(topic);
-    }
-    if let Some(labels) = patch.labels {
-        new.labels = labels;
-    }
-    if let Some(locale) = patch.locale {
-        new.locale = locale;
-    }
-    if let Some(time_zone) = patch.time_zone {
-        new.time_zone = time_zone;
-    }
-    if let Some(expires) = patch.expires {
-        set_expiry(&mut new.target, expires);
-    }
-    if new.topics.len() > TOPICS_MAX && new.topics.len() > old.topics.len() {
-        return Err(StoreError::TooManyTopics);
-    }
-    Ok(new)
 }

@@ -4,6 +4,7 @@ mod damage;
 mod durability;
 mod files;
 mod origins;
+mod reads;
 mod sealing;
 mod space;
 mod spellings;

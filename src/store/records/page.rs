@@ -284,3 +284,73 @@ impl HeadValue {
         Ok(states)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::Outcome;
+    use crate::domain::delivery::PastAttempt;
+    use crate::domain::limits::ATTEMPTS_KEPT_MAX;
+    use crate::store::conformance::START;
+
+    fn head(entries: usize) -> HeadValue {
+        HeadValue::new(ApplicationId(1), MessageKind::Broadcast, GroupId(3), entries, START)
+    }
+
+    fn retrying(attempts: u32, detail: &str) -> EntryState {
+        let due = START.plus(Duration::from_secs(30));
+        let past = (1..=attempts)
+            .map(|attempt| PastAttempt {
+                attempt,
+                outcome: Outcome::Unavailable,
+                http_status: (attempt % 2 == 0).then_some(503),
+                time: START.plus(Duration::from_secs(attempt.into())),
+            })
+            .collect();
+        EntryState::Retrying(RetryState { attempts, due, past, detail: detail.to_owned() })
+    }
+
+    #[test]
+    fn entries_come_back_as_they_were() {
+        let mut entries = vec![EntryState::Waiting; PAGE_DELIVERIES_MAX];
+        entries[0] = EntryState::Settled;
+        entries[9] = retrying(ATTEMPTS_KEPT_MAX as u32, "busy");
+        entries[PAGE_DELIVERIES_MAX - 1] = EntryState::Settled;
+        let due = START.plus(Duration::from_secs(5));
+        let new = head(entries.len()).updated(&entries, due);
+        assert_eq!(new.states().unwrap(), entries);
+        assert_eq!((new.settled(), new.retrying(), new.entries()), (2, 1, PAGE_DELIVERIES_MAX));
+        let told = new.head(PageKey { message: crate::domain::MessageId([1; 16]), number: 4 }).unwrap();
+        assert_eq!((told.due, told.group, told.kind), (due, GroupId(3), MessageKind::Broadcast));
+    }
+
+    #[test]
+    fn what_is_settled_stays_settled() {
+        let old = head(20).updated(&[EntryState::Settled, EntryState::Waiting], START);
+        let more = [EntryState::Settled, EntryState::Settled];
+        assert_eq!(old.updated(&more, START).settled_since(&old), Some(1));
+        let fewer = [EntryState::Waiting, EntryState::Settled];
+        assert_eq!(old.updated(&fewer, START).settled_since(&old), None);
+    }
+
+    #[test]
+    fn progress_voids_how_often_it_was_taken_up() {
+        let key = PageKey { message: crate::domain::MessageId([1; 16]), number: 0 };
+        let mut head = head(2);
+        head.taken_up();
+        head.taken_up();
+        assert_eq!(head.head(key).unwrap().starts, 2);
+        let new = head.updated(&[EntryState::Settled, EntryState::Waiting], START);
+        assert_eq!(new.head(key).unwrap().starts, 0);
+    }
+
+    #[test]
+    fn a_few_different_details_are_kept() {
+        let entries: Vec<_> = (0..2 * DETAILS_MAX).map(|number| retrying(1, &format!("d{number}"))).collect();
+        let states = head(entries.len()).updated(&entries, START).states().unwrap();
+        let kept = states.iter().zip(&entries).filter(|(state, entry)| state == entry).count();
+        assert_eq!(kept, DETAILS_MAX);
+    }
+}

@@ -1,6 +1,7 @@
 //! What the values are: protobuf messages of our own behind a version octet, so that fields can be added without a new
 //! version. They never leave the store; each file converts its records from and to the types of `domain` and
-//! `store::types`.
+//! `store::types`. They know no database: whatever keeps octets can keep them. Some are more than octets: a message's state
+//! and a page's head say what may become of them, and segments are packed here.
 
 pub(crate) mod api_token;
 pub(crate) mod application;
@@ -13,6 +14,8 @@ pub(crate) mod page;
 pub(crate) mod receipt;
 pub(crate) mod segment;
 pub(crate) mod subscription;
+#[cfg(test)]
+mod tests_message;
 
 use std::time::Duration;
 

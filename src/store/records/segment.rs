@@ -9,12 +9,10 @@ use super::{Record, array, at_offset, nanos, numbers, offset, pack_past, unpack_
 use crate::domain::{DeliveryEvent, MessageId, Outcome, Receipt, Report, SubscriptionId, Timestamp};
 use crate::store::{FeedEntry, FeedRow, Segment, StoreError};
 
-/// Events of one message. A reader that filters needs the first two fields only.
+/// Events of one message. A reader that filters needs the outcomes only. Tag 1, which earlier versions wrote, counted events by
+/// their state; it is not to be used again.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct SegmentValue {
-    /// Events by the number of their state.
-    #[prost(uint32, repeated, tag = "1")]
-    states: Vec<u32>,
     /// Terminal events by the number of their outcome.
     #[prost(uint32, repeated, tag = "2")]
     outcomes: Vec<u32>,
@@ -198,7 +196,6 @@ impl SegmentWriter {
             past: pack_past(&event.past, event.time),
         };
         self.octets += value.encoded_len() + FIELD_OVERHEAD;
-        count(&mut self.current.states, value.state);
         if event.state.is_terminal() {
             count(&mut self.current.outcomes, value.outcome);
         }
@@ -407,5 +404,70 @@ impl FeedValue {
             time: Timestamp::from_micros(self.time),
             entries: entries.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::DeliveryState;
+    use crate::store::conformance::{event, stranger};
+
+    #[test]
+    fn events_are_packed_into_as_few_segments_as_hold_them() {
+        const OCTETS_MAX: usize = 2_000;
+        let message = MessageId([1; 16]);
+        let events: Vec<_> = (0..100_u8)
+            .map(|place| DeliveryEvent {
+                detail: format!("a text of its own: {}", "x".repeat(usize::from(place % 7) * 20)),
+                user_id: format!("user {place}"),
+                time: Timestamp::from_micros(2_000_000 - u64::from(place)),
+                ..event(message, stranger(0, place), DeliveryState::Failed, Outcome::Gone)
+            })
+            .collect();
+        let mut writer = SegmentWriter::new(OCTETS_MAX);
+        events.iter().for_each(|event| writer.add(event));
+        let segments = writer.finish();
+        assert!(segments.len() > 2);
+        let (mut read, mut gone) = (Vec::new(), 0);
+        for segment in segments {
+            let value = segment.to_value();
+            assert!(value.len() <= OCTETS_MAX, "{} octets", value.len());
+            gone += SegmentHeader::from_value(&value).unwrap().count(Outcome::Gone);
+            let segment = SegmentValue::from_value(&value).unwrap();
+            let distinct: std::collections::HashSet<_> = segment.strings.iter().collect();
+            assert_eq!(distinct.len(), segment.strings.len(), "each text once");
+            read.extend(segment.into_segment(message, 1).unwrap().events);
+        }
+        assert_eq!((read, gone), (events, 100));
+        assert!(SegmentWriter::new(OCTETS_MAX).finish().is_empty());
+    }
+
+    /// What earlier versions wrote besides.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Earlier {
+        #[prost(uint32, repeated, tag = "1")]
+        states: Vec<u32>,
+    }
+
+    impl Record for Earlier {
+        const KIND: &'static str = SegmentValue::KIND;
+    }
+
+    #[test]
+    fn events_are_counted_by_their_outcome_only_and_earlier_rows_read_as_before() {
+        let message = MessageId([1; 16]);
+        let event = event(message, stranger(0, 0), DeliveryState::Failed, Outcome::Gone);
+        let mut writer = SegmentWriter::new(1_000);
+        writer.add(&event);
+        let value = writer.finish()[0].to_value();
+        assert_eq!(Earlier::from_value(&value).unwrap(), Earlier::default());
+        let states = Earlier { states: vec![0, 0, 0, 0, 1] };
+        let earlier = [&states.to_value()[..], &value[1..]].concat();
+        for row in [value, earlier] {
+            let segment = SegmentValue::from_value(&row).unwrap().into_segment(message, 7).unwrap();
+            assert_eq!(segment.events, [event.clone()]);
+            assert_eq!(SegmentHeader::from_value(&row).unwrap().count(Outcome::Gone), 1);
+        }
     }
 }
