@@ -15,7 +15,7 @@ pub use evidence::{Evidence, Evident, Learned, Lesson, Removal};
 pub use log::{Commit, FeedEntry, FeedRow, MessageCommit, PageCommit, Received, Segment};
 pub use messages::{
     Accepted, AudienceChunk, MessageRecord, MessagesListed, Missing, NewMessage, OpenMessage, Plan, PlanStep,
-    Recipients,
+    Recipient, Recipients,
 };
 pub use pages::{
     EntryState, GroupId, NewPage, PageEntry, PageHead, PageKey, PageUpdate, RetryState, StoredEntry,
