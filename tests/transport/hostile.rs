@@ -52,7 +52,7 @@ struct Names(HashMap<String, Vec<IpAddr>>);
 #[async_trait::async_trait]
 impl Lookup for Names {
     async fn lookup(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
-        self.0.get(host).cloned().ok_or(std::io::ErrorKind::NotFound.into())
+        self.0.get(host.trim_end_matches('.')).cloned().ok_or(std::io::ErrorKind::NotFound.into())
     }
 }
 
