@@ -4,9 +4,11 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::api::receipts;
 use crate::config::Config;
 
-/// What is open beside callers' connections: the store's files, connections to push services, listeners.
+/// What is open beside connections of callers and browsers and lookups of names: the store's files, connections to push
+/// services, listeners.
 const RESERVE: u64 = 1_024;
 
 /// The soft limit of this process; `None` where the system does not tell, and for no limit.
@@ -32,11 +34,15 @@ pub fn exhausted(error: &io::Error) -> bool {
 /// What a server with this configuration may need.
 #[must_use]
 pub fn needed(config: &Config) -> u64 {
-    (config.server.http.connections_max as u64).saturating_add(RESERVE)
+    let receipts = if config.receipts.listen.is_some() { receipts::CONNECTIONS_MAX } else { 0 };
+    let all = [config.server.http.connections_max, receipts, config.transport.lookup_sockets_max()];
+    all.iter().fold(RESERVE, |sum, part| sum.saturating_add(*part as u64))
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::config::{Sources, load};
+
     #[test]
     fn the_soft_limit_is_read() {
         let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
@@ -45,6 +51,19 @@ mod tests {
         assert_eq!(super::of(limits), Some(1_024));
         assert_eq!(super::of(&limits.replace("1024 ", "unlimited ")), None);
         assert_eq!(super::of(""), None);
+    }
+
+    #[test]
+    fn what_may_be_open_at_once_is_added_up() {
+        let mut config = load(&Sources::default()).unwrap().config;
+        let (connections, lookups) =
+            (config.server.http.connections_max, config.transport.lookup_sockets_max());
+        assert_eq!(lookups, 64 * 3 * 6, "in each of three groups of places, six sockets each");
+        assert_eq!(super::needed(&config), (connections + lookups) as u64 + super::RESERVE);
+        config.transport.dns_lookups_max += 1;
+        config.receipts.listen = Some(([127, 0, 0, 1], 0).into());
+        let more = 3 * 6 + crate::api::receipts::CONNECTIONS_MAX;
+        assert_eq!(super::needed(&config), (connections + lookups + more) as u64 + super::RESERVE);
     }
 
     #[test]

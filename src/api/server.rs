@@ -30,6 +30,7 @@ use super::lists_at_once::ListsLayer;
 use super::rate::RateLayer;
 use super::shares::{Pool, Shared};
 use super::tls::{ServerTls, TlsError, TlsSettings};
+use crate::accept::PatientListener;
 use crate::domain::Timestamp;
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
 
@@ -248,6 +249,7 @@ pub async fn serve(
         tokio::spawn(tls.follow(stop.clone()));
     }
     let shares = pool(Shared::Connections, settings.connections_max);
+    let listener = PatientListener::new(listener, "server");
     let connections =
         incoming(listener, settings.connections_max, shares, settings.preface_timeout, certificates);
     let stopping = async {
