@@ -396,7 +396,8 @@ fn warn_of_risks(config: &Config) {
         tracing::warn!(
             limit,
             needed,
-            "fewer files may be open than server.http.connections_max lets be needed: raise the limit (ulimit -n)"
+            "fewer files may be open than server.http.connections_max and transport.dns_lookups_max let be needed: raise the limit \
+             (ulimit -n)"
         );
     }
     let key_files = [&config.store.sealing.master_key_file, &config.server.tls.private_key];

@@ -3,6 +3,8 @@
 //! Programs that call a server need [`client`] alone: `default-features = false, features = ["client"]`.
 
 #[cfg(feature = "server")]
+mod accept;
+#[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
 pub mod app;

@@ -23,6 +23,8 @@ use tokio::time::timeout;
 mod cases;
 #[path = "cli/clock.rs"]
 mod clock;
+#[path = "cli/descriptors.rs"]
+mod descriptors;
 #[path = "cli/held.rs"]
 mod held;
 #[path = "cli/import.rs"]

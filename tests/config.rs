@@ -178,6 +178,7 @@ fn bounds_that_would_stop_everything_are_refused() {
         ("[server.http]\ncors_origins = [\"*\"]", "server.http.cors_origins[0]"),
         ("[server.calls]\nstreams_max = 0", "server.calls.streams_max"),
         ("[server.calls]\nshare_percent_max = 101", "server.calls.share_percent_max"),
+        ("[server.http]\naddress_share_percent_max = 0", "server.http.address_share_percent_max"),
         ("[server.http]\nanswers_octets_max = 4194304", "server.http.answers_octets_max"),
         ("[transport]\ndeadline = \"0s\"", "transport.deadline"),
         ("[push_services]\nhosts = [\"https://x.example\"]", "push_services.hosts"),

@@ -114,7 +114,18 @@ fn what_is_as_it_comes_is_fine_for_trying_out() {
         "{said}"
     );
     place.configure("[server.calls]\nshare_percent_max = 100\n");
-    assert!(has(&place.doctor(&[]).1, "warning", "no-shares"));
+    let found = place.doctor(&[]).1;
+    assert!(has(&found, "warning", "no-shares") && !has(&found, "hint", "no-address-shares"), "{found:?}");
+    place.configure("[server.http]\naddress_share_percent_max = 100\n");
+    let found = place.doctor(&[]).1;
+    assert!(!has(&found, "warning", "no-shares") && has(&found, "hint", "no-address-shares"), "{found:?}");
+    let said = String::from_utf8(place.run(&["doctor"]).stdout).unwrap();
+    for limit in [
+        "server.http.connections_max = 10000, of which one address holds 10000 at most",
+        "server.http.calls_max = 2048, of which one application holds 1024 at most",
+    ] {
+        assert!(said.contains(limit), "{limit}: {said}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt as _};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -23,12 +23,7 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 use super::rate::Caller;
 use super::shares::{Holder, Place, Pool};
 use super::tls::names;
-
-/// How long accepting rests when the system has no more file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// One of this many pauses in a row is logged: once in ten seconds.
-const TOLD_EACH: u32 = 100;
+use crate::accept::PatientListener;
 
 /// What a connection must have said to stay: as much as the preface of HTTP/2 (RFC 9113 section 3.4). From there on there
 /// are other timeouts: PING for HTTP/2, hyper's for the header of HTTP/1.1.
@@ -43,7 +38,7 @@ const TURN_OCTETS: usize = 4 * 1024;
 /// has as many places; each with `preface_timeout` to begin; with TLS, as long for the handshake before. Handshakes do not
 /// wait for each other.
 pub(super) fn incoming(
-    listener: TcpListener,
+    mut listener: PatientListener,
     connections_max: usize,
     shares: Pool,
     preface_timeout: Duration,
@@ -61,7 +56,7 @@ pub(super) fn incoming(
                     }
                     continue;
                 }
-                accepted = accept(&listener, &places, &shares) => accepted,
+                accepted = accept(&mut listener, &places, &shares) => accepted,
             };
             match &tls {
                 None => yield Ok(Connection::new(Either::Left(stream), place, preface_timeout)),
@@ -80,31 +75,20 @@ pub(super) fn incoming(
 
 /// The next connection, once there is a place for it.
 async fn accept(
-    listener: &TcpListener,
+    listener: &mut PatientListener,
     places: &Arc<Semaphore>,
     shares: &Pool,
 ) -> (TcpStream, ConnectionPlace) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
-    let mut pauses = 0_u32;
     loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                // An address that has its share already is closed at once, which leaves the place to the next.
-                let holder = Holder::Caller(Caller::At(address.ip()));
-                let Ok(share) = shares.take(holder) else { continue };
-                // A connection without it is slower, not wrong.
-                let _ = stream.set_nodelay(true);
-                return (stream, ConnectionPlace { _of_all: place, _share: share });
-            }
-            Err(error) => {
-                if pauses.is_multiple_of(TOLD_EACH) {
-                    tracing::warn!(%error, "cannot accept a connection; it is tried again ten times a second");
-                }
-                pauses = pauses.wrapping_add(1);
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
+        let (stream, address) = listener.accept().await;
+        // An address that has its share already is closed at once, which leaves the place to the next.
+        let holder = Holder::Caller(Caller::At(address.ip()));
+        let Ok(share) = shares.take(holder) else { continue };
+        // A connection without it is slower, not wrong.
+        let _ = stream.set_nodelay(true);
+        return (stream, ConnectionPlace { _of_all: place, _share: share });
     }
 }
 
@@ -277,14 +261,15 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     use super::super::shares::Shared;
     use super::*;
 
-    async fn listen() -> (TcpListener, std::net::SocketAddr) {
+    async fn listen() -> (PatientListener, std::net::SocketAddr) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        (listener, address)
+        (PatientListener::new(listener, "test"), address)
     }
 
     fn shares(places: usize) -> Pool {

@@ -85,8 +85,8 @@ pub struct ApiSettings {
     pub streams_max: usize,
     /// Streams of Send, Broadcast and SendStream that are open at once, over all connections. Default 10,000.
     pub sends_max: usize,
-    /// What one application may hold of streams, sends, imports and calls, and one address of connections, in percent of
-    /// what the others leave. Default 50: so there is always a place for the next one.
+    /// What one application may hold of streams, sends, imports and calls, in percent of what the others leave. Default 50: so
+    /// there is always a place for the next one.
     pub share_percent_max: u32,
     /// How old a status stream gets before its caller is asked to connect again with its token; up to a tenth of it less,
     /// so that streams that began together do not end together. Default 30 minutes.

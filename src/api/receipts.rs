@@ -37,6 +37,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::connections::incoming;
 use super::shares::{Pool, Shared};
+use crate::accept::PatientListener;
 use crate::domain::{ReceiptKind, Timestamp};
 use crate::engine::{BrowserReport, Engine, ReportError};
 
@@ -47,7 +48,7 @@ pub const BODY_OCTETS_MAX: usize = 2_048;
 /// Head of a request, in octets.
 const HEAD_OCTETS_MAX: usize = 16 * 1024;
 /// Connections at once; more wait in the listener's queue.
-const CONNECTIONS_MAX: usize = 10_000;
+pub const CONNECTIONS_MAX: usize = 10_000;
 /// How long the head of a request may take, also the first wait for one, and then the report.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long browsers may remember that they may report.
@@ -79,6 +80,7 @@ pub async fn serve(listener: TcpListener, engine: Engine, stop: CancellationToke
         TowerToHyperService::new(Router::new().route(PATH, post(take)).layer(cors).with_state(engine));
     // All browsers may come from one address, which is the proxy's: it has no share.
     let shares = Pool::new(Shared::Connections, CONNECTIONS_MAX, 100, Arc::new(()));
+    let listener = PatientListener::new(listener, "receipts");
     let mut connections = pin!(incoming(listener, CONNECTIONS_MAX, shares, TIMEOUT, None));
     while let Some(Some(Ok(connection))) = stop.run_until_cancelled(connections.next()).await {
         let connection = http1::Builder::new()

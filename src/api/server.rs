@@ -30,6 +30,7 @@ use super::lists_at_once::ListsLayer;
 use super::rate::RateLayer;
 use super::shares::{Pool, Shared};
 use super::tls::{ServerTls, TlsError, TlsSettings};
+use crate::accept::PatientListener;
 use crate::domain::Timestamp;
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
 
@@ -42,6 +43,9 @@ const LAST_HTTP_DATE: u64 = 253_402_300_799;
 pub struct ServerSettings {
     /// Connections at once; more wait in the listener's queue. Default 10,000.
     pub connections_max: usize,
+    /// What one address may hold of these, in percent of what the others leave; more are closed. Default 50: so there is always
+    /// a place for the next one. Behind a proxy, which is one address: 100.
+    pub address_share_percent_max: u32,
     /// How long a new connection may take to begin: to send as much as the preface of HTTP/2. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub preface_timeout: Duration,
@@ -113,6 +117,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            address_share_percent_max: 50,
             preface_timeout: Duration::from_secs(10),
             connection_age_max: Duration::from_secs(3_600),
             connection_age_grace: Duration::from_secs(35 * 60),
@@ -181,8 +186,7 @@ pub async fn serve(
         certificates: settings.tls.callers.clone().into(),
         public_reflection: settings.public_reflection,
     };
-    let pool =
-        |shared, places| Pool::new(shared, places, api.settings.share_percent_max, Arc::clone(&api.limits));
+    let pool = |shared, places, percent| Pool::new(shared, places, percent, Arc::clone(&api.limits));
     let bounds = Bounds {
         connection: settings.connection_answers_octets_max,
         caller: settings.caller_answers_octets_max,
@@ -217,7 +221,7 @@ pub async fn serve(
         .layer(ArrivalLayer::new(settings.arriving_calls_max, settings.arrival_timeout))
         // Shedding costs less than anything behind it. It counts calls until they begin to answer; status streams have
         // a limit of their own.
-        .layer(CallsLayer(pool(Shared::Calls, settings.calls_max)))
+        .layer(CallsLayer(pool(Shared::Calls, settings.calls_max, api.settings.share_percent_max)))
         // What the next one refuses becomes a status with its reason.
         .layer(MapResultLayer::new(answer_errors))
         // The server's own deadline; a shorter one of the caller is kept by tonic, around all of this.
@@ -247,7 +251,8 @@ pub async fn serve(
     if let Some(tls) = tls {
         tokio::spawn(tls.follow(stop.clone()));
     }
-    let shares = pool(Shared::Connections, settings.connections_max);
+    let shares = pool(Shared::Connections, settings.connections_max, settings.address_share_percent_max);
+    let listener = PatientListener::new(listener, "server");
     let connections =
         incoming(listener, settings.connections_max, shares, settings.preface_timeout, certificates);
     let stopping = async {

@@ -1,6 +1,6 @@
 //! What all share, and how: no application holds more than its part of what the others leave, so that there is always a place
 //! for the next one. The first may hold half of all places, the next one half of what it leaves, and so on (with
-//! `share_percent_max = 50`). What an application holds counts against it first.
+//! `server.calls.share_percent_max = 50`). What an application holds counts against it first.
 
 use std::collections::HashMap;
 use std::fmt;

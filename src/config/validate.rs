@@ -172,6 +172,11 @@ fn bounds(config: &Config, problems: &mut Problems) {
         "server.calls.share_percent_max",
         "must be 1 to 100",
     );
+    problems.unless(
+        (1..=100).contains(&http.address_share_percent_max),
+        "server.http.address_share_percent_max",
+        "must be 1 to 100",
+    );
     problems.unless(!calls.import_idle_max.is_zero(), "server.calls.import_idle_max", "must be above 0s");
     problems.unless(!http.answer_timeout.is_zero(), "server.http.answer_timeout", "must be above 0s");
     let retention = &config.retention;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
+use crate::accept::PatientListener;
 
 /// The media type of OpenMetrics.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,7 +33,7 @@ struct Shown {
 /// Serves until `stop` is cancelled, and then to the end of the requests under way: the caller bounds that in time.
 ///
 /// # Errors
-/// When the listener breaks.
+/// The server's own. The listener goes on whatever happens.
 pub async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
@@ -44,7 +45,9 @@ pub async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(show_readiness))
         .with_state(Shown { metrics, serving });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(PatientListener::new(listener, "admin"), router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 async fn show_metrics(State(shown): State<Shown>) -> Response {

@@ -6,6 +6,7 @@ mod names;
 mod system;
 mod zones;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-pub(crate) use self::names::{NameBounds, Names};
+pub(crate) use self::names::{LOOKUP_PLACES, NameBounds, Names};
+pub(crate) use self::system::LOOKUP_SOCKETS_MAX;
 pub use self::system::SystemLookup;
 use super::policy::Reach;
 use crate::domain::Refusal;
@@ -22,7 +24,8 @@ use crate::domain::Refusal;
 /// Looks names up.
 #[async_trait]
 pub trait Lookup: Send + Sync + fmt::Debug + 'static {
-    /// All addresses of a name.
+    /// All addresses of a name. One that ends with a dot is absolute; any other may be short for one below the search domains
+    /// of the system (resolv.conf(5)).
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when there is no such name, the system's own when this machine can not ask
@@ -59,7 +62,13 @@ impl GuardedResolver {
         if let Reach::Address(address) = self.reach {
             return Ok(vec![address]);
         }
-        let addresses = self.lookup.lookup(host).await.map_err(ResolveError::Failed)?;
+        let name = match self.reach {
+            // A push service that everybody knows by this name.
+            Reach::Public => absolute(host),
+            // The operator may name one of the own network as it is named there: `push` or `push.default` in a cluster.
+            Reach::Networks(_) | Reach::Address(_) => Cow::Borrowed(host),
+        };
+        let addresses = self.lookup.lookup(&name).await.map_err(ResolveError::Failed)?;
         if addresses.is_empty() {
             return Err(ResolveError::NoAddress);
         }
@@ -78,6 +87,11 @@ impl Resolve for GuardedResolver {
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
+}
+
+/// A name that is looked up as it is.
+fn absolute(host: &str) -> Cow<'_, str> {
+    if host.ends_with('.') { Cow::Borrowed(host) } else { Cow::Owned(format!("{host}.")) }
 }
 
 /// The resolver of connections that go through a proxy: the proxy's own name, and no other.
@@ -127,6 +141,34 @@ mod tests {
             .await
             .map(|addresses| addresses.iter().map(ToString::to_string).collect())
             .map_err(|error| error.to_string())
+    }
+
+    /// Knows names as they are asked for.
+    #[derive(Debug)]
+    struct Knows(&'static str);
+
+    #[async_trait]
+    impl Lookup for Knows {
+        async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+            if host == self.0 { Ok(vec![[10, 1, 2, 3].into()]) } else { Err(io::ErrorKind::NotFound.into()) }
+        }
+    }
+
+    #[tokio::test]
+    async fn search_domains_are_for_what_an_operator_named_in_the_own_network() {
+        let networks = Reach::Networks(vec!["10.1.0.0/16".parse().unwrap()]);
+        for (reach, name, asked) in [
+            (Reach::Public, "push.example.net", "push.example.net."),
+            (Reach::Public, "push.example.net.", "push.example.net."),
+            (networks.clone(), "push", "push"),
+            (networks, "push.default", "push.default"),
+        ] {
+            let resolver = GuardedResolver::new(reach, Arc::new(Knows(asked)));
+            let found = resolver.addresses(name).await;
+            assert!(!matches!(found, Err(ResolveError::Failed(_))), "{name}: {found:?}");
+        }
+        let proxy = ProxyResolver::new("proxy", Arc::new(Knows("proxy")));
+        assert!(proxy.resolve("proxy".parse().unwrap()).await.is_ok());
     }
 
     #[tokio::test]

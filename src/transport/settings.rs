@@ -22,7 +22,7 @@ pub struct PushServicesSettings {
 
 pub use crate::domain::HostProfile as Profile;
 
-use super::resolver::NameBounds;
+use super::resolver::{LOOKUP_PLACES, LOOKUP_SOCKETS_MAX, NameBounds};
 use crate::webpush::push_service::PushService;
 
 /// `[[push_services.exceptions]]`: a self-hosted push service.
@@ -134,7 +134,8 @@ pub struct HttpSettings {
     /// CONNECT. It looks names up and dials, so it must refuse what is not public.
     pub egress_proxy: Option<SecretString>,
     /// The name servers that are asked, each an address with or without a port (53); those before others if they answer
-    /// fast. None: those of `/etc/resolv.conf`. `/etc/hosts` goes before both.
+    /// fast. None: those of `/etc/resolv.conf`. `/etc/hosts` goes before both. Search domains are for exceptions with networks and for
+    /// the egress proxy.
     pub name_servers: Vec<NameServer>,
     /// How long the addresses of a name are remembered; zero: not at all. They are judged each time.
     #[serde(with = "humantime_serde")]
@@ -209,6 +210,12 @@ impl HttpSettings {
     #[must_use]
     pub const fn requests_per_origin_max(&self) -> usize {
         self.connections_per_origin_max * self.requests_per_connection_max
+    }
+
+    /// Sockets that lookups of names hold at most.
+    #[must_use]
+    pub const fn lookup_sockets_max(&self) -> usize {
+        self.dns_lookups_max.saturating_mul(LOOKUP_PLACES * LOOKUP_SOCKETS_MAX)
     }
 
     /// Refuses what can't work.

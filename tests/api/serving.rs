@@ -194,6 +194,30 @@ async fn a_stopping_server_ends_streams_with_a_reason() {
 }
 
 #[tokio::test]
+async fn what_one_address_holds_has_a_setting_of_its_own() {
+    // With the client's own, one address has half of six, or all.
+    for (address_share_percent_max, served) in [(50, 2), (100, 5)] {
+        let settings =
+            ServerSettings { connections_max: 6, address_share_percent_max, ..ServerSettings::default() };
+        let api = ApiSettings::default();
+        assert_eq!(api.share_percent_max, 50, "that of applications stays");
+        let server = Server::start_with(ScriptedTransport::always(201), api, settings).await;
+        let mut connections = Vec::new();
+        for number in 0..5 {
+            let mut connection = TcpStream::connect(server.address).await.unwrap();
+            // The preface of HTTP/2, and its SETTINGS; the server's come back. One that is closed may refuse them.
+            let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+            let _ = connection.write_all(preface).await;
+            let read = connection.read(&mut [0; 64]).await;
+            assert_eq!(read.is_ok_and(|octets| octets > 0), number < served, "connection {number}");
+            connections.push(connection);
+        }
+        drop(connections);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_silent_connection_is_closed() {
     let settings = ServerSettings { preface_timeout: Duration::from_millis(50), ..ServerSettings::default() };
     let server = Server::start_with(ScriptedTransport::always(201), ApiSettings::default(), settings).await;

@@ -25,7 +25,8 @@ async fn without_descriptors() {
     let server = Server::answering(201).await;
     let transport = transport(settings(), &server.exception());
     let name_server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let lookup = SystemLookup::new(&[name_server.local_addr().unwrap()], Duration::from_secs(2));
+    let lookup = || SystemLookup::new(&[name_server.local_addr().unwrap()], Duration::from_secs(2));
+    let (lookup, unread) = (lookup(), lookup());
     // The hosts file is read.
     lookup.lookup("localhost").await.unwrap();
     let taken = take_all();
@@ -33,7 +34,10 @@ async fn without_descriptors() {
     assert!(matches!(error, TransportError::Exhausted(_)), "{error}");
     let error = lookup.lookup("push.example.net").await.unwrap_err();
     assert!(open_files::exhausted(&error), "{error:?}");
+    let error = unread.lookup("localhost").await.unwrap_err();
+    assert!(open_files::exhausted(&error), "{error:?}");
     drop(taken);
+    assert!(!unread.lookup("localhost").await.unwrap().is_empty(), "it was not taken for an empty file");
     assert_eq!(transport.post(request(&server.endpoint())).await.unwrap().status, 201);
     println!("there were none");
 }

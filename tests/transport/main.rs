@@ -7,6 +7,7 @@ mod connections;
 mod exhausted;
 mod guard;
 mod hostile;
+mod interim;
 mod lifetime;
 mod name_servers;
 mod server;

@@ -5,10 +5,14 @@
 //! What must hold: the store opens by itself, with all that was acknowledged before the loss, whole; it can be written, and
 //! opens again. Instants are random ones under load, each operation of a server's first start, and each operation of starts
 //! on what a loss left. `sync_file_range` counts as no sync. Most stores are opened by the library, some by the program.
+//!
+//! Beside these losses, every header that sled wrote to its log is looked at: it must not tell of more than was synced then
+//! (`told.rs`).
 
 mod disk;
 mod journal;
 mod load;
+mod told;
 mod verdict;
 
 use std::fs;
@@ -88,9 +92,13 @@ struct Figures {
     octets: u64,
     /// Large pages, which sled keeps in files of their own.
     blobs: usize,
+    /// Headers of the log's segments, and the most that was written to it between two syncs.
+    headers: usize,
+    unsynced_octets_max: u64,
     /// Acknowledged before the last loss under load.
     acknowledged: usize,
-    /// Must be 0, as all that follow.
+    /// Segments of the log that a header told to be stable before they were synced. Must be 0, as all that follow.
+    told_not_synced: usize,
     never_opened: usize,
     subscriptions_lost: usize,
     messages_lost: usize,
@@ -163,6 +171,13 @@ impl Drill {
         self.figures.octets += fs::metadata(&life.journal)?.len();
         let is_blob = |operation: &Operation| matches!(operation, Operation::Create { path, .. } if path.contains("/blobs/"));
         self.figures.blobs += journal.operations.iter().filter(|(operation, _)| is_blob(operation)).count();
+        let told = told::look(&journal);
+        self.figures.headers += told.headers;
+        self.figures.unsynced_octets_max = self.figures.unsynced_octets_max.max(told.unsynced_octets_max);
+        self.figures.told_not_synced += told.not_synced;
+        self.checks.check(told.not_synced == 0, || {
+            format!("{name}: the log tells of more than is synced: {told:?}")
+        });
         let ready = journal.operations_at(life.ready);
         let mut instants = choose(0..ready, self.size.first_start, &mut self.random);
         let first_starts = instants.len();

@@ -29,7 +29,9 @@ pub(super) fn look(config: &Config, has_tokens: Option<bool>) -> Vec<Finding> {
         findings.push(Finding::new(
             Warning,
             "open-files",
-            format!("{limit} files may be open, and server.http.connections_max lets {needed} be needed"),
+            format!(
+                "{limit} files may be open, and server.http.connections_max and transport.dns_lookups_max let {needed} be needed"
+            ),
             "Before there are as many connections as the server takes, it can accept none and open none to push services.",
             format!("Raise the limit (LimitNOFILE={needed} for systemd, ulimit -n {needed}), or lower \
                      server.http.connections_max."),

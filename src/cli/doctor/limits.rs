@@ -39,7 +39,11 @@ pub(super) fn all(config: &Config) -> Vec<Limit> {
             Shared::Sends => (calls.sends_max, "one application"),
             Shared::Imports => (calls.imports_max, "one application"),
         };
-        let one_holds = value.saturating_mul(calls.share_percent_max as usize).div_ceil(100);
+        let percent = match shared {
+            Shared::Connections => http.address_share_percent_max,
+            Shared::Calls | Shared::Streams | Shared::Sends | Shared::Imports => calls.share_percent_max,
+        };
+        let one_holds = value.saturating_mul(percent as usize).div_ceil(100);
         Limit { setting: shared.setting(), value, one_holds, one }
     });
     let answers = Limit {
@@ -52,24 +56,36 @@ pub(super) fn all(config: &Config) -> Vec<Limit> {
 }
 
 /// What of them is weak.
-pub(super) fn look(config: &Config) -> Option<Finding> {
-    let (http, share) = (&config.server.http, config.server.calls.share_percent_max);
-    if share == 100 {
-        return Some(Finding::new(
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    let http = &config.server.http;
+    let mut findings = Vec::new();
+    if config.server.calls.share_percent_max == 100 {
+        findings.push(Finding::new(
             Severity::Warning,
             "no-shares",
             "server.calls.share_percent_max is 100",
-            "One application, or one address, can take all streams, imports, calls and connections, and all others are refused.",
+            "One application can take all streams, imports and calls, and all others are refused.",
             "Set it to 50, unless there is one application only.",
         ));
     }
-    (http.caller_answers_octets_max >= http.answers_octets_max).then(|| {
-        Finding::new(
+    if http.address_share_percent_max == 100 {
+        findings.push(Finding::new(
+            Severity::Hint,
+            "no-address-shares",
+            "server.http.address_share_percent_max is 100",
+            "One address can take all connections, and all others wait. That is right behind a proxy only, from whose address \
+             all callers come: then the proxy has to share them out.",
+            "Set it to 50, unless there is a proxy before the server.",
+        ));
+    }
+    if http.caller_answers_octets_max >= http.answers_octets_max {
+        findings.push(Finding::new(
             Severity::Warning,
             "no-answer-shares",
             "server.http.caller_answers_octets_max is not below server.http.answers_octets_max",
             "One caller who does not read what it asked for costs others their answers.",
             "Set it to less than half of server.http.answers_octets_max.",
-        )
-    })
+        ));
+    }
+    findings
 }

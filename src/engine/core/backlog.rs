@@ -198,15 +198,19 @@ impl Backlog {
         }
     }
 
-    /// The origin of a group answers, or does not any more.
-    pub(super) fn hear(&mut self, group: GroupId, heard: bool) {
-        self.limits.presumed.remove(&group);
-        if heard {
-            self.limits.heard.insert(group);
-        } else {
-            self.limits.heard.remove(&group);
+    /// Whether the origin of a group answers. Of those that share a group some may.
+    pub(super) fn hears(&self, group: GroupId) -> bool {
+        self.limits.hears(group)
+    }
+
+    /// The origin of a group of its own answers, or does not. Says whether that is news.
+    pub(super) fn hear(&mut self, group: GroupId, heard: bool) -> bool {
+        let was_presumed = self.limits.presumed.remove(&group);
+        let is_news = if heard { self.limits.heard.insert(group) } else { self.limits.heard.remove(&group) };
+        if is_news || was_presumed {
+            self.reopen(group);
         }
-        self.reopen(group);
+        is_news
     }
 
     /// The origin of a group has accepted something before.

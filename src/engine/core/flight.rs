@@ -348,15 +348,15 @@ impl Core {
     /// An origin answers, or does not any more: that decides how much of what waits for it may be in memory.
     fn hear(&mut self, origin: OriginId, heard: bool) {
         let group = GroupId::of(origin);
-        if group.is_own() && (self.memory.hear(group, heard) || !heard) {
-            self.backlog.hear(group, heard);
+        if group.is_own() && self.backlog.hear(group, heard) {
+            self.memory.hear(group, heard);
         }
     }
 
     /// Of a page whose origin this process has not asked yet, its targets tell whether it answered an earlier one.
     pub(super) fn presume_heard(&mut self, page: &StoredPage) {
         let head = &page.head;
-        if head.kind == MessageKind::Send || !head.group.is_own() || self.memory.hears(head.group) {
+        if head.kind == MessageKind::Send || !head.group.is_own() || self.backlog.hears(head.group) {
             return;
         }
         let mut targets = page.entries.iter().filter_map(|entry| entry.target.as_ref());

@@ -1,6 +1,6 @@
 //! How much of the bound on targets in memory is used, and by whom.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::limits::PAGE_DELIVERIES_MAX;
 use crate::domain::{ApplicationId, EngineLoad, MessageKind};
@@ -20,8 +20,7 @@ pub(super) struct Memory {
     entries: usize,
     /// Targets of broadcasts, of each group with one origin, by application.
     groups: HashMap<GroupId, BTreeMap<ApplicationId, usize>>,
-    heard: HashSet<GroupId>,
-    /// Targets of the groups that are not heard, by application and together.
+    /// Targets of the groups whose origin does not answer, by application and together.
     unheard_by_application: HashMap<ApplicationId, usize>,
     unheard: usize,
 }
@@ -37,45 +36,36 @@ impl Memory {
             pages_peak: 0,
             entries: 0,
             groups: HashMap::new(),
-            heard: HashSet::new(),
             unheard_by_application: HashMap::new(),
             unheard: 0,
         }
     }
 
-    /// A page comes into memory, with so many deliveries, of which so many have targets.
-    pub(super) fn page_in(&mut self, head: &PageHead, entries: usize, targets: usize) {
+    /// A page comes into memory, with so many deliveries, of which so many have targets. `heard`, here and below: whether the
+    /// origin of its group answers, which [`Backlog`](super::backlog::Backlog) knows.
+    pub(super) fn page_in(&mut self, head: &PageHead, entries: usize, targets: usize, heard: bool) {
         if head.kind == MessageKind::Broadcast {
             self.pages += 1;
             self.entries += entries;
         }
         self.pages_peak = self.pages_peak.max(self.pages);
-        self.add(head, targets);
+        self.add(head, targets, heard);
     }
 
     /// A page leaves memory, with so many deliveries, of which so many have targets.
-    pub(super) fn page_out(&mut self, head: &PageHead, entries: usize, targets: usize) {
+    pub(super) fn page_out(&mut self, head: &PageHead, entries: usize, targets: usize, heard: bool) {
         if head.kind == MessageKind::Broadcast {
             self.pages -= 1;
             self.entries -= entries;
         }
-        self.remove(head, targets);
+        self.remove(head, targets, heard);
     }
 
-    /// The origin of a group answers, or does not any more. Answers whether that is news.
-    pub(super) fn hear(&mut self, group: GroupId, heard: bool) -> bool {
-        let is_news = if heard { self.heard.insert(group) } else { self.heard.remove(&group) };
-        if is_news {
-            for (application, targets) in self.groups.get(&group).cloned().unwrap_or_default() {
-                self.count_unheard(application, targets.cast_signed() * if heard { -1 } else { 1 });
-            }
+    /// The origin of a group answers now, or does not any more, which is news.
+    pub(super) fn hear(&mut self, group: GroupId, heard: bool) {
+        for (application, targets) in self.groups.get(&group).cloned().unwrap_or_default() {
+            self.count_unheard(application, targets.cast_signed() * if heard { -1 } else { 1 });
         }
-        is_news
-    }
-
-    /// Whether the origin of a group answers.
-    pub(super) fn hears(&self, group: GroupId) -> bool {
-        self.heard.contains(&group)
     }
 
     fn count_unheard(&mut self, application: ApplicationId, change: isize) {
@@ -87,7 +77,7 @@ impl Memory {
         }
     }
 
-    fn count_group(&mut self, head: &PageHead, change: isize) {
+    fn count_group(&mut self, head: &PageHead, change: isize, heard: bool) {
         if change == 0 || head.kind == MessageKind::Send || !head.group.is_own() {
             return;
         }
@@ -100,23 +90,23 @@ impl Memory {
                 self.groups.remove(&head.group);
             }
         }
-        if !self.heard.contains(&head.group) {
+        if !heard {
             self.count_unheard(head.application, change);
         }
     }
 
     /// A page that is there has so many targets more.
-    pub(super) fn add(&mut self, head: &PageHead, targets: usize) {
+    pub(super) fn add(&mut self, head: &PageHead, targets: usize, heard: bool) {
         self.targets += targets;
         *self.held.entry((head.application, head.kind)).or_default() += targets;
-        self.count_group(head, targets.cast_signed());
+        self.count_group(head, targets.cast_signed(), heard);
         self.targets_peak = self.targets_peak.max(self.targets);
     }
 
     /// A page that is there has so many targets less.
-    pub(super) fn remove(&mut self, head: &PageHead, targets: usize) {
+    pub(super) fn remove(&mut self, head: &PageHead, targets: usize, heard: bool) {
         self.targets -= targets;
-        self.count_group(head, -targets.cast_signed());
+        self.count_group(head, -targets.cast_signed(), heard);
         let of = (head.application, head.kind);
         if let Some(held) = self.held.get_mut(&of) {
             *held -= targets;
@@ -203,7 +193,7 @@ mod tests {
         let head = head(application, MessageKind::Broadcast);
         let mut pages = 0;
         while memory.fits(head.kind, PAGE) && memory.may_grow(head.application, pages / rooms) {
-            memory.page_in(&head, PAGE, PAGE);
+            memory.page_in(&head, PAGE, PAGE, true);
             pages += 1;
         }
         pages
@@ -220,7 +210,7 @@ mod tests {
             let send = head(1, MessageKind::Send);
             assert!(memory.fits(send.kind, PAGE) && memory.may_send(send.application, PAGE));
             while memory.fits(send.kind, 1) && memory.may_send(send.application, 1) {
-                memory.page_in(&send, 1, 1);
+                memory.page_in(&send, 1, 1, true);
             }
             assert!(memory.fits(send.kind, 1) && memory.may_send(ApplicationId(2), 1), "{rooms}");
         }
@@ -231,7 +221,7 @@ mod tests {
         let mut memory = Memory::new(PAGE);
         assert_eq!(fill(&mut memory, 1, 1), 1);
         assert!(!memory.fits(MessageKind::Send, 1));
-        memory.page_out(&head(1, MessageKind::Broadcast), PAGE, PAGE);
+        memory.page_out(&head(1, MessageKind::Broadcast), PAGE, PAGE, true);
         assert!(memory.fits(MessageKind::Send, 1));
         let mut load = EngineLoad::default();
         memory.fill(&mut load);
@@ -249,7 +239,7 @@ mod tests {
         let fill = |memory: &mut Memory, application| {
             let mut pages = 0;
             while memory.fits_unheard(ApplicationId(application)) {
-                memory.page_in(&of(application, pages), PAGE, PAGE);
+                memory.page_in(&of(application, pages), PAGE, PAGE, false);
                 pages += 1;
             }
             pages
@@ -257,10 +247,13 @@ mod tests {
         assert_eq!(fill(&mut memory, 1), 24);
         let others: Vec<_> = (2..5).map(|application| fill(&mut memory, application)).collect();
         assert_eq!(others, [6, 1, 1], "whoever comes later finds room");
-        assert!(memory.hear(GroupId::of(OriginId(0)), true) && memory.fits_unheard(ApplicationId(6)));
-        assert!(memory.hear(GroupId::of(OriginId(0)), false));
+        assert!(!memory.fits_unheard(ApplicationId(6)));
+        memory.hear(GroupId::of(OriginId(0)), true);
+        assert!(memory.fits_unheard(ApplicationId(6)));
+        memory.hear(GroupId::of(OriginId(0)), false);
+        assert!(!memory.fits_unheard(ApplicationId(6)));
         for application in 1..5 {
-            memory.page_out(&of(application, 0), PAGE, PAGE);
+            memory.page_out(&of(application, 0), PAGE, PAGE, false);
         }
         assert!(memory.fits_unheard(ApplicationId(6)));
     }

@@ -60,7 +60,8 @@ impl Core {
 
     /// Has a page read that was taken out of the backlog.
     pub(super) fn load_page(&mut self, head: PageHead) {
-        self.memory.page_in(&head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX);
+        let heard = self.backlog.hears(head.group);
+        self.memory.page_in(&head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX, heard);
         self.loading.insert(head.key);
         self.effects.push(Effect::Load(head));
     }
@@ -68,7 +69,8 @@ impl Core {
     /// One was read; `None`: it is not there any more.
     pub(super) fn page_loaded(&mut self, head: &PageHead, page: Option<StoredPage>, as_of: u64) {
         self.loading.remove(&head.key);
-        self.memory.page_out(head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX);
+        let heard = self.backlog.hears(head.group);
+        self.memory.page_out(head, PAGE_DELIVERIES_MAX, PAGE_DELIVERIES_MAX, heard);
         match page {
             Some(page) => {
                 self.presume_heard(&page);
@@ -82,7 +84,8 @@ impl Core {
     fn admit(&mut self, stored: StoredPage, as_of: u64) {
         let PageHead { application, key, kind, .. } = stored.head;
         let page = Page::load(stored, as_of);
-        self.memory.page_in(&page.head, page.entries.len(), page.targets());
+        let heard = self.backlog.hears(page.head.group);
+        self.memory.page_in(&page.head, page.entries.len(), page.targets(), heard);
         if self.endings.page_comes(key) {
             self.pages.insert(key, page);
             return;
@@ -157,7 +160,8 @@ impl Core {
     fn remove_page(&mut self, key: PageKey) -> Option<PageHead> {
         let page = self.pages.remove(&key)?;
         self.careful.page_goes(key);
-        self.memory.page_out(&page.head, page.entries.len(), page.targets());
+        let heard = self.backlog.hears(page.head.group);
+        self.memory.page_out(&page.head, page.entries.len(), page.targets(), heard);
         for (index, entry) in (0..).zip(&page.entries) {
             let at = EntryRef { page: key, index };
             if let Phase::BackingOff(due) = entry.phase {

@@ -177,7 +177,8 @@ impl Core {
         } else {
             self.unended.delivery_ended(at.page.message);
             event.past = std::mem::take(&mut entry.past);
-            self.memory.remove(&page.head, usize::from(entry.target.take().is_some()));
+            let heard = self.backlog.hears(page.head.group);
+            self.memory.remove(&page.head, usize::from(entry.target.take().is_some()), heard);
             self.set_phase(at, Phase::Settled);
             self.note_gone(&event);
         }

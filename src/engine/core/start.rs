@@ -190,8 +190,9 @@ impl Core {
         let handed_on = target.as_ref().is_some_and(|now| entry.is_of_another_user(now));
         entry.departed = if handed_on { Some(Departure::OtherUser) } else { departed };
         if entry.departed.is_none() {
-            self.memory.remove(&page.head, usize::from(entry.target.is_some()));
-            self.memory.add(&page.head, usize::from(target.is_some()));
+            let heard = self.backlog.hears(page.head.group);
+            self.memory.remove(&page.head, usize::from(entry.target.is_some()), heard);
+            self.memory.add(&page.head, usize::from(target.is_some()), heard);
             entry.target = target.map(Arc::new);
         }
         entry.as_of = as_of;

@@ -8,10 +8,13 @@
 //!   our own. `flush_async` deadlocks and is not called.
 //! * A page of its tree that exceeds 128 KiB is a file in `blobs`, which sled does not sync (`durable.rs`). Values stay
 //!   below 64 KiB, but up to 16 share a page.
-//! * sled takes what it wrote for stable as soon as `sync_file_range` has returned. It overwrites a segment of its log once
-//!   what replaced it is stable, and recovery does not look behind the segment that is stable. Both are right after a loss
-//!   of power only if never more than a segment is written between two real syncs: so there is one in time also within a
-//!   group ([`UNSYNCED_OCTETS_MAX`]), and sled has no thread of its own that moves pages while nobody syncs.
+//! * sled takes what it wrote for stable as soon as `sync_file_range` has returned. The header of each new segment of its log
+//!   tells up to where that is; recovery does not look behind the segment in which it is, and segments whose pages were all
+//!   written anew before that segment are overwritten. Both are right after a loss of power only if what is before the
+//!   segment that a header tells has really been synced. A batch is stable only as a whole, so no header that is written
+//!   within one tells of more than what was before it. So it suffices that no batch begins in another segment than the one
+//!   that the last sync came to: there is a sync in front of such a batch, also within a group
+//!   ([`Sled::has_begun_segment`]). And sled has no thread of its own that moves pages while nobody syncs.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -19,7 +22,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::ahead::{self, Ahead};
 use super::backend::{Backend, Batch, Order, Row, Space};
@@ -77,13 +80,6 @@ pub enum OpenError {
     Store(#[from] StoreError),
 }
 
-/// What may be written to the log between two syncs, in octets: a segment.
-const UNSYNCED_OCTETS_MAX: u64 = 512 << 10;
-/// What sled writes to its log for an octet: it writes pages anew, and moves some beside those that change.
-const LOG_GROWTH: u64 = 4;
-/// What a row costs beside its key and value: the header of its message.
-const ROW_OCTETS: u64 = 32;
-
 /// A sled database in a directory of its own.
 pub struct Sled {
     // In the order in which they go.
@@ -91,8 +87,8 @@ pub struct Sled {
     log: LogFile,
     blobs: Blobs,
     ahead: Ahead,
-    /// An estimate of what was written to the log since the last sync, in octets.
-    unsynced: AtomicU64,
+    /// The log number up to which all is synced: sled's own position, an octet for an octet.
+    synced: AtomicI64,
     /// Locked as long as it is open: sled's own lock can only be told from other errors by its text.
     _lock: File,
 }
@@ -148,14 +144,28 @@ impl Sled {
             .map_err(|_| OpenError::Database("its files are damaged".to_owned()))?
             .map_err(|error| OpenError::Database(error.to_string()))?;
         let file = OpenOptions::new().write(true).open(directory.join("db"))?;
+        let synced = AtomicI64::new(written(&db));
         // The names of new files are durable only when their directory is.
         file.sync_all()?;
         let blobs = Blobs::open(directory)?;
         File::open(directory)?.sync_all()?;
         make_private(directory)?;
-        let unsynced = AtomicU64::new(0);
-        Ok(Self { db, log: LogFile(file), blobs, ahead: Ahead::default(), unsynced, _lock: lock })
+        Ok(Self { db, log: LogFile(file), blobs, ahead: Ahead::default(), synced, _lock: lock })
     }
+
+    /// Whether sled has begun a segment of its log behind the one that the last sync came to. It costs a look at the list of
+    /// segments, which has one for each 512 KiB of the log. What is not seen is a reader that begins one in the microseconds
+    /// between this look and the batch.
+    fn has_begun_segment(&self) -> bool {
+        let synced = self.synced.load(Ordering::Relaxed);
+        // Also of what is only reserved, and what readers wrote: they merge and split pages.
+        self.db.context.pagecache.log.iter_from(synced).segments.len() > 1
+    }
+}
+
+/// The log number up to which sled has handed its log to the system.
+fn written(db: &sled::Db) -> i64 {
+    db.context.pagecache.log.stable_offset() + 1
 }
 
 /// Refuses a disk without the reserve, or without room for another snapshot.
@@ -246,15 +256,9 @@ impl Backend for Sled {
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        let rows = batch.writes.iter();
-        let octets = rows.map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
-        let octets = octets.map(|octets| octets as u64 + ROW_OCTETS).sum::<u64>() * LOG_GROWTH;
-        // Within a batch nothing becomes stable: one may be as large as it likes.
-        let unsynced = self.unsynced.load(Ordering::Relaxed);
-        if unsynced > 0 && unsynced + octets > UNSYNCED_OCTETS_MAX {
+        if self.has_begun_segment() {
             self.sync()?;
         }
-        self.unsynced.fetch_add(octets, Ordering::Relaxed);
         let mut writes = sled::Batch::default();
         for (key, value) in batch.writes {
             match value {
@@ -274,11 +278,67 @@ impl Backend for Sled {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        let unsynced = self.unsynced.load(Ordering::Relaxed);
         self.db.flush().map_err(unavailable)?;
+        let written = written(&self.db);
         self.blobs.sync().map_err(unavailable)?;
         self.log.0.sync_data().map_err(unavailable)?;
-        self.unsynced.fetch_sub(unsynced, Ordering::Relaxed);
+        self.synced.fetch_max(written, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{RngExt as _, SeedableRng as _};
+
+    use super::*;
+
+    /// Pages that each have a large row, of which a small one is written.
+    const PAGES: u16 = 200;
+
+    fn batch(rows: impl IntoIterator<Item = (u16, u8, usize)>) -> Batch {
+        let row = |(page, row, octets): (u16, u8, usize)| {
+            let [high, low] = page.to_be_bytes();
+            (vec![high, low, row], Some(vec![row; octets]))
+        };
+        Batch { writes: rows.into_iter().map(row).collect() }
+    }
+
+    /// The log number in front of which recovery does not look, by what the headers of the log tell.
+    fn trusted(log: &File) -> i64 {
+        let headers = tail::headers(log).unwrap();
+        let stable = headers.values().map(|(header, _)| header.stable).max().unwrap_or_default();
+        i64::try_from(stable / tail::SEGMENT * tail::SEGMENT).unwrap()
+    }
+
+    #[test]
+    fn no_header_of_the_log_tells_of_more_than_is_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let sled = Sled::open(directory.path(), 64 << 20, 0).unwrap();
+        let log = File::open(directory.path().join("db")).unwrap();
+        for first in (0..PAGES).step_by(8) {
+            sled.apply(batch((first..first + 8).map(|page| (page, 0, 50_000)))).unwrap();
+            sled.sync().unwrap();
+        }
+        let mut random = StdRng::seed_from_u64(18);
+        let before = written(&sled.db);
+        for group in 0..30 {
+            for _ in 0..random.random_range(1..8) {
+                // A few octets, for which sled now and then writes whole pages.
+                let mut row = |_| (random.random_range(0..PAGES), random.random_range(1..4), 40);
+                sled.apply(batch((0..60).map(&mut row))).unwrap();
+                if random.random_bool(0.5) {
+                    // What was handed to the system counts as stable, and is not synced.
+                    sled.db.flush().unwrap();
+                }
+                let (trusted, synced) = (trusted(&log), sled.synced.load(Ordering::Relaxed));
+                assert!(trusted <= synced, "group {group}: {trusted} is trusted, {synced} synced");
+            }
+            sled.sync().unwrap();
+            assert!(!sled.has_begun_segment(), "what is synced needs no other sync");
+        }
+        let segments = (written(&sled.db) - before) / i64::try_from(tail::SEGMENT).unwrap();
+        assert!(segments > 20, "{segments} segments are too few to tell");
     }
 }

@@ -21,7 +21,7 @@ use std::path::Path;
 use super::durable::BLOBS;
 
 /// Octets of a segment of the log: sled's default.
-const SEGMENT: u64 = 512 << 10;
+pub(super) const SEGMENT: u64 = 512 << 10;
 /// Octets of its header: a checksum (4), its log number (8), the stable log number (8), all little-endian.
 const HEADER: usize = 20;
 /// What the checksum is combined with, and the numbers.
@@ -32,9 +32,11 @@ const MESSAGE_HEADER_MAX: usize = 32;
 
 /// A segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Header {
-    number: u64,
-    stable: u64,
+pub(super) struct Header {
+    /// Its log number.
+    pub(super) number: u64,
+    /// The log number up to which it tells all to be stable.
+    pub(super) stable: u64,
 }
 
 impl Header {
@@ -126,7 +128,7 @@ pub(super) fn mend(directory: &Path, stable: u64) -> io::Result<()> {
 }
 
 /// All segments by their numbers, and where they are.
-fn headers(file: &File) -> io::Result<BTreeMap<u64, (Header, u64)>> {
+pub(super) fn headers(file: &File) -> io::Result<BTreeMap<u64, (Header, u64)>> {
     let length = file.metadata()?.len();
     let mut segments = BTreeMap::new();
     let mut offset = 0;

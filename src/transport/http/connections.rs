@@ -109,7 +109,14 @@ impl Connections {
         // Counted under the lock, so that a burst does not choose the same slot.
         slot.enter();
         slots.peak = slots.peak.max(slots.in_flight());
-        Ok(Lease { slot, _permit: permit, _http1_permit: http1_permit, connections: Arc::clone(self) })
+        let answers = slot.answers();
+        Ok(Lease {
+            slot,
+            answers,
+            _permit: permit,
+            _http1_permit: http1_permit,
+            connections: Arc::clone(self),
+        })
     }
 
     /// What a request that comes now is posted over.
@@ -170,8 +177,8 @@ impl Connections {
         others
     }
 
-    /// Takes no further request to a slot that is open and let one wait for a stream up to its deadline: a peer that is
-    /// about to stop may allow none any more. Requests on it end as they do.
+    /// Takes no further request to a slot that is open and let one wait up to its deadline: a peer that is about to stop may
+    /// allow no stream any more. Requests on it end as they do, and with the last one its connection.
     fn discard(&self, blocked: &Arc<Slot>) {
         if blocked.is_open() {
             lock(&self.slots).open.retain(|slot| !Arc::ptr_eq(slot, blocked));
@@ -205,15 +212,22 @@ async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Trans
 #[derive(Debug)]
 pub(super) struct Lease {
     slot: Arc<Slot>,
+    /// Answers that the slot had when it was chosen.
+    answers: u64,
     _permit: OwnedSemaphorePermit,
     _http1_permit: Option<OwnedSemaphorePermit>,
     connections: Arc<Connections>,
 }
 
 impl Lease {
-    /// The request has waited for a stream in vain.
-    pub(super) fn blocked(&self) {
-        self.connections.discard(&self.slot);
+    /// The request has waited in vain: for a stream, or if it was `sent`, for its answer. One that waits for its answer while
+    /// others get theirs says nothing about the connection. Where nobody does, the connection goes: the other side may be dead,
+    /// or send without end what is no answer, which would be read on. Over HTTP/1.1 it goes with its request anyway.
+    pub(super) fn gave_up(&self, sent: bool) {
+        let is_silent = self.slot.protocol() == Protocol::Http2 && self.slot.answers() == self.answers;
+        if !sent || is_silent {
+            self.connections.discard(&self.slot);
+        }
     }
 
     pub(super) fn slot(&self) -> &Arc<Slot> {

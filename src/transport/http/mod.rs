@@ -229,9 +229,7 @@ impl Try {
     /// What the deadline means now. From here on the body leaves no more, if it has not.
     fn timed_out(self) -> TransportError {
         let sent = !self.departure.withdraw();
-        if !sent {
-            self.lease.blocked();
-        }
+        self.lease.gave_up(sent);
         TransportError::TimedOut { sent }
     }
 }

@@ -1,7 +1,7 @@
 //! One connection slot: a reqwest client for one origin, with all that must not happen switched off.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use reqwest::{Client, Method, Proxy, Request, Url, redirect, retry};
 use rustls::ClientConfig;
@@ -112,7 +112,7 @@ impl SlotFactory {
             Protocol::Http1 => builder.http1_only().pool_idle_timeout(settings.surplus_timeout),
         };
         let client = builder.build().map_err(|_| unsent("the client can't be made"))?;
-        Ok(Slot { client, protocol, line, in_flight: AtomicUsize::new(0) })
+        Ok(Slot { client, protocol, line, in_flight: AtomicUsize::new(0), answers: AtomicU64::new(0) })
     }
 }
 
@@ -148,10 +148,11 @@ pub(super) struct Slot {
     line: Arc<Line>,
     /// Requests in flight.
     in_flight: AtomicUsize,
+    /// Answers that came.
+    answers: AtomicU64,
 }
 
 impl Slot {
-    #[cfg(test)]
     pub(super) fn protocol(&self) -> Protocol {
         self.protocol
     }
@@ -173,6 +174,11 @@ impl Slot {
 
     pub(super) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many answers have come.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     /// Whether a request that comes now need not wait for a dial, as far as is known.
@@ -203,6 +209,9 @@ impl Slot {
             failure = self.shared_failure(&mut failures, departure) => return Err(failure.into()),
             answer = execution => answer,
         };
+        if answer.is_ok() {
+            self.answers.fetch_add(1, Ordering::Relaxed);
+        }
         answer.map_err(|error| match dial_error(&error) {
             Some(failure) => failure.clone().into(),
             // Whatever goes wrong with a dial is a `DialError`: so this is hyper's word that there is none any more.

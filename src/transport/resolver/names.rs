@@ -31,6 +31,10 @@ const PROVEN_FOR: Duration = Duration::from_secs(3_600);
 /// One in so many names goes at once when there are too many.
 const EVICTED_SHARE: usize = 64;
 
+/// Lookups under way at most, in times of [`NameBounds::lookups_max`]: those begun just now, older ones, and those of names that
+/// have answered lately.
+pub(crate) const LOOKUP_PLACES: usize = 3;
+
 /// Bounds of [`Names`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameBounds {

@@ -16,7 +16,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
-use hickory_resolver::{Hosts, TokioResolver};
+use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 use tokio::time::Instant;
 
 use super::Lookup;
@@ -30,6 +30,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const LOCAL_NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 /// A query that is not answered is made once more.
 const RETRIES: usize = 1;
+/// Sockets that a lookup holds at most: two queries (A and AAAA), each with up to three while it is not answered.
+pub(crate) const LOOKUP_SOCKETS_MAX: usize = 6;
 
 /// The system's resolver, or one with name servers of its own. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,12 +83,23 @@ impl SystemLookup {
     }
 
     fn read(&self) -> io::Result<Sources> {
-        let hosts = Hosts::from_system().unwrap_or_default();
-        let mut builder = if self.name_servers.is_empty() {
-            TokioResolver::builder_tokio().unwrap_or_else(|_| of(&[LOCAL_NAME_SERVER]))
-        } else {
-            of(&self.name_servers)
+        // What cannot be read for want of a descriptor is not remembered as empty.
+        let hosts = match Hosts::from_system() {
+            Err(error) if exhausted(&error) => return Err(error),
+            read => read.unwrap_or_default(),
         };
+        let builder = if !self.name_servers.is_empty() {
+            of(&self.name_servers, Vec::new())
+        } else if let Ok(builder) = TokioResolver::builder_tokio() {
+            builder
+        } else {
+            has_descriptors()?;
+            of(&[LOCAL_NAME_SERVER], Vec::new())
+        };
+        self.build(builder, hosts)
+    }
+
+    fn build(&self, mut builder: ResolverBuilder<TokioRuntimeProvider>, hosts: Hosts) -> io::Result<Sources> {
         let options: &mut ResolverOpts = builder.options_mut();
         // All addresses: one that is bad refuses all of them.
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
@@ -110,9 +123,16 @@ impl Lookup for SystemLookup {
         if !listed.is_empty() {
             return Ok(listed);
         }
+        sources.ask(name).await
+    }
+}
+
+impl Sources {
+    /// What name servers say.
+    async fn ask(&self, name: Name) -> io::Result<Vec<IpAddr>> {
         // The resolver takes a socket that it cannot have for a name server that does not answer.
         has_descriptors()?;
-        match sources.resolver.lookup_ip(name).await {
+        match self.resolver.lookup_ip(name).await {
             Ok(found) => Ok(found.iter().collect()),
             Err(error) => {
                 has_descriptors()?;
@@ -120,9 +140,7 @@ impl Lookup for SystemLookup {
             }
         }
     }
-}
 
-impl Sources {
     /// What the hosts file says.
     fn listed(&self, name: &Name) -> Vec<IpAddr> {
         let of = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
@@ -135,8 +153,8 @@ impl Sources {
     }
 }
 
-/// A resolver that asks these, each by UDP, and by TCP what does not fit.
-fn of(name_servers: &[SocketAddr]) -> hickory_resolver::ResolverBuilder<TokioRuntimeProvider> {
+/// A resolver that asks these, each by UDP, and by TCP what does not fit; with these search domains.
+fn of(name_servers: &[SocketAddr], search: Vec<Name>) -> ResolverBuilder<TokioRuntimeProvider> {
     let servers = name_servers.iter().map(|address| {
         let mut server = NameServerConfig::udp_and_tcp(address.ip());
         for connection in &mut server.connections {
@@ -145,7 +163,7 @@ fn of(name_servers: &[SocketAddr]) -> hickory_resolver::ResolverBuilder<TokioRun
         }
         server
     });
-    let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+    let config = ResolverConfig::from_parts(None, search, servers.collect());
     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
 }
 
@@ -175,4 +193,71 @@ fn failure(error: &NetError) -> io::Error {
 
 fn is_negative(code: ResponseCode) -> bool {
     code == ResponseCode::NoError || code == ResponseCode::NXDomain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Octets of a message's header (RFC 1035 section 4.1).
+    const HEADER_OCTETS: usize = 12;
+
+    /// The name that a query asks for.
+    fn asked(query: &[u8]) -> String {
+        let mut rest = &query[HEADER_OCTETS..];
+        let mut name = String::new();
+        while let Some((length, more)) = rest.split_first().filter(|(length, _)| **length > 0) {
+            let (label, more) = more.split_at(usize::from(*length));
+            name.push_str(&String::from_utf8_lossy(label).to_lowercase());
+            name.push('.');
+            rest = more;
+        }
+        name
+    }
+
+    /// All names that are asked for when one is looked up that there is not, where one search domain is given.
+    async fn names_of(host: &str) -> BTreeSet<String> {
+        let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let lookup = SystemLookup::new(&[server.local_addr().unwrap()], Duration::from_secs(5));
+        let search = vec![Name::from_ascii("corp.test.").unwrap()];
+        let sources = lookup.build(of(&lookup.name_servers, search), Hosts::default()).unwrap();
+        let mut names = BTreeSet::new();
+        let answering = async {
+            let mut query = [0; 512];
+            loop {
+                let (octets, from) = server.recv_from(&mut query).await.unwrap();
+                names.insert(asked(&query[..octets]));
+                // There is no such name.
+                let mut answer = query[..octets].to_vec();
+                (answer[2], answer[3]) = (0x81, 0x83);
+                server.send_to(&answer, from).await.unwrap();
+            }
+        };
+        let found = tokio::select! {
+            () = answering => unreachable!("it goes on"),
+            found = sources.ask(Name::from_utf8(host).unwrap()) => found,
+        };
+        assert_eq!(found.unwrap_err().kind(), io::ErrorKind::NotFound);
+        names
+    }
+
+    #[tokio::test]
+    async fn an_absolute_name_is_looked_for_in_no_other_domain() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(names_of("push.example.net.").await, names(&["push.example.net."]));
+        let both = names(&["push.example.net.", "push.example.net.corp.test."]);
+        assert_eq!(names_of("push.example.net").await, both, "else it may be short for another");
+        assert!(names_of("push").await.contains("push.corp.test."));
+    }
+
+    #[tokio::test]
+    async fn the_hosts_file_has_names_with_a_dot_or_without() {
+        let lookup = SystemLookup::new(&[LOCAL_NAME_SERVER], Duration::from_secs(5));
+        for host in ["localhost", "localhost."] {
+            let found = lookup.lookup(host).await.unwrap();
+            assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{host}: {found:?}");
+        }
+    }
 }

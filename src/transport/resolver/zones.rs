@@ -15,6 +15,7 @@ const SECOND_LEVEL_OCTETS_MAX: usize = 3;
 
 /// The zone that a name is taken to lie in: its last two labels, or three below a country's second level.
 pub(super) fn zone_of(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
     let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
     let (Some(last), Some(second)) = (dots.next(), dots.next()) else { return host };
     let is_country = host.len() - last - 1 == 2;
@@ -168,6 +169,7 @@ mod tests {
             ("a.push.example.de", "example.de"),
             ("a.com.au", "a.com.au"),
             ("updates.push.services.mozilla.com", "mozilla.com"),
+            ("updates.push.services.mozilla.com.", "mozilla.com"),
         ] {
             assert_eq!(zone_of(host), zone, "{host}");
         }

@@ -23,6 +23,7 @@ pub(super) struct Limits {
     /// Pages of one room.
     pub(super) pages_max: usize,
     pub(super) blocked: HashMap<GroupId, Blocked>,
+    /// Groups of one origin that answers.
     pub(super) heard: HashSet<GroupId>,
     /// Not heard, but accepted something in an earlier life.
     pub(super) presumed: HashSet<GroupId>,

@@ -190,7 +190,9 @@ fn every_room_stands_at_its_own_place_through_any_history() {
                     let of = MessageId([[1, 2, 9][random.random_range(0..3_usize)]; 16]);
                     present.extend(backlog.take_of(ApplicationId(1), of));
                 }
-                6 => backlog.hear(group, random.random_range(0..2) == 0),
+                6 => {
+                    backlog.hear(group, random.random_range(0..2) == 0);
+                }
                 7 if random.random_range(0..2) == 0 => backlog.unblock(group),
                 7 => backlog.block(group, Timestamp::from_secs(1), random.random_range(0..2) == 0),
                 8 => {
