@@ -82,10 +82,10 @@ fn used() -> f64 {
         let Some((name, rest)) = stat.rsplit_once(')') else { continue };
         if name.ends_with("(connections") {
             let fields: Vec<&str> = rest.split_whitespace().collect();
-            ticks += fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>();
+            ticks += fields[11..13].iter().map(|ticks| ticks.parse::<u32>().unwrap()).sum::<u32>();
         }
     }
-    ticks as f64 / 100.0
+    f64::from(ticks) / 100.0
 }
 
 /// Run by the next test, in a process of its own: its memory is measured.
