@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::json::ProtoJson;
 use super::message::{proto_padding, proto_urgency};
+use super::origins::held_line;
 use super::output;
 use crate::config::{PaddingName, UrgencyName};
 use crate::proto::v1::{
@@ -305,6 +306,9 @@ fn line(application: &Application) -> String {
             let _ = write!(line, ", next attempt at {next}");
         }
         let _ = write!(line, ". {}", stopped.remedy);
+    }
+    for held in &application.held {
+        line.push_str(&held_line(held));
     }
     line
 }

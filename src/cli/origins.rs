@@ -11,7 +11,8 @@ use super::json::ProtoJson;
 use super::output;
 use super::view::outcome_name;
 use crate::proto::v1::{
-    ListOriginsRequest, Origin, Outcome, ResumeOriginRequest, StoppedApplication, WatchOriginsRequest,
+    HeldSubscriptions, ListOriginsRequest, Origin, Outcome, ResumeOriginRequest, StoppedApplication,
+    WatchOriginsRequest,
 };
 
 /// Shows the health of the push services that the server talks to
@@ -119,15 +120,18 @@ fn line(origin: &Origin) -> String {
         let _ = write!(line, ", last problem {}", outcome_name(origin.last_problem()));
     }
     for held in &origin.held {
-        let (since, why) = (held.hold_time.unwrap_or_default(), outcome_name(held.outcome()));
-        let (application, count) = (&held.application, held.subscription_count);
-        let (reason, remedy) = (&held.reason, &held.remedy);
-        let _ = write!(
-            line,
-            "\n  HELD since {since}: {count} subscription(s) of {application} for {why}: {reason}\n  {remedy}"
-        );
+        line.push_str(&held_line(held));
     }
     line
+}
+
+/// What is held, since when, why, and what to do: two lines below another one.
+pub(super) fn held_line(held: &HeldSubscriptions) -> String {
+    let (since, why) = (held.hold_time.unwrap_or_default(), outcome_name(held.outcome()));
+    let HeldSubscriptions { application, origin, subscription_count: count, reason, remedy, .. } = held;
+    format!(
+        "\n  HELD since {since}: {count} subscription(s) of {application} at {origin} for {why}: {reason}\n  {remedy}"
+    )
 }
 
 /// Who is stopped there, since when, why and until when, and what to do.

@@ -101,6 +101,7 @@ fn proofs() -> Vec<(&'static str, Proof)> {
         ("Application.suspended", ProvedBy("a_suspended_one_sends_nothing_until_it_goes_on")),
         ("Application.stopped_origins", OutputOnly),
         ("Application.subscription_count", OutputOnly),
+        ("Application.held", OutputOnly),
         ("Application.create_time", OutputOnly),
         ("Application.update_time", OutputOnly),
         ("Application.etag", Violation("UpdateApplication", json!({"application": {"etag": "*"}, "updateMask": "contact"}), "application.etag")),

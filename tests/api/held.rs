@@ -77,6 +77,11 @@ async fn operators_decide_on_what_is_held() {
     assert_eq!((&held["application"], &held["outcome"]), (&json!("default"), &json!("OUTCOME_GONE")));
     assert_eq!(held["subscriptionCount"], 1_100);
     assert!(held["reason"].as_str().unwrap().contains("refused") && held["holdTime"].is_string());
+    assert_eq!(held["origin"], origin["origin"]);
+    assert!(held["remedy"].as_str().unwrap().contains("fanfare subscriptions release"), "{held}");
+    // Whoever looks at the application is told the same.
+    let shown = server.one("GetApplication", json!({})).await["application"].clone();
+    assert_eq!(shown["held"], origin["held"]);
     let unknown = json!({"origin": "https://other.example.net"});
     for rpc in ["ReleaseHeldSubscriptions", "DiscardHeldSubscriptions"] {
         assert_eq!(server.refused(rpc, unknown.clone()).await.reason, "ORIGIN_NOT_FOUND");

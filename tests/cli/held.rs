@@ -47,6 +47,13 @@ impl Operator {
     }
 }
 
+/// What `fanfare doctor` says of what is held, whatever else it finds on this machine.
+fn held_by_doctor(output: &std::process::Output) -> Vec<Value> {
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.filter(|finding| finding["name"] == "subscriptions-held").cloned().collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_lost_to_a_push_service_that_forgets_everybody() {
     let place = Place::new().await;
@@ -84,7 +91,18 @@ async fn nobody_is_lost_to_a_push_service_that_forgets_everybody() {
     assert_eq!(operator.states(), vec!["SUBSCRIPTION_STATE_HELD"; 200], "nobody is removed");
     let shown = printed(&operator.run(&["origins"]));
     assert!(shown.contains("HELD since") && shown.contains("200 subscription(s) of default"), "{shown}");
+    let shown = printed(&operator.run(&["applications", "list"]));
+    assert!(shown.contains("HELD since") && shown.contains("subscriptions release --origin"), "{shown}");
+    assert_eq!(held_by_doctor(&operator.run(&["doctor", "--online", "--json"])).len(), 1);
+    server.stop().await.unwrap();
+    let told = held_by_doctor(&run(&["doctor", "--data-dir", &place.text("data"), "--json"]));
+    let [told] = &told[..] else { panic!("{told:?}") };
+    let (what, mend) = (told["what"].as_str().unwrap(), told["mend"].as_str().unwrap());
+    assert!(what.starts_with("200 subscription(s) of default at https://localhost:"), "{what}");
+    assert!(mend.contains("subscriptions release") && mend.contains("subscriptions restore"), "{mend}");
 
+    let (server, ready) = place.serve("127.0.0.1:0").await.unwrap();
+    let operator = Operator { url: format!("http://{}", ready.server) };
     faults(&place, 1, json!({})).await;
     let origin = &place.sandbox.push_origin;
     let release = ["subscriptions", "release", "--origin", origin];

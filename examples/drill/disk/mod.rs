@@ -59,7 +59,7 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
     let stage = Stage::set(&Configuration::default()).await?;
     let mut drill = Drill { stage, figures: Figures::default(), checks: Checks::default() };
     let kinds: &[(Kind, u64)] = if short {
-        &[(Kind::Tmpfs, 16)]
+        &[(Kind::Tmpfs, 16), (Kind::Ext4, 32)]
     } else {
         &[(Kind::Tmpfs, 12), (Kind::Tmpfs, 16), (Kind::Tmpfs, 64), (Kind::Ext4, 32), (Kind::Fuse2fs, 32)]
     };

@@ -51,7 +51,12 @@ impl Volume {
             Kind::Ext4 | Kind::Fuse2fs => {
                 let image = beside.join("volume.img");
                 fs::File::create(&image)?.set_len(mebibytes << 20)?;
-                run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image))?;
+                // Nothing is kept for root: the server may be root, and full is to be full.
+                let made = run(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(&image));
+                if made.is_err() {
+                    let _ = fs::remove_file(&image);
+                }
+                made?;
                 Some(image)
             }
         };
@@ -72,10 +77,12 @@ impl Volume {
             bail!("{error:#}");
         }
         mounted?;
-        Ok(Self { at: at.to_owned(), octets: mebibytes << 20, image })
+        let mut volume = Self { at: at.to_owned(), octets: 0, image };
+        (_, volume.octets) = volume.measure()?;
+        Ok(volume)
     }
 
-    /// Its size.
+    /// Its size, without what the file system takes itself.
     pub(super) fn octets(&self) -> u64 {
         self.octets
     }
@@ -120,11 +127,17 @@ impl Volume {
     }
 
     fn free(&self) -> anyhow::Result<u64> {
+        Ok(self.measure()?.0)
+    }
+
+    /// Octets that are free, and all of them.
+    fn measure(&self) -> anyhow::Result<(u64, u64)> {
         let told =
-            Command::new("stat").args(["--file-system", "--format", "%a %S"]).arg(&self.at).output()?;
+            Command::new("stat").args(["--file-system", "--format", "%a %b %S"]).arg(&self.at).output()?;
         let text = String::from_utf8(told.stdout)?;
-        let (blocks, size) = text.trim().split_once(' ').context("stat tells no size")?;
-        Ok(blocks.parse::<u64>()? * size.parse::<u64>()?)
+        let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let [free, all, size] = numbers[..] else { bail!("stat tells no size") };
+        Ok((free * size, all * size))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Applications and VAPID keys as administrators see them.
 
 use super::delivery::outcome;
+use super::origin::held;
 use super::subscription::etag;
 use super::time::{duration, timestamp};
 use crate::domain::{
@@ -19,7 +20,8 @@ pub(crate) fn count(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// An application with so many subscriptions; `origins` are those at which any application may be stopped.
+/// An application with so many subscriptions; `origins` are those at which any application may be stopped, or have
+/// subscriptions that are held.
 pub(crate) fn application(
     application: &Application,
     subscriptions: u64,
@@ -29,6 +31,10 @@ pub(crate) fn application(
     let stopped_origins = origins.iter().flat_map(|of| {
         let its = of.stopped.iter().filter(|stopped| stopped.application == application.id);
         its.map(|stopped| stopped_origin(&of.origin, &application.name, stopped))
+    });
+    let held_there = origins.iter().flat_map(|of| {
+        let its = of.held.iter().filter(|held| held.application == application.id && held.subscriptions > 0);
+        its.map(|its| held(its, application.name.clone(), &of.origin))
     });
     v1::Application {
         id: application.name.clone(),
@@ -43,6 +49,7 @@ pub(crate) fn application(
         create_time: known(application.created),
         update_time: known(application.updated),
         etag: etag(application.revision),
+        held: held_there.collect(),
     }
 }
 

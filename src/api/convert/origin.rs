@@ -44,7 +44,8 @@ pub(crate) fn origin(
     }
 }
 
-fn held(held: &HeldSubscriptions, application: String, origin: &str) -> v1::HeldSubscriptions {
+/// Subscriptions of an application that are set aside at an origin, and what to do about it.
+pub(crate) fn held(held: &HeldSubscriptions, application: String, origin: &str) -> v1::HeldSubscriptions {
     v1::HeldSubscriptions {
         outcome: outcome(held.outcome).into(),
         subscription_count: count(held.subscriptions),
@@ -53,6 +54,7 @@ fn held(held: &HeldSubscriptions, application: String, origin: &str) -> v1::Held
         answered_count: count(held.share.answered.into()),
         reason: held.why(),
         remedy: held.what_to_do(&application, origin),
+        origin: origin.to_owned(),
         application,
     }
 }

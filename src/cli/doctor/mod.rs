@@ -3,6 +3,7 @@
 mod configuration;
 mod files;
 mod finding;
+mod held;
 mod limits;
 mod stored;
 
@@ -23,8 +24,8 @@ use crate::config;
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Reads the configuration that `fanfare serve` would read, looks at the files that it names, and into the data
-directory if no server uses it. While one does, --online asks it for its tokens; that needs a token for all applications
-with the role reader or admin. The limit of open files is that of this shell: run it as the server is run.
+directory if no server uses it. While one does, --online asks it for its tokens and for what is held; that needs a token for
+all applications with the role reader or admin. The limit of open files is that of this shell: run it as the server is run.
 
 Nothing is changed, except that a data directory is made private when it is looked into, as at each start.
 
@@ -47,7 +48,7 @@ pub(super) struct DoctorArgs {
     /// The data directory (store.data_dir)
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Ask the running server for its tokens
+    /// Ask the running server for its tokens, and for subscriptions that are held
     #[arg(long)]
     online: bool,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::finding::Finding;
 use super::finding::Severity::{Hint, Serious, Warning};
+use super::held;
 use crate::app::{self, AppError};
 use crate::cli::connection::Connection;
 use crate::cli::failure::Failure;
@@ -38,10 +39,9 @@ struct Token {
 pub(super) async fn look(config: &Config, online: Option<&Connection>) -> Result<Stored, Failure> {
     if let Some(connection) = online {
         let tokens = ask(connection).await?;
-        return Ok(Stored {
-            has_tokens: Some(!tokens.is_empty()),
-            findings: judge(&tokens, SystemClock.now()),
-        });
+        let mut findings = judge(&tokens, SystemClock.now());
+        findings.extend(held::ask(connection).await?);
+        return Ok(Stored { has_tokens: Some(!tokens.is_empty()), findings });
     }
     if !config.store.data_dir.join("db").exists() {
         // Nothing is stored yet, and looking would make it.
@@ -56,7 +56,7 @@ pub(super) async fn look(config: &Config, online: Option<&Connection>) -> Result
             let finding = Finding::new(
                 Hint,
                 "in-use",
-                "a server is using the data directory: tokens and sealed records were not looked at",
+                "a server is using the data directory: tokens, held subscriptions and sealed records were not looked at",
                 "They can be looked at by one process at a time.",
                 "Ask the server with --online, or run this while it is stopped.",
             );
@@ -76,12 +76,13 @@ pub(super) async fn look(config: &Config, online: Option<&Connection>) -> Result
     };
     let looked = async {
         let tokens = store.api_tokens().await?;
-        Ok::<_, crate::store::StoreError>((tokens, store.is_sealed_as(&sealing).await?))
+        let held = held::look(&store).await?;
+        Ok::<_, crate::store::StoreError>((tokens, held, store.is_sealed_as(&sealing).await?))
     };
     let looked = looked.await;
     let kept = store.log_octets();
     store.close().await;
-    let (tokens, is_sealed) = looked.map_err(anyhow::Error::from)?;
+    let (tokens, held, is_sealed) = looked.map_err(anyhow::Error::from)?;
     let tokens: Vec<_> = tokens
         .into_iter()
         .map(|token| Token {
@@ -92,6 +93,7 @@ pub(super) async fn look(config: &Config, online: Option<&Connection>) -> Result
         })
         .collect();
     let mut findings = judge(&tokens, SystemClock.now());
+    findings.extend(held);
     let most = config.retention.log_octets_max;
     if kept >= most - most / LOG_SHARE {
         findings.push(Finding::new(

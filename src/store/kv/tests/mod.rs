@@ -1,5 +1,6 @@
 //! The conformance suite over both backends, and what is particular to this implementation.
 
+mod copies;
 mod damage;
 mod durability;
 mod files;
