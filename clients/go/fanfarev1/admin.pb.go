@@ -278,8 +278,12 @@ type Application struct {
 	CreateTime        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	UpdateTime        *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	Etag              string                 `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+	// once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+	// DiscardHeldSubscriptions, or until the browser subscribes again.
+	Held          []*HeldSubscriptions `protobuf:"bytes,13,rep,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Application) Reset() {
@@ -394,6 +398,13 @@ func (x *Application) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Application) GetHeld() []*HeldSubscriptions {
+	if x != nil {
+		return x.Held
+	}
+	return nil
 }
 
 // What a message leaves unset. Unset here: the server's configuration.
@@ -2368,8 +2379,10 @@ type HeldSubscriptions struct {
 	RefusedCount  int32 `protobuf:"varint,5,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
 	AnsweredCount int32 `protobuf:"varint,6,opt,name=answered_count,json=answeredCount,proto3" json:"answered_count,omitempty"`
 	// Why, and what to do, in words for people.
-	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	Remedy        string `protobuf:"bytes,8,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Remedy string `protobuf:"bytes,8,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// scheme://host[:port], as release and discard name it.
+	Origin        string `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2456,6 +2469,13 @@ func (x *HeldSubscriptions) GetReason() string {
 func (x *HeldSubscriptions) GetRemedy() string {
 	if x != nil {
 		return x.Remedy
+	}
+	return ""
+}
+
+func (x *HeldSubscriptions) GetOrigin() string {
+	if x != nil {
+		return x.Origin
 	}
 	return ""
 }
@@ -3374,7 +3394,7 @@ var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
 const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16fanfare/v1/admin.proto\x12\n" +
-	"fanfare.v1\x1a\x19fanfare/v1/delivery.proto\x1a\x18fanfare/v1/message.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x04\n" +
+	"fanfare.v1\x1a\x19fanfare/v1/delivery.proto\x1a\x18fanfare/v1/message.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x04\n" +
 	"\vApplication\x12\x14\n" +
 	"\x02id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1e\n" +
@@ -3391,7 +3411,8 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"createTime\x12A\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\f \x01(\tR\x04etag\"\xa9\x01\n" +
+	"\x04etag\x18\f \x01(\tR\x04etag\x127\n" +
+	"\x04held\x18\r \x03(\v2\x1d.fanfare.v1.HeldSubscriptionsB\x04\xe2A\x01\x03R\x04held\"\xa9\x01\n" +
 	"\x0fMessageDefaults\x120\n" +
 	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x03ttl\x88\x01\x01\x12-\n" +
 	"\aurgency\x18\x02 \x01(\x0e2\x13.fanfare.v1.UrgencyR\aurgency\x12-\n" +
@@ -3553,7 +3574,7 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x04held\x18\x0f \x03(\v2\x1d.fanfare.v1.HeldSubscriptionsR\x04held\x12#\n" +
 	"\rrefused_share\x18\x10 \x01(\x01R\frefusedShare\x12Q\n" +
 	"\x14stopped_applications\x18\x11 \x03(\v2\x1e.fanfare.v1.StoppedApplicationR\x13stoppedApplicationsB\x0f\n" +
-	"\r_paused_until\"\xc8\x02\n" +
+	"\r_paused_until\"\xe0\x02\n" +
 	"\x11HeldSubscriptions\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12-\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x13.fanfare.v1.OutcomeR\aoutcome\x12-\n" +
@@ -3562,7 +3583,8 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\rrefused_count\x18\x05 \x01(\x05R\frefusedCount\x12%\n" +
 	"\x0eanswered_count\x18\x06 \x01(\x05R\ransweredCount\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x16\n" +
-	"\x06remedy\x18\b \x01(\tR\x06remedy\"e\n" +
+	"\x06remedy\x18\b \x01(\tR\x06remedy\x12\x16\n" +
+	"\x06origin\x18\t \x01(\tR\x06origin\"e\n" +
 	"\x12StoppedApplication\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12-\n" +
 	"\x04stop\x18\x02 \x01(\v2\x19.fanfare.v1.StoppedOriginR\x04stop\"P\n" +
@@ -3757,98 +3779,99 @@ var file_fanfare_v1_admin_proto_depIdxs = []int32{
 	8,  // 3: fanfare.v1.Application.stopped_origins:type_name -> fanfare.v1.StoppedOrigin
 	52, // 4: fanfare.v1.Application.create_time:type_name -> google.protobuf.Timestamp
 	52, // 5: fanfare.v1.Application.update_time:type_name -> google.protobuf.Timestamp
-	53, // 6: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
-	54, // 7: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
-	55, // 8: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
-	0,  // 9: fanfare.v1.HostPolicy.profile:type_name -> fanfare.v1.HostProfile
-	56, // 10: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
-	52, // 11: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
-	52, // 12: fanfare.v1.StoppedOrigin.next_attempt_time:type_name -> google.protobuf.Timestamp
-	4,  // 13: fanfare.v1.CreateApplicationRequest.application:type_name -> fanfare.v1.Application
-	4,  // 14: fanfare.v1.CreateApplicationResponse.application:type_name -> fanfare.v1.Application
-	19, // 15: fanfare.v1.CreateApplicationResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	4,  // 16: fanfare.v1.GetApplicationResponse.application:type_name -> fanfare.v1.Application
-	4,  // 17: fanfare.v1.ListApplicationsResponse.applications:type_name -> fanfare.v1.Application
-	4,  // 18: fanfare.v1.UpdateApplicationRequest.application:type_name -> fanfare.v1.Application
-	57, // 19: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 20: fanfare.v1.UpdateApplicationResponse.application:type_name -> fanfare.v1.Application
-	1,  // 21: fanfare.v1.VapidKey.state:type_name -> fanfare.v1.VapidKeyState
-	52, // 22: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
-	52, // 23: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
-	52, // 24: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
-	19, // 25: fanfare.v1.CreateVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	19, // 26: fanfare.v1.ListVapidKeysResponse.vapid_keys:type_name -> fanfare.v1.VapidKey
-	19, // 27: fanfare.v1.SetCurrentVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	19, // 28: fanfare.v1.RetireVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
-	2,  // 29: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
-	52, // 30: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
-	52, // 31: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
-	52, // 32: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
-	28, // 33: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
-	28, // 34: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
-	28, // 35: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
-	3,  // 36: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
-	53, // 37: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
-	53, // 38: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
-	52, // 39: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
-	56, // 40: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
-	36, // 41: fanfare.v1.Origin.held:type_name -> fanfare.v1.HeldSubscriptions
-	37, // 42: fanfare.v1.Origin.stopped_applications:type_name -> fanfare.v1.StoppedApplication
-	56, // 43: fanfare.v1.HeldSubscriptions.outcome:type_name -> fanfare.v1.Outcome
-	52, // 44: fanfare.v1.HeldSubscriptions.hold_time:type_name -> google.protobuf.Timestamp
-	8,  // 45: fanfare.v1.StoppedApplication.stop:type_name -> fanfare.v1.StoppedOrigin
-	35, // 46: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	35, // 47: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	56, // 48: fanfare.v1.ReleaseHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
-	56, // 49: fanfare.v1.DiscardHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
-	52, // 50: fanfare.v1.RestoreSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
-	52, // 51: fanfare.v1.RestoreSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
-	56, // 52: fanfare.v1.EnableSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
-	52, // 53: fanfare.v1.EnableSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
-	52, // 54: fanfare.v1.EnableSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 55: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
-	11, // 56: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
-	13, // 57: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
-	15, // 58: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
-	17, // 59: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
-	20, // 60: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
-	22, // 61: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
-	24, // 62: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
-	26, // 63: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
-	29, // 64: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
-	31, // 65: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
-	33, // 66: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
-	38, // 67: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
-	40, // 68: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
-	42, // 69: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
-	44, // 70: fanfare.v1.AdminService.ReleaseHeldSubscriptions:input_type -> fanfare.v1.ReleaseHeldSubscriptionsRequest
-	46, // 71: fanfare.v1.AdminService.DiscardHeldSubscriptions:input_type -> fanfare.v1.DiscardHeldSubscriptionsRequest
-	48, // 72: fanfare.v1.AdminService.RestoreSubscriptions:input_type -> fanfare.v1.RestoreSubscriptionsRequest
-	50, // 73: fanfare.v1.AdminService.EnableSubscriptions:input_type -> fanfare.v1.EnableSubscriptionsRequest
-	10, // 74: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
-	12, // 75: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
-	14, // 76: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
-	16, // 77: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
-	18, // 78: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
-	21, // 79: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
-	23, // 80: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
-	25, // 81: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
-	27, // 82: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
-	30, // 83: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
-	32, // 84: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
-	34, // 85: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
-	39, // 86: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
-	41, // 87: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
-	43, // 88: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
-	45, // 89: fanfare.v1.AdminService.ReleaseHeldSubscriptions:output_type -> fanfare.v1.ReleaseHeldSubscriptionsResponse
-	47, // 90: fanfare.v1.AdminService.DiscardHeldSubscriptions:output_type -> fanfare.v1.DiscardHeldSubscriptionsResponse
-	49, // 91: fanfare.v1.AdminService.RestoreSubscriptions:output_type -> fanfare.v1.RestoreSubscriptionsResponse
-	51, // 92: fanfare.v1.AdminService.EnableSubscriptions:output_type -> fanfare.v1.EnableSubscriptionsResponse
-	74, // [74:93] is the sub-list for method output_type
-	55, // [55:74] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	36, // 6: fanfare.v1.Application.held:type_name -> fanfare.v1.HeldSubscriptions
+	53, // 7: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
+	54, // 8: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
+	55, // 9: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
+	0,  // 10: fanfare.v1.HostPolicy.profile:type_name -> fanfare.v1.HostProfile
+	56, // 11: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
+	52, // 12: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
+	52, // 13: fanfare.v1.StoppedOrigin.next_attempt_time:type_name -> google.protobuf.Timestamp
+	4,  // 14: fanfare.v1.CreateApplicationRequest.application:type_name -> fanfare.v1.Application
+	4,  // 15: fanfare.v1.CreateApplicationResponse.application:type_name -> fanfare.v1.Application
+	19, // 16: fanfare.v1.CreateApplicationResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	4,  // 17: fanfare.v1.GetApplicationResponse.application:type_name -> fanfare.v1.Application
+	4,  // 18: fanfare.v1.ListApplicationsResponse.applications:type_name -> fanfare.v1.Application
+	4,  // 19: fanfare.v1.UpdateApplicationRequest.application:type_name -> fanfare.v1.Application
+	57, // 20: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 21: fanfare.v1.UpdateApplicationResponse.application:type_name -> fanfare.v1.Application
+	1,  // 22: fanfare.v1.VapidKey.state:type_name -> fanfare.v1.VapidKeyState
+	52, // 23: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
+	52, // 24: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
+	52, // 25: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
+	19, // 26: fanfare.v1.CreateVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	19, // 27: fanfare.v1.ListVapidKeysResponse.vapid_keys:type_name -> fanfare.v1.VapidKey
+	19, // 28: fanfare.v1.SetCurrentVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	19, // 29: fanfare.v1.RetireVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
+	2,  // 30: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
+	52, // 31: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
+	52, // 32: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
+	52, // 33: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
+	28, // 34: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
+	28, // 35: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
+	28, // 36: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
+	3,  // 37: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
+	53, // 38: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
+	53, // 39: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
+	52, // 40: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
+	56, // 41: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
+	36, // 42: fanfare.v1.Origin.held:type_name -> fanfare.v1.HeldSubscriptions
+	37, // 43: fanfare.v1.Origin.stopped_applications:type_name -> fanfare.v1.StoppedApplication
+	56, // 44: fanfare.v1.HeldSubscriptions.outcome:type_name -> fanfare.v1.Outcome
+	52, // 45: fanfare.v1.HeldSubscriptions.hold_time:type_name -> google.protobuf.Timestamp
+	8,  // 46: fanfare.v1.StoppedApplication.stop:type_name -> fanfare.v1.StoppedOrigin
+	35, // 47: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	35, // 48: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
+	56, // 49: fanfare.v1.ReleaseHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	56, // 50: fanfare.v1.DiscardHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	52, // 51: fanfare.v1.RestoreSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	52, // 52: fanfare.v1.RestoreSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	56, // 53: fanfare.v1.EnableSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	52, // 54: fanfare.v1.EnableSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	52, // 55: fanfare.v1.EnableSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 56: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
+	11, // 57: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
+	13, // 58: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
+	15, // 59: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
+	17, // 60: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
+	20, // 61: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
+	22, // 62: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
+	24, // 63: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
+	26, // 64: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
+	29, // 65: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
+	31, // 66: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
+	33, // 67: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
+	38, // 68: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
+	40, // 69: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
+	42, // 70: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
+	44, // 71: fanfare.v1.AdminService.ReleaseHeldSubscriptions:input_type -> fanfare.v1.ReleaseHeldSubscriptionsRequest
+	46, // 72: fanfare.v1.AdminService.DiscardHeldSubscriptions:input_type -> fanfare.v1.DiscardHeldSubscriptionsRequest
+	48, // 73: fanfare.v1.AdminService.RestoreSubscriptions:input_type -> fanfare.v1.RestoreSubscriptionsRequest
+	50, // 74: fanfare.v1.AdminService.EnableSubscriptions:input_type -> fanfare.v1.EnableSubscriptionsRequest
+	10, // 75: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
+	12, // 76: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
+	14, // 77: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
+	16, // 78: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
+	18, // 79: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
+	21, // 80: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
+	23, // 81: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
+	25, // 82: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
+	27, // 83: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
+	30, // 84: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
+	32, // 85: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
+	34, // 86: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
+	39, // 87: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
+	41, // 88: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
+	43, // 89: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
+	45, // 90: fanfare.v1.AdminService.ReleaseHeldSubscriptions:output_type -> fanfare.v1.ReleaseHeldSubscriptionsResponse
+	47, // 91: fanfare.v1.AdminService.DiscardHeldSubscriptions:output_type -> fanfare.v1.DiscardHeldSubscriptionsResponse
+	49, // 92: fanfare.v1.AdminService.RestoreSubscriptions:output_type -> fanfare.v1.RestoreSubscriptionsResponse
+	51, // 93: fanfare.v1.AdminService.EnableSubscriptions:output_type -> fanfare.v1.EnableSubscriptionsResponse
+	75, // [75:94] is the sub-list for method output_type
+	56, // [56:75] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_admin_proto_init() }

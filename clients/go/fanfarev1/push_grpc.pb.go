@@ -111,7 +111,8 @@ type PushServiceClient interface {
 	WatchDeliveries(ctx context.Context, in *WatchDeliveriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDeliveriesResponse], error)
 	// The state and counts of a message.
 	GetMessage(ctx context.Context, in *GetMessageRequest, opts ...grpc.CallOption) (*GetMessageResponse, error)
-	// Messages, newest first.
+	// Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+	// before the last.
 	ListMessages(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error)
 	// The latest state of each delivery of a message, with its attempts where they are still known: first those that have
 	// ended, then the others. One that ends while the list is read may come twice, as it stood and as it ended. A page may
@@ -402,7 +403,8 @@ type PushServiceServer interface {
 	WatchDeliveries(*WatchDeliveriesRequest, grpc.ServerStreamingServer[WatchDeliveriesResponse]) error
 	// The state and counts of a message.
 	GetMessage(context.Context, *GetMessageRequest) (*GetMessageResponse, error)
-	// Messages, newest first.
+	// Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+	// before the last.
 	ListMessages(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error)
 	// The latest state of each delivery of a message, with its attempts where they are still known: first those that have
 	// ended, then the others. One that ends while the list is read may come twice, as it stood and as it ended. A page may

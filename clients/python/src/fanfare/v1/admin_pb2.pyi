@@ -63,7 +63,7 @@ ORIGIN_STATE_PROBING: OriginState
 ORIGIN_STATE_STOPPED: OriginState
 
 class Application(_message.Message):
-    __slots__ = ("id", "display_name", "contact", "defaults", "quotas", "host_policy", "suspended", "stopped_origins", "subscription_count", "create_time", "update_time", "etag")
+    __slots__ = ("id", "display_name", "contact", "defaults", "quotas", "host_policy", "suspended", "stopped_origins", "subscription_count", "create_time", "update_time", "etag", "held")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     CONTACT_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class Application(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     contact: str
@@ -88,7 +89,8 @@ class Application(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     etag: str
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., contact: _Optional[str] = ..., defaults: _Optional[_Union[MessageDefaults, _Mapping]] = ..., quotas: _Optional[_Union[Quotas, _Mapping]] = ..., host_policy: _Optional[_Union[HostPolicy, _Mapping]] = ..., suspended: bool = ..., stopped_origins: _Optional[_Iterable[_Union[StoppedOrigin, _Mapping]]] = ..., subscription_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    held: _containers.RepeatedCompositeFieldContainer[HeldSubscriptions]
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., contact: _Optional[str] = ..., defaults: _Optional[_Union[MessageDefaults, _Mapping]] = ..., quotas: _Optional[_Union[Quotas, _Mapping]] = ..., host_policy: _Optional[_Union[HostPolicy, _Mapping]] = ..., suspended: bool = ..., stopped_origins: _Optional[_Iterable[_Union[StoppedOrigin, _Mapping]]] = ..., subscription_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., held: _Optional[_Iterable[_Union[HeldSubscriptions, _Mapping]]] = ...) -> None: ...
 
 class MessageDefaults(_message.Message):
     __slots__ = ("ttl", "urgency", "padding")
@@ -413,7 +415,7 @@ class Origin(_message.Message):
     def __init__(self, origin: _Optional[str] = ..., state: _Optional[_Union[OriginState, str]] = ..., queued: _Optional[int] = ..., in_flight: _Optional[int] = ..., concurrency_limit: _Optional[int] = ..., connections: _Optional[int] = ..., accepted_per_second: _Optional[float] = ..., throttled_share: _Optional[float] = ..., error_share: _Optional[float] = ..., latency_p50: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency_p99: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., paused_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_problem: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., held: _Optional[_Iterable[_Union[HeldSubscriptions, _Mapping]]] = ..., refused_share: _Optional[float] = ..., stopped_applications: _Optional[_Iterable[_Union[StoppedApplication, _Mapping]]] = ...) -> None: ...
 
 class HeldSubscriptions(_message.Message):
-    __slots__ = ("application", "outcome", "subscription_count", "hold_time", "refused_count", "answered_count", "reason", "remedy")
+    __slots__ = ("application", "outcome", "subscription_count", "hold_time", "refused_count", "answered_count", "reason", "remedy", "origin")
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -422,6 +424,7 @@ class HeldSubscriptions(_message.Message):
     ANSWERED_COUNT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REMEDY_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     application: str
     outcome: _delivery_pb2.Outcome
     subscription_count: int
@@ -430,7 +433,8 @@ class HeldSubscriptions(_message.Message):
     answered_count: int
     reason: str
     remedy: str
-    def __init__(self, application: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., subscription_count: _Optional[int] = ..., hold_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., refused_count: _Optional[int] = ..., answered_count: _Optional[int] = ..., reason: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+    origin: str
+    def __init__(self, application: _Optional[str] = ..., outcome: _Optional[_Union[_delivery_pb2.Outcome, str]] = ..., subscription_count: _Optional[int] = ..., hold_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., refused_count: _Optional[int] = ..., answered_count: _Optional[int] = ..., reason: _Optional[str] = ..., remedy: _Optional[str] = ..., origin: _Optional[str] = ...) -> None: ...
 
 class StoppedApplication(_message.Message):
     __slots__ = ("application", "stop")

@@ -240,7 +240,8 @@ class PushServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """Messages, newest first.
+        """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+        before the last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -147,7 +147,9 @@ class PushServiceStub:
         fanfare.v1.push_pb2.ListMessagesRequest,
         fanfare.v1.push_pb2.ListMessagesResponse,
     ]
-    """Messages, newest first."""
+    """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+    before the last.
+    """
 
     ListDeliveries: grpc.UnaryUnaryMultiCallable[
         fanfare.v1.push_pb2.ListDeliveriesRequest,
@@ -291,7 +293,9 @@ class PushServiceAsyncStub:
         fanfare.v1.push_pb2.ListMessagesRequest,
         fanfare.v1.push_pb2.ListMessagesResponse,
     ]
-    """Messages, newest first."""
+    """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+    before the last.
+    """
 
     ListDeliveries: grpc.aio.UnaryUnaryMultiCallable[
         fanfare.v1.push_pb2.ListDeliveriesRequest,
@@ -461,7 +465,9 @@ class PushServiceServicer(metaclass=abc.ABCMeta):
         request: fanfare.v1.push_pb2.ListMessagesRequest,
         context: _ServicerContext,
     ) -> typing.Union[fanfare.v1.push_pb2.ListMessagesResponse, collections.abc.Awaitable[fanfare.v1.push_pb2.ListMessagesResponse]]:
-        """Messages, newest first."""
+        """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+        before the last.
+        """
 
     @abc.abstractmethod
     def ListDeliveries(

@@ -1547,7 +1547,8 @@ export const PushService: GenService<{
     output: typeof GetMessageResponseSchema;
   },
   /**
-   * Messages, newest first.
+   * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+   * before the last.
    *
    * @generated from rpc fanfare.v1.PushService.ListMessages
    */

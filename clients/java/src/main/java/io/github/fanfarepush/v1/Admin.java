@@ -269,7 +269,7 @@ public final class Admin {
       "age.proto\032\037google/api/field_behavior.pro" +
       "to\032\036google/protobuf/duration.proto\032 goog" +
       "le/protobuf/field_mask.proto\032\037google/pro" +
-      "tobuf/timestamp.proto\"\273\004\n\013Application\022\024\n" +
+      "tobuf/timestamp.proto\"\364\004\n\013Application\022\024\n" +
       "\002id\030\001 \001(\tB\004\342A\001\010R\002id\022!\n\014display_name\030\002 \001(" +
       "\tR\013displayName\022\036\n\007contact\030\003 \001(\tB\004\342A\001\002R\007c" +
       "ontact\0227\n\010defaults\030\004 \001(\0132\033.fanfare.v1.Me" +
@@ -283,265 +283,267 @@ public final class Admin {
       "t\022A\n\013create_time\030\n \001(\0132\032.google.protobuf" +
       ".TimestampB\004\342A\001\003R\ncreateTime\022A\n\013update_t" +
       "ime\030\013 \001(\0132\032.google.protobuf.TimestampB\004\342" +
-      "A\001\003R\nupdateTime\022\022\n\004etag\030\014 \001(\tR\004etag\"\251\001\n\017" +
-      "MessageDefaults\0220\n\003ttl\030\001 \001(\0132\031.google.pr" +
-      "otobuf.DurationH\000R\003ttl\210\001\001\022-\n\007urgency\030\002 \001" +
-      "(\0162\023.fanfare.v1.UrgencyR\007urgency\022-\n\007padd" +
-      "ing\030\003 \001(\0162\023.fanfare.v1.PaddingR\007paddingB" +
-      "\006\n\004_ttl\"\257\003\n\006Quotas\0220\n\021max_subscriptions\030" +
-      "\001 \001(\005H\000R\020maxSubscriptions\210\001\001\022:\n\027max_mess" +
-      "ages_per_second\030\002 \001(\001H\001R\024maxMessagesPerS" +
-      "econd\210\001\001\0227\n\025max_broadcast_targets\030\003 \001(\005H" +
-      "\002R\023maxBroadcastTargets\210\001\001\0229\n\026max_pending" +
-      "_deliveries\030\004 \001(\005H\003R\024maxPendingDeliverie" +
-      "s\210\001\001\022$\n\013max_streams\030\005 \001(\005H\004R\nmaxStreams\210" +
-      "\001\001\022\033\n\006weight\030\006 \001(\005H\005R\006weight\210\001\001B\024\n\022_max_" +
-      "subscriptionsB\032\n\030_max_messages_per_secon" +
-      "dB\030\n\026_max_broadcast_targetsB\031\n\027_max_pend" +
-      "ing_deliveriesB\016\n\014_max_streamsB\t\n\007_weigh" +
-      "t\"\200\001\n\nHostPolicy\0221\n\007profile\030\001 \001(\0162\027.fanf" +
-      "are.v1.HostProfileR\007profile\022\037\n\013extra_hos" +
-      "ts\030\002 \003(\tR\nextraHosts\022\036\n\nexceptions\030\003 \003(\t" +
-      "R\nexceptions\"\227\003\n\rStoppedOrigin\022\034\n\006origin" +
-      "\030\001 \001(\tB\004\342A\001\003R\006origin\0223\n\007outcome\030\002 \001(\0162\023." +
-      "fanfare.v1.OutcomeB\004\342A\001\003R\007outcome\022=\n\tsto" +
-      "p_time\030\003 \001(\0132\032.google.protobuf.Timestamp" +
-      "B\004\342A\001\003R\010stopTime\022\034\n\006detail\030\004 \001(\tB\004\342A\001\003R\006" +
-      "detail\022L\n\021next_attempt_time\030\005 \001(\0132\032.goog" +
-      "le.protobuf.TimestampB\004\342A\001\003R\017nextAttempt" +
-      "Time\022!\n\tvapid_key\030\006 \001(\tB\004\342A\001\003R\010vapidKey\022" +
-      ")\n\rrefused_count\030\007 \001(\005B\004\342A\001\003R\014refusedCou" +
-      "nt\022\034\n\006slowed\030\010 \001(\010B\004\342A\001\003R\006slowed\022\034\n\006reme" +
-      "dy\030\t \001(\tB\004\342A\001\003R\006remedy\"\200\001\n\030CreateApplica" +
-      "tionRequest\022?\n\013application\030\001 \001(\0132\027.fanfa" +
-      "re.v1.ApplicationB\004\342A\001\002R\013application\022#\n\r" +
-      "validate_only\030\002 \001(\010R\014validateOnly\"\211\001\n\031Cr" +
-      "eateApplicationResponse\0229\n\013application\030\001" +
-      " \001(\0132\027.fanfare.v1.ApplicationR\013applicati" +
-      "on\0221\n\tvapid_key\030\002 \001(\0132\024.fanfare.v1.Vapid" +
-      "KeyR\010vapidKey\"9\n\025GetApplicationRequest\022 " +
-      "\n\013application\030\001 \001(\tR\013application\"S\n\026GetA" +
-      "pplicationResponse\0229\n\013application\030\001 \001(\0132" +
-      "\027.fanfare.v1.ApplicationR\013application\"U\n" +
-      "\027ListApplicationsRequest\022\033\n\tpage_size\030\001 " +
-      "\001(\005R\010pageSize\022\035\n\npage_token\030\002 \001(\tR\tpageT" +
-      "oken\"\177\n\030ListApplicationsResponse\022;\n\014appl" +
-      "ications\030\001 \003(\0132\027.fanfare.v1.ApplicationR" +
-      "\014applications\022&\n\017next_page_token\030\002 \001(\tR\r" +
-      "nextPageToken\"\236\001\n\030UpdateApplicationReque" +
-      "st\022?\n\013application\030\001 \001(\0132\027.fanfare.v1.App" +
-      "licationB\004\342A\001\002R\013application\022A\n\013update_ma" +
-      "sk\030\002 \001(\0132\032.google.protobuf.FieldMaskB\004\342A" +
-      "\001\002R\nupdateMask\"V\n\031UpdateApplicationRespo" +
-      "nse\0229\n\013application\030\001 \001(\0132\027.fanfare.v1.Ap" +
-      "plicationR\013application\"}\n\030DeleteApplicat" +
-      "ionRequest\022&\n\013application\030\001 \001(\tB\004\342A\001\002R\013a" +
-      "pplication\022\024\n\005force\030\002 \001(\010R\005force\022#\n\rallo" +
-      "w_missing\030\003 \001(\010R\014allowMissing\"\033\n\031DeleteA" +
-      "pplicationResponse\"\303\003\n\010VapidKey\022\030\n\004name\030" +
-      "\001 \001(\tB\004\342A\001\010R\004name\022 \n\013application\030\002 \001(\tR\013" +
-      "application\0224\n\026application_server_key\030\003 " +
-      "\001(\tR\024applicationServerKey\022/\n\005state\030\004 \001(\016" +
-      "2\031.fanfare.v1.VapidKeyStateR\005state\022-\n\022su" +
-      "bscription_count\030\005 \001(\005R\021subscriptionCoun" +
-      "t\022;\n\013create_time\030\006 \001(\0132\032.google.protobuf" +
-      ".TimestampR\ncreateTime\022D\n\ractivate_time\030" +
-      "\007 \001(\0132\032.google.protobuf.TimestampH\000R\014act" +
-      "ivateTime\210\001\001\022@\n\013retire_time\030\010 \001(\0132\032.goog" +
-      "le.protobuf.TimestampH\001R\nretireTime\210\001\001B\020" +
-      "\n\016_activate_timeB\016\n\014_retire_time\"}\n\025Crea" +
-      "teVapidKeyRequest\022 \n\013application\030\001 \001(\tR\013" +
-      "application\022\037\n\013private_key\030\002 \001(\tR\nprivat" +
-      "eKey\022!\n\014make_current\030\003 \001(\010R\013makeCurrent\"" +
-      "K\n\026CreateVapidKeyResponse\0221\n\tvapid_key\030\001" +
-      " \001(\0132\024.fanfare.v1.VapidKeyR\010vapidKey\"t\n\024" +
-      "ListVapidKeysRequest\022 \n\013application\030\001 \001(" +
-      "\tR\013application\022\033\n\tpage_size\030\002 \001(\005R\010pageS" +
-      "ize\022\035\n\npage_token\030\003 \001(\tR\tpageToken\"t\n\025Li" +
-      "stVapidKeysResponse\0223\n\nvapid_keys\030\001 \003(\0132" +
-      "\024.fanfare.v1.VapidKeyR\tvapidKeys\022&\n\017next" +
-      "_page_token\030\002 \001(\tR\rnextPageToken\"W\n\031SetC" +
-      "urrentVapidKeyRequest\022 \n\013application\030\001 \001" +
-      "(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004nam" +
-      "e\"O\n\032SetCurrentVapidKeyResponse\0221\n\tvapid" +
-      "_key\030\001 \001(\0132\024.fanfare.v1.VapidKeyR\010vapidK" +
-      "ey\"\201\001\n\025RetireVapidKeyRequest\022 \n\013applicat" +
-      "ion\030\001 \001(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A" +
-      "\001\002R\004name\022\024\n\005force\030\003 \001(\010R\005force\022\026\n\006remove" +
-      "\030\004 \001(\010R\006remove\"K\n\026RetireVapidKeyResponse" +
-      "\0221\n\tvapid_key\030\001 \001(\0132\024.fanfare.v1.VapidKe" +
-      "yR\010vapidKey\"\327\003\n\010ApiToken\022\030\n\004name\030\001 \001(\tB\004" +
-      "\342A\001\010R\004name\022&\n\013application\030\002 \001(\tB\004\342A\001\003R\013a" +
-      "pplication\022)\n\020all_applications\030\003 \001(\010R\017al" +
-      "lApplications\022,\n\005roles\030\004 \003(\0162\020.fanfare.v" +
-      "1.RoleB\004\342A\001\002R\005roles\022!\n\014display_name\030\005 \001(" +
-      "\tR\013displayName\022\030\n\004hint\030\006 \001(\tB\004\342A\001\003R\004hint" +
-      "\022@\n\013expire_time\030\007 \001(\0132\032.google.protobuf." +
-      "TimestampH\000R\nexpireTime\210\001\001\022A\n\013create_tim" +
-      "e\030\010 \001(\0132\032.google.protobuf.TimestampB\004\342A\001" +
-      "\003R\ncreateTime\022K\n\016last_used_time\030\t \001(\0132\032." +
-      "google.protobuf.TimestampB\004\342A\001\003H\001R\014lastU" +
-      "sedTime\210\001\001B\016\n\014_expire_timeB\021\n\017_last_used" +
-      "_time\"r\n\025CreateApiTokenRequest\022 \n\013applic" +
-      "ation\030\001 \001(\tR\013application\0227\n\tapi_token\030\002 " +
-      "\001(\0132\024.fanfare.v1.ApiTokenB\004\342A\001\002R\010apiToke" +
-      "n\"a\n\026CreateApiTokenResponse\0221\n\tapi_token" +
-      "\030\001 \001(\0132\024.fanfare.v1.ApiTokenR\010apiToken\022\024" +
-      "\n\005token\030\002 \001(\tR\005token\"\237\001\n\024ListApiTokensRe" +
+      "A\001\003R\nupdateTime\022\022\n\004etag\030\014 \001(\tR\004etag\0227\n\004h" +
+      "eld\030\r \003(\0132\035.fanfare.v1.HeldSubscriptions" +
+      "B\004\342A\001\003R\004held\"\251\001\n\017MessageDefaults\0220\n\003ttl\030" +
+      "\001 \001(\0132\031.google.protobuf.DurationH\000R\003ttl\210" +
+      "\001\001\022-\n\007urgency\030\002 \001(\0162\023.fanfare.v1.Urgency" +
+      "R\007urgency\022-\n\007padding\030\003 \001(\0162\023.fanfare.v1." +
+      "PaddingR\007paddingB\006\n\004_ttl\"\257\003\n\006Quotas\0220\n\021m" +
+      "ax_subscriptions\030\001 \001(\005H\000R\020maxSubscriptio" +
+      "ns\210\001\001\022:\n\027max_messages_per_second\030\002 \001(\001H\001" +
+      "R\024maxMessagesPerSecond\210\001\001\0227\n\025max_broadca" +
+      "st_targets\030\003 \001(\005H\002R\023maxBroadcastTargets\210" +
+      "\001\001\0229\n\026max_pending_deliveries\030\004 \001(\005H\003R\024ma" +
+      "xPendingDeliveries\210\001\001\022$\n\013max_streams\030\005 \001" +
+      "(\005H\004R\nmaxStreams\210\001\001\022\033\n\006weight\030\006 \001(\005H\005R\006w" +
+      "eight\210\001\001B\024\n\022_max_subscriptionsB\032\n\030_max_m" +
+      "essages_per_secondB\030\n\026_max_broadcast_tar" +
+      "getsB\031\n\027_max_pending_deliveriesB\016\n\014_max_" +
+      "streamsB\t\n\007_weight\"\200\001\n\nHostPolicy\0221\n\007pro" +
+      "file\030\001 \001(\0162\027.fanfare.v1.HostProfileR\007pro" +
+      "file\022\037\n\013extra_hosts\030\002 \003(\tR\nextraHosts\022\036\n" +
+      "\nexceptions\030\003 \003(\tR\nexceptions\"\227\003\n\rStoppe" +
+      "dOrigin\022\034\n\006origin\030\001 \001(\tB\004\342A\001\003R\006origin\0223\n" +
+      "\007outcome\030\002 \001(\0162\023.fanfare.v1.OutcomeB\004\342A\001" +
+      "\003R\007outcome\022=\n\tstop_time\030\003 \001(\0132\032.google.p" +
+      "rotobuf.TimestampB\004\342A\001\003R\010stopTime\022\034\n\006det" +
+      "ail\030\004 \001(\tB\004\342A\001\003R\006detail\022L\n\021next_attempt_" +
+      "time\030\005 \001(\0132\032.google.protobuf.TimestampB\004" +
+      "\342A\001\003R\017nextAttemptTime\022!\n\tvapid_key\030\006 \001(\t" +
+      "B\004\342A\001\003R\010vapidKey\022)\n\rrefused_count\030\007 \001(\005B" +
+      "\004\342A\001\003R\014refusedCount\022\034\n\006slowed\030\010 \001(\010B\004\342A\001" +
+      "\003R\006slowed\022\034\n\006remedy\030\t \001(\tB\004\342A\001\003R\006remedy\"" +
+      "\200\001\n\030CreateApplicationRequest\022?\n\013applicat" +
+      "ion\030\001 \001(\0132\027.fanfare.v1.ApplicationB\004\342A\001\002" +
+      "R\013application\022#\n\rvalidate_only\030\002 \001(\010R\014va" +
+      "lidateOnly\"\211\001\n\031CreateApplicationResponse" +
+      "\0229\n\013application\030\001 \001(\0132\027.fanfare.v1.Appli" +
+      "cationR\013application\0221\n\tvapid_key\030\002 \001(\0132\024" +
+      ".fanfare.v1.VapidKeyR\010vapidKey\"9\n\025GetApp" +
+      "licationRequest\022 \n\013application\030\001 \001(\tR\013ap" +
+      "plication\"S\n\026GetApplicationResponse\0229\n\013a" +
+      "pplication\030\001 \001(\0132\027.fanfare.v1.Applicatio" +
+      "nR\013application\"U\n\027ListApplicationsReques" +
+      "t\022\033\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n\npage_t" +
+      "oken\030\002 \001(\tR\tpageToken\"\177\n\030ListApplication" +
+      "sResponse\022;\n\014applications\030\001 \003(\0132\027.fanfar" +
+      "e.v1.ApplicationR\014applications\022&\n\017next_p" +
+      "age_token\030\002 \001(\tR\rnextPageToken\"\236\001\n\030Updat" +
+      "eApplicationRequest\022?\n\013application\030\001 \001(\013" +
+      "2\027.fanfare.v1.ApplicationB\004\342A\001\002R\013applica" +
+      "tion\022A\n\013update_mask\030\002 \001(\0132\032.google.proto" +
+      "buf.FieldMaskB\004\342A\001\002R\nupdateMask\"V\n\031Updat" +
+      "eApplicationResponse\0229\n\013application\030\001 \001(" +
+      "\0132\027.fanfare.v1.ApplicationR\013application\"" +
+      "}\n\030DeleteApplicationRequest\022&\n\013applicati" +
+      "on\030\001 \001(\tB\004\342A\001\002R\013application\022\024\n\005force\030\002 \001" +
+      "(\010R\005force\022#\n\rallow_missing\030\003 \001(\010R\014allowM" +
+      "issing\"\033\n\031DeleteApplicationResponse\"\303\003\n\010" +
+      "VapidKey\022\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004name\022 \n\013ap" +
+      "plication\030\002 \001(\tR\013application\0224\n\026applicat" +
+      "ion_server_key\030\003 \001(\tR\024applicationServerK" +
+      "ey\022/\n\005state\030\004 \001(\0162\031.fanfare.v1.VapidKeyS" +
+      "tateR\005state\022-\n\022subscription_count\030\005 \001(\005R" +
+      "\021subscriptionCount\022;\n\013create_time\030\006 \001(\0132" +
+      "\032.google.protobuf.TimestampR\ncreateTime\022" +
+      "D\n\ractivate_time\030\007 \001(\0132\032.google.protobuf" +
+      ".TimestampH\000R\014activateTime\210\001\001\022@\n\013retire_" +
+      "time\030\010 \001(\0132\032.google.protobuf.TimestampH\001" +
+      "R\nretireTime\210\001\001B\020\n\016_activate_timeB\016\n\014_re" +
+      "tire_time\"}\n\025CreateVapidKeyRequest\022 \n\013ap" +
+      "plication\030\001 \001(\tR\013application\022\037\n\013private_" +
+      "key\030\002 \001(\tR\nprivateKey\022!\n\014make_current\030\003 " +
+      "\001(\010R\013makeCurrent\"K\n\026CreateVapidKeyRespon" +
+      "se\0221\n\tvapid_key\030\001 \001(\0132\024.fanfare.v1.Vapid" +
+      "KeyR\010vapidKey\"t\n\024ListVapidKeysRequest\022 \n" +
+      "\013application\030\001 \001(\tR\013application\022\033\n\tpage_" +
+      "size\030\002 \001(\005R\010pageSize\022\035\n\npage_token\030\003 \001(\t" +
+      "R\tpageToken\"t\n\025ListVapidKeysResponse\0223\n\n" +
+      "vapid_keys\030\001 \003(\0132\024.fanfare.v1.VapidKeyR\t" +
+      "vapidKeys\022&\n\017next_page_token\030\002 \001(\tR\rnext" +
+      "PageToken\"W\n\031SetCurrentVapidKeyRequest\022 " +
+      "\n\013application\030\001 \001(\tR\013application\022\030\n\004name" +
+      "\030\002 \001(\tB\004\342A\001\002R\004name\"O\n\032SetCurrentVapidKey" +
+      "Response\0221\n\tvapid_key\030\001 \001(\0132\024.fanfare.v1" +
+      ".VapidKeyR\010vapidKey\"\201\001\n\025RetireVapidKeyRe" +
       "quest\022 \n\013application\030\001 \001(\tR\013application\022" +
-      ")\n\020all_applications\030\002 \001(\010R\017allApplicatio" +
-      "ns\022\033\n\tpage_size\030\003 \001(\005R\010pageSize\022\035\n\npage_" +
-      "token\030\004 \001(\tR\tpageToken\"t\n\025ListApiTokensR" +
-      "esponse\0223\n\napi_tokens\030\001 \003(\0132\024.fanfare.v1" +
-      ".ApiTokenR\tapiTokens\022&\n\017next_page_token\030" +
-      "\002 \001(\tR\rnextPageToken\"V\n\025RevokeApiTokenRe" +
-      "quest\022\030\n\004name\030\001 \001(\tB\004\342A\001\002R\004name\022#\n\rallow" +
-      "_missing\030\002 \001(\010R\014allowMissing\"\030\n\026RevokeAp" +
-      "iTokenResponse\"\375\005\n\006Origin\022\026\n\006origin\030\001 \001(" +
-      "\tR\006origin\022-\n\005state\030\002 \001(\0162\027.fanfare.v1.Or" +
-      "iginStateR\005state\022\026\n\006queued\030\003 \001(\005R\006queued" +
-      "\022\033\n\tin_flight\030\004 \001(\005R\010inFlight\022+\n\021concurr" +
-      "ency_limit\030\005 \001(\005R\020concurrencyLimit\022 \n\013co" +
-      "nnections\030\006 \001(\005R\013connections\022.\n\023accepted" +
-      "_per_second\030\007 \001(\001R\021acceptedPerSecond\022\'\n\017" +
-      "throttled_share\030\010 \001(\001R\016throttledShare\022\037\n" +
-      "\013error_share\030\t \001(\001R\nerrorShare\022:\n\013latenc" +
-      "y_p50\030\n \001(\0132\031.google.protobuf.DurationR\n" +
-      "latencyP50\022:\n\013latency_p99\030\013 \001(\0132\031.google" +
-      ".protobuf.DurationR\nlatencyP99\022B\n\014paused" +
-      "_until\030\014 \001(\0132\032.google.protobuf.Timestamp" +
-      "H\000R\013pausedUntil\210\001\001\0226\n\014last_problem\030\r \001(\016" +
-      "2\023.fanfare.v1.OutcomeR\013lastProblem\0221\n\004he" +
-      "ld\030\017 \003(\0132\035.fanfare.v1.HeldSubscriptionsR" +
-      "\004held\022#\n\rrefused_share\030\020 \001(\001R\014refusedSha" +
-      "re\022Q\n\024stopped_applications\030\021 \003(\0132\036.fanfa" +
-      "re.v1.StoppedApplicationR\023stoppedApplica" +
-      "tionsB\017\n\r_paused_until\"\310\002\n\021HeldSubscript" +
-      "ions\022 \n\013application\030\001 \001(\tR\013application\022-" +
-      "\n\007outcome\030\002 \001(\0162\023.fanfare.v1.OutcomeR\007ou" +
-      "tcome\022-\n\022subscription_count\030\003 \001(\005R\021subsc" +
-      "riptionCount\0227\n\thold_time\030\004 \001(\0132\032.google" +
-      ".protobuf.TimestampR\010holdTime\022#\n\rrefused" +
-      "_count\030\005 \001(\005R\014refusedCount\022%\n\016answered_c" +
-      "ount\030\006 \001(\005R\ransweredCount\022\026\n\006reason\030\007 \001(" +
-      "\tR\006reason\022\026\n\006remedy\030\010 \001(\tR\006remedy\"e\n\022Sto" +
-      "ppedApplication\022 \n\013application\030\001 \001(\tR\013ap" +
-      "plication\022-\n\004stop\030\002 \001(\0132\031.fanfare.v1.Sto" +
-      "ppedOriginR\004stop\"P\n\022ListOriginsRequest\022\033" +
-      "\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n\npage_toke" +
-      "n\030\002 \001(\tR\tpageToken\"k\n\023ListOriginsRespons" +
-      "e\022,\n\007origins\030\001 \003(\0132\022.fanfare.v1.OriginR\007" +
-      "origins\022&\n\017next_page_token\030\002 \001(\tR\rnextPa" +
-      "geToken\"\025\n\023WatchOriginsRequest\"D\n\024WatchO" +
-      "riginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanfar" +
-      "e.v1.OriginR\007origins\"U\n\023ResumeOriginRequ" +
-      "est\022 \n\013application\030\001 \001(\tR\013application\022\034\n" +
-      "\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\"\026\n\024ResumeOri" +
-      "ginResponse\"\324\001\n\037ReleaseHeldSubscriptions" +
+      "\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004name\022\024\n\005force\030\003 \001(\010" +
+      "R\005force\022\026\n\006remove\030\004 \001(\010R\006remove\"K\n\026Retir" +
+      "eVapidKeyResponse\0221\n\tvapid_key\030\001 \001(\0132\024.f" +
+      "anfare.v1.VapidKeyR\010vapidKey\"\327\003\n\010ApiToke" +
+      "n\022\030\n\004name\030\001 \001(\tB\004\342A\001\010R\004name\022&\n\013applicati" +
+      "on\030\002 \001(\tB\004\342A\001\003R\013application\022)\n\020all_appli" +
+      "cations\030\003 \001(\010R\017allApplications\022,\n\005roles\030" +
+      "\004 \003(\0162\020.fanfare.v1.RoleB\004\342A\001\002R\005roles\022!\n\014" +
+      "display_name\030\005 \001(\tR\013displayName\022\030\n\004hint\030" +
+      "\006 \001(\tB\004\342A\001\003R\004hint\022@\n\013expire_time\030\007 \001(\0132\032" +
+      ".google.protobuf.TimestampH\000R\nexpireTime" +
+      "\210\001\001\022A\n\013create_time\030\010 \001(\0132\032.google.protob" +
+      "uf.TimestampB\004\342A\001\003R\ncreateTime\022K\n\016last_u" +
+      "sed_time\030\t \001(\0132\032.google.protobuf.Timesta" +
+      "mpB\004\342A\001\003H\001R\014lastUsedTime\210\001\001B\016\n\014_expire_t" +
+      "imeB\021\n\017_last_used_time\"r\n\025CreateApiToken" +
       "Request\022 \n\013application\030\001 \001(\tR\013applicatio" +
-      "n\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\022-\n\007outco" +
-      "me\030\003 \001(\0162\023.fanfare.v1.OutcomeR\007outcome\022#" +
-      "\n\rvalidate_only\030\004 \001(\010R\014validateOnly\022\035\n\np" +
-      "age_token\030\005 \001(\tR\tpageToken\"q\n ReleaseHel" +
-      "dSubscriptionsResponse\022%\n\016released_count" +
-      "\030\001 \001(\005R\rreleasedCount\022&\n\017next_page_token" +
-      "\030\002 \001(\tR\rnextPageToken\"\324\001\n\037DiscardHeldSub" +
-      "scriptionsRequest\022 \n\013application\030\001 \001(\tR\013" +
-      "application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origi" +
-      "n\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.OutcomeR" +
-      "\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014validat" +
-      "eOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToken\"s\n " +
-      "DiscardHeldSubscriptionsResponse\022\'\n\017disc" +
-      "arded_count\030\001 \001(\005R\016discardedCount\022&\n\017nex" +
-      "t_page_token\030\002 \001(\tR\rnextPageToken\"\245\002\n\033Re" +
-      "storeSubscriptionsRequest\022 \n\013application" +
-      "\030\001 \001(\tR\013application\022\026\n\006origin\030\002 \001(\tR\006ori" +
-      "gin\022?\n\nstart_time\030\003 \001(\0132\032.google.protobu" +
-      "f.TimestampB\004\342A\001\002R\tstartTime\022:\n\010end_time" +
-      "\030\004 \001(\0132\032.google.protobuf.TimestampH\000R\007en" +
-      "dTime\210\001\001\022#\n\rvalidate_only\030\005 \001(\010R\014validat" +
-      "eOnly\022\035\n\npage_token\030\006 \001(\tR\tpageTokenB\013\n\t" +
-      "_end_time\"\231\001\n\034RestoreSubscriptionsRespon" +
-      "se\022%\n\016restored_count\030\001 \001(\005R\rrestoredCoun" +
-      "t\022*\n\021passed_over_count\030\002 \001(\005R\017passedOver" +
-      "Count\022&\n\017next_page_token\030\003 \001(\tR\rnextPage" +
-      "Token\"\365\002\n\032EnableSubscriptionsRequest\022 \n\013" +
-      "application\030\001 \001(\tR\013application\022\022\n\004name\030\002" +
-      " \001(\tR\004name\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1" +
-      ".OutcomeR\007outcome\022\026\n\006origin\030\004 \001(\tR\006origi" +
-      "n\022>\n\nstart_time\030\005 \001(\0132\032.google.protobuf." +
-      "TimestampH\000R\tstartTime\210\001\001\022:\n\010end_time\030\006 " +
-      "\001(\0132\032.google.protobuf.TimestampH\001R\007endTi" +
-      "me\210\001\001\022#\n\rvalidate_only\030\007 \001(\010R\014validateOn" +
-      "ly\022\035\n\npage_token\030\010 \001(\tR\tpageTokenB\r\n\013_st" +
-      "art_timeB\013\n\t_end_time\"j\n\033EnableSubscript" +
-      "ionsResponse\022#\n\renabled_count\030\001 \001(\005R\014ena" +
-      "bledCount\022&\n\017next_page_token\030\002 \001(\tR\rnext" +
-      "PageToken*\221\001\n\013HostProfile\022\034\n\030HOST_PROFIL" +
-      "E_UNSPECIFIED\020\000\022$\n HOST_PROFILE_KNOWN_PU" +
-      "SH_SERVICES\020\001\022 \n\034HOST_PROFILE_ANY_PUBLIC" +
-      "_HOST\020\002\022\034\n\030HOST_PROFILE_LISTED_ONLY\020\003*\207\001" +
-      "\n\rVapidKeyState\022\037\n\033VAPID_KEY_STATE_UNSPE" +
-      "CIFIED\020\000\022\033\n\027VAPID_KEY_STATE_STANDBY\020\001\022\033\n" +
-      "\027VAPID_KEY_STATE_CURRENT\020\002\022\033\n\027VAPID_KEY_" +
-      "STATE_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE_UNSPECIF" +
-      "IED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_PUBLISHER\020" +
-      "\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_READER\020\004*" +
-      "\250\001\n\013OriginState\022\034\n\030ORIGIN_STATE_UNSPECIF" +
-      "IED\020\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_S" +
-      "TATE_PAUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022\030" +
-      "\n\024ORIGIN_STATE_PROBING\020\004\022\030\n\024ORIGIN_STATE" +
-      "_STOPPED\020\0052\352\016\n\014AdminService\022`\n\021CreateApp" +
-      "lication\022$.fanfare.v1.CreateApplicationR" +
-      "equest\032%.fanfare.v1.CreateApplicationRes" +
-      "ponse\022\\\n\016GetApplication\022!.fanfare.v1.Get" +
-      "ApplicationRequest\032\".fanfare.v1.GetAppli" +
-      "cationResponse\"\003\220\002\001\022b\n\020ListApplications\022" +
-      "#.fanfare.v1.ListApplicationsRequest\032$.f" +
-      "anfare.v1.ListApplicationsResponse\"\003\220\002\001\022" +
-      "e\n\021UpdateApplication\022$.fanfare.v1.Update" +
-      "ApplicationRequest\032%.fanfare.v1.UpdateAp" +
-      "plicationResponse\"\003\220\002\002\022e\n\021DeleteApplicat" +
-      "ion\022$.fanfare.v1.DeleteApplicationReques" +
-      "t\032%.fanfare.v1.DeleteApplicationResponse" +
-      "\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanfare.v1.Cre" +
-      "ateVapidKeyRequest\032\".fanfare.v1.CreateVa" +
-      "pidKeyResponse\022Y\n\rListVapidKeys\022 .fanfar" +
-      "e.v1.ListVapidKeysRequest\032!.fanfare.v1.L" +
-      "istVapidKeysResponse\"\003\220\002\001\022h\n\022SetCurrentV" +
-      "apidKey\022%.fanfare.v1.SetCurrentVapidKeyR" +
-      "equest\032&.fanfare.v1.SetCurrentVapidKeyRe" +
-      "sponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022!.fanfare." +
-      "v1.RetireVapidKeyRequest\032\".fanfare.v1.Re" +
-      "tireVapidKeyResponse\"\003\220\002\002\022W\n\016CreateApiTo" +
-      "ken\022!.fanfare.v1.CreateApiTokenRequest\032\"" +
-      ".fanfare.v1.CreateApiTokenResponse\022Y\n\rLi" +
-      "stApiTokens\022 .fanfare.v1.ListApiTokensRe" +
-      "quest\032!.fanfare.v1.ListApiTokensResponse" +
-      "\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanfare.v1.Rev" +
-      "okeApiTokenRequest\032\".fanfare.v1.RevokeAp" +
-      "iTokenResponse\"\003\220\002\002\022S\n\013ListOrigins\022\036.fan" +
-      "fare.v1.ListOriginsRequest\032\037.fanfare.v1." +
-      "ListOriginsResponse\"\003\220\002\001\022X\n\014WatchOrigins" +
-      "\022\037.fanfare.v1.WatchOriginsRequest\032 .fanf" +
-      "are.v1.WatchOriginsResponse\"\003\220\002\0010\001\022V\n\014Re" +
-      "sumeOrigin\022\037.fanfare.v1.ResumeOriginRequ" +
-      "est\032 .fanfare.v1.ResumeOriginResponse\"\003\220" +
-      "\002\002\022z\n\030ReleaseHeldSubscriptions\022+.fanfare" +
-      ".v1.ReleaseHeldSubscriptionsRequest\032,.fa" +
-      "nfare.v1.ReleaseHeldSubscriptionsRespons" +
-      "e\"\003\220\002\002\022z\n\030DiscardHeldSubscriptions\022+.fan" +
-      "fare.v1.DiscardHeldSubscriptionsRequest\032" +
-      ",.fanfare.v1.DiscardHeldSubscriptionsRes" +
-      "ponse\"\003\220\002\002\022n\n\024RestoreSubscriptions\022\'.fan" +
-      "fare.v1.RestoreSubscriptionsRequest\032(.fa" +
-      "nfare.v1.RestoreSubscriptionsResponse\"\003\220" +
-      "\002\002\022k\n\023EnableSubscriptions\022&.fanfare.v1.E" +
-      "nableSubscriptionsRequest\032\'.fanfare.v1.E" +
-      "nableSubscriptionsResponse\"\003\220\002\002B\\\n\030io.gi" +
-      "thub.fanfarepush.v1P\001Z>github.com/fanfar" +
-      "e-push/fanfare/clients/go/fanfarev1;fanf" +
-      "arev1b\006proto3"
+      "n\0227\n\tapi_token\030\002 \001(\0132\024.fanfare.v1.ApiTok" +
+      "enB\004\342A\001\002R\010apiToken\"a\n\026CreateApiTokenResp" +
+      "onse\0221\n\tapi_token\030\001 \001(\0132\024.fanfare.v1.Api" +
+      "TokenR\010apiToken\022\024\n\005token\030\002 \001(\tR\005token\"\237\001" +
+      "\n\024ListApiTokensRequest\022 \n\013application\030\001 " +
+      "\001(\tR\013application\022)\n\020all_applications\030\002 \001" +
+      "(\010R\017allApplications\022\033\n\tpage_size\030\003 \001(\005R\010" +
+      "pageSize\022\035\n\npage_token\030\004 \001(\tR\tpageToken\"" +
+      "t\n\025ListApiTokensResponse\0223\n\napi_tokens\030\001" +
+      " \003(\0132\024.fanfare.v1.ApiTokenR\tapiTokens\022&\n" +
+      "\017next_page_token\030\002 \001(\tR\rnextPageToken\"V\n" +
+      "\025RevokeApiTokenRequest\022\030\n\004name\030\001 \001(\tB\004\342A" +
+      "\001\002R\004name\022#\n\rallow_missing\030\002 \001(\010R\014allowMi" +
+      "ssing\"\030\n\026RevokeApiTokenResponse\"\375\005\n\006Orig" +
+      "in\022\026\n\006origin\030\001 \001(\tR\006origin\022-\n\005state\030\002 \001(" +
+      "\0162\027.fanfare.v1.OriginStateR\005state\022\026\n\006que" +
+      "ued\030\003 \001(\005R\006queued\022\033\n\tin_flight\030\004 \001(\005R\010in" +
+      "Flight\022+\n\021concurrency_limit\030\005 \001(\005R\020concu" +
+      "rrencyLimit\022 \n\013connections\030\006 \001(\005R\013connec" +
+      "tions\022.\n\023accepted_per_second\030\007 \001(\001R\021acce" +
+      "ptedPerSecond\022\'\n\017throttled_share\030\010 \001(\001R\016" +
+      "throttledShare\022\037\n\013error_share\030\t \001(\001R\nerr" +
+      "orShare\022:\n\013latency_p50\030\n \001(\0132\031.google.pr" +
+      "otobuf.DurationR\nlatencyP50\022:\n\013latency_p" +
+      "99\030\013 \001(\0132\031.google.protobuf.DurationR\nlat" +
+      "encyP99\022B\n\014paused_until\030\014 \001(\0132\032.google.p" +
+      "rotobuf.TimestampH\000R\013pausedUntil\210\001\001\0226\n\014l" +
+      "ast_problem\030\r \001(\0162\023.fanfare.v1.OutcomeR\013" +
+      "lastProblem\0221\n\004held\030\017 \003(\0132\035.fanfare.v1.H" +
+      "eldSubscriptionsR\004held\022#\n\rrefused_share\030" +
+      "\020 \001(\001R\014refusedShare\022Q\n\024stopped_applicati" +
+      "ons\030\021 \003(\0132\036.fanfare.v1.StoppedApplicatio" +
+      "nR\023stoppedApplicationsB\017\n\r_paused_until\"" +
+      "\340\002\n\021HeldSubscriptions\022 \n\013application\030\001 \001" +
+      "(\tR\013application\022-\n\007outcome\030\002 \001(\0162\023.fanfa" +
+      "re.v1.OutcomeR\007outcome\022-\n\022subscription_c" +
+      "ount\030\003 \001(\005R\021subscriptionCount\0227\n\thold_ti" +
+      "me\030\004 \001(\0132\032.google.protobuf.TimestampR\010ho" +
+      "ldTime\022#\n\rrefused_count\030\005 \001(\005R\014refusedCo" +
+      "unt\022%\n\016answered_count\030\006 \001(\005R\ransweredCou" +
+      "nt\022\026\n\006reason\030\007 \001(\tR\006reason\022\026\n\006remedy\030\010 \001" +
+      "(\tR\006remedy\022\026\n\006origin\030\t \001(\tR\006origin\"e\n\022St" +
+      "oppedApplication\022 \n\013application\030\001 \001(\tR\013a" +
+      "pplication\022-\n\004stop\030\002 \001(\0132\031.fanfare.v1.St" +
+      "oppedOriginR\004stop\"P\n\022ListOriginsRequest\022" +
+      "\033\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n\npage_tok" +
+      "en\030\002 \001(\tR\tpageToken\"k\n\023ListOriginsRespon" +
+      "se\022,\n\007origins\030\001 \003(\0132\022.fanfare.v1.OriginR" +
+      "\007origins\022&\n\017next_page_token\030\002 \001(\tR\rnextP" +
+      "ageToken\"\025\n\023WatchOriginsRequest\"D\n\024Watch" +
+      "OriginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanfa" +
+      "re.v1.OriginR\007origins\"U\n\023ResumeOriginReq" +
+      "uest\022 \n\013application\030\001 \001(\tR\013application\022\034" +
+      "\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\"\026\n\024ResumeOr" +
+      "iginResponse\"\324\001\n\037ReleaseHeldSubscription" +
+      "sRequest\022 \n\013application\030\001 \001(\tR\013applicati" +
+      "on\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\022-\n\007outc" +
+      "ome\030\003 \001(\0162\023.fanfare.v1.OutcomeR\007outcome\022" +
+      "#\n\rvalidate_only\030\004 \001(\010R\014validateOnly\022\035\n\n" +
+      "page_token\030\005 \001(\tR\tpageToken\"q\n ReleaseHe" +
+      "ldSubscriptionsResponse\022%\n\016released_coun" +
+      "t\030\001 \001(\005R\rreleasedCount\022&\n\017next_page_toke" +
+      "n\030\002 \001(\tR\rnextPageToken\"\324\001\n\037DiscardHeldSu" +
+      "bscriptionsRequest\022 \n\013application\030\001 \001(\tR" +
+      "\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006orig" +
+      "in\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.Outcome" +
+      "R\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014valida" +
+      "teOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToken\"s\n" +
+      " DiscardHeldSubscriptionsResponse\022\'\n\017dis" +
+      "carded_count\030\001 \001(\005R\016discardedCount\022&\n\017ne" +
+      "xt_page_token\030\002 \001(\tR\rnextPageToken\"\245\002\n\033R" +
+      "estoreSubscriptionsRequest\022 \n\013applicatio" +
+      "n\030\001 \001(\tR\013application\022\026\n\006origin\030\002 \001(\tR\006or" +
+      "igin\022?\n\nstart_time\030\003 \001(\0132\032.google.protob" +
+      "uf.TimestampB\004\342A\001\002R\tstartTime\022:\n\010end_tim" +
+      "e\030\004 \001(\0132\032.google.protobuf.TimestampH\000R\007e" +
+      "ndTime\210\001\001\022#\n\rvalidate_only\030\005 \001(\010R\014valida" +
+      "teOnly\022\035\n\npage_token\030\006 \001(\tR\tpageTokenB\013\n" +
+      "\t_end_time\"\231\001\n\034RestoreSubscriptionsRespo" +
+      "nse\022%\n\016restored_count\030\001 \001(\005R\rrestoredCou" +
+      "nt\022*\n\021passed_over_count\030\002 \001(\005R\017passedOve" +
+      "rCount\022&\n\017next_page_token\030\003 \001(\tR\rnextPag" +
+      "eToken\"\365\002\n\032EnableSubscriptionsRequest\022 \n" +
+      "\013application\030\001 \001(\tR\013application\022\022\n\004name\030" +
+      "\002 \001(\tR\004name\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v" +
+      "1.OutcomeR\007outcome\022\026\n\006origin\030\004 \001(\tR\006orig" +
+      "in\022>\n\nstart_time\030\005 \001(\0132\032.google.protobuf" +
+      ".TimestampH\000R\tstartTime\210\001\001\022:\n\010end_time\030\006" +
+      " \001(\0132\032.google.protobuf.TimestampH\001R\007endT" +
+      "ime\210\001\001\022#\n\rvalidate_only\030\007 \001(\010R\014validateO" +
+      "nly\022\035\n\npage_token\030\010 \001(\tR\tpageTokenB\r\n\013_s" +
+      "tart_timeB\013\n\t_end_time\"j\n\033EnableSubscrip" +
+      "tionsResponse\022#\n\renabled_count\030\001 \001(\005R\014en" +
+      "abledCount\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
+      "tPageToken*\221\001\n\013HostProfile\022\034\n\030HOST_PROFI" +
+      "LE_UNSPECIFIED\020\000\022$\n HOST_PROFILE_KNOWN_P" +
+      "USH_SERVICES\020\001\022 \n\034HOST_PROFILE_ANY_PUBLI" +
+      "C_HOST\020\002\022\034\n\030HOST_PROFILE_LISTED_ONLY\020\003*\207" +
+      "\001\n\rVapidKeyState\022\037\n\033VAPID_KEY_STATE_UNSP" +
+      "ECIFIED\020\000\022\033\n\027VAPID_KEY_STATE_STANDBY\020\001\022\033" +
+      "\n\027VAPID_KEY_STATE_CURRENT\020\002\022\033\n\027VAPID_KEY" +
+      "_STATE_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE_UNSPECI" +
+      "FIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_PUBLISHER" +
+      "\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_READER\020\004" +
+      "*\250\001\n\013OriginState\022\034\n\030ORIGIN_STATE_UNSPECI" +
+      "FIED\020\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_" +
+      "STATE_PAUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022" +
+      "\030\n\024ORIGIN_STATE_PROBING\020\004\022\030\n\024ORIGIN_STAT" +
+      "E_STOPPED\020\0052\352\016\n\014AdminService\022`\n\021CreateAp" +
+      "plication\022$.fanfare.v1.CreateApplication" +
+      "Request\032%.fanfare.v1.CreateApplicationRe" +
+      "sponse\022\\\n\016GetApplication\022!.fanfare.v1.Ge" +
+      "tApplicationRequest\032\".fanfare.v1.GetAppl" +
+      "icationResponse\"\003\220\002\001\022b\n\020ListApplications" +
+      "\022#.fanfare.v1.ListApplicationsRequest\032$." +
+      "fanfare.v1.ListApplicationsResponse\"\003\220\002\001" +
+      "\022e\n\021UpdateApplication\022$.fanfare.v1.Updat" +
+      "eApplicationRequest\032%.fanfare.v1.UpdateA" +
+      "pplicationResponse\"\003\220\002\002\022e\n\021DeleteApplica" +
+      "tion\022$.fanfare.v1.DeleteApplicationReque" +
+      "st\032%.fanfare.v1.DeleteApplicationRespons" +
+      "e\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanfare.v1.Cr" +
+      "eateVapidKeyRequest\032\".fanfare.v1.CreateV" +
+      "apidKeyResponse\022Y\n\rListVapidKeys\022 .fanfa" +
+      "re.v1.ListVapidKeysRequest\032!.fanfare.v1." +
+      "ListVapidKeysResponse\"\003\220\002\001\022h\n\022SetCurrent" +
+      "VapidKey\022%.fanfare.v1.SetCurrentVapidKey" +
+      "Request\032&.fanfare.v1.SetCurrentVapidKeyR" +
+      "esponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022!.fanfare" +
+      ".v1.RetireVapidKeyRequest\032\".fanfare.v1.R" +
+      "etireVapidKeyResponse\"\003\220\002\002\022W\n\016CreateApiT" +
+      "oken\022!.fanfare.v1.CreateApiTokenRequest\032" +
+      "\".fanfare.v1.CreateApiTokenResponse\022Y\n\rL" +
+      "istApiTokens\022 .fanfare.v1.ListApiTokensR" +
+      "equest\032!.fanfare.v1.ListApiTokensRespons" +
+      "e\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanfare.v1.Re" +
+      "vokeApiTokenRequest\032\".fanfare.v1.RevokeA" +
+      "piTokenResponse\"\003\220\002\002\022S\n\013ListOrigins\022\036.fa" +
+      "nfare.v1.ListOriginsRequest\032\037.fanfare.v1" +
+      ".ListOriginsResponse\"\003\220\002\001\022X\n\014WatchOrigin" +
+      "s\022\037.fanfare.v1.WatchOriginsRequest\032 .fan" +
+      "fare.v1.WatchOriginsResponse\"\003\220\002\0010\001\022V\n\014R" +
+      "esumeOrigin\022\037.fanfare.v1.ResumeOriginReq" +
+      "uest\032 .fanfare.v1.ResumeOriginResponse\"\003" +
+      "\220\002\002\022z\n\030ReleaseHeldSubscriptions\022+.fanfar" +
+      "e.v1.ReleaseHeldSubscriptionsRequest\032,.f" +
+      "anfare.v1.ReleaseHeldSubscriptionsRespon" +
+      "se\"\003\220\002\002\022z\n\030DiscardHeldSubscriptions\022+.fa" +
+      "nfare.v1.DiscardHeldSubscriptionsRequest" +
+      "\032,.fanfare.v1.DiscardHeldSubscriptionsRe" +
+      "sponse\"\003\220\002\002\022n\n\024RestoreSubscriptions\022\'.fa" +
+      "nfare.v1.RestoreSubscriptionsRequest\032(.f" +
+      "anfare.v1.RestoreSubscriptionsResponse\"\003" +
+      "\220\002\002\022k\n\023EnableSubscriptions\022&.fanfare.v1." +
+      "EnableSubscriptionsRequest\032\'.fanfare.v1." +
+      "EnableSubscriptionsResponse\"\003\220\002\002B\\\n\030io.g" +
+      "ithub.fanfarepush.v1P\001Z>github.com/fanfa" +
+      "re-push/fanfare/clients/go/fanfarev1;fan" +
+      "farev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -558,7 +560,7 @@ public final class Admin {
     internal_static_fanfare_v1_Application_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_Application_descriptor,
-        new java.lang.String[] { "Id", "DisplayName", "Contact", "Defaults", "Quotas", "HostPolicy", "Suspended", "StoppedOrigins", "SubscriptionCount", "CreateTime", "UpdateTime", "Etag", });
+        new java.lang.String[] { "Id", "DisplayName", "Contact", "Defaults", "Quotas", "HostPolicy", "Suspended", "StoppedOrigins", "SubscriptionCount", "CreateTime", "UpdateTime", "Etag", "Held", });
     internal_static_fanfare_v1_MessageDefaults_descriptor =
       getDescriptor().getMessageTypes().get(1);
     internal_static_fanfare_v1_MessageDefaults_fieldAccessorTable = new
@@ -750,7 +752,7 @@ public final class Admin {
     internal_static_fanfare_v1_HeldSubscriptions_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_HeldSubscriptions_descriptor,
-        new java.lang.String[] { "Application", "Outcome", "SubscriptionCount", "HoldTime", "RefusedCount", "AnsweredCount", "Reason", "Remedy", });
+        new java.lang.String[] { "Application", "Outcome", "SubscriptionCount", "HoldTime", "RefusedCount", "AnsweredCount", "Reason", "Remedy", "Origin", });
     internal_static_fanfare_v1_StoppedApplication_descriptor =
       getDescriptor().getMessageTypes().get(33);
     internal_static_fanfare_v1_StoppedApplication_fieldAccessorTable = new

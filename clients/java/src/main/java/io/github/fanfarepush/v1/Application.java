@@ -26,6 +26,7 @@ private static final long serialVersionUID = 0L;
     contact_ = "";
     stoppedOrigins_ = java.util.Collections.emptyList();
     etag_ = "";
+    held_ = java.util.Collections.emptyList();
   }
 
   @java.lang.Override
@@ -466,6 +467,77 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int HELD_FIELD_NUMBER = 13;
+  @SuppressWarnings("serial")
+  private java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> held_;
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  @java.lang.Override
+  public java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> getHeldList() {
+    return held_;
+  }
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+      getHeldOrBuilderList() {
+    return held_;
+  }
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  @java.lang.Override
+  public int getHeldCount() {
+    return held_.size();
+  }
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.HeldSubscriptions getHeld(int index) {
+    return held_.get(index);
+  }
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder getHeldOrBuilder(
+      int index) {
+    return held_.get(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -515,6 +587,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 12, etag_);
+    }
+    for (int i = 0; i < held_.size(); i++) {
+      output.writeMessage(13, held_.get(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -568,6 +643,10 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(12, etag_);
+    }
+    for (int i = 0; i < held_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(13, held_.get(i));
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -623,6 +702,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getEtag()
         .equals(other.getEtag())) return false;
+    if (!getHeldList()
+        .equals(other.getHeldList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -671,6 +752,10 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + ETAG_FIELD_NUMBER;
     hash = (53 * hash) + getEtag().hashCode();
+    if (getHeldCount() > 0) {
+      hash = (37 * hash) + HELD_FIELD_NUMBER;
+      hash = (53 * hash) + getHeldList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -811,6 +896,7 @@ private static final long serialVersionUID = 0L;
         getStoppedOriginsFieldBuilder();
         getCreateTimeFieldBuilder();
         getUpdateTimeFieldBuilder();
+        getHeldFieldBuilder();
       }
     }
     @java.lang.Override
@@ -855,6 +941,13 @@ private static final long serialVersionUID = 0L;
         updateTimeBuilder_ = null;
       }
       etag_ = "";
+      if (heldBuilder_ == null) {
+        held_ = java.util.Collections.emptyList();
+      } else {
+        held_ = null;
+        heldBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x00001000);
       return this;
     }
 
@@ -896,6 +989,15 @@ private static final long serialVersionUID = 0L;
         result.stoppedOrigins_ = stoppedOrigins_;
       } else {
         result.stoppedOrigins_ = stoppedOriginsBuilder_.build();
+      }
+      if (heldBuilder_ == null) {
+        if (((bitField0_ & 0x00001000) != 0)) {
+          held_ = java.util.Collections.unmodifiableList(held_);
+          bitField0_ = (bitField0_ & ~0x00001000);
+        }
+        result.held_ = held_;
+      } else {
+        result.held_ = heldBuilder_.build();
       }
     }
 
@@ -1064,6 +1166,32 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000800;
         onChanged();
       }
+      if (heldBuilder_ == null) {
+        if (!other.held_.isEmpty()) {
+          if (held_.isEmpty()) {
+            held_ = other.held_;
+            bitField0_ = (bitField0_ & ~0x00001000);
+          } else {
+            ensureHeldIsMutable();
+            held_.addAll(other.held_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.held_.isEmpty()) {
+          if (heldBuilder_.isEmpty()) {
+            heldBuilder_.dispose();
+            heldBuilder_ = null;
+            held_ = other.held_;
+            bitField0_ = (bitField0_ & ~0x00001000);
+            heldBuilder_ = 
+              com.google.protobuf.GeneratedMessageV3.alwaysUseFieldBuilders ?
+                 getHeldFieldBuilder() : null;
+          } else {
+            heldBuilder_.addAllMessages(other.held_);
+          }
+        }
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1168,6 +1296,19 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000800;
               break;
             } // case 98
+            case 106: {
+              io.github.fanfarepush.v1.HeldSubscriptions m =
+                  input.readMessage(
+                      io.github.fanfarepush.v1.HeldSubscriptions.parser(),
+                      extensionRegistry);
+              if (heldBuilder_ == null) {
+                ensureHeldIsMutable();
+                held_.add(m);
+              } else {
+                heldBuilder_.addMessage(m);
+              }
+              break;
+            } // case 106
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2588,6 +2729,354 @@ private static final long serialVersionUID = 0L;
       bitField0_ |= 0x00000800;
       onChanged();
       return this;
+    }
+
+    private java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> held_ =
+      java.util.Collections.emptyList();
+    private void ensureHeldIsMutable() {
+      if (!((bitField0_ & 0x00001000) != 0)) {
+        held_ = new java.util.ArrayList<io.github.fanfarepush.v1.HeldSubscriptions>(held_);
+        bitField0_ |= 0x00001000;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        io.github.fanfarepush.v1.HeldSubscriptions, io.github.fanfarepush.v1.HeldSubscriptions.Builder, io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> heldBuilder_;
+
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> getHeldList() {
+      if (heldBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(held_);
+      } else {
+        return heldBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public int getHeldCount() {
+      if (heldBuilder_ == null) {
+        return held_.size();
+      } else {
+        return heldBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions getHeld(int index) {
+      if (heldBuilder_ == null) {
+        return held_.get(index);
+      } else {
+        return heldBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder setHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions value) {
+      if (heldBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureHeldIsMutable();
+        held_.set(index, value);
+        onChanged();
+      } else {
+        heldBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder setHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions.Builder builderForValue) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        heldBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder addHeld(io.github.fanfarepush.v1.HeldSubscriptions value) {
+      if (heldBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureHeldIsMutable();
+        held_.add(value);
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder addHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions value) {
+      if (heldBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureHeldIsMutable();
+        held_.add(index, value);
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder addHeld(
+        io.github.fanfarepush.v1.HeldSubscriptions.Builder builderForValue) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.add(builderForValue.build());
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder addHeld(
+        int index, io.github.fanfarepush.v1.HeldSubscriptions.Builder builderForValue) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        heldBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder addAllHeld(
+        java.lang.Iterable<? extends io.github.fanfarepush.v1.HeldSubscriptions> values) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, held_);
+        onChanged();
+      } else {
+        heldBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder clearHeld() {
+      if (heldBuilder_ == null) {
+        held_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00001000);
+        onChanged();
+      } else {
+        heldBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public Builder removeHeld(int index) {
+      if (heldBuilder_ == null) {
+        ensureHeldIsMutable();
+        held_.remove(index);
+        onChanged();
+      } else {
+        heldBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions.Builder getHeldBuilder(
+        int index) {
+      return getHeldFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder getHeldOrBuilder(
+        int index) {
+      if (heldBuilder_ == null) {
+        return held_.get(index);  } else {
+        return heldBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public java.util.List<? extends io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+         getHeldOrBuilderList() {
+      if (heldBuilder_ != null) {
+        return heldBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(held_);
+      }
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions.Builder addHeldBuilder() {
+      return getHeldFieldBuilder().addBuilder(
+          io.github.fanfarepush.v1.HeldSubscriptions.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public io.github.fanfarepush.v1.HeldSubscriptions.Builder addHeldBuilder(
+        int index) {
+      return getHeldFieldBuilder().addBuilder(
+          index, io.github.fanfarepush.v1.HeldSubscriptions.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+     * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+     * DiscardHeldSubscriptions, or until the browser subscribes again.
+     * </pre>
+     *
+     * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+     */
+    public java.util.List<io.github.fanfarepush.v1.HeldSubscriptions.Builder> 
+         getHeldBuilderList() {
+      return getHeldFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        io.github.fanfarepush.v1.HeldSubscriptions, io.github.fanfarepush.v1.HeldSubscriptions.Builder, io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+        getHeldFieldBuilder() {
+      if (heldBuilder_ == null) {
+        heldBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
+            io.github.fanfarepush.v1.HeldSubscriptions, io.github.fanfarepush.v1.HeldSubscriptions.Builder, io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder>(
+                held_,
+                ((bitField0_ & 0x00001000) != 0),
+                getParentForChildren(),
+                isClean());
+        held_ = null;
+      }
+      return heldBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -234,4 +234,58 @@ public interface ApplicationOrBuilder extends
    */
   com.google.protobuf.ByteString
       getEtagBytes();
+
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  java.util.List<io.github.fanfarepush.v1.HeldSubscriptions> 
+      getHeldList();
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  io.github.fanfarepush.v1.HeldSubscriptions getHeld(int index);
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  int getHeldCount();
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  java.util.List<? extends io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder> 
+      getHeldOrBuilderList();
+  /**
+   * <pre>
+   * Its subscriptions that are set aside instead of being removed or disabled, because a push service refused so many at
+   * once that it is taken for a fault, by origin and outcome. Nothing is sent to them until ReleaseHeldSubscriptions or
+   * DiscardHeldSubscriptions, or until the browser subscribes again.
+   * </pre>
+   *
+   * <code>repeated .fanfare.v1.HeldSubscriptions held = 13 [json_name = "held", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
+   */
+  io.github.fanfarepush.v1.HeldSubscriptionsOrBuilder getHeldOrBuilder(
+      int index);
 }

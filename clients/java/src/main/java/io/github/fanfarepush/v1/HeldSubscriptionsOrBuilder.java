@@ -107,4 +107,24 @@ public interface HeldSubscriptionsOrBuilder extends
    */
   com.google.protobuf.ByteString
       getRemedyBytes();
+
+  /**
+   * <pre>
+   * scheme://host[:port], as release and discard name it.
+   * </pre>
+   *
+   * <code>string origin = 9 [json_name = "origin"];</code>
+   * @return The origin.
+   */
+  java.lang.String getOrigin();
+  /**
+   * <pre>
+   * scheme://host[:port], as release and discard name it.
+   * </pre>
+   *
+   * <code>string origin = 9 [json_name = "origin"];</code>
+   * @return The bytes for origin.
+   */
+  com.google.protobuf.ByteString
+      getOriginBytes();
 }

@@ -770,7 +770,8 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first.
+     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * before the last.
      * </pre>
      */
     default void listMessages(io.github.fanfarepush.v1.ListMessagesRequest request,
@@ -1017,7 +1018,8 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first.
+     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * before the last.
      * </pre>
      */
     public void listMessages(io.github.fanfarepush.v1.ListMessagesRequest request,
@@ -1252,7 +1254,8 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first.
+     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * before the last.
      * </pre>
      */
     public io.github.fanfarepush.v1.ListMessagesResponse listMessages(io.github.fanfarepush.v1.ListMessagesRequest request) throws io.grpc.StatusException {
@@ -1448,7 +1451,8 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first.
+     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * before the last.
      * </pre>
      */
     public io.github.fanfarepush.v1.ListMessagesResponse listMessages(io.github.fanfarepush.v1.ListMessagesRequest request) {
@@ -1595,7 +1599,8 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first.
+     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * before the last.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ListMessagesResponse> listMessages(
