@@ -3574,17 +3574,17 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x04held\x18\x0f \x03(\v2\x1d.fanfare.v1.HeldSubscriptionsR\x04held\x12#\n" +
 	"\rrefused_share\x18\x10 \x01(\x01R\frefusedShare\x12Q\n" +
 	"\x14stopped_applications\x18\x11 \x03(\v2\x1e.fanfare.v1.StoppedApplicationR\x13stoppedApplicationsB\x0f\n" +
-	"\r_paused_until\"\xe0\x02\n" +
-	"\x11HeldSubscriptions\x12 \n" +
-	"\vapplication\x18\x01 \x01(\tR\vapplication\x12-\n" +
-	"\aoutcome\x18\x02 \x01(\x0e2\x13.fanfare.v1.OutcomeR\aoutcome\x12-\n" +
-	"\x12subscription_count\x18\x03 \x01(\x05R\x11subscriptionCount\x127\n" +
-	"\thold_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bholdTime\x12#\n" +
-	"\rrefused_count\x18\x05 \x01(\x05R\frefusedCount\x12%\n" +
-	"\x0eanswered_count\x18\x06 \x01(\x05R\ransweredCount\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\x12\x16\n" +
-	"\x06remedy\x18\b \x01(\tR\x06remedy\x12\x16\n" +
-	"\x06origin\x18\t \x01(\tR\x06origin\"e\n" +
+	"\r_paused_until\"\x96\x03\n" +
+	"\x11HeldSubscriptions\x12&\n" +
+	"\vapplication\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\vapplication\x123\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x13.fanfare.v1.OutcomeB\x04\xe2A\x01\x03R\aoutcome\x123\n" +
+	"\x12subscription_count\x18\x03 \x01(\x05B\x04\xe2A\x01\x03R\x11subscriptionCount\x12=\n" +
+	"\thold_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\bholdTime\x12)\n" +
+	"\rrefused_count\x18\x05 \x01(\x05B\x04\xe2A\x01\x03R\frefusedCount\x12+\n" +
+	"\x0eanswered_count\x18\x06 \x01(\x05B\x04\xe2A\x01\x03R\ransweredCount\x12\x1c\n" +
+	"\x06reason\x18\a \x01(\tB\x04\xe2A\x01\x03R\x06reason\x12\x1c\n" +
+	"\x06remedy\x18\b \x01(\tB\x04\xe2A\x01\x03R\x06remedy\x12\x1c\n" +
+	"\x06origin\x18\t \x01(\tB\x04\xe2A\x01\x03R\x06origin\"e\n" +
 	"\x12StoppedApplication\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12-\n" +
 	"\x04stop\x18\x02 \x01(\v2\x19.fanfare.v1.StoppedOriginR\x04stop\"P\n" +

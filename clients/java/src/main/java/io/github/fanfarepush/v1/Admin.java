@@ -418,132 +418,133 @@ public final class Admin {
       "\020 \001(\001R\014refusedShare\022Q\n\024stopped_applicati" +
       "ons\030\021 \003(\0132\036.fanfare.v1.StoppedApplicatio" +
       "nR\023stoppedApplicationsB\017\n\r_paused_until\"" +
-      "\340\002\n\021HeldSubscriptions\022 \n\013application\030\001 \001" +
-      "(\tR\013application\022-\n\007outcome\030\002 \001(\0162\023.fanfa" +
-      "re.v1.OutcomeR\007outcome\022-\n\022subscription_c" +
-      "ount\030\003 \001(\005R\021subscriptionCount\0227\n\thold_ti" +
-      "me\030\004 \001(\0132\032.google.protobuf.TimestampR\010ho" +
-      "ldTime\022#\n\rrefused_count\030\005 \001(\005R\014refusedCo" +
-      "unt\022%\n\016answered_count\030\006 \001(\005R\ransweredCou" +
-      "nt\022\026\n\006reason\030\007 \001(\tR\006reason\022\026\n\006remedy\030\010 \001" +
-      "(\tR\006remedy\022\026\n\006origin\030\t \001(\tR\006origin\"e\n\022St" +
-      "oppedApplication\022 \n\013application\030\001 \001(\tR\013a" +
-      "pplication\022-\n\004stop\030\002 \001(\0132\031.fanfare.v1.St" +
-      "oppedOriginR\004stop\"P\n\022ListOriginsRequest\022" +
-      "\033\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n\npage_tok" +
-      "en\030\002 \001(\tR\tpageToken\"k\n\023ListOriginsRespon" +
-      "se\022,\n\007origins\030\001 \003(\0132\022.fanfare.v1.OriginR" +
-      "\007origins\022&\n\017next_page_token\030\002 \001(\tR\rnextP" +
-      "ageToken\"\025\n\023WatchOriginsRequest\"D\n\024Watch" +
-      "OriginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanfa" +
-      "re.v1.OriginR\007origins\"U\n\023ResumeOriginReq" +
-      "uest\022 \n\013application\030\001 \001(\tR\013application\022\034" +
-      "\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\"\026\n\024ResumeOr" +
-      "iginResponse\"\324\001\n\037ReleaseHeldSubscription" +
-      "sRequest\022 \n\013application\030\001 \001(\tR\013applicati" +
-      "on\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006origin\022-\n\007outc" +
-      "ome\030\003 \001(\0162\023.fanfare.v1.OutcomeR\007outcome\022" +
-      "#\n\rvalidate_only\030\004 \001(\010R\014validateOnly\022\035\n\n" +
-      "page_token\030\005 \001(\tR\tpageToken\"q\n ReleaseHe" +
-      "ldSubscriptionsResponse\022%\n\016released_coun" +
-      "t\030\001 \001(\005R\rreleasedCount\022&\n\017next_page_toke" +
-      "n\030\002 \001(\tR\rnextPageToken\"\324\001\n\037DiscardHeldSu" +
-      "bscriptionsRequest\022 \n\013application\030\001 \001(\tR" +
+      "\226\003\n\021HeldSubscriptions\022&\n\013application\030\001 \001" +
+      "(\tB\004\342A\001\003R\013application\0223\n\007outcome\030\002 \001(\0162\023" +
+      ".fanfare.v1.OutcomeB\004\342A\001\003R\007outcome\0223\n\022su" +
+      "bscription_count\030\003 \001(\005B\004\342A\001\003R\021subscripti" +
+      "onCount\022=\n\thold_time\030\004 \001(\0132\032.google.prot" +
+      "obuf.TimestampB\004\342A\001\003R\010holdTime\022)\n\rrefuse" +
+      "d_count\030\005 \001(\005B\004\342A\001\003R\014refusedCount\022+\n\016ans" +
+      "wered_count\030\006 \001(\005B\004\342A\001\003R\ransweredCount\022\034" +
+      "\n\006reason\030\007 \001(\tB\004\342A\001\003R\006reason\022\034\n\006remedy\030\010" +
+      " \001(\tB\004\342A\001\003R\006remedy\022\034\n\006origin\030\t \001(\tB\004\342A\001\003" +
+      "R\006origin\"e\n\022StoppedApplication\022 \n\013applic" +
+      "ation\030\001 \001(\tR\013application\022-\n\004stop\030\002 \001(\0132\031" +
+      ".fanfare.v1.StoppedOriginR\004stop\"P\n\022ListO" +
+      "riginsRequest\022\033\n\tpage_size\030\001 \001(\005R\010pageSi" +
+      "ze\022\035\n\npage_token\030\002 \001(\tR\tpageToken\"k\n\023Lis" +
+      "tOriginsResponse\022,\n\007origins\030\001 \003(\0132\022.fanf" +
+      "are.v1.OriginR\007origins\022&\n\017next_page_toke" +
+      "n\030\002 \001(\tR\rnextPageToken\"\025\n\023WatchOriginsRe" +
+      "quest\"D\n\024WatchOriginsResponse\022,\n\007origins" +
+      "\030\001 \003(\0132\022.fanfare.v1.OriginR\007origins\"U\n\023R" +
+      "esumeOriginRequest\022 \n\013application\030\001 \001(\tR" +
       "\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006orig" +
-      "in\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.Outcome" +
-      "R\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014valida" +
-      "teOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToken\"s\n" +
-      " DiscardHeldSubscriptionsResponse\022\'\n\017dis" +
-      "carded_count\030\001 \001(\005R\016discardedCount\022&\n\017ne" +
-      "xt_page_token\030\002 \001(\tR\rnextPageToken\"\245\002\n\033R" +
-      "estoreSubscriptionsRequest\022 \n\013applicatio" +
-      "n\030\001 \001(\tR\013application\022\026\n\006origin\030\002 \001(\tR\006or" +
-      "igin\022?\n\nstart_time\030\003 \001(\0132\032.google.protob" +
-      "uf.TimestampB\004\342A\001\002R\tstartTime\022:\n\010end_tim" +
-      "e\030\004 \001(\0132\032.google.protobuf.TimestampH\000R\007e" +
-      "ndTime\210\001\001\022#\n\rvalidate_only\030\005 \001(\010R\014valida" +
-      "teOnly\022\035\n\npage_token\030\006 \001(\tR\tpageTokenB\013\n" +
-      "\t_end_time\"\231\001\n\034RestoreSubscriptionsRespo" +
-      "nse\022%\n\016restored_count\030\001 \001(\005R\rrestoredCou" +
-      "nt\022*\n\021passed_over_count\030\002 \001(\005R\017passedOve" +
-      "rCount\022&\n\017next_page_token\030\003 \001(\tR\rnextPag" +
-      "eToken\"\365\002\n\032EnableSubscriptionsRequest\022 \n" +
-      "\013application\030\001 \001(\tR\013application\022\022\n\004name\030" +
-      "\002 \001(\tR\004name\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v" +
-      "1.OutcomeR\007outcome\022\026\n\006origin\030\004 \001(\tR\006orig" +
-      "in\022>\n\nstart_time\030\005 \001(\0132\032.google.protobuf" +
-      ".TimestampH\000R\tstartTime\210\001\001\022:\n\010end_time\030\006" +
-      " \001(\0132\032.google.protobuf.TimestampH\001R\007endT" +
-      "ime\210\001\001\022#\n\rvalidate_only\030\007 \001(\010R\014validateO" +
-      "nly\022\035\n\npage_token\030\010 \001(\tR\tpageTokenB\r\n\013_s" +
-      "tart_timeB\013\n\t_end_time\"j\n\033EnableSubscrip" +
-      "tionsResponse\022#\n\renabled_count\030\001 \001(\005R\014en" +
-      "abledCount\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
-      "tPageToken*\221\001\n\013HostProfile\022\034\n\030HOST_PROFI" +
-      "LE_UNSPECIFIED\020\000\022$\n HOST_PROFILE_KNOWN_P" +
-      "USH_SERVICES\020\001\022 \n\034HOST_PROFILE_ANY_PUBLI" +
-      "C_HOST\020\002\022\034\n\030HOST_PROFILE_LISTED_ONLY\020\003*\207" +
-      "\001\n\rVapidKeyState\022\037\n\033VAPID_KEY_STATE_UNSP" +
-      "ECIFIED\020\000\022\033\n\027VAPID_KEY_STATE_STANDBY\020\001\022\033" +
-      "\n\027VAPID_KEY_STATE_CURRENT\020\002\022\033\n\027VAPID_KEY" +
-      "_STATE_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE_UNSPECI" +
-      "FIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_PUBLISHER" +
-      "\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_READER\020\004" +
-      "*\250\001\n\013OriginState\022\034\n\030ORIGIN_STATE_UNSPECI" +
-      "FIED\020\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n\023ORIGIN_" +
-      "STATE_PAUSED\020\002\022\027\n\023ORIGIN_STATE_BROKEN\020\003\022" +
-      "\030\n\024ORIGIN_STATE_PROBING\020\004\022\030\n\024ORIGIN_STAT" +
-      "E_STOPPED\020\0052\352\016\n\014AdminService\022`\n\021CreateAp" +
-      "plication\022$.fanfare.v1.CreateApplication" +
-      "Request\032%.fanfare.v1.CreateApplicationRe" +
-      "sponse\022\\\n\016GetApplication\022!.fanfare.v1.Ge" +
-      "tApplicationRequest\032\".fanfare.v1.GetAppl" +
-      "icationResponse\"\003\220\002\001\022b\n\020ListApplications" +
-      "\022#.fanfare.v1.ListApplicationsRequest\032$." +
-      "fanfare.v1.ListApplicationsResponse\"\003\220\002\001" +
-      "\022e\n\021UpdateApplication\022$.fanfare.v1.Updat" +
-      "eApplicationRequest\032%.fanfare.v1.UpdateA" +
-      "pplicationResponse\"\003\220\002\002\022e\n\021DeleteApplica" +
-      "tion\022$.fanfare.v1.DeleteApplicationReque" +
-      "st\032%.fanfare.v1.DeleteApplicationRespons" +
-      "e\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanfare.v1.Cr" +
-      "eateVapidKeyRequest\032\".fanfare.v1.CreateV" +
-      "apidKeyResponse\022Y\n\rListVapidKeys\022 .fanfa" +
-      "re.v1.ListVapidKeysRequest\032!.fanfare.v1." +
-      "ListVapidKeysResponse\"\003\220\002\001\022h\n\022SetCurrent" +
-      "VapidKey\022%.fanfare.v1.SetCurrentVapidKey" +
-      "Request\032&.fanfare.v1.SetCurrentVapidKeyR" +
-      "esponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022!.fanfare" +
-      ".v1.RetireVapidKeyRequest\032\".fanfare.v1.R" +
-      "etireVapidKeyResponse\"\003\220\002\002\022W\n\016CreateApiT" +
-      "oken\022!.fanfare.v1.CreateApiTokenRequest\032" +
-      "\".fanfare.v1.CreateApiTokenResponse\022Y\n\rL" +
-      "istApiTokens\022 .fanfare.v1.ListApiTokensR" +
-      "equest\032!.fanfare.v1.ListApiTokensRespons" +
-      "e\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanfare.v1.Re" +
-      "vokeApiTokenRequest\032\".fanfare.v1.RevokeA" +
-      "piTokenResponse\"\003\220\002\002\022S\n\013ListOrigins\022\036.fa" +
-      "nfare.v1.ListOriginsRequest\032\037.fanfare.v1" +
-      ".ListOriginsResponse\"\003\220\002\001\022X\n\014WatchOrigin" +
-      "s\022\037.fanfare.v1.WatchOriginsRequest\032 .fan" +
-      "fare.v1.WatchOriginsResponse\"\003\220\002\0010\001\022V\n\014R" +
-      "esumeOrigin\022\037.fanfare.v1.ResumeOriginReq" +
-      "uest\032 .fanfare.v1.ResumeOriginResponse\"\003" +
-      "\220\002\002\022z\n\030ReleaseHeldSubscriptions\022+.fanfar" +
-      "e.v1.ReleaseHeldSubscriptionsRequest\032,.f" +
-      "anfare.v1.ReleaseHeldSubscriptionsRespon" +
-      "se\"\003\220\002\002\022z\n\030DiscardHeldSubscriptions\022+.fa" +
-      "nfare.v1.DiscardHeldSubscriptionsRequest" +
-      "\032,.fanfare.v1.DiscardHeldSubscriptionsRe" +
-      "sponse\"\003\220\002\002\022n\n\024RestoreSubscriptions\022\'.fa" +
-      "nfare.v1.RestoreSubscriptionsRequest\032(.f" +
-      "anfare.v1.RestoreSubscriptionsResponse\"\003" +
-      "\220\002\002\022k\n\023EnableSubscriptions\022&.fanfare.v1." +
-      "EnableSubscriptionsRequest\032\'.fanfare.v1." +
-      "EnableSubscriptionsResponse\"\003\220\002\002B\\\n\030io.g" +
-      "ithub.fanfarepush.v1P\001Z>github.com/fanfa" +
-      "re-push/fanfare/clients/go/fanfarev1;fan" +
-      "farev1b\006proto3"
+      "in\"\026\n\024ResumeOriginResponse\"\324\001\n\037ReleaseHe" +
+      "ldSubscriptionsRequest\022 \n\013application\030\001 " +
+      "\001(\tR\013application\022\034\n\006origin\030\002 \001(\tB\004\342A\001\002R\006" +
+      "origin\022-\n\007outcome\030\003 \001(\0162\023.fanfare.v1.Out" +
+      "comeR\007outcome\022#\n\rvalidate_only\030\004 \001(\010R\014va" +
+      "lidateOnly\022\035\n\npage_token\030\005 \001(\tR\tpageToke" +
+      "n\"q\n ReleaseHeldSubscriptionsResponse\022%\n" +
+      "\016released_count\030\001 \001(\005R\rreleasedCount\022&\n\017" +
+      "next_page_token\030\002 \001(\tR\rnextPageToken\"\324\001\n" +
+      "\037DiscardHeldSubscriptionsRequest\022 \n\013appl" +
+      "ication\030\001 \001(\tR\013application\022\034\n\006origin\030\002 \001" +
+      "(\tB\004\342A\001\002R\006origin\022-\n\007outcome\030\003 \001(\0162\023.fanf" +
+      "are.v1.OutcomeR\007outcome\022#\n\rvalidate_only" +
+      "\030\004 \001(\010R\014validateOnly\022\035\n\npage_token\030\005 \001(\t" +
+      "R\tpageToken\"s\n DiscardHeldSubscriptionsR" +
+      "esponse\022\'\n\017discarded_count\030\001 \001(\005R\016discar" +
+      "dedCount\022&\n\017next_page_token\030\002 \001(\tR\rnextP" +
+      "ageToken\"\245\002\n\033RestoreSubscriptionsRequest" +
+      "\022 \n\013application\030\001 \001(\tR\013application\022\026\n\006or" +
+      "igin\030\002 \001(\tR\006origin\022?\n\nstart_time\030\003 \001(\0132\032" +
+      ".google.protobuf.TimestampB\004\342A\001\002R\tstartT" +
+      "ime\022:\n\010end_time\030\004 \001(\0132\032.google.protobuf." +
+      "TimestampH\000R\007endTime\210\001\001\022#\n\rvalidate_only" +
+      "\030\005 \001(\010R\014validateOnly\022\035\n\npage_token\030\006 \001(\t" +
+      "R\tpageTokenB\013\n\t_end_time\"\231\001\n\034RestoreSubs" +
+      "criptionsResponse\022%\n\016restored_count\030\001 \001(" +
+      "\005R\rrestoredCount\022*\n\021passed_over_count\030\002 " +
+      "\001(\005R\017passedOverCount\022&\n\017next_page_token\030" +
+      "\003 \001(\tR\rnextPageToken\"\365\002\n\032EnableSubscript" +
+      "ionsRequest\022 \n\013application\030\001 \001(\tR\013applic" +
+      "ation\022\022\n\004name\030\002 \001(\tR\004name\022-\n\007outcome\030\003 \001" +
+      "(\0162\023.fanfare.v1.OutcomeR\007outcome\022\026\n\006orig" +
+      "in\030\004 \001(\tR\006origin\022>\n\nstart_time\030\005 \001(\0132\032.g" +
+      "oogle.protobuf.TimestampH\000R\tstartTime\210\001\001" +
+      "\022:\n\010end_time\030\006 \001(\0132\032.google.protobuf.Tim" +
+      "estampH\001R\007endTime\210\001\001\022#\n\rvalidate_only\030\007 " +
+      "\001(\010R\014validateOnly\022\035\n\npage_token\030\010 \001(\tR\tp" +
+      "ageTokenB\r\n\013_start_timeB\013\n\t_end_time\"j\n\033" +
+      "EnableSubscriptionsResponse\022#\n\renabled_c" +
+      "ount\030\001 \001(\005R\014enabledCount\022&\n\017next_page_to" +
+      "ken\030\002 \001(\tR\rnextPageToken*\221\001\n\013HostProfile" +
+      "\022\034\n\030HOST_PROFILE_UNSPECIFIED\020\000\022$\n HOST_P" +
+      "ROFILE_KNOWN_PUSH_SERVICES\020\001\022 \n\034HOST_PRO" +
+      "FILE_ANY_PUBLIC_HOST\020\002\022\034\n\030HOST_PROFILE_L" +
+      "ISTED_ONLY\020\003*\207\001\n\rVapidKeyState\022\037\n\033VAPID_" +
+      "KEY_STATE_UNSPECIFIED\020\000\022\033\n\027VAPID_KEY_STA" +
+      "TE_STANDBY\020\001\022\033\n\027VAPID_KEY_STATE_CURRENT\020" +
+      "\002\022\033\n\027VAPID_KEY_STATE_RETIRED\020\003*f\n\004Role\022\024" +
+      "\n\020ROLE_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016" +
+      "ROLE_PUBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n" +
+      "\013ROLE_READER\020\004*\250\001\n\013OriginState\022\034\n\030ORIGIN" +
+      "_STATE_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STATE_OPE" +
+      "N\020\001\022\027\n\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023ORIGIN_S" +
+      "TATE_BROKEN\020\003\022\030\n\024ORIGIN_STATE_PROBING\020\004\022" +
+      "\030\n\024ORIGIN_STATE_STOPPED\020\0052\352\016\n\014AdminServi" +
+      "ce\022`\n\021CreateApplication\022$.fanfare.v1.Cre" +
+      "ateApplicationRequest\032%.fanfare.v1.Creat" +
+      "eApplicationResponse\022\\\n\016GetApplication\022!" +
+      ".fanfare.v1.GetApplicationRequest\032\".fanf" +
+      "are.v1.GetApplicationResponse\"\003\220\002\001\022b\n\020Li" +
+      "stApplications\022#.fanfare.v1.ListApplicat" +
+      "ionsRequest\032$.fanfare.v1.ListApplication" +
+      "sResponse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fa" +
+      "nfare.v1.UpdateApplicationRequest\032%.fanf" +
+      "are.v1.UpdateApplicationResponse\"\003\220\002\002\022e\n" +
+      "\021DeleteApplication\022$.fanfare.v1.DeleteAp" +
+      "plicationRequest\032%.fanfare.v1.DeleteAppl" +
+      "icationResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!" +
+      ".fanfare.v1.CreateVapidKeyRequest\032\".fanf" +
+      "are.v1.CreateVapidKeyResponse\022Y\n\rListVap" +
+      "idKeys\022 .fanfare.v1.ListVapidKeysRequest" +
+      "\032!.fanfare.v1.ListVapidKeysResponse\"\003\220\002\001" +
+      "\022h\n\022SetCurrentVapidKey\022%.fanfare.v1.SetC" +
+      "urrentVapidKeyRequest\032&.fanfare.v1.SetCu" +
+      "rrentVapidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapi" +
+      "dKey\022!.fanfare.v1.RetireVapidKeyRequest\032" +
+      "\".fanfare.v1.RetireVapidKeyResponse\"\003\220\002\002" +
+      "\022W\n\016CreateApiToken\022!.fanfare.v1.CreateAp" +
+      "iTokenRequest\032\".fanfare.v1.CreateApiToke" +
+      "nResponse\022Y\n\rListApiTokens\022 .fanfare.v1." +
+      "ListApiTokensRequest\032!.fanfare.v1.ListAp" +
+      "iTokensResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!" +
+      ".fanfare.v1.RevokeApiTokenRequest\032\".fanf" +
+      "are.v1.RevokeApiTokenResponse\"\003\220\002\002\022S\n\013Li" +
+      "stOrigins\022\036.fanfare.v1.ListOriginsReques" +
+      "t\032\037.fanfare.v1.ListOriginsResponse\"\003\220\002\001\022" +
+      "X\n\014WatchOrigins\022\037.fanfare.v1.WatchOrigin" +
+      "sRequest\032 .fanfare.v1.WatchOriginsRespon" +
+      "se\"\003\220\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.R" +
+      "esumeOriginRequest\032 .fanfare.v1.ResumeOr" +
+      "iginResponse\"\003\220\002\002\022z\n\030ReleaseHeldSubscrip" +
+      "tions\022+.fanfare.v1.ReleaseHeldSubscripti" +
+      "onsRequest\032,.fanfare.v1.ReleaseHeldSubsc" +
+      "riptionsResponse\"\003\220\002\002\022z\n\030DiscardHeldSubs" +
+      "criptions\022+.fanfare.v1.DiscardHeldSubscr" +
+      "iptionsRequest\032,.fanfare.v1.DiscardHeldS" +
+      "ubscriptionsResponse\"\003\220\002\002\022n\n\024RestoreSubs" +
+      "criptions\022\'.fanfare.v1.RestoreSubscripti" +
+      "onsRequest\032(.fanfare.v1.RestoreSubscript" +
+      "ionsResponse\"\003\220\002\002\022k\n\023EnableSubscriptions" +
+      "\022&.fanfare.v1.EnableSubscriptionsRequest" +
+      "\032\'.fanfare.v1.EnableSubscriptionsRespons" +
+      "e\"\003\220\002\002B\\\n\030io.github.fanfarepush.v1P\001Z>gi" +
+      "thub.com/fanfare-push/fanfare/clients/go" +
+      "/fanfarev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

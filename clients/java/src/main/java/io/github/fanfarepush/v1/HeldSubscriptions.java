@@ -53,7 +53,7 @@ private static final long serialVersionUID = 0L;
   @SuppressWarnings("serial")
   private volatile java.lang.Object application_ = "";
   /**
-   * <code>string application = 1 [json_name = "application"];</code>
+   * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The application.
    */
   @java.lang.Override
@@ -70,7 +70,7 @@ private static final long serialVersionUID = 0L;
     }
   }
   /**
-   * <code>string application = 1 [json_name = "application"];</code>
+   * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for application.
    */
   @java.lang.Override
@@ -95,7 +95,7 @@ private static final long serialVersionUID = 0L;
    * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
    * </pre>
    *
-   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The enum numeric value on the wire for outcome.
    */
   @java.lang.Override public int getOutcomeValue() {
@@ -106,7 +106,7 @@ private static final long serialVersionUID = 0L;
    * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
    * </pre>
    *
-   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The outcome.
    */
   @java.lang.Override public io.github.fanfarepush.v1.Outcome getOutcome() {
@@ -117,7 +117,7 @@ private static final long serialVersionUID = 0L;
   public static final int SUBSCRIPTION_COUNT_FIELD_NUMBER = 3;
   private int subscriptionCount_ = 0;
   /**
-   * <code>int32 subscription_count = 3 [json_name = "subscriptionCount"];</code>
+   * <code>int32 subscription_count = 3 [json_name = "subscriptionCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The subscriptionCount.
    */
   @java.lang.Override
@@ -128,7 +128,7 @@ private static final long serialVersionUID = 0L;
   public static final int HOLD_TIME_FIELD_NUMBER = 4;
   private com.google.protobuf.Timestamp holdTime_;
   /**
-   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return Whether the holdTime field is set.
    */
   @java.lang.Override
@@ -136,7 +136,7 @@ private static final long serialVersionUID = 0L;
     return ((bitField0_ & 0x00000001) != 0);
   }
   /**
-   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The holdTime.
    */
   @java.lang.Override
@@ -144,7 +144,7 @@ private static final long serialVersionUID = 0L;
     return holdTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : holdTime_;
   }
   /**
-   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getHoldTimeOrBuilder() {
@@ -158,7 +158,7 @@ private static final long serialVersionUID = 0L;
    * Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
    * </pre>
    *
-   * <code>int32 refused_count = 5 [json_name = "refusedCount"];</code>
+   * <code>int32 refused_count = 5 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The refusedCount.
    */
   @java.lang.Override
@@ -169,7 +169,7 @@ private static final long serialVersionUID = 0L;
   public static final int ANSWERED_COUNT_FIELD_NUMBER = 6;
   private int answeredCount_ = 0;
   /**
-   * <code>int32 answered_count = 6 [json_name = "answeredCount"];</code>
+   * <code>int32 answered_count = 6 [json_name = "answeredCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The answeredCount.
    */
   @java.lang.Override
@@ -185,7 +185,7 @@ private static final long serialVersionUID = 0L;
    * Why, and what to do, in words for people.
    * </pre>
    *
-   * <code>string reason = 7 [json_name = "reason"];</code>
+   * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The reason.
    */
   @java.lang.Override
@@ -206,7 +206,7 @@ private static final long serialVersionUID = 0L;
    * Why, and what to do, in words for people.
    * </pre>
    *
-   * <code>string reason = 7 [json_name = "reason"];</code>
+   * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for reason.
    */
   @java.lang.Override
@@ -228,7 +228,7 @@ private static final long serialVersionUID = 0L;
   @SuppressWarnings("serial")
   private volatile java.lang.Object remedy_ = "";
   /**
-   * <code>string remedy = 8 [json_name = "remedy"];</code>
+   * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The remedy.
    */
   @java.lang.Override
@@ -245,7 +245,7 @@ private static final long serialVersionUID = 0L;
     }
   }
   /**
-   * <code>string remedy = 8 [json_name = "remedy"];</code>
+   * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for remedy.
    */
   @java.lang.Override
@@ -271,7 +271,7 @@ private static final long serialVersionUID = 0L;
    * scheme://host[:port], as release and discard name it.
    * </pre>
    *
-   * <code>string origin = 9 [json_name = "origin"];</code>
+   * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The origin.
    */
   @java.lang.Override
@@ -292,7 +292,7 @@ private static final long serialVersionUID = 0L;
    * scheme://host[:port], as release and discard name it.
    * </pre>
    *
-   * <code>string origin = 9 [json_name = "origin"];</code>
+   * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for origin.
    */
   @java.lang.Override
@@ -850,7 +850,7 @@ private static final long serialVersionUID = 0L;
 
     private java.lang.Object application_ = "";
     /**
-     * <code>string application = 1 [json_name = "application"];</code>
+     * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The application.
      */
     public java.lang.String getApplication() {
@@ -866,7 +866,7 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
-     * <code>string application = 1 [json_name = "application"];</code>
+     * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The bytes for application.
      */
     public com.google.protobuf.ByteString
@@ -883,7 +883,7 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
-     * <code>string application = 1 [json_name = "application"];</code>
+     * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The application to set.
      * @return This builder for chaining.
      */
@@ -896,7 +896,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>string application = 1 [json_name = "application"];</code>
+     * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearApplication() {
@@ -906,7 +906,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>string application = 1 [json_name = "application"];</code>
+     * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The bytes for application to set.
      * @return This builder for chaining.
      */
@@ -926,7 +926,7 @@ private static final long serialVersionUID = 0L;
      * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
      * </pre>
      *
-     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The enum numeric value on the wire for outcome.
      */
     @java.lang.Override public int getOutcomeValue() {
@@ -937,7 +937,7 @@ private static final long serialVersionUID = 0L;
      * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
      * </pre>
      *
-     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The enum numeric value on the wire for outcome to set.
      * @return This builder for chaining.
      */
@@ -952,7 +952,7 @@ private static final long serialVersionUID = 0L;
      * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
      * </pre>
      *
-     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The outcome.
      */
     @java.lang.Override
@@ -965,7 +965,7 @@ private static final long serialVersionUID = 0L;
      * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
      * </pre>
      *
-     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The outcome to set.
      * @return This builder for chaining.
      */
@@ -983,7 +983,7 @@ private static final long serialVersionUID = 0L;
      * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
      * </pre>
      *
-     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+     * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearOutcome() {
@@ -995,7 +995,7 @@ private static final long serialVersionUID = 0L;
 
     private int subscriptionCount_ ;
     /**
-     * <code>int32 subscription_count = 3 [json_name = "subscriptionCount"];</code>
+     * <code>int32 subscription_count = 3 [json_name = "subscriptionCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The subscriptionCount.
      */
     @java.lang.Override
@@ -1003,7 +1003,7 @@ private static final long serialVersionUID = 0L;
       return subscriptionCount_;
     }
     /**
-     * <code>int32 subscription_count = 3 [json_name = "subscriptionCount"];</code>
+     * <code>int32 subscription_count = 3 [json_name = "subscriptionCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The subscriptionCount to set.
      * @return This builder for chaining.
      */
@@ -1015,7 +1015,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>int32 subscription_count = 3 [json_name = "subscriptionCount"];</code>
+     * <code>int32 subscription_count = 3 [json_name = "subscriptionCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearSubscriptionCount() {
@@ -1029,14 +1029,14 @@ private static final long serialVersionUID = 0L;
     private com.google.protobuf.SingleFieldBuilderV3<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> holdTimeBuilder_;
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return Whether the holdTime field is set.
      */
     public boolean hasHoldTime() {
       return ((bitField0_ & 0x00000008) != 0);
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The holdTime.
      */
     public com.google.protobuf.Timestamp getHoldTime() {
@@ -1047,7 +1047,7 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     public Builder setHoldTime(com.google.protobuf.Timestamp value) {
       if (holdTimeBuilder_ == null) {
@@ -1063,7 +1063,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     public Builder setHoldTime(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -1077,7 +1077,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     public Builder mergeHoldTime(com.google.protobuf.Timestamp value) {
       if (holdTimeBuilder_ == null) {
@@ -1098,7 +1098,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     public Builder clearHoldTime() {
       bitField0_ = (bitField0_ & ~0x00000008);
@@ -1111,7 +1111,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     public com.google.protobuf.Timestamp.Builder getHoldTimeBuilder() {
       bitField0_ |= 0x00000008;
@@ -1119,7 +1119,7 @@ private static final long serialVersionUID = 0L;
       return getHoldTimeFieldBuilder().getBuilder();
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getHoldTimeOrBuilder() {
       if (holdTimeBuilder_ != null) {
@@ -1130,7 +1130,7 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
-     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+     * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      */
     private com.google.protobuf.SingleFieldBuilderV3<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -1152,7 +1152,7 @@ private static final long serialVersionUID = 0L;
      * Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
      * </pre>
      *
-     * <code>int32 refused_count = 5 [json_name = "refusedCount"];</code>
+     * <code>int32 refused_count = 5 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The refusedCount.
      */
     @java.lang.Override
@@ -1164,7 +1164,7 @@ private static final long serialVersionUID = 0L;
      * Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
      * </pre>
      *
-     * <code>int32 refused_count = 5 [json_name = "refusedCount"];</code>
+     * <code>int32 refused_count = 5 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The refusedCount to set.
      * @return This builder for chaining.
      */
@@ -1180,7 +1180,7 @@ private static final long serialVersionUID = 0L;
      * Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
      * </pre>
      *
-     * <code>int32 refused_count = 5 [json_name = "refusedCount"];</code>
+     * <code>int32 refused_count = 5 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearRefusedCount() {
@@ -1192,7 +1192,7 @@ private static final long serialVersionUID = 0L;
 
     private int answeredCount_ ;
     /**
-     * <code>int32 answered_count = 6 [json_name = "answeredCount"];</code>
+     * <code>int32 answered_count = 6 [json_name = "answeredCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The answeredCount.
      */
     @java.lang.Override
@@ -1200,7 +1200,7 @@ private static final long serialVersionUID = 0L;
       return answeredCount_;
     }
     /**
-     * <code>int32 answered_count = 6 [json_name = "answeredCount"];</code>
+     * <code>int32 answered_count = 6 [json_name = "answeredCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The answeredCount to set.
      * @return This builder for chaining.
      */
@@ -1212,7 +1212,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>int32 answered_count = 6 [json_name = "answeredCount"];</code>
+     * <code>int32 answered_count = 6 [json_name = "answeredCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearAnsweredCount() {
@@ -1228,7 +1228,7 @@ private static final long serialVersionUID = 0L;
      * Why, and what to do, in words for people.
      * </pre>
      *
-     * <code>string reason = 7 [json_name = "reason"];</code>
+     * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The reason.
      */
     public java.lang.String getReason() {
@@ -1248,7 +1248,7 @@ private static final long serialVersionUID = 0L;
      * Why, and what to do, in words for people.
      * </pre>
      *
-     * <code>string reason = 7 [json_name = "reason"];</code>
+     * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The bytes for reason.
      */
     public com.google.protobuf.ByteString
@@ -1269,7 +1269,7 @@ private static final long serialVersionUID = 0L;
      * Why, and what to do, in words for people.
      * </pre>
      *
-     * <code>string reason = 7 [json_name = "reason"];</code>
+     * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The reason to set.
      * @return This builder for chaining.
      */
@@ -1286,7 +1286,7 @@ private static final long serialVersionUID = 0L;
      * Why, and what to do, in words for people.
      * </pre>
      *
-     * <code>string reason = 7 [json_name = "reason"];</code>
+     * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearReason() {
@@ -1300,7 +1300,7 @@ private static final long serialVersionUID = 0L;
      * Why, and what to do, in words for people.
      * </pre>
      *
-     * <code>string reason = 7 [json_name = "reason"];</code>
+     * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The bytes for reason to set.
      * @return This builder for chaining.
      */
@@ -1316,7 +1316,7 @@ private static final long serialVersionUID = 0L;
 
     private java.lang.Object remedy_ = "";
     /**
-     * <code>string remedy = 8 [json_name = "remedy"];</code>
+     * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The remedy.
      */
     public java.lang.String getRemedy() {
@@ -1332,7 +1332,7 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
-     * <code>string remedy = 8 [json_name = "remedy"];</code>
+     * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The bytes for remedy.
      */
     public com.google.protobuf.ByteString
@@ -1349,7 +1349,7 @@ private static final long serialVersionUID = 0L;
       }
     }
     /**
-     * <code>string remedy = 8 [json_name = "remedy"];</code>
+     * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The remedy to set.
      * @return This builder for chaining.
      */
@@ -1362,7 +1362,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>string remedy = 8 [json_name = "remedy"];</code>
+     * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearRemedy() {
@@ -1372,7 +1372,7 @@ private static final long serialVersionUID = 0L;
       return this;
     }
     /**
-     * <code>string remedy = 8 [json_name = "remedy"];</code>
+     * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The bytes for remedy to set.
      * @return This builder for chaining.
      */
@@ -1392,7 +1392,7 @@ private static final long serialVersionUID = 0L;
      * scheme://host[:port], as release and discard name it.
      * </pre>
      *
-     * <code>string origin = 9 [json_name = "origin"];</code>
+     * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The origin.
      */
     public java.lang.String getOrigin() {
@@ -1412,7 +1412,7 @@ private static final long serialVersionUID = 0L;
      * scheme://host[:port], as release and discard name it.
      * </pre>
      *
-     * <code>string origin = 9 [json_name = "origin"];</code>
+     * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return The bytes for origin.
      */
     public com.google.protobuf.ByteString
@@ -1433,7 +1433,7 @@ private static final long serialVersionUID = 0L;
      * scheme://host[:port], as release and discard name it.
      * </pre>
      *
-     * <code>string origin = 9 [json_name = "origin"];</code>
+     * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The origin to set.
      * @return This builder for chaining.
      */
@@ -1450,7 +1450,7 @@ private static final long serialVersionUID = 0L;
      * scheme://host[:port], as release and discard name it.
      * </pre>
      *
-     * <code>string origin = 9 [json_name = "origin"];</code>
+     * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @return This builder for chaining.
      */
     public Builder clearOrigin() {
@@ -1464,7 +1464,7 @@ private static final long serialVersionUID = 0L;
      * scheme://host[:port], as release and discard name it.
      * </pre>
      *
-     * <code>string origin = 9 [json_name = "origin"];</code>
+     * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
      * @param value The bytes for origin to set.
      * @return This builder for chaining.
      */

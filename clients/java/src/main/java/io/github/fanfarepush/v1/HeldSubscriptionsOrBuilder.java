@@ -9,12 +9,12 @@ public interface HeldSubscriptionsOrBuilder extends
     com.google.protobuf.MessageOrBuilder {
 
   /**
-   * <code>string application = 1 [json_name = "application"];</code>
+   * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The application.
    */
   java.lang.String getApplication();
   /**
-   * <code>string application = 1 [json_name = "application"];</code>
+   * <code>string application = 1 [json_name = "application", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for application.
    */
   com.google.protobuf.ByteString
@@ -25,7 +25,7 @@ public interface HeldSubscriptionsOrBuilder extends
    * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
    * </pre>
    *
-   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The enum numeric value on the wire for outcome.
    */
   int getOutcomeValue();
@@ -34,29 +34,29 @@ public interface HeldSubscriptionsOrBuilder extends
    * What the push service says of them: OUTCOME_GONE or OUTCOME_KEY_MISMATCH.
    * </pre>
    *
-   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome"];</code>
+   * <code>.fanfare.v1.Outcome outcome = 2 [json_name = "outcome", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The outcome.
    */
   io.github.fanfarepush.v1.Outcome getOutcome();
 
   /**
-   * <code>int32 subscription_count = 3 [json_name = "subscriptionCount"];</code>
+   * <code>int32 subscription_count = 3 [json_name = "subscriptionCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The subscriptionCount.
    */
   int getSubscriptionCount();
 
   /**
-   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return Whether the holdTime field is set.
    */
   boolean hasHoldTime();
   /**
-   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The holdTime.
    */
   com.google.protobuf.Timestamp getHoldTime();
   /**
-   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime"];</code>
+   * <code>.google.protobuf.Timestamp hold_time = 4 [json_name = "holdTime", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    */
   com.google.protobuf.TimestampOrBuilder getHoldTimeOrBuilder();
 
@@ -65,13 +65,13 @@ public interface HeldSubscriptionsOrBuilder extends
    * Distinct subscriptions that the push service refused so when it was decided, and that it answered for at all.
    * </pre>
    *
-   * <code>int32 refused_count = 5 [json_name = "refusedCount"];</code>
+   * <code>int32 refused_count = 5 [json_name = "refusedCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The refusedCount.
    */
   int getRefusedCount();
 
   /**
-   * <code>int32 answered_count = 6 [json_name = "answeredCount"];</code>
+   * <code>int32 answered_count = 6 [json_name = "answeredCount", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The answeredCount.
    */
   int getAnsweredCount();
@@ -81,7 +81,7 @@ public interface HeldSubscriptionsOrBuilder extends
    * Why, and what to do, in words for people.
    * </pre>
    *
-   * <code>string reason = 7 [json_name = "reason"];</code>
+   * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The reason.
    */
   java.lang.String getReason();
@@ -90,19 +90,19 @@ public interface HeldSubscriptionsOrBuilder extends
    * Why, and what to do, in words for people.
    * </pre>
    *
-   * <code>string reason = 7 [json_name = "reason"];</code>
+   * <code>string reason = 7 [json_name = "reason", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for reason.
    */
   com.google.protobuf.ByteString
       getReasonBytes();
 
   /**
-   * <code>string remedy = 8 [json_name = "remedy"];</code>
+   * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The remedy.
    */
   java.lang.String getRemedy();
   /**
-   * <code>string remedy = 8 [json_name = "remedy"];</code>
+   * <code>string remedy = 8 [json_name = "remedy", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for remedy.
    */
   com.google.protobuf.ByteString
@@ -113,7 +113,7 @@ public interface HeldSubscriptionsOrBuilder extends
    * scheme://host[:port], as release and discard name it.
    * </pre>
    *
-   * <code>string origin = 9 [json_name = "origin"];</code>
+   * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The origin.
    */
   java.lang.String getOrigin();
@@ -122,7 +122,7 @@ public interface HeldSubscriptionsOrBuilder extends
    * scheme://host[:port], as release and discard name it.
    * </pre>
    *
-   * <code>string origin = 9 [json_name = "origin"];</code>
+   * <code>string origin = 9 [json_name = "origin", (.google.api.field_behavior) = OUTPUT_ONLY];</code>
    * @return The bytes for origin.
    */
   com.google.protobuf.ByteString
