@@ -170,8 +170,13 @@ async fn what_is_remembered_of_a_name_is_judged_again() {
     let server = Server::answering(201).await;
     let inside = server.exception();
     // Two ports of one name, of which only one may reach loopback.
-    let other = format!("https://{HOST}:{}/x", server.address.port() ^ 1);
-    let listed = format!("hosts = ['{HOST}:{}']\n{inside}", server.address.port() ^ 1);
+    let (port, other_port) = (server.address.port(), server.address.port() ^ 1);
+    let other = format!("https://{HOST}:{other_port}/x");
+    let elsewhere = inside
+        .replace("'test'", "'other'")
+        .replace(&format!("port = {port}"), &format!("port = {other_port}"))
+        .replace("127.0.0.0/8", "10.0.0.0/8");
+    let listed = format!("{inside}{elsewhere}");
     let lookup = Arc::new(Rebinding::default());
     let settings = HttpSettings { dns_cache_age_max: Duration::from_secs(60), ..settings() };
     let transport = HttpTransport::with_lookup(settings, policy(&listed), Arc::clone(&lookup) as _).unwrap();

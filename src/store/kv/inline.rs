@@ -47,7 +47,7 @@ mod tests {
         inline.run(|| ());
         assert!(inline.may());
         inline.run(|| std::thread::sleep(READ_MAX * 2));
-        let away = (0..).take_while(|_| !inline.may()).count();
+        let away = (0..2 * AWAY).take_while(|_| !inline.may()).count();
         assert_eq!(away, AWAY as usize);
         assert!(inline.may());
     }

@@ -426,7 +426,9 @@ mod tests {
             })
             .collect();
         let mut writer = SegmentWriter::new(OCTETS_MAX);
-        events.iter().for_each(|event| writer.add(event));
+        for event in &events {
+            writer.add(event);
+        }
         let segments = writer.finish();
         assert!(segments.len() > 2);
         let (mut read, mut gone) = (Vec::new(), 0);
@@ -466,7 +468,7 @@ mod tests {
         let earlier = [&states.to_value()[..], &value[1..]].concat();
         for row in [value, earlier] {
             let segment = SegmentValue::from_value(&row).unwrap().into_segment(message, 7).unwrap();
-            assert_eq!(segment.events, [event.clone()]);
+            assert_eq!(segment.events, std::slice::from_ref(&event));
             assert_eq!(SegmentHeader::from_value(&row).unwrap().count(Outcome::Gone), 1);
         }
     }
