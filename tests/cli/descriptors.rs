@@ -38,7 +38,7 @@ impl Running {
         let open = fs::read_dir(format!("/proc/{}/fd", self.0)).unwrap();
         let open = open.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap());
         let open: BTreeSet<u64> = open.collect();
-        (0..).find(|number| !open.contains(number)).unwrap()
+        (0..=open.len() as u64).find(|number| !open.contains(number)).unwrap()
     }
 
     /// Descriptors have numbers below this from now on.
