@@ -52,7 +52,9 @@ pub(super) fn look(journal: &Journal) -> Told {
             }
             Operation::Sync { inode } if log == Some(*inode) => {
                 unsynced = 0;
-                segments.values_mut().for_each(|segment| segment.unsynced = false);
+                for segment in segments.values_mut() {
+                    segment.unsynced = false;
+                }
             }
             Operation::Write { inode, offset, octets } if log == Some(*inode) => {
                 unsynced += octets.len() as u64;
