@@ -157,11 +157,12 @@ async fn a_service_without_http2_is_spoken_to_over_http1() {
         })
         .await;
         let transport = transport(settings(), &server.exception());
-        for _ in 0..3 {
+        for _ in 0..20 {
             assert_eq!(statuses(spawn(&transport, &server.endpoint(), 1)).await, [201]);
         }
-        // One that found out, one that is kept.
-        assert_eq!(server.connections(), 2, "{alpn:?}");
+        // One that found out, one that is kept; now and then another one, since a connection is free a moment after its answer.
+        let connections = server.connections();
+        assert!((2..=10).contains(&connections), "{connections} connections, {alpn:?}");
         assert_eq!(statuses(spawn(&transport, &server.endpoint(), 10)).await, [201; 10]);
     }
 }
