@@ -167,8 +167,8 @@ pub(super) async fn delete_application(
     Ok(v1::DeleteApplicationResponse {})
 }
 
-/// Unfinished messages that a refusal to delete an application counts; of more it tells so many.
-const UNUSED_COUNTED_MAX: usize = 1_000;
+/// A refusal to delete an application counts its unfinished messages up to this many.
+const UNFINISHED_COUNTED_MAX: usize = 1_000;
 
 /// An application with subscriptions or unfinished messages is deleted by force only.
 async fn check_unused(api: &Api, application: &Application) -> Result<(), ApiError> {
@@ -176,11 +176,11 @@ async fn check_unused(api: &Api, application: &Application) -> Result<(), ApiErr
     let states = [MessageState::Scheduled, MessageState::Sending, MessageState::Cancelling];
     let (mut messages, mut before) = (0, None);
     loop {
-        let most = UNUSED_COUNTED_MAX - messages;
+        let most = UNFINISHED_COUNTED_MAX - messages;
         let listed = api.store.list_messages(application.id, &states, before, most).await?;
         messages += listed.messages.len();
         before = listed.next;
-        if before.is_none() || messages >= UNUSED_COUNTED_MAX {
+        if before.is_none() || messages >= UNFINISHED_COUNTED_MAX {
             break;
         }
     }

@@ -151,7 +151,7 @@ pub(super) async fn message(
     }
 }
 
-/// What a message was counted for that its application sent before.
+/// Takes back that a message was counted, since nothing new was accepted.
 pub(super) fn give_back(api: &Api, application: &Application) {
     if let Some(per_second) = application.settings.quotas.max_messages_per_second {
         api.used.with(application.id, |usage| usage.messages.give_back(interval(per_second)));

@@ -15,6 +15,7 @@ use crate::domain::{Application, Audience, MessageId, MessageKind, ReportLevel};
 use crate::engine::feed::{Scope, Start, Watch};
 use crate::engine::{Submission, SubmitError};
 use crate::proto::v1;
+use crate::store::rules::replay;
 use crate::store::{Accepted, MessageRecord, Recipients, StoreError};
 
 /// What became of a Send or Broadcast.
@@ -124,13 +125,12 @@ async fn submit(
     let named = recipients::name(&recipients);
     let Sending { spec, request_id, request_hash, start, collapse, .. } = sending;
     let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of };
-    match api.engine.submit(application, submission).await {
-        Ok(accepted) => {
-            if accepted.replayed {
-                quotas::give_back(api, application);
-            }
-            Ok(accepted)
-        }
+    let submitted = api.engine.submit(application, submission).await;
+    if !matches!(submitted, Ok(Accepted { replayed: false, .. })) {
+        quotas::give_back(api, application);
+    }
+    match submitted {
+        Ok(accepted) => Ok(accepted),
         Err(SubmitError::Store(StoreError::TooManyTargets(targets))) => {
             Err(quotas::too_many_targets(api, application, targets).await)
         }
@@ -164,11 +164,11 @@ impl Again {
         if self.request_id.is_empty() {
             return Ok(None);
         }
-        match api.store.request(application.id, &self.request_id).await? {
-            Some((message, hash)) if hash == self.request_hash => Ok(Some(message)),
-            Some((message, _)) => Err(ApiError::RequestIdReused(message)),
-            None => Ok(None),
-        }
+        let Some((message, hash)) = api.store.request(application.id, &self.request_id).await? else {
+            return Ok(None);
+        };
+        replay::replayed(message, &hash, &self.request_hash)?;
+        Ok(Some(message))
     }
 
     /// What the store accepted or found. A request that was refused now joins its message all the same if it was accepted

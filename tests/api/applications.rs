@@ -171,7 +171,12 @@ async fn quotas_bound_one_application_and_no_other() {
     release.status(201);
 
     set(&server, json!({"maxMessagesPerSecond": 0.001})).await;
-    server.call("Send", send("news", "anna")).await.unwrap();
+    // What is refused, and what comes again, does not count.
+    assert_eq!(server.refused("Send", send("news", "nobody")).await.code, Code::NotFound);
+    let mut request = send("news", "anna");
+    request["requestId"] = "once".into();
+    server.call("Send", request.clone()).await.unwrap();
+    server.call("Send", request).await.unwrap();
     assert_eq!(server.refused("Send", send("news", "anna")).await.reason, "RATE_LIMITED");
     set(&server, json!({"maxMessagesPerSecond": 0})).await;
     assert_eq!(server.refused("Send", send("news", "anna")).await.reason, "QUOTA_EXCEEDED");
