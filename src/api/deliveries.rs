@@ -208,7 +208,8 @@ impl Reader<'_> {
                 return Ok(false);
             }
             let store = &self.api.store;
-            let keys = store.message_pages(self.asked.message, self.cursor.page, READS_MAX - *reads).await?;
+            let (message, from) = (self.asked.message, self.cursor.page);
+            let keys = store.message_pages(self.application.id, message, from, READS_MAX - *reads).await?;
             if keys.is_empty() {
                 return Ok(true);
             }

@@ -120,12 +120,12 @@ impl Driver {
         match effect {
             Effect::Start(attempt) => {
                 let batches = Arc::clone(&self.batches);
-                let page = attempt.entry.page;
+                let (application, page) = (attempt.message.application.id, attempt.entry.page);
                 let Some(noted) = self.recovered.get(&page).cloned() else { return batches.make(attempt) };
                 let store = Arc::clone(&self.store);
                 self.spawn(async move {
                     // Whatever this attempt does to the process, the next start knows that it was begun.
-                    let note = || store.page_taken_up(vec![page]);
+                    let note = || store.page_taken_up(application, vec![page]);
                     let note = async || _ = persist("noting that a page starts", note).await;
                     noted.get_or_init(note).await;
                     batches.make(attempt);

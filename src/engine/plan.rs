@@ -71,7 +71,7 @@ impl PlanJob {
     async fn read_pages(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for number in self.plan.first_page..self.plan.next_page {
             let key = PageKey { message: self.message.id, number };
-            self.paged.extend(store.page_ids(key).await?);
+            self.paged.extend(store.page_ids(self.message.application.id, key).await?);
         }
         Ok(())
     }

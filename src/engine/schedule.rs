@@ -154,13 +154,15 @@ impl Scheduler {
     }
 
     async fn hand_in_pages(&self, message: &ActiveMessage) {
+        let application = message.application.id;
         let mut from = 0;
         loop {
-            let keys = persist("finding pages", || self.store.message_pages(message.id, from, PAGES)).await;
+            let find = || self.store.message_pages(application, message.id, from, PAGES);
+            let keys = persist("finding pages", find).await;
             let keys = keys.unwrap_or_default();
             for key in &keys {
                 let as_of = self.changes.load(Ordering::SeqCst);
-                let page = persist("loading a page", || self.store.page(message.application.id, *key)).await;
+                let page = persist("loading a page", || self.store.page(application, *key)).await;
                 if let Some(page) = page.flatten() {
                     self.tell(Input::PageWritten { page, as_of }).await;
                 }

@@ -14,7 +14,7 @@ use crate::store::records::message::{
 };
 use crate::store::records::page::{HeadValue, PageValue};
 use crate::store::records::receipt::ReportsValue;
-use crate::store::records::segment::{FeedTime, FeedValue, SegmentHeader, SegmentValue};
+use crate::store::records::segment::{FeedTimes, FeedValue, SegmentHeader, SegmentValue};
 use crate::store::records::subscription::{
     MemberValue, SubscriptionReference, SubscriptionValue, TopicValue,
 };
@@ -41,6 +41,10 @@ pub fn records(data: &[u8]) {
         7 => {
             let Some(open) = read::<OpenValue>(value) else { return };
             let _ = (open.collapse(), open.audience_kind(), open.spec(), open.header().is_ok());
+            if let Some((group, page)) = open.page() {
+                let first = open.first_head(ApplicationId(1), group, page.entries());
+                drop((first.map(|head| head.states()), open.first_state(page), page.owners()));
+            }
             drop(open.into_record(MESSAGE, &StateValue::new(None, false)));
         }
         8 => drop(read::<ListValue>(value)),
@@ -51,7 +55,11 @@ pub fn records(data: &[u8]) {
             let _ = state.is_complete();
             state.end();
         }
-        10 => drop(read::<DoneValue>(value).map(|it| it.into_record(MESSAGE))),
+        10 => {
+            let Some(done) = read::<DoneValue>(value) else { return };
+            let _ = done.segment();
+            drop(done.into_record(MESSAGE));
+        }
         11 => drop(read::<RequestValue>(value).map(|it| it.parts())),
         12 => drop(read::<MessageReference>(value).map(|it| it.id())),
         13 => drop(read::<PageValue>(value).map(PageValue::into_inline)),
@@ -63,12 +71,12 @@ pub fn records(data: &[u8]) {
         15 => drop(read::<ReportsValue>(value).map(|it| it.reports())),
         16 => drop(read::<SegmentHeader>(value)),
         17 => drop(read::<SegmentValue>(value).map(|it| it.into_segment(MESSAGE, 1))),
-        18 => drop(read::<FeedValue>(value).map(|it| it.into_row(1))),
+        18 => drop(read::<FeedValue>(value).map(|it| it.into_rows(1))),
         19 => drop(read::<SubscriptionValue>(value).map(|it| it.into_subscription(SUBSCRIPTION))),
         20 => drop(read::<MemberValue>(value).map(|it| it.into_target(SUBSCRIPTION))),
         21 => drop(read::<SubscriptionReference>(value).map(|it| it.id())),
         22 => drop(read::<TopicValue>(value)),
-        23 => drop((read::<FeedTime>(value), read::<ChangeTime>(value))),
+        23 => drop((read::<FeedTimes>(value).map(|it| it.last()), read::<ChangeTime>(value))),
         24 => drop((
             read::<Number>(value).map(Number::narrow),
             read::<SequenceValue>(value),

@@ -452,6 +452,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The pages of one message that are not settled, with numbers from `from` on, in order, at most `limit`.
     async fn message_pages(
         &self,
+        application: ApplicationId,
         message: MessageId,
         from: u32,
         limit: usize,
@@ -461,12 +462,16 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// when it has been settled.
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
 
-    /// Notes that these pages were taken up by a recovery; a commit of a page voids it. A page that is taken up again and again
+    /// Notes that these pages of an application were taken up by a recovery; a commit of a page voids it. A page that is taken up again and again
     /// may be what ends the process. In transactions of a few pages each; those that are settled are passed over.
-    async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError>;
+    async fn page_taken_up(&self, application: ApplicationId, keys: Vec<PageKey>) -> Result<(), StoreError>;
 
     /// The subscriptions of a page, without looking them up; empty when it has been settled.
-    async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;
+    async fn page_ids(
+        &self,
+        application: ApplicationId,
+        key: PageKey,
+    ) -> Result<Vec<SubscriptionId>, StoreError>;
 
     // ---------------------------------------------------------------- recording and reading
 

@@ -165,10 +165,10 @@ store! {
     async fn open_messages(&self) -> Result<Vec<OpenMessage>, StoreError>;
     async fn audience(&self, application: ApplicationId, message: MessageId, cursor: &[u8], limit: usize) -> Result<AudienceChunk, StoreError>;
     async fn page_heads(&self) -> Result<Vec<PageHead>, StoreError>;
-    async fn message_pages(&self, message: MessageId, from: u32, limit: usize) -> Result<Vec<PageKey>, StoreError>;
+    async fn message_pages(&self, application: ApplicationId, message: MessageId, from: u32, limit: usize) -> Result<Vec<PageKey>, StoreError>;
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError>;
-    async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError>;
-    async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;
+    async fn page_taken_up(&self, application: ApplicationId, keys: Vec<PageKey>) -> Result<(), StoreError>;
+    async fn page_ids(&self, application: ApplicationId, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError>;
     async fn segments(&self, application: ApplicationId, message: MessageId, from: u64, limit: usize) -> Result<Vec<Segment>, StoreError>;
     async fn feed(&self, application: ApplicationId, from: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError>;
     async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError>;

@@ -76,6 +76,10 @@ pub(crate) async fn drill(short: bool) -> anyhow::Result<Vec<String>> {
             }
         }
     }
+    let most = drill.figures.octets_per_send_max;
+    drill.checks.check(most <= OCTETS_PER_SEND_MAX, || {
+        format!("a Send leaves up to {most} octets on disk, more than {OCTETS_PER_SEND_MAX}")
+    });
     let Drill { stage, figures, checks } = drill;
     stage.clear().await?;
     println!("{}", serde_json::to_string(&figures)?);
@@ -116,5 +120,7 @@ fn scenarios(short: bool) -> Vec<Scenario> {
     all
 }
 
+/// What the log may grow by for each Send of 1 KB, 15 at once, in octets.
+const OCTETS_PER_SEND_MAX: u64 = 2_000;
 /// Within this, a server is ready once there is room, and what was accepted has ended.
 const HEAL_TIMEOUT: Duration = Duration::from_secs(30);

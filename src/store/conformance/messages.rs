@@ -55,7 +55,7 @@ pub(crate) async fn are_accepted_with_their_pages(harness: &dyn Harness) {
     for page in &accepted.pages {
         assert_eq!(store.page(app, page.head.key).await.unwrap().as_ref(), Some(page));
         let ids: Vec<_> = page.entries.iter().map(|entry| entry.id).collect();
-        assert_eq!(store.page_ids(page.head.key).await.unwrap(), ids);
+        assert_eq!(store.page_ids(app, page.head.key).await.unwrap(), ids);
     }
     let heads: Vec<_> = accepted.pages.iter().map(|page| page.head).collect();
     assert_eq!(store.page_heads().await.unwrap(), heads);
@@ -283,7 +283,7 @@ pub(crate) async fn survive_open(harness: &dyn Harness) {
     assert_eq!((counts.targets, counts.targets_estimated, counts.pending), (7, true, 7));
     // A message that has ended is none of them.
     let key = store.page_heads().await.unwrap()[0].key;
-    let ids = store.page_ids(key).await.unwrap();
+    let ids = store.page_ids(app, key).await.unwrap();
     let settled = settling(key, &ids, DeliveryState::Accepted, Outcome::Accepted);
     assert_eq!(commit(&*store, app, sent.id, vec![settled]).await, [sent.id]);
     assert_eq!(store.open_messages().await.unwrap().len(), 1);

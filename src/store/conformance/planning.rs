@@ -30,7 +30,7 @@ pub(crate) async fn pages_come_before_the_cursor(harness: &dyn Harness) {
     let heads = store.page_heads().await.unwrap();
     let keys: Vec<_> =
         heads.iter().map(|head| head.key).filter(|key| key.message == heads[0].key.message).collect();
-    let of_message = |from, limit| store.message_pages(keys[0].message, from, limit);
+    let of_message = |from, limit| store.message_pages(app, keys[0].message, from, limit);
     assert_eq!(of_message(0, 100).await.unwrap(), keys);
     assert_eq!(
         of_message(keys[0].number + 1, 1).await.unwrap(),
@@ -67,7 +67,7 @@ pub(crate) async fn an_interrupted_step_is_told(harness: &dyn Harness) {
     let store = harness.reopen(store);
     let plan = store.open_messages().await.unwrap()[0].plan.clone().unwrap();
     assert_eq!(plan, Plan { cursor: b"c1".to_vec(), first_page: 1, next_page: 3 });
-    let again = store.page_ids(PageKey { message, number: plan.first_page }).await.unwrap();
+    let again = store.page_ids(app, PageKey { message, number: plan.first_page }).await.unwrap();
     assert_eq!(again, [stranger(1, 0), stranger(1, 1)]);
 }
 
@@ -128,8 +128,8 @@ pub(crate) async fn pages_count_how_often_they_are_taken_up(harness: &dyn Harnes
     let message = planned(&*store, app, (0..70).map(|number| page(number, 2)).collect()).await;
     let keys: Vec<_> = (0..70).map(|number| PageKey { message, number }).collect();
     let unknown = PageKey { message, number: 99 };
-    store.page_taken_up([&keys[..], &[unknown]].concat()).await.unwrap();
-    store.page_taken_up(vec![keys[0], keys[1]]).await.unwrap();
+    store.page_taken_up(app, [&keys[..], &[unknown]].concat()).await.unwrap();
+    store.page_taken_up(app, vec![keys[0], keys[1]]).await.unwrap();
     let store = harness.reopen(store);
     let starts =
         async || -> Vec<u32> { store.page_heads().await.unwrap().iter().map(|head| head.starts).collect() };
@@ -142,7 +142,7 @@ pub(crate) async fn pages_count_how_often_they_are_taken_up(harness: &dyn Harnes
     commit(&*store, app, message, vec![PageCommit { events: vec![told], update, retrying_change: 0 }]).await;
     assert_eq!(starts().await[..3], [0, 2, 1]);
     assert_eq!(store.page(app, keys[1]).await.unwrap().unwrap().head.starts, 2);
-    store.page_taken_up(vec![keys[0]]).await.unwrap();
+    store.page_taken_up(app, vec![keys[0]]).await.unwrap();
     assert_eq!(starts().await[..2], [1, 2]);
 }
 

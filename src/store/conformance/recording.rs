@@ -140,7 +140,7 @@ pub(crate) async fn counters_reconcile(harness: &dyn Harness) {
     assert_eq!(status.outcomes, BTreeMap::from(outcomes.map(|outcome| (outcome, 32))));
     assert_eq!(store.page_heads().await.unwrap(), []);
     assert_eq!(store.page(app, PageKey { message, number: 0 }).await.unwrap(), None);
-    assert_eq!(store.page_ids(PageKey { message, number: 0 }).await.unwrap(), []);
+    assert_eq!(store.page_ids(app, PageKey { message, number: 0 }).await.unwrap(), []);
     assert_eq!(events(&*store, app, message).await.len(), 128);
 }
 

@@ -7,8 +7,9 @@ use super::backend::Order;
 use super::cursor::Cursor;
 use super::index;
 use super::keys::{self, KeyRange};
+use super::messages;
 use super::records::Record as _;
-use super::records::message::{AudienceKind, ListValue, OpenValue, StateValue};
+use super::records::message::{AudienceKind, ListValue, OpenValue};
 use super::records::subscription::{MemberValue, TargetValue, TopicValue};
 use super::subscriptions::of_user;
 use super::transaction::{Reader, Rows, Scan};
@@ -36,9 +37,10 @@ impl Terms {
         application: ApplicationId,
         message: MessageId,
     ) -> Result<Option<Self>, StoreError> {
-        let open: Option<OpenValue> = reader.record(&keys::open(application, message))?;
-        let state: Option<StateValue> = reader.record(&keys::state(application, message))?;
-        let (Some(open), Some(state)) = (open, state) else { return Ok(None) };
+        let Some(open) = reader.record::<OpenValue>(&keys::open(application, message))? else {
+            return Ok(None);
+        };
+        let Some(state) = messages::state_of(reader, application, message, &open)? else { return Ok(None) };
         let began = state.began().unwrap_or(open.header()?.created());
         Ok(Some(Self { message, open, began }))
     }

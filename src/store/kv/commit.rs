@@ -1,9 +1,8 @@
 //! Recording outcomes.
 
 use super::keys;
+use super::pages;
 use super::recording::Recording;
-use super::records::page::HeadValue;
-use super::transaction::Rows;
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::MessageId;
 use crate::failpoint::failpoint;
@@ -38,8 +37,13 @@ impl Writer {
 /// Records what happened on one page. A page that is settled already stays as it is: each delivery ends once.
 fn record(recording: &mut Recording, message: MessageId, page: &PageCommit) -> Result<(), StoreError> {
     let key = page.update.key;
-    let transaction = &mut recording.transaction;
-    let Some(head) = transaction.record::<HeadValue>(&keys::head(key))? else {
+    // A page in its message's own row is there until that ends.
+    let head = if recording.ends(message) {
+        None
+    } else {
+        pages::head(&recording.transaction, recording.application, key)?
+    };
+    let Some(head) = head else {
         tracing::warn!(message = %key.message, page = key.number, "outcomes for a settled page are dropped");
         return Ok(());
     };
@@ -66,8 +70,8 @@ fn record(recording: &mut Recording, message: MessageId, page: &PageCommit) -> R
     }
     let transaction = &mut recording.transaction;
     if new.settled() as usize == new.entries() {
-        transaction.remove(keys::head(key));
-        transaction.remove(keys::page(key));
+        transaction.remove_stored(keys::head(key))?;
+        transaction.remove_stored(keys::page(key))?;
     } else {
         transaction.put(keys::head(key), &new);
     }

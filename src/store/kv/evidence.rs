@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use super::fates::Done;
 use super::feed;
-use super::keys;
 use super::records::Record as _;
 use super::records::segment::{SegmentHeader, SegmentOutcomes, SegmentValue};
-use super::transaction::{Reader, Rows as _};
+use super::transaction::Reader;
 use super::writer::Writer;
 use crate::domain::{ApplicationId, MessageId, Outcome, SubscriptionId};
 use crate::store::rules::evidence as rules;
@@ -29,7 +28,7 @@ pub(crate) fn read(
         for entry in row.entries {
             match entry {
                 FeedEntry::Events(message) => {
-                    let removals = reader.readable(of_segment(reader, message, row.seq))?;
+                    let removals = reader.readable(of_segment(reader, application, message, row.seq))?;
                     let removals = removals.into_iter().flatten();
                     let (seq, time) = (row.seq, row.time);
                     evidence.evident.extend(removals.map(|removal| Evident { seq, time, removal }));
@@ -43,8 +42,13 @@ pub(crate) fn read(
 }
 
 /// The evidence of one segment. Most have none, which their header tells.
-fn of_segment(reader: &Reader, message: MessageId, seq: u64) -> Result<Vec<Removal>, StoreError> {
-    let Some(value) = reader.value(&keys::segment(message, seq))? else { return Ok(Vec::new()) };
+fn of_segment(
+    reader: &Reader,
+    application: ApplicationId,
+    message: MessageId,
+    seq: u64,
+) -> Result<Vec<Removal>, StoreError> {
+    let Some(value) = feed::segment(reader, application, message, seq)? else { return Ok(Vec::new()) };
     let header = SegmentHeader::from_value(&value)?;
     if header.count(Outcome::Gone) + header.count(Outcome::KeyMismatch) == 0 {
         return Ok(Vec::new());
@@ -69,8 +73,12 @@ pub(crate) fn accepted_since(
         for row in rows.into_iter().filter(|row| row.time >= sought.since) {
             for entry in row.entries {
                 let FeedEntry::Events(message) = entry else { continue };
-                let accepted =
-                    reader.readable(accepted_of_segment(reader, message, row.seq, &sought.origin))?;
+                let Some(value) =
+                    reader.readable(feed::segment(reader, application, message, row.seq))?.flatten()
+                else {
+                    continue;
+                };
+                let accepted = reader.readable(accepted_of_segment(&value, &sought.origin))?;
                 found.extend(accepted.into_iter().flatten().filter(|id| !sought.except.contains(id)));
             }
             if found.len() >= sought.most {
@@ -82,17 +90,11 @@ pub(crate) fn accepted_since(
 }
 
 /// The stored subscriptions that a segment says were accepted at an origin.
-fn accepted_of_segment(
-    reader: &Reader,
-    message: MessageId,
-    seq: u64,
-    origin: &str,
-) -> Result<Vec<SubscriptionId>, StoreError> {
-    let Some(value) = reader.value(&keys::segment(message, seq))? else { return Ok(Vec::new()) };
-    if SegmentHeader::from_value(&value)?.count(Outcome::Accepted) == 0 {
+fn accepted_of_segment(value: &[u8], origin: &str) -> Result<Vec<SubscriptionId>, StoreError> {
+    if SegmentHeader::from_value(value)?.count(Outcome::Accepted) == 0 {
         return Ok(Vec::new());
     }
-    SegmentOutcomes::from_value(&value)?.accepted_at(origin)
+    SegmentOutcomes::from_value(value)?.accepted_at(origin)
 }
 
 impl Writer {

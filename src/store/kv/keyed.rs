@@ -26,7 +26,6 @@ use super::records::application::SecretValue;
 use super::records::{Number, Record as _};
 use super::transaction::{Damage, Reader, Rows as _};
 use super::writer::TRANSACTION_ROWS;
-use super::{FORMAT_KEYED, FORMAT_NAME};
 use crate::store::StoreError;
 
 /// What it is noted under how far it is.
@@ -64,11 +63,6 @@ impl Keying {
     }
 }
 
-/// Whether a store's keys are so, or are being made so.
-pub(crate) fn is_noted(database: &dyn Backend) -> Result<bool, StoreError> {
-    Ok(database.get(&keys::meta(KEYED_NAME))?.is_some())
-}
-
 /// Sees that a store's keys are so if `wanted`, or if it was begun before.
 pub(crate) fn admit(
     database: &Arc<dyn Backend>,
@@ -84,15 +78,7 @@ pub(crate) fn admit(
         let mut octets = [0; 32];
         random.fill_bytes(&mut octets);
         let secret = SecretValue { octets: octets.to_vec() };
-        // An earlier version would find nothing under its keys: it must not open the store any more.
-        note(
-            &**database,
-            BEGUN,
-            vec![
-                (keys::secret(SECRET_NAME), secret.to_value()),
-                (keys::meta(FORMAT_NAME), Number::new(FORMAT_KEYED).to_value()),
-            ],
-        )?;
+        note(&**database, BEGUN, vec![(keys::secret(SECRET_NAME), secret.to_value())])?;
     }
     let secret = applications::secret(&reader, SECRET_NAME)?.ok_or(StoreError::Corrupt(SecretValue::KIND))?;
     let mac = Hmac::<Sha256>::new_from_slice(&secret).map_err(|_| StoreError::Corrupt(SecretValue::KIND))?;

@@ -13,14 +13,13 @@ use super::records::Record;
 use super::records::message::{
     AudienceKind, DoneValue, HeaderValue, ListValue, OpenValue, PlanValue, RequestValue, StateValue,
 };
-use super::records::page::{HeadValue, PageValue};
+use super::records::page::PageValue;
 use super::stopping;
 use super::subscriptions;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::{
-    ApplicationId, Audience, MessageId, MessageKind, MessageState, MessageStatus, SubscriptionId, Target,
-    Timestamp,
+    ApplicationId, Audience, MessageId, MessageState, MessageStatus, SubscriptionId, Target, Timestamp,
 };
 use crate::store::rules::{paging, replay};
 use crate::store::{
@@ -35,13 +34,45 @@ pub(crate) fn find(
     message: MessageId,
 ) -> Result<Option<MessageRecord>, StoreError> {
     if let Some(open) = rows.record::<OpenValue>(&keys::open(application, message))?
-        && let Some(state) = rows.record::<StateValue>(&keys::state(application, message))?
+        && let Some(state) = state_of(rows, application, message, &open)?
     {
         return open.into_record(message, &state).map(Some);
     }
     // Looked for last: a message that ends meanwhile is found.
     let done: Option<DoneValue> = rows.record(&keys::done(application, message))?;
     done.map(|done| done.into_record(message)).transpose()
+}
+
+/// Where a message stands whose row `open` is; `None` when it has ended since that was read. One that keeps its page has no
+/// row for it before something is recorded of it.
+pub(crate) fn state_of(
+    rows: &impl Rows,
+    application: ApplicationId,
+    message: MessageId,
+    open: &OpenValue,
+) -> Result<Option<StateValue>, StoreError> {
+    if let Some(state) = rows.record(&keys::state(application, message))? {
+        return Ok(Some(state));
+    }
+    let Some((_, page)) = open.page() else { return Ok(None) };
+    // Looked for last: the row is not there either when the message has ended meanwhile.
+    let ended = rows.value(&keys::done(application, message))?.is_some();
+    if ended { Ok(None) } else { open.first_state(page).map(Some) }
+}
+
+/// Where a message stands that has not ended.
+pub(crate) fn state(
+    rows: &impl Rows,
+    application: ApplicationId,
+    message: MessageId,
+) -> Result<Option<StateValue>, StoreError> {
+    if let Some(state) = rows.record(&keys::state(application, message))? {
+        return Ok(Some(state));
+    }
+    match rows.record::<OpenValue>(&keys::open(application, message))? {
+        Some(open) => state_of(rows, application, message, &open),
+        None => Ok(None),
+    }
 }
 
 /// See [`crate::store::Store::request`].
@@ -124,15 +155,14 @@ pub(crate) fn open(reader: &Reader) -> Result<Vec<OpenMessage>, StoreError> {
         let (Some(application), Some(id)) = (keys::application_of(&key), keys::message_of(&key)) else {
             continue;
         };
-        let state = reader.record::<StateValue>(&keys::state(application, id));
-        let Some(Some(state)) = reader.readable(state)? else { continue };
         let message = OpenValue::from_value(&value).and_then(|open| {
+            let Some(state) = state_of(reader, application, id, &open)? else { return Ok(None) };
             let spec = open.spec()?;
             let status = open.into_record(id, &state)?.status;
             let (plan, stop) = (state.plan(), state.stopped()?);
-            Ok(OpenMessage { application, status, spec, plan, stop })
+            Ok(Some(OpenMessage { application, status, spec, plan, stop }))
         });
-        messages.extend(reader.readable(message)?);
+        messages.extend(reader.readable(message)?.flatten());
     }
     Ok(messages)
 }
@@ -200,13 +230,13 @@ impl Writer {
         let seq = self.next_seq(application);
         let header = HeaderValue::new(new.kind, &new.spec, new.request_id, now, new.start, seq);
         let mut open = OpenValue::new(header, &new.spec, targets_estimate, new.collapse);
-        let (scheduled, due) = (new.start.is_some(), new.start.unwrap_or(now));
+        let scheduled = new.start.is_some();
         let (state, pages) = match to {
             To::Targets(targets) => {
                 let mut state = StateValue::new(None, scheduled);
                 state.planned = targets.len() as u32;
-                let pages = self.write_targets(&mut transaction, application, id, new.kind, due, targets)?;
-                (state, pages)
+                let pages = self.write_targets(&mut transaction, application, id, &mut open, targets)?;
+                (open.page().is_none().then_some(state), pages)
             }
             To::Audience(audience) => {
                 let owner = |id| {
@@ -219,7 +249,7 @@ impl Writer {
                     Ok(target.map_or(Owner::NOBODY, |target| Owner::of(&target.user_id)))
                 };
                 write_audience(&mut transaction, id, &mut open, audience, owner)?;
-                (StateValue::new(Some(PlanValue::default()), scheduled), Vec::new())
+                (Some(StateValue::new(Some(PlanValue::default()), scheduled)), Vec::new())
             }
         };
         transaction.put(keys::open(application, id), &open);
@@ -267,14 +297,14 @@ impl Writer {
         MessageId(self.last_message.to_be_bytes())
     }
 
-    /// Writes resolved recipients as pages, by the group of their origin.
+    /// Writes resolved recipients as pages, by the group of their origin: a short one that is the only one into the
+    /// message's own row.
     fn write_targets(
         &mut self,
         transaction: &mut Transaction,
         application: ApplicationId,
         message: MessageId,
-        kind: MessageKind,
-        due: Timestamp,
+        open: &mut OpenValue,
         targets: Vec<Target>,
     ) -> Result<Vec<StoredPage>, StoreError> {
         let mut groups: BTreeMap<GroupId, Vec<Target>> = BTreeMap::new();
@@ -283,24 +313,31 @@ impl Writer {
             target.origin = origin.id;
             groups.entry(GroupId::of(origin.id)).or_default().push(target);
         }
-        let mut pages = Vec::new();
-        for (group, targets) in groups {
-            for targets in paging::paged(targets) {
-                let key = PageKey { message, number: pages.len() as u32 };
-                let entries: Vec<_> = targets.iter().map(paging::page_entry).collect();
-                let head = HeadValue::new(application, kind, group, entries.len(), due);
-                transaction.put(keys::page(key), &PageValue::new(&entries));
+        let of_group =
+            |(group, targets)| paging::paged(targets).into_iter().map(move |targets| (group, targets));
+        let pages: Vec<_> = groups.into_iter().flat_map(of_group).collect();
+        let own = matches!(&*pages, [(_, targets)] if targets.len() <= OWN_PAGE_ENTRIES_MAX);
+        let mut written = Vec::with_capacity(pages.len());
+        for (number, (group, targets)) in (0..).zip(pages) {
+            let key = PageKey { message, number };
+            let entries: Vec<_> = targets.iter().map(paging::page_entry).collect();
+            let (head, page) =
+                (open.first_head(application, group, entries.len())?, PageValue::new(&entries));
+            if own {
+                open.keep_page(group, page);
+            } else {
+                transaction.put(keys::page(key), &page);
                 transaction.put(keys::head(key), &head);
-                let entries = targets.into_iter().map(|target| StoredEntry {
-                    id: target.id,
-                    state: EntryState::Waiting,
-                    target: Some(target),
-                    departed: None,
-                });
-                pages.push(StoredPage { head: head.head(key)?, entries: entries.collect() });
             }
+            let entries = targets.into_iter().map(|target| StoredEntry {
+                id: target.id,
+                state: EntryState::Waiting,
+                target: Some(target),
+                departed: None,
+            });
+            written.push(StoredPage { head: head.head(key)?, entries: entries.collect() });
         }
-        Ok(pages)
+        Ok(written)
     }
 }
 
@@ -309,6 +346,10 @@ enum To {
     Targets(Vec<Target>),
     Audience(Audience),
 }
+
+/// Deliveries of a page that stands in its message's own row at most: with as many inline targets as long as they can be, the
+/// row is no longer than others.
+const OWN_PAGE_ENTRIES_MAX: usize = 16;
 
 /// Notes an audience in the message, long lists in rows of their own: of subscriptions with whose each is, unless `owner`
 /// says that it is nobody's.

@@ -65,7 +65,7 @@ use std::thread::JoinHandle;
 use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
 
-use self::backend::Backend;
+use self::backend::{Backend, Batch};
 use self::census::Census;
 use self::gathered::Gathered;
 use self::inline::Inline;
@@ -81,17 +81,14 @@ use self::space::{Reserve, Use};
 use self::transaction::{Damage, Reader, Rows, Transaction};
 use self::writer::{Job, Writer, submit};
 pub(crate) use super::records;
+use super::records::Record as _;
 use super::{Disk, StoreError};
 use crate::domain::Clock;
 
-/// The latest version of the layout; a store with a later one is not opened.
-const FORMAT: u32 = FORMAT_KEYED;
-/// Nothing is sealed.
-const FORMAT_UNSEALED: u32 = 1;
-/// Some values are sealed; otherwise the same.
-const FORMAT_SEALED: u32 = 2;
-/// Keys have HMACs in place of hashes ([`keyed`]), whatever is sealed.
-const FORMAT_KEYED: u32 = 3;
+/// The version of the layout, which every store has once it was opened; one with a later version is not opened. In version 2
+/// some values may be sealed, in 3 keys may have HMACs in place of hashes ([`keyed`]), in 4 a message's own row may have its
+/// page and its events, and a row of the feed several commits. All of them are read.
+const FORMAT: u32 = 4;
 /// What the version is stored under.
 const FORMAT_NAME: &str = "format";
 /// Noted once subscriptions are counted by VAPID key.
@@ -229,6 +226,7 @@ impl KvStore {
         let damage = Arc::new(Damage::default());
         check_format(&Reader::new(Arc::clone(&backend), Arc::clone(&damage)))?;
         let (backend, sealed) = sealing::admit(backend, sealing)?;
+        note_format(&*backend)?;
         let keying = keyed::admit(&backend, sealing.seals_subscriptions(), &mut random)?;
         let reader = Reader::new(keying.over(Arc::clone(&backend)), Arc::clone(&damage));
         count_keys(&reader)?;
@@ -410,21 +408,26 @@ fn closed() -> StoreError {
     StoreError::Unavailable("it is closed".to_owned())
 }
 
-/// Notes the layout's version in a new store, and refuses another one.
+/// Refuses a layout that this version does not know.
 fn check_format(reader: &Reader) -> Result<(), OpenError> {
-    let key = keys::meta(FORMAT_NAME);
-    match reader.record::<Number>(&key)? {
-        Some(number) if sealing::is_known(number.value) => Ok(()),
-        Some(number) => {
+    match reader.record::<Number>(&keys::meta(FORMAT_NAME))? {
+        Some(number) if !(1..=u64::from(FORMAT)).contains(&number.value) => {
             let found = number.narrow().unwrap_or(u32::MAX);
             Err(OpenError::Format { found, known: FORMAT })
         }
-        None => {
-            let mut transaction = Transaction::new(reader.clone());
-            transaction.put(key, &Number::new(FORMAT_UNSEALED));
-            Ok(reader.backend().apply(transaction.into_batch())?)
-        }
+        Some(_) | None => Ok(()),
     }
+}
+
+/// Notes the layout's version before anything is written in it: an earlier version would not find all of it.
+fn note_format(backend: &dyn Backend) -> Result<(), StoreError> {
+    let (key, value) = (keys::meta(FORMAT_NAME), Number::new(FORMAT).to_value());
+    if backend.get(&key)?.as_ref() == Some(&value) {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    batch.writes.insert(key, Some(value));
+    backend.apply(batch)
 }
 
 /// Counts subscriptions by VAPID key, once.

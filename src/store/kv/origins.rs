@@ -7,6 +7,7 @@ use super::backend::Order;
 use super::keys;
 use super::records::application::OriginValue;
 use super::records::held::RemovedValue;
+use super::records::message::OpenValue;
 use super::records::page::PageValue;
 use super::records::subscription::MemberValue;
 use super::records::{Number, Record};
@@ -159,6 +160,10 @@ fn used(reader: &Reader) -> Result<HashSet<OriginId>, StoreError> {
     for row in reader.scan(keys::all_pages(), Order::Ascending) {
         let targets = PageValue::from_value(&row?.1)?.into_inline()?;
         used.extend(targets.into_iter().map(|(_, target)| target.origin));
+    }
+    for row in reader.scan(keys::all_open(), Order::Ascending) {
+        let Some(page) = OpenValue::from_value(&row?.1)?.into_page() else { continue };
+        used.extend(page.into_inline()?.into_iter().map(|(_, target)| target.origin));
     }
     for row in reader.scan(keys::all_held(), Order::Ascending) {
         used.extend(keys::held_of(&row?.0).map(|(_, origin, _)| origin));

@@ -1,16 +1,20 @@
 //! Pages: writing them while planning, and reading them.
 
+use std::collections::BTreeMap;
+
 use super::audience::{self, Terms};
 use super::backend::Order;
 use super::keys;
 use super::recording::Recording;
 use super::records::Record;
-use super::records::message::{PlanValue, StateValue};
+use super::records::message::{OpenValue, PlanValue, StateValue};
 use super::records::page::{HeadValue, PageValue};
 use super::transaction::{Reader, Rows};
 use super::writer::{TRANSACTION_ROWS, Writer};
 use crate::domain::{ApplicationId, DeliveryEvent, MessageId, MessageKind, SubscriptionId, Target};
-use crate::store::{Addressee, EntryState, NewPage, PageHead, PageKey, StoreError, StoredEntry, StoredPage};
+use crate::store::{
+    Addressee, EntryState, GroupId, NewPage, PageHead, PageKey, StoreError, StoredEntry, StoredPage,
+};
 
 /// Pages of one transaction: a body and a head each.
 pub(crate) const TRANSACTION_PAGES: usize = TRANSACTION_ROWS / 2;
@@ -18,21 +22,75 @@ pub(crate) const TRANSACTION_PAGES: usize = TRANSACTION_ROWS / 2;
 /// vain, and each of its targets is looked up.
 const ROWS_FOR_EACH: usize = 2;
 
+/// The row of the message of a page that stands in it; `None` for others, and when it is settled.
+fn own(rows: &impl Rows, application: ApplicationId, key: PageKey) -> Result<Option<OpenValue>, StoreError> {
+    if key.number > 0 {
+        return Ok(None);
+    }
+    let open: Option<OpenValue> = rows.record(&keys::open(application, key.message))?;
+    Ok(open.filter(|open| open.page().is_some()))
+}
+
+/// The head of a page; `None` when it is settled. One in its message's own row has no head before something is recorded of
+/// it.
+pub(crate) fn head(
+    rows: &impl Rows,
+    application: ApplicationId,
+    key: PageKey,
+) -> Result<Option<HeadValue>, StoreError> {
+    if let Some(head) = rows.record(&keys::head(key))? {
+        return Ok(Some(head));
+    }
+    match own(rows, application, key)? {
+        Some(open) => own_head(application, &open),
+        None => Ok(None),
+    }
+}
+
+/// The first head of the page that stands in a message's row.
+fn own_head(application: ApplicationId, open: &OpenValue) -> Result<Option<HeadValue>, StoreError> {
+    let head = |(group, page): (GroupId, &PageValue)| open.first_head(application, group, page.entries());
+    open.page().map(head).transpose()
+}
+
+/// Who is on a page.
+fn body(rows: &impl Rows, application: ApplicationId, key: PageKey) -> Result<Option<PageValue>, StoreError> {
+    match rows.record(&keys::page(key))? {
+        Some(page) => Ok(Some(page)),
+        None => Ok(own(rows, application, key)?.and_then(OpenValue::into_page)),
+    }
+}
+
 /// See [`crate::store::Store::page_heads`].
 pub(crate) fn heads(reader: &Reader) -> Result<Vec<PageHead>, StoreError> {
-    let mut heads = Vec::new();
+    let mut heads = BTreeMap::new();
+    for row in reader.scan(keys::all_open(), Order::Ascending) {
+        let (key, value) = row?;
+        let (Some(application), Some(message)) = (keys::application_of(&key), keys::message_of(&key)) else {
+            continue;
+        };
+        let key = PageKey { message, number: 0 };
+        let head = OpenValue::from_value(&value)
+            .and_then(|open| own_head(application, &open)?.map(|head| head.head(key)).transpose());
+        heads.extend(reader.readable(head)?.flatten().map(|head| (key, head)));
+    }
+    // What was recorded of them counts.
     for row in reader.scan(keys::heads(), Order::Ascending) {
         let (key, value) = row?;
-        let head = HeadValue::from_value(&value)
-            .and_then(|head| head.head(keys::page_of(&key).ok_or(StoreError::Corrupt(HeadValue::KIND))?));
-        heads.extend(reader.readable(head)?);
+        let Some(key) = keys::page_of(&key) else { continue };
+        let head = HeadValue::from_value(&value).and_then(|head| head.head(key));
+        match reader.readable(head)? {
+            Some(head) => heads.insert(key, head),
+            None => heads.remove(&key),
+        };
     }
-    Ok(heads)
+    Ok(heads.into_values().collect())
 }
 
 /// See [`crate::store::Store::message_pages`].
 pub(crate) fn of_message(
     reader: &Reader,
+    application: ApplicationId,
     message: MessageId,
     from: u32,
     limit: usize,
@@ -41,6 +99,11 @@ pub(crate) fn of_message(
     let mut pages = Vec::new();
     for row in reader.scan(range, Order::Ascending).take(limit) {
         pages.extend(keys::page_of(&row?.0));
+    }
+    let first = PageKey { message, number: from };
+    if pages.is_empty() && own(reader, application, first)?.is_some() {
+        // It is the only one.
+        pages.extend((limit > 0).then_some(first));
     }
     Ok(pages)
 }
@@ -51,9 +114,7 @@ pub(crate) fn read(
     application: ApplicationId,
     key: PageKey,
 ) -> Result<Option<StoredPage>, StoreError> {
-    let (Some(head), Some(page)) =
-        (reader.record::<HeadValue>(&keys::head(key))?, reader.record::<PageValue>(&keys::page(key))?)
-    else {
+    let (Some(head), Some(page)) = (head(reader, application, key)?, body(reader, application, key)?) else {
         return Ok(None);
     };
     let (ids, owners, states, head) = (page.ids(), page.owners()?, head.states()?, head.head(key)?);
@@ -111,8 +172,12 @@ fn together(
 }
 
 /// See [`crate::store::Store::page_ids`].
-pub(crate) fn ids(rows: &impl Rows, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
-    let page: Option<PageValue> = rows.record(&keys::page(key))?;
+pub(crate) fn ids(
+    rows: &impl Rows,
+    application: ApplicationId,
+    key: PageKey,
+) -> Result<Vec<SubscriptionId>, StoreError> {
+    let page = body(rows, application, key)?;
     Ok(page.map(|page| page.ids()).unwrap_or_default())
 }
 
@@ -126,10 +191,14 @@ pub(crate) struct PlanMove {
 
 impl Writer {
     /// Notes that pages were taken up, at most [`TRANSACTION_ROWS`]. One that does not read stays as it is.
-    pub(crate) fn page_taken_up(&mut self, pages: &[PageKey]) -> Result<(), StoreError> {
+    pub(crate) fn page_taken_up(
+        &mut self,
+        application: ApplicationId,
+        pages: &[PageKey],
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin();
         for page in pages {
-            let head = transaction.record::<HeadValue>(&keys::head(*page));
+            let head = head(&transaction, application, *page);
             if let Some(mut head) = self.reader.readable(head)?.flatten() {
                 head.taken_up();
                 transaction.put(keys::head(*page), &head);

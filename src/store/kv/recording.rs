@@ -2,9 +2,10 @@
 //! takes the application's next numbers.
 
 use super::keys;
+use super::messages;
 use super::records::message::{DoneValue, HeaderValue, OpenValue, StateValue};
 use super::records::segment::SegmentWriter;
-use super::records::{Mark, Number, Record as _};
+use super::records::{Mark, Number, Record};
 use super::stopping;
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
@@ -18,13 +19,16 @@ const MESSAGE_ON_DISK: u64 = 2_000;
 /// What an octet of events takes on disk: sled fills its pages by half or more.
 const SEGMENT_ON_DISK: u64 = 2;
 
+/// The longest segment that stands in the row of its message, in octets: a Send's. Lists of messages read that row.
+const OWN_SEGMENT_OCTETS_MAX: usize = 512;
+
 /// Rows of a message besides those of its pages: segment, state, and what its end takes.
 const MESSAGE_ROWS: usize = 3;
 
 /// A transaction that records.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    application: ApplicationId,
+    pub(crate) application: ApplicationId,
     pub(crate) transaction: Transaction,
     accepted: Option<MessageId>,
     messages: Vec<Recorded>,
@@ -64,10 +68,18 @@ impl Recording {
         self.transaction.rows() + MESSAGE_ROWS * self.messages.len()
     }
 
-    /// Records that a message was accepted, with its first state.
-    pub(crate) fn accept(&mut self, message: MessageId, state: StateValue) {
+    /// Records that a message was accepted, with its first state, unless its own row tells it.
+    pub(crate) fn accept(&mut self, message: MessageId, state: Option<StateValue>) {
         self.accepted = Some(message);
-        self.add(message, state);
+        if let Some(state) = state {
+            self.add(message, state);
+        }
+    }
+
+    /// Whether a message ends with what is recorded of it.
+    pub(crate) fn ends(&self, message: MessageId) -> bool {
+        let mut recorded = self.messages.iter().filter(|recorded| recorded.message == message);
+        recorded.any(|recorded| recorded.state.is_complete())
     }
 
     /// What is recorded of a message that has not ended.
@@ -76,8 +88,7 @@ impl Recording {
         let place = if let Some(place) = known {
             place
         } else {
-            let state: Option<StateValue> =
-                self.transaction.record(&keys::state(self.application, message))?;
+            let state = messages::state(&self.transaction, self.application, message)?;
             self.add(message, state.ok_or(StoreError::NotFound)?)
         };
         Ok(&mut self.messages[place])
@@ -88,7 +99,7 @@ impl Recording {
         let known = self.messages.iter().position(|recorded| recorded.message == message);
         let place = if let Some(place) = known {
             place
-        } else if let Some(state) = self.transaction.record(&keys::state(self.application, message))? {
+        } else if let Some(state) = messages::state(&self.transaction, self.application, message)? {
             self.add(message, state)
         } else {
             let done: Option<DoneValue> = self.transaction.record(&keys::done(self.application, message))?;
@@ -112,39 +123,38 @@ impl Recording {
         let Self { application, mut transaction, accepted, messages } = self;
         let first = writer.next_seq(application);
         let now = writer.clock.now();
-        let mut feed: Vec<Vec<FeedEntry>> = Vec::new();
-        feed.extend(accepted.map(|message| vec![FeedEntry::Accepted(message)]));
-        let mut log_octets = 0;
-        let mut open = Vec::new();
-        let mut complete = Vec::new();
+        let mut told = Told { first, ..Told::default() };
+        told.feed.extend(accepted.map(|message| vec![FeedEntry::Accepted(message)]));
+        let (mut open, mut complete) = (Vec::new(), Vec::new());
         for Recorded { message, mut state, segments, done } in messages {
             if accepted == Some(message) {
                 state.last_seq = first;
             }
-            for (place, segment) in segments.finish().into_iter().enumerate() {
-                if feed.len() <= place {
-                    feed.push(Vec::new());
-                }
-                feed[place].push(FeedEntry::Events(message));
-                let seq = first + place as u64;
+            let is_first = state.log_octets == 0;
+            let mut segments = told.add(message, &mut state, segments);
+            if let Some((last, _)) = segments.last() {
                 match done {
-                    Some(_) => state.receipts_seq = seq,
-                    None => state.last_seq = seq,
+                    Some(_) => state.receipts_seq = *last,
+                    None => state.last_seq = *last,
                 }
-                let octets = transaction.put(keys::segment(message, seq), &segment) as u64 * SEGMENT_ON_DISK;
-                let octets = if state.log_octets == 0 { octets + MESSAGE_ON_DISK } else { octets };
-                state.log_octets += octets;
-                log_octets += octets;
+            }
+            let ends = done.is_none() && state.is_complete();
+            // All that there is to tell of it needs no row.
+            let is_short = |segment: &mut (u64, Vec<u8>)| segment.1.len() <= OWN_SEGMENT_OCTETS_MAX;
+            let own = if ends && is_first && segments.len() == 1 { segments.pop_if(is_short) } else { None };
+            for (seq, segment) in segments {
+                transaction.put_value(keys::segment(message, seq), segment);
             }
             if let Some(mut done) = done {
                 done.state = Some(state);
                 transaction.put(keys::done(application, message), &done);
-            } else if state.is_complete() {
-                complete.push((message, state));
+            } else if ends {
+                complete.push((message, state, own));
             } else {
                 open.push((message, state));
             }
         }
+        let Told { mut feed, log_octets, .. } = told;
         for (message, state) in open {
             transaction.put(keys::state(application, message), &state);
         }
@@ -153,11 +163,11 @@ impl Recording {
             feed.push(Vec::new());
         }
         let last = feed.len().saturating_sub(1);
-        for (message, mut state) in complete {
+        for (message, mut state, segment) in complete {
             // Its events come before: the last of the numbers that this transaction takes.
             state.last_seq = first + last as u64;
             feed[last].push(FeedEntry::Ended(message));
-            end(&mut transaction, application, message, state, now)?;
+            end(&mut transaction, application, message, (state, segment), now)?;
             ended.push(message);
         }
         if feed.is_empty() {
@@ -169,18 +179,52 @@ impl Recording {
     }
 }
 
+/// What a transaction tells of messages in the numbers that it takes.
+#[derive(Debug, Default)]
+struct Told {
+    first: u64,
+    /// Of each number.
+    feed: Vec<Vec<FeedEntry>>,
+    log_octets: u64,
+}
+
+impl Told {
+    /// Tells of what was recorded of a message: its segments, with their numbers.
+    fn add(
+        &mut self,
+        message: MessageId,
+        state: &mut StateValue,
+        segments: SegmentWriter,
+    ) -> Vec<(u64, Vec<u8>)> {
+        let mut numbered = Vec::new();
+        for (place, segment) in segments.finish().iter().enumerate() {
+            if self.feed.len() <= place {
+                self.feed.push(Vec::new());
+            }
+            self.feed[place].push(FeedEntry::Events(message));
+            let value = segment.to_value();
+            let octets = value.len() as u64 * SEGMENT_ON_DISK;
+            let octets = if state.log_octets == 0 { octets + MESSAGE_ON_DISK } else { octets };
+            state.log_octets += octets;
+            self.log_octets += octets;
+            numbered.push((self.first + place as u64, value));
+        }
+        numbered
+    }
+}
+
 /// Puts what outlives a message in place of what it needed while it was open.
 fn end(
     transaction: &mut Transaction,
     application: ApplicationId,
     message: MessageId,
-    mut state: StateValue,
+    (mut state, segment): (StateValue, Option<(u64, Vec<u8>)>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let open_key = keys::open(application, message);
     let open: OpenValue = transaction.record(&open_key)?.ok_or(StoreError::Corrupt(OpenValue::KIND))?;
     transaction.remove(open_key);
-    transaction.remove(keys::state(application, message));
+    transaction.remove_stored(keys::state(application, message))?;
     for row in 0..open.lists {
         transaction.remove(keys::list(message, row));
     }
@@ -194,7 +238,10 @@ fn end(
     } else {
         transaction.put(keys::finished(application, now, message), &Mark {});
     }
-    let done = DoneValue { header: open.header, state: Some(state), ended: now.as_micros(), trimmed: false };
+    let mut done = DoneValue::new(open.header, state, now);
+    if let Some((seq, segment)) = segment {
+        done.keep_segment(seq, segment);
+    }
     transaction.put(keys::done(application, message), &done);
     Ok(())
 }

@@ -2,9 +2,9 @@
 //! key has started.
 
 use super::keys;
-use super::messages::find;
+use super::messages::{self, find};
 use super::records::Record as _;
-use super::records::message::{MessageReference, OpenValue, StateValue};
+use super::records::message::{MessageReference, OpenValue};
 use super::transaction::{Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::{ApplicationId, MessageId, Stop, Timestamp};
@@ -19,12 +19,11 @@ impl Writer {
     ) -> Result<Option<MessageId>, StoreError> {
         let now = self.clock.now();
         let mut transaction = self.begin();
-        let state_key = keys::state(application, message);
-        let Some(mut state) = transaction.record::<StateValue>(&state_key)? else { return Ok(None) };
+        let Some(mut state) = messages::state(&transaction, application, message)? else { return Ok(None) };
         if !state.begin(now) {
             return Ok(None);
         }
-        transaction.put(state_key, &state);
+        transaction.put(keys::state(application, message), &state);
         let open: Option<OpenValue> = transaction.record(&keys::open(application, message))?;
         let superseded = match open.ok_or(StoreError::Corrupt(OpenValue::KIND))?.collapse()? {
             Some(collapse) => supersede(&mut transaction, application, collapse, message, now)?,
@@ -56,11 +55,10 @@ fn mark(
     reason: Stop,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let key = keys::state(application, message);
-    let Some(mut state) = transaction.record::<StateValue>(&key)? else { return Ok(false) };
+    let Some(mut state) = messages::state(transaction, application, message)? else { return Ok(false) };
     let stopped = state.stop(reason, now);
     if stopped {
-        transaction.put(key, &state);
+        transaction.put(keys::state(application, message), &state);
     }
     Ok(stopped)
 }

@@ -505,21 +505,22 @@ impl Store for KvStore {
 
     async fn message_pages(
         &self,
+        application: ApplicationId,
         message: MessageId,
         from: u32,
         limit: usize,
     ) -> Result<Vec<PageKey>, StoreError> {
-        self.read(move |reader| pages::of_message(reader, message, from, limit)).await
+        self.read(move |reader| pages::of_message(reader, application, message, from, limit)).await
     }
 
     async fn page(&self, application: ApplicationId, key: PageKey) -> Result<Option<StoredPage>, StoreError> {
         self.read(move |reader| pages::read(reader, application, key)).await
     }
 
-    async fn page_taken_up(&self, keys: Vec<PageKey>) -> Result<(), StoreError> {
+    async fn page_taken_up(&self, application: ApplicationId, keys: Vec<PageKey>) -> Result<(), StoreError> {
         let mut answers = Vec::new();
         for some in keys.chunks(TRANSACTION_ROWS).map(<[PageKey]>::to_vec) {
-            let write = move |writer: &mut Writer| writer.page_taken_up(&some);
+            let write = move |writer: &mut Writer| writer.page_taken_up(application, &some);
             answers.push(submit(&self.shared.queue, Class::Commit, Use::Begins, write).await?);
         }
         for answer in answers {
@@ -528,8 +529,12 @@ impl Store for KvStore {
         Ok(())
     }
 
-    async fn page_ids(&self, key: PageKey) -> Result<Vec<SubscriptionId>, StoreError> {
-        self.read(move |reader| pages::ids(reader, key)).await
+    async fn page_ids(
+        &self,
+        application: ApplicationId,
+        key: PageKey,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        self.read(move |reader| pages::ids(reader, application, key)).await
     }
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<Vec<MessageId>, StoreError> {
@@ -565,7 +570,7 @@ impl Store for KvStore {
         limit: usize,
     ) -> Result<Vec<Segment>, StoreError> {
         let to = *self.synced(application).borrow();
-        let read = move |reader: &Reader| feed::segments(reader, message, from, to, limit);
+        let read = move |reader: &Reader| feed::segments(reader, application, message, (from, to), limit);
         if limit <= FEW { self.read_few_synced(read).await } else { self.read_synced(read).await }
     }
 

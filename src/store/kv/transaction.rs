@@ -161,6 +161,14 @@ impl Transaction {
         self.batch.writes.insert(key, None);
     }
 
+    /// Removes a row that may not be there, which then takes no place in a batch.
+    pub(crate) fn remove_stored(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
+        if self.value(&key)?.is_some() {
+            self.remove(key);
+        }
+        Ok(())
+    }
+
     /// How many rows it writes.
     pub(crate) fn rows(&self) -> usize {
         self.batch.writes.len()

@@ -13,7 +13,7 @@ use super::records::application::VapidTokenValue;
 use super::records::change::ChangeTime;
 use super::records::kept::{KeptValue, MarkValue};
 use super::records::message::{DoneValue, RequestValue, StateValue};
-use super::records::segment::FeedTime;
+use super::records::segment::FeedTimes;
 use super::records::{Mark, Number, Record as _};
 use super::transaction::{Reader, Rows};
 use super::writer::{TRANSACTION_ROWS, Writer};
@@ -73,9 +73,9 @@ pub(crate) fn aged_commits(
 ) -> Result<Aged, StoreError> {
     let mark = marks(reader, application)?.commits();
     let seen = reap::position(reader, application)?;
-    let time_of = |value: &[u8]| FeedTime::from_value(value).map(FeedTime::time);
-    let range = keys::feeds(application).before(&keys::feed(application, seen.saturating_add(1)));
-    let mut aged = aged(reader, Log::Commits, range, mark, until, time_of)?;
+    let span_of = |value: &[u8]| FeedTimes::from_value(value).map(|times| (times.commits(), times.last()));
+    let range = keys::feeds(application);
+    let mut aged = aged(reader, (Log::Commits, range, mark), (seen, until), span_of)?;
     // The minute of the mark itself may have more.
     let minute = keys::minute(aged.mark.time());
     let times = keys::times(application).before(&keys::time(application, minute));
@@ -92,17 +92,16 @@ pub(crate) fn aged_changes(
     until: Timestamp,
 ) -> Result<Aged, StoreError> {
     let mark = marks(reader, application)?.changes();
-    let time_of = |value: &[u8]| ChangeTime::from_value(value).map(ChangeTime::time);
-    aged(reader, Log::Changes, keys::changes(application), mark, until, time_of)
+    let span_of = |value: &[u8]| ChangeTime::from_value(value).map(|change| (1, change.time()));
+    aged(reader, (Log::Changes, keys::changes(application), mark), (u64::MAX, until), span_of)
 }
 
+/// The rows of a log up to a number and a time; `span_of` tells how many numbers a row has, and the time of its last one.
 fn aged(
     reader: &Reader,
-    log: Log,
-    range: KeyRange,
-    mark: MarkValue,
-    until: Timestamp,
-    time_of: impl Fn(&[u8]) -> Result<Timestamp, StoreError>,
+    (log, range, mark): (Log, KeyRange, MarkValue),
+    (last, until): (u64, Timestamp),
+    span_of: impl Fn(&[u8]) -> Result<(u64, Timestamp), StoreError>,
 ) -> Result<Aged, StoreError> {
     let mut aged = Aged { log, mark, rows: Vec::new(), more: false };
     for row in reader.scan_by(range, Order::Ascending, STEP_ROWS) {
@@ -110,8 +109,10 @@ fn aged(
         let seq = keys::seq_of(&key).unwrap_or_default();
         // One below the mark was left by a crash. Times never fall: one that does not read is as old as the one before.
         if seq >= aged.mark.from {
-            let time = reader.readable(time_of(&value))?.unwrap_or(aged.mark.time());
-            if time > until {
+            let span = reader.readable(span_of(&value))?;
+            let (numbers, time) = span.unwrap_or((1, aged.mark.time()));
+            let seq = seq.saturating_add(numbers - 1);
+            if time > until || seq > last {
                 break;
             }
             aged.mark = MarkValue::behind(seq, time);
@@ -281,7 +282,8 @@ pub(crate) fn noted_time(reader: &Reader) -> Result<Option<Timestamp>, StoreErro
     let mut newest = None;
     for application in applications::ids(reader)? {
         if let Some(row) = reader.scan_by(keys::feeds(application), Order::Descending, 1).next() {
-            newest = newest.max(reader.readable(FeedTime::from_value(&row?.1))?.map(FeedTime::time));
+            let times = reader.readable(FeedTimes::from_value(&row?.1))?;
+            newest = newest.max(times.map(|times| times.last()));
         }
         if let Some(row) = reader.scan_by(keys::changes(application), Order::Descending, 1).next() {
             newest = newest.max(reader.readable(ChangeTime::from_value(&row?.1))?.map(ChangeTime::time));
@@ -357,6 +359,7 @@ impl Writer {
                 sequence.log_octets =
                     sequence.log_octets.saturating_sub(std::mem::take(&mut state.log_octets));
             }
+            done.forget_segment();
             transaction.put(key, &done);
             marked += 1;
         }

@@ -1,5 +1,6 @@
 //! The one writer: a thread that executes commands in groups, syncs once for each group, and answers only then.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,9 @@ pub(crate) struct Writer {
     must_go_on: bool,
     /// What it is for.
     what_for: Use,
+    /// The last row of each application's feed that was begun in this group, under the number of its first commit: the next
+    /// commits go into it. They are gathered into one write.
+    feed_rows: HashMap<ApplicationId, (u64, FeedValue)>,
     /// Rows applied in this group.
     rows: usize,
     /// A write failed: nobody knows what is on the disk, so nothing more is written.
@@ -102,6 +106,7 @@ impl Writer {
             reserve,
             must_go_on: false,
             what_for: Use::Begins,
+            feed_rows: HashMap::new(),
             rows: 0,
             failed: false,
         }
@@ -159,14 +164,24 @@ impl Writer {
         if !rows.is_empty() && (feed.seq == 0 || minute > keys::minute(feed.time)) {
             transaction.put(keys::time(application, minute), &Number::new(feed.seq + 1));
         }
+        let mut feed_row = self.feed_rows.get(&application).cloned();
         for entries in rows {
             feed.seq += 1;
+            let (first, value) = match feed_row.take() {
+                Some((first, mut value)) if value.has_room() => {
+                    value.add(feed.time, time, entries);
+                    (first, value)
+                }
+                Some(_) | None => (feed.seq, FeedValue::new(time, entries)),
+            };
             feed.time = time;
-            transaction.put(keys::feed(application, feed.seq), &FeedValue::new(time, entries));
+            transaction.put(keys::feed(application, first), &value);
+            feed_row = Some((first, value));
         }
         feed.log_octets += log_octets;
         transaction.put(keys::sequence(application), &feed.to_record());
         self.apply(transaction)?;
+        self.feed_rows.extend(feed_row.map(|row| (application, row)));
         self.commits.grow(application, feed);
         Ok(())
     }
@@ -208,6 +223,7 @@ impl Writer {
     /// Makes the group durable and says so.
     fn sync(&mut self, progress: &Progress, group: u64) -> bool {
         let rows = std::mem::take(&mut self.rows);
+        self.feed_rows.clear();
         let (commits, changes) = (self.commits.take_grown(), self.changes.take_grown());
         let synced = match rows {
             _ if self.failed => Err(StoreError::Unavailable("a write failed".to_owned())),

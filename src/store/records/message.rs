@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::page::{HeadValue, PageValue};
 use super::{Record, array, nanos, numbers};
 use crate::domain::{
-    DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec, MessageState, MessageStatus, Outcome,
-    Payload, ReceiptCounts, ReceiptKind, Stop, Timestamp,
+    ApplicationId, DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec, MessageState,
+    MessageStatus, Outcome, Payload, ReceiptCounts, ReceiptKind, Stop, Timestamp,
 };
-use crate::store::{MessageRecord, Plan, StoreError};
+use crate::store::{GroupId, MessageRecord, Plan, StoreError};
 
 /// What of a message never changes and outlives it.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -141,6 +142,13 @@ pub(crate) struct OpenValue {
     collapse: Vec<u8>,
     #[prost(uint32, optional, tag = "13")]
     receipt_token_at: Option<u32>,
+    /// Its only page, if that is a short one that was there from the start. Until something is recorded of it, it has no
+    /// head, and the message no state, but what [`Self::first_head`] and [`Self::first_state`] say.
+    #[prost(message, optional, tag = "14")]
+    page: Option<PageValue>,
+    /// Of the page.
+    #[prost(uint32, tag = "15")]
+    group: u32,
 }
 
 impl Record for OpenValue {
@@ -168,7 +176,51 @@ impl OpenValue {
             max_per_second: spec.max_per_second,
             collapse: collapse.map(|hash| hash.to_vec()).unwrap_or_default(),
             receipt_token_at: spec.receipt_token_at,
+            page: None,
+            group: 0,
         }
+    }
+
+    /// Keeps its only page.
+    pub(crate) fn keep_page(&mut self, group: GroupId, page: PageValue) {
+        (self.group, self.page) = (group.0, Some(page));
+    }
+
+    /// Its only page, if it keeps that, and the group of that.
+    pub(crate) fn page(&self) -> Option<(GroupId, &PageValue)> {
+        self.page.as_ref().map(|page| (GroupId(self.group), page))
+    }
+
+    /// Its only page, if it keeps that.
+    pub(crate) fn into_page(self) -> Option<PageValue> {
+        self.page
+    }
+
+    /// As an earlier version wrote it, which kept no page here.
+    #[cfg(test)]
+    pub(crate) fn without_page(self) -> Self {
+        Self { page: None, group: 0, ..self }
+    }
+
+    /// The head that a page of it has first, if it was there from the start.
+    pub(crate) fn first_head(
+        &self,
+        application: ApplicationId,
+        group: GroupId,
+        entries: usize,
+    ) -> Result<HeadValue, StoreError> {
+        let header = self.header()?;
+        let kind = numbers::kind(header.kind).ok_or(StoreError::Corrupt(Self::KIND))?;
+        let due = Timestamp::from_micros(header.start.unwrap_or(header.created));
+        Ok(HeadValue::new(application, kind, group, entries, due))
+    }
+
+    /// Where a message with this page stood first.
+    pub(crate) fn first_state(&self, page: &PageValue) -> Result<StateValue, StoreError> {
+        let header = self.header()?;
+        let mut state = StateValue::new(None, header.start.is_some());
+        (state.planned, state.last_seq) = (page.entries() as u32, header.accepted_seq);
+        Ok(state)
     }
 
     pub(crate) fn header(&self) -> Result<&HeaderValue, StoreError> {
@@ -422,6 +474,12 @@ pub(crate) struct DoneValue {
     /// Its events have gone, or are about to.
     #[prost(bool, tag = "4")]
     pub(crate) trimmed: bool,
+    /// The only segment with its events, as its row would have it, if the message ended with the first of them.
+    #[prost(bytes = "vec", tag = "5")]
+    segment: Vec<u8>,
+    /// The number of that.
+    #[prost(uint64, tag = "6")]
+    segment_seq: u64,
 }
 
 impl Record for DoneValue {
@@ -429,6 +487,25 @@ impl Record for DoneValue {
 }
 
 impl DoneValue {
+    pub(crate) fn new(header: Option<HeaderValue>, state: StateValue, ended: Timestamp) -> Self {
+        Self { header, state: Some(state), ended: ended.as_micros(), ..Self::default() }
+    }
+
+    /// Keeps the only segment, whose number is `seq`.
+    pub(crate) fn keep_segment(&mut self, seq: u64, segment: Vec<u8>) {
+        (self.segment, self.segment_seq) = (segment, seq);
+    }
+
+    /// The segment that it keeps, with its number.
+    pub(crate) fn segment(&self) -> Option<(u64, &[u8])> {
+        (!self.segment.is_empty()).then_some((self.segment_seq, &self.segment[..]))
+    }
+
+    /// Its events have gone.
+    pub(crate) fn forget_segment(&mut self) {
+        (self.segment, self.segment_seq) = (Vec::new(), 0);
+    }
+
     pub(crate) fn into_record(self, id: MessageId) -> Result<MessageRecord, StoreError> {
         let corrupt = || StoreError::Corrupt(Self::KIND);
         let state = self.state.ok_or_else(corrupt)?;

@@ -71,13 +71,18 @@ impl PageValue {
 
     /// Whose each entry was when the page was planned.
     pub(crate) fn owners(&self) -> Result<Vec<Owner>, StoreError> {
-        let count = self.ids.len() / 16;
+        let count = self.entries();
         let (owners, rest) = self.owners.as_chunks();
         match owners.len() {
             0 => Ok(vec![Owner::NOBODY; count]),
             noted if noted == count && rest.is_empty() => Ok(owners.iter().copied().map(Owner).collect()),
             _ => Err(StoreError::Corrupt(Self::KIND)),
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn entries(&self) -> usize {
+        self.ids.len() / 16
     }
 
     pub(crate) fn ids(&self) -> Vec<SubscriptionId> {

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::super::backend::{Backend, Batch, Order, Row, Space};
 use super::super::keys::{self, KeyRange};
-use super::super::records::{Number, Record, SealingValue};
+use super::super::records::{Record, SealingValue};
 use super::super::sled::OpenError;
-use super::super::{FORMAT, FORMAT_KEYED, FORMAT_NAME, FORMAT_SEALED, FORMAT_UNSEALED, keyed};
 use super::{Fingerprint, Sealing};
 use crate::store::StoreError;
 
@@ -66,22 +65,6 @@ pub(super) fn noted(database: &dyn Backend) -> Result<SealingValue, StoreError> 
     value.map_or_else(|| Ok(SealingValue::default()), |value| SealingValue::from_value(&value))
 }
 
-/// The rows that note them. A version that knows nothing of sealing must not open such a store: it would find no VAPID
-/// keys and make new ones.
-pub(super) fn notes(database: &dyn Backend, noted: &SealingValue) -> Result<Batch, StoreError> {
-    let format = if keyed::is_noted(database)? {
-        FORMAT_KEYED
-    } else if noted.fingerprints.is_empty() {
-        FORMAT_UNSEALED
-    } else {
-        FORMAT_SEALED
-    };
-    let mut batch = Batch::default();
-    batch.writes.insert(keys::meta(SEALING_NAME), Some(noted.to_value()));
-    batch.writes.insert(keys::meta(FORMAT_NAME), Some(Number::new(format).to_value()));
-    Ok(batch)
-}
-
 /// The database as it is to be used, and the sealing of it if there is any.
 type Admitted = (Arc<dyn Backend>, Option<Arc<Sealed>>);
 
@@ -108,15 +91,11 @@ pub(crate) fn admit(database: Arc<dyn Backend>, sealing: &Sealing) -> Result<Adm
         && !known.fingerprints.iter().any(|noted| *noted == current.fingerprint.0)
     {
         known.fingerprints.push(current.fingerprint.0.to_vec());
-        let notes = notes(&*database, &known)?;
-        database.apply(notes)?;
+        let mut batch = Batch::default();
+        batch.writes.insert(keys::meta(SEALING_NAME), Some(known.to_value()));
+        database.apply(batch)?;
         database.sync()?;
     }
     let sealed = Arc::new(Sealed { database, sealing: sealing.clone() });
     Ok((Arc::clone(&sealed) as Arc<dyn Backend>, Some(sealed)))
-}
-
-/// Whether this version reads the format.
-pub(in super::super) fn is_known(format: u64) -> bool {
-    (u64::from(FORMAT_UNSEALED)..=u64::from(FORMAT)).contains(&format)
 }

@@ -32,7 +32,6 @@ use zeroize::Zeroizing;
 use super::keys;
 use crate::webpush::keys::decode_base64;
 
-pub(super) use backend::is_known;
 pub(crate) use backend::{Sealed, admit};
 pub use reseal::Resealed;
 

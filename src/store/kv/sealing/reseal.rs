@@ -8,7 +8,7 @@ use super::super::keys;
 use super::super::queue::Class;
 use super::super::records::SealingValue;
 use super::super::writer::{TRANSACTION_ROWS, Writer};
-use super::backend::{Sealed, noted, notes};
+use super::backend::{SEALING_NAME, Sealed, noted};
 use super::{Sealing, sealed_under};
 use crate::store::StoreError;
 
@@ -106,7 +106,12 @@ impl KvStore {
         let current = sealed.sealing.current().map(|key| key.fingerprint.0.to_vec());
         let value =
             SealingValue { fingerprints: current.into_iter().collect(), policy: sealed.sealing.policy() };
-        self.write(Class::Reap, move |writer| writer.apply_notes(&value)).await?;
+        self.write(Class::Reap, move |writer| {
+            let mut transaction = writer.begin();
+            transaction.put(keys::meta(SEALING_NAME), &value);
+            writer.apply(transaction)
+        })
+        .await?;
         Ok(done)
     }
 }
@@ -128,13 +133,5 @@ impl Writer {
         let rewritten = transaction.rows() as u64;
         self.apply(transaction)?;
         Ok((rewritten, damaged))
-    }
-
-    fn apply_notes(&mut self, value: &SealingValue) -> Result<(), StoreError> {
-        let mut transaction = self.begin();
-        for (key, value) in notes(self.reader.backend(), value)?.writes {
-            transaction.put_value(key, value.unwrap_or_default());
-        }
-        self.apply(transaction)
     }
 }

@@ -9,7 +9,8 @@ use super::super::backend::{Backend as _, Batch};
 use super::super::keys;
 use super::super::records::{Number, Record as _};
 use super::super::sled::{OpenError, Sled};
-use super::OnDisk;
+use super::super::{FORMAT, FORMAT_NAME};
+use super::{InMemory, OnDisk};
 use crate::domain::Audience;
 use crate::store::conformance::{application, broadcast, browser, subscribe};
 use crate::store::{ListFilter, Store, StoreError};
@@ -42,12 +43,27 @@ fn tells_why_it_does_not_open() {
     fs::remove_file(harness.path()).unwrap();
 
     let sled = Sled::open(&harness.path(), 1 << 20, 0).unwrap();
-    let mut batch = Batch::default();
-    batch.writes.insert(keys::meta("format"), Some(Number::new(9_u32).to_value()));
-    sled.apply(batch).unwrap();
+    sled.apply(format(9)).unwrap();
     drop(sled);
-    assert!(matches!(harness.try_open(), Err(OpenError::Format { found: 9, known: 3 })));
+    assert!(matches!(harness.try_open(), Err(OpenError::Format { found: 9, known: FORMAT })));
     fs::remove_dir_all(harness.path()).unwrap();
+}
+
+fn format(version: u32) -> Batch {
+    let mut batch = Batch::default();
+    batch.writes.insert(keys::meta(FORMAT_NAME), Some(Number::new(version).to_value()));
+    batch
+}
+
+#[test]
+fn notes_its_layout_in_stores_of_earlier_versions() {
+    for version in 1..=FORMAT {
+        let harness = InMemory::new();
+        harness.memory().apply(format(version)).unwrap();
+        drop(harness.open_kv());
+        let noted = harness.memory().get(&keys::meta(FORMAT_NAME)).unwrap();
+        assert_eq!(noted, Some(Number::new(FORMAT).to_value()));
+    }
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 mod copies;
 mod damage;
 mod durability;
+mod feed_rows;
 mod files;
 mod origins;
+mod own_page;
 mod reads;
 mod sealing;
 mod space;

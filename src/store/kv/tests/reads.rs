@@ -84,8 +84,7 @@ fn ended(number: u32, cancelled: bool) -> (MessageId, DoneValue) {
     state.end();
     let header = HeaderValue::new(MessageKind::Send, &spec(), String::new(), START, None, number.into());
     let id = MessageId(u128::from(number).to_be_bytes());
-    let ended = START.as_micros();
-    (id, DoneValue { header: Some(header), state: Some(state), ended, trimmed: false })
+    (id, DoneValue::new(Some(header), state, START))
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::super::memory::Memory;
 use super::super::records::{Number, Record as _};
 use super::super::sealing::{MasterKey, Sealing};
 use super::super::sled::OpenError;
-use super::super::{FORMAT_KEYED, FORMAT_NAME, KvStore, Settings};
+use super::super::{FORMAT, FORMAT_NAME, KvStore, Settings};
 use super::{InMemory, OnDisk, sealing};
 use crate::domain::{ApplicationId, Audience, SubscriptionId, Timestamp, VapidKey, VapidKeyId};
 use crate::store::conformance::{application, broadcast, endpoint, message, subscribe, subscribe_user};
@@ -307,7 +307,7 @@ async fn keys_of_a_store_that_was_not_sealed_are_rewritten_whatever_crashes_mean
     find_more(&store).await;
     assert!(!is_known_by_its_keys(&harness));
     let format = harness.memory().get(&keys::meta(FORMAT_NAME)).unwrap().unwrap();
-    assert_eq!(Number::from_value(&format).unwrap(), Number::new(FORMAT_KEYED));
+    assert_eq!(Number::from_value(&format).unwrap(), Number::new(FORMAT));
 }
 
 #[tokio::test]
