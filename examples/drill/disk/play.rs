@@ -24,8 +24,9 @@ use crate::stage::{Client, Configuration, End, Server};
 const SUBSCRIBERS: u32 = 8;
 /// Sends that are under way at once.
 const SENDERS: u64 = 15;
-/// Octets of each text.
-const TEXT_OCTETS: usize = 1_000;
+/// Octets of a text that is long, and of one that is short.
+pub(super) const LONG: usize = 1_000;
+pub(super) const SHORT: usize = 60;
 /// What somebody else leaves of a file system beside the reserve, which is a quarter: few Sends fill it.
 const OWN_ROOM: u64 = 3 << 19;
 const RESERVE_SHARE: u64 = 4;
@@ -45,8 +46,8 @@ const START_WORDS: &str = "the disk is full";
 /// Who fills the disk.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fill {
-    /// The server, by what it records.
-    Own,
+    /// The server, by what it records of Sends with texts of so many octets.
+    Own { text_octets: usize },
     /// Somebody else, while Sends are under way, but for so many octets.
     Others { but: u64 },
 }
@@ -127,13 +128,17 @@ impl Drill {
         what: &str,
     ) -> anyhow::Result<Server> {
         volume.fill(volume.octets() / RESERVE_SHARE + OWN_ROOM)?;
+        let text_octets = match fill {
+            Fill::Own { text_octets } => text_octets,
+            Fill::Others { .. } => LONG,
+        };
         let before = log_octets(volume)?;
         let sent = Arc::new(AtomicU64::new(0));
         let accepted = Arc::new(AtomicU64::new(0));
         let senders = (0..SENDERS).map(|sender| {
             let name = names[usize::try_from(sender % u64::from(SUBSCRIBERS)).unwrap_or_default()].clone();
             let (sent, accepted, client) = (Arc::clone(&sent), Arc::clone(&accepted), server.client.clone());
-            tokio::spawn(send_until_refused(client, name, sent, accepted))
+            tokio::spawn(send_until_refused(client, name, text_octets, sent, accepted))
         });
         let senders = join_all(senders.collect::<Vec<_>>());
         if let Fill::Others { but } = fill {
@@ -151,10 +156,14 @@ impl Drill {
         }
         self.figures.accepted += ledger.len();
         let grown = log_octets(volume)?.saturating_sub(before);
-        if let (Fill::Own, Some(each)) = (fill, grown.checked_div(ledger.len() as u64)) {
-            let least = &mut self.figures.octets_per_send_min;
-            *least = if *least == 0 { each } else { each.min(*least) };
-            self.figures.octets_per_send_max = self.figures.octets_per_send_max.max(each);
+        if let (Fill::Own { .. }, Some(each)) = (fill, grown.checked_div(ledger.len() as u64)) {
+            let figures = &mut self.figures;
+            let most = if text_octets == SHORT {
+                &mut figures.octets_per_short_send
+            } else {
+                &mut figures.octets_per_long_send
+            };
+            *most = each.max(*most);
         }
         ensure!(!refusals.is_empty(), "the disk does not get full");
         let in_words = refusals.iter().filter(|status| status.message().contains(WORDS)).count();
@@ -295,6 +304,7 @@ impl Drill {
 async fn send_until_refused(
     mut client: Client,
     name: String,
+    text_octets: usize,
     sent: Arc<AtomicU64>,
     accepted: Arc<AtomicU64>,
 ) -> (Ledger, Option<Status>) {
@@ -304,7 +314,7 @@ async fn send_until_refused(
         if number >= SENDS_MAX {
             return (ledger, None);
         }
-        let text = format!("on a small disk {number:0TEXT_OCTETS$}");
+        let text = format!("on a small disk {number:0text_octets$}");
         match send_one(&mut client, &name, &text).await {
             Ok(message) => {
                 accepted.fetch_add(1, Ordering::SeqCst);

@@ -15,7 +15,7 @@ use crate::store::rules::replay;
 use crate::store::{FeedEntry, StoreError};
 
 /// What a message with its rows takes on disk beside its events, in octets: `cargo drill disk` measures it.
-const MESSAGE_ON_DISK: u64 = 2_000;
+const MESSAGE_ON_DISK: u64 = 1_300;
 /// What an octet of events takes on disk: sled fills its pages by half or more.
 const SEGMENT_ON_DISK: u64 = 2;
 

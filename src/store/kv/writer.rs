@@ -164,7 +164,7 @@ impl Writer {
         if !rows.is_empty() && (feed.seq == 0 || minute > keys::minute(feed.time)) {
             transaction.put(keys::time(application, minute), &Number::new(feed.seq + 1));
         }
-        let mut feed_row = self.feed_rows.get(&application).cloned();
+        let mut feed_row = self.feed_rows.remove(&application);
         for entries in rows {
             feed.seq += 1;
             let (first, value) = match feed_row.take() {
