@@ -10,7 +10,7 @@ COPY benches benches
 COPY clients/service-config.json clients/service-config.json
 COPY clients/web/src clients/web/src
 COPY clients/web/demo clients/web/demo
-RUN cargo build --release --locked --bin fanfare
+RUN cargo build --profile dist --locked --bin fanfare
 
 FROM debian:bookworm-slim
 # `sandbox` is where docker-compose.yml keeps the certificate that the sandbox writes and the server reads.
@@ -19,7 +19,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/fanfare --create-home fanfare \
  && install -d -m 0700 -o fanfare -g fanfare /var/lib/fanfare/data /var/lib/fanfare/sandbox
-COPY --from=build /build/target/release/fanfare /usr/local/bin/fanfare
+COPY --from=build /build/target/dist/fanfare /usr/local/bin/fanfare
 USER fanfare
 WORKDIR /var/lib/fanfare
 ENV FANFARE_STORE__DATA_DIR=/var/lib/fanfare/data
