@@ -29,6 +29,8 @@ mod descriptors;
 mod held;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/outcomes.rs"]
 mod outcomes;
 #[path = "cli/person.rs"]
@@ -44,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Place {
     directory: TempDir,
     sandbox: SandboxReady,
-    _process: Process,
+    process: Process,
 }
 
 impl Place {
@@ -66,7 +68,7 @@ impl Place {
             certificate.display()
         );
         std::fs::write(directory.path().join("fanfare.toml"), config).unwrap();
-        Self { directory, sandbox, _process: process }
+        Self { directory, sandbox, process }
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -78,6 +78,9 @@ fn written(pieces: &[Piece]) -> String {
     pieces.iter().map(piece).collect()
 }
 
+/// What the server says of the ports that it is given here.
+const OUR_SETTINGS: [&str; 2] = ["admin.listen=\"127.0.0.1:0\" ", " server.listen=\"127.0.0.1:0\""];
+
 /// A server or sandbox; it ends when this is dropped.
 struct Started {
     child: Child,
@@ -174,6 +177,9 @@ impl Reader {
         }
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
+        }
+        for setting in OUR_SETTINGS {
+            text = text.replace(setting, "");
         }
         // grpcurl indents by tabs, which Markdown shows in eight columns.
         text.replace('\t', "    ")

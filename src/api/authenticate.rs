@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 
 use super::access::{Principal, Rpc, Scope, rpc_at};
 use super::audit;
+use super::call_log::CallNotes;
 use super::callers::Callers;
 use super::connections::Peer;
 use super::rate::Caller;
@@ -113,6 +114,9 @@ where
         }
         match self.gate.judge(&request, rpc) {
             Ok(Some(principal)) => {
+                if let Some(notes) = request.extensions().get::<CallNotes>() {
+                    notes.caller(&principal.name);
+                }
                 if principal.is_named() {
                     request.extensions_mut().insert(Caller::Named(Arc::clone(&principal.name)));
                 }

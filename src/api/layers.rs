@@ -18,6 +18,7 @@ use tower::{BoxError, Layer, Service};
 
 use super::Api;
 use super::access::rpc_at;
+use super::call_log::{CallLog, CallNotes};
 use super::status::ApiError;
 use crate::domain::limits::{LIST_REQUEST_OCTETS_MAX, REQUEST_OCTETS_MAX};
 use crate::proto::v1::admin_service_server::AdminServiceServer;
@@ -48,22 +49,25 @@ pub(super) fn method(path: &str) -> &'static str {
 /// One call under observation. Dropped before it is finished, it counts as cancelled.
 #[derive(Debug)]
 struct Call {
-    observer: Arc<dyn CallObserver>,
+    layer: ObserveLayer,
+    notes: CallNotes,
     method: &'static str,
     started: Instant,
     finished: bool,
 }
 
 impl Call {
-    fn start(observer: Arc<dyn CallObserver>, method: &'static str) -> Self {
-        observer.started(method);
-        Self { observer, method, started: Instant::now(), finished: false }
+    fn start(layer: ObserveLayer, method: &'static str) -> Self {
+        layer.observer.started(method);
+        Self { layer, notes: CallNotes::default(), method, started: Instant::now(), finished: false }
     }
 
     fn finish(&mut self, code: Code) {
         if !self.finished {
             self.finished = true;
-            self.observer.finished(self.method, code, self.started.elapsed());
+            let elapsed = self.started.elapsed();
+            self.layer.observer.finished(self.method, code, elapsed);
+            self.layer.log.ended(self.method, &self.notes, code, elapsed);
         }
     }
 }
@@ -78,15 +82,18 @@ fn code(headers: &HeaderMap) -> Option<Code> {
     headers.get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// Tells a [`CallObserver`] of calls.
+/// Tells a [`CallObserver`] and the log of calls.
 #[derive(Clone, Debug)]
-pub(super) struct ObserveLayer(pub(super) Arc<dyn CallObserver>);
+pub(super) struct ObserveLayer {
+    pub(super) observer: Arc<dyn CallObserver>,
+    pub(super) log: CallLog,
+}
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Observe { inner, observer: Arc::clone(&self.0) }
+        Observe { inner, layer: self.clone() }
     }
 }
 
@@ -94,7 +101,7 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Clone, Debug)]
 pub(super) struct Observe<S> {
     inner: S,
-    observer: Arc<dyn CallObserver>,
+    layer: ObserveLayer,
 }
 
 impl<S, B> Service<Request<Body>> for Observe<S>
@@ -112,8 +119,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let mut call = Call::start(Arc::clone(&self.observer), method(request.uri().path()));
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let mut call = Call::start(self.layer.clone(), method(request.uri().path()));
+        request.extensions_mut().insert(call.notes.clone());
         let response = self.inner.call(request);
         Box::pin(async move {
             let response = response.await?;
@@ -252,10 +260,12 @@ mod tests {
     #[test]
     fn a_call_is_finished_once_and_cancelled_when_it_is_left() {
         let log = Arc::new(Log::default());
-        let mut call = Call::start(Arc::clone(&log) as Arc<dyn CallObserver>, "Send");
+        let layer =
+            ObserveLayer { observer: Arc::clone(&log) as Arc<dyn CallObserver>, log: CallLog::default() };
+        let mut call = Call::start(layer.clone(), "Send");
         call.finish(Code::Ok);
         drop(call);
-        drop(Call::start(Arc::clone(&log) as Arc<dyn CallObserver>, "Broadcast"));
+        drop(Call::start(layer, "Broadcast"));
         assert_eq!(
             *log.0.lock().unwrap(),
             [

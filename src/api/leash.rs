@@ -64,7 +64,7 @@ impl Drop for Leash {
         let (engine, application) = (api.engine.clone(), *application);
         let cancel = async move {
             if let Err(error) = engine.cancel(application, message).await {
-                tracing::warn!(%message, %error, "a message could not be cancelled although its caller left");
+                tracing::warn!(message_id = %message, %error, "a message could not be cancelled although its caller left");
             }
         };
         api.writes.spawn_on(cancel, &runtime);

@@ -10,6 +10,7 @@ mod applications;
 mod arrival;
 mod audit;
 mod authenticate;
+mod call_log;
 pub mod callers;
 mod calls_at_once;
 mod changes;
@@ -58,6 +59,7 @@ use crate::engine::Engine;
 use crate::engine::applications::{Applications, Bases};
 use crate::store::{Store, StoreError};
 use access::{Principal, Scope};
+use call_log::CallNotes;
 use callers::Callers;
 pub use convert::api_token::role;
 use lifetime::{Credentials, Lifetime};
@@ -205,7 +207,8 @@ impl Api {
         let principal = request.extensions().get::<Arc<Principal>>().cloned();
         let principal =
             principal.ok_or_else(|| ApiError::Internal("nobody was asked who calls".to_owned()))?;
-        Ok(ApiFor { api: self, principal })
+        let notes = request.extensions().get::<CallNotes>().cloned().unwrap_or_default();
+        Ok(ApiFor { api: self, principal, notes })
     }
 
     /// The application that a caller's request names; empty is the caller's own, or else `default`. One that the caller
@@ -249,6 +252,7 @@ impl Api {
 struct ApiFor<'a> {
     api: &'a Api,
     principal: Arc<Principal>,
+    notes: CallNotes,
 }
 
 impl Deref for ApiFor<'_> {
@@ -262,7 +266,9 @@ impl Deref for ApiFor<'_> {
 impl ApiFor<'_> {
     /// See [`Api::application_of`].
     fn application(&self, name: &str) -> Result<Arc<Application>, ApiError> {
-        self.api.application_of(&self.principal, name)
+        let application = self.api.application_of(&self.principal, name)?;
+        self.notes.application(&application);
+        Ok(application)
     }
 
     /// How long a stream that was called with these headers may last.

@@ -38,6 +38,7 @@ pub(super) async fn send(
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
+    api.notes.request_id(&request.request_id);
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
     let ends =
@@ -53,6 +54,7 @@ pub(super) async fn broadcast(
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
+    api.notes.request_id(&request.request_id);
     let sending = sending::broadcast(request, api.rules(&application))?;
     let ends =
         Ends { permit: quotas::send(api, &application)?, lifetime, call: CallEnd::new(api, application.id) };

@@ -12,16 +12,15 @@ use tonic_web::GrpcWebLayer;
 use tower::ServiceBuilder;
 use tower::util::MapResultLayer;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::classify::{GrpcCode, GrpcErrorsAsFailures, SharedClassifier};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::trace::TraceLayer;
 
 use super::Api;
 use super::answers::ledger::{Bounds, Ledger};
 use super::answers::{AnswersLayer, give_up_stalled};
 use super::arrival::ArrivalLayer;
 use super::authenticate::AuthenticateLayer;
+use super::call_log::CallLog;
 use super::calls_at_once::CallsLayer;
 use super::connections::incoming;
 pub use super::health::Health;
@@ -206,9 +205,8 @@ pub async fn serve(
         .layer(cors(&settings.cors_origins)?)
         // gRPC-Web becomes gRPC here, so that all that follows sees one protocol.
         .layer(GrpcWebLayer::new())
-        // Nothing answers without being traced and observed.
-        .layer(TraceLayer::new(SharedClassifier::new(failures())))
-        .layer(ObserveLayer(observer))
+        // Nothing answers without being observed.
+        .layer(ObserveLayer { observer, log: CallLog::default() })
         // A bug in a handler is INTERNAL, and ends one call only.
         .layer(CatchPanicLayer::custom(answer_panic))
         // Strangers get no further. It costs less than what is behind it, and tells it who calls.
@@ -278,21 +276,6 @@ fn dated<B>(mut response: http::Response<B>, now: Timestamp) -> http::Response<B
         response.headers_mut().insert(DATE, value);
     }
     response
-}
-
-/// Without them it would not be worth a line in the log: the caller's affairs.
-fn failures() -> GrpcErrorsAsFailures {
-    GrpcErrorsAsFailures::new()
-        .with_success(GrpcCode::Cancelled)
-        .with_success(GrpcCode::InvalidArgument)
-        .with_success(GrpcCode::NotFound)
-        .with_success(GrpcCode::AlreadyExists)
-        .with_success(GrpcCode::PermissionDenied)
-        .with_success(GrpcCode::FailedPrecondition)
-        .with_success(GrpcCode::Aborted)
-        .with_success(GrpcCode::OutOfRange)
-        .with_success(GrpcCode::Unimplemented)
-        .with_success(GrpcCode::Unauthenticated)
 }
 
 fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {

@@ -105,12 +105,18 @@ impl ServeArgs {
                 self.credentials_required.then_some(true),
             )
             .with_flag("--insecure", "server.insecure", self.insecure.then_some(true));
-        let config = config::load(&sources)?.config;
-        logs::start(&config.log).map_err(anyhow::Error::from)?;
-        let mut app = App::start(config, Arc::new(SystemClock)).await?;
+        let loaded = config::load(&sources)?;
+        logs::start(&loaded.config.log).map_err(anyhow::Error::from)?;
+        let (version, settings) = (env!("CARGO_PKG_VERSION"), loaded.differing().join(" "));
+        tracing::info!(version, %settings, "starting");
+        let mut app = App::start(loaded.config, Arc::new(SystemClock)).await?;
         self.tell(&ready(&app))?;
+        tracing::info!(server = %app.address(), admin = %app.admin_address(), "serving");
         tokio::select! {
-            asked = self.stop.asked() => asked.context("cannot listen for signals")?,
+            asked = self.stop.asked() => {
+                asked.context("cannot listen for signals")?;
+                tracing::info!("stopping in order");
+            }
             error = app.failed() => {
                 // Calls under way are told why; what cannot be recorded any more is not waited for.
                 let _ = tokio::time::timeout(FAILED_GRACE, app.shutdown()).await;
@@ -118,6 +124,7 @@ impl ServeArgs {
             }
         }
         if app.shutdown().await.map_err(anyhow::Error::from)? {
+            tracing::info!(version, "stopped");
             return Ok(());
         }
         Err(Failure::failed("not everything under way was settled in time; the next start goes on with it"))

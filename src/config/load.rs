@@ -96,6 +96,12 @@ impl Loaded {
     pub fn to_toml(&self) -> String {
         show::redacted_toml(&self.merged)
     }
+
+    /// The settings that differ from those built in, each as `key=value`, secrets hidden.
+    #[must_use]
+    pub fn differing(&self) -> Vec<String> {
+        show::differing(&self.merged)
+    }
 }
 
 /// Lays the layers over each other and checks what comes out.

@@ -161,7 +161,7 @@ impl Batches {
     /// What an attempt came to; `None`: it panicked.
     fn end(&self, attempt: &Attempt, report: Option<AttemptReport>) -> (EntryRef, AttemptReport) {
         let report = report.unwrap_or_else(|| {
-            tracing::error!(message = %attempt.message.id, "an attempt panicked; its delivery fails");
+            tracing::error!(message_id = %attempt.message.id, "an attempt panicked; its delivery fails");
             AttemptReport::failed(Outcome::Internal, "", None)
         });
         failpoint("answered");

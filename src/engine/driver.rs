@@ -18,6 +18,7 @@ use crate::store::{Commit, Disk, PageKey, Room, Store, StoreError};
 use super::batches::Batches;
 use super::clock::{Jump, JumpWatch};
 use super::core::{Core, Effect, Input, Now};
+use super::journal;
 use super::reap;
 use super::reapers::Reapers;
 use crate::observe::Metrics;
@@ -169,6 +170,10 @@ impl Driver {
                         ring.notify_one();
                     }
                     let ended = committed.unwrap_or_default();
+                    let kind =
+                        |id| commit.messages.iter().zip(&kinds).find(|(message, _)| message.message == id);
+                    let told: Vec<_> = ended.iter().filter_map(|id| Some((*id, *kind(*id)?.1))).collect();
+                    journal::ended(&*store, application, &told).await;
                     let _ = reports.send(Input::Committed { application, ended }).await;
                 });
             }

@@ -22,6 +22,7 @@ mod exhaustion;
 pub mod feed;
 mod health;
 mod held;
+mod journal;
 mod judge;
 mod learn;
 mod plan;

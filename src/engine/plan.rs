@@ -22,6 +22,7 @@ use crate::store::{
 };
 
 use super::core::{ActiveMessage, GONE_MAX, Input};
+use super::journal;
 use crate::observe::Metrics;
 
 /// How long planning waits when the store does not answer.
@@ -125,7 +126,7 @@ impl Planner {
                 Err(error) => {
                     // The store tells of a full disk once for all who wait.
                     if !matches!(error, StoreError::DiskFull { .. }) {
-                        tracing::error!(message = %job.message.id, %error, "planning failed; trying again");
+                        tracing::error!(message_id = %job.message.id, %error, "planning failed; trying again");
                     }
                     job.not_before = Some(Instant::now() + STORE_RETRY);
                     turns.push_back(job);
@@ -181,6 +182,7 @@ impl Planner {
             let _ = self.pages.send(Input::PageWritten { page, as_of }).await;
         }
         if ended {
+            journal::ended(&*self.store, message.application.id, &[(message.id, message.kind)]).await;
             let _ = self.pages.send(Input::MessageEnded(message.id)).await;
         }
         Ok(chunk.done)

@@ -23,7 +23,7 @@ impl Engine {
         let mut scheduled: HashSet<MessageId> = HashSet::new();
         for open in open {
             let Some(application) = self.applications.by_id(open.application) else {
-                tracing::error!(message = %open.status.id, "a message waits whose application is not there");
+                tracing::error!(message_id = %open.status.id, "a message waits whose application is not there");
                 continue;
             };
             let message = active(&application, &open);

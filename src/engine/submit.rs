@@ -10,6 +10,7 @@ use crate::failpoint::failpoint;
 use crate::store::{Accepted, NewMessage, StoreError};
 
 use super::core::{ActiveMessage, Input};
+use super::journal;
 use super::plan::PlanJob;
 use super::schedule::{Order, Scheduled};
 use super::{Engine, Recipients};
@@ -100,6 +101,7 @@ impl Engine {
             return Ok(accepted);
         }
         self.metrics.message_accepted(kind);
+        journal::accepted(&application.name, &accepted.record.status);
         if let Some(message) = accepted.superseded {
             self.input(Input::MessageStopped { message, reason: Stop::Superseded }).await;
         }

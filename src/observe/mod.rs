@@ -4,10 +4,12 @@
 pub mod admin;
 mod labels;
 mod limits;
+mod lines;
 pub mod logs;
 pub mod metrics;
 
 pub use labels::SubscriptionChange;
 pub use limits::LimitMetrics;
+pub use lines::Lines;
 pub use logs::{LogFormat, LogSettings};
 pub use metrics::{LaneChanges, Metrics};

@@ -110,6 +110,11 @@ impl Breaker {
         }
     }
 
+    /// Whether it is open for the first time in a row.
+    pub(super) fn has_opened_now(&self) -> bool {
+        matches!(self, Self::Open { times: 1, .. })
+    }
+
     /// An attempt started; answers whether it is the probe.
     pub(super) fn started(&mut self) -> bool {
         if let Self::HalfOpen { probing, .. } = self {

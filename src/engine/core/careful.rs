@@ -34,7 +34,7 @@ impl Careful {
     /// A page comes into memory.
     pub(super) fn page_comes(&mut self, head: &PageHead) {
         if head.starts >= CAREFUL_STARTS {
-            tracing::warn!(message = %head.key.message, page = head.key.number, starts = head.starts,
+            tracing::warn!(message_id = %head.key.message, page = head.key.number, starts = head.starts,
                 "a page made no progress in so many starts: its deliveries go one by one");
             let condemned = head.starts >= CONDEMNED_STARTS;
             self.pages.insert(head.key, Turn { entry: None, condemned });
@@ -58,7 +58,7 @@ impl Core {
         let condemned =
             self.careful.pages.get_mut(&at.page).is_some_and(|turn| std::mem::take(&mut turn.condemned));
         if condemned {
-            tracing::error!(message = %at.page.message, page = at.page.number, entry = at.index,
+            tracing::error!(message_id = %at.page.message, page = at.page.number, entry = at.index,
                 "a delivery seems to end the process: it fails without an attempt");
             self.end(now, at, Ending::without_attempt(DeliveryState::Failed, Outcome::Internal));
         }

@@ -248,8 +248,9 @@ impl Core {
         let speaks = self.endpoint_ended(now, &flight, report);
         let gate = self.gates.of(origin, now.monotonic);
         let was_silent = gate.is_silent();
-        let Ended { changes, answered } =
+        let Ended { changes, news, answered } =
             gate.ended(now, &flight, report, speaks, self.settings.retry_max, random);
+        let (closed_until, last_problem) = (gate.closed_until(now.monotonic), gate.last_problem);
         if was_silent && flight.place == Place::Lane {
             self.silent_in_flight = self.silent_in_flight.saturating_sub(1);
         }
@@ -264,6 +265,11 @@ impl Core {
             self.hear(origin, false);
         }
         self.keep_group(now, origin, at);
+        if let Some(news) = news {
+            let pause = closed_until.map(|(until, _)| until.saturating_duration_since(now.monotonic));
+            let name = (self.origins.0)(origin);
+            self.lane_journal.tell(now.monotonic, &name, news, pause, last_problem);
+        }
         self.lane_changes.add(changes);
         self.offer_turn(origin);
         self.offer_to_silent();

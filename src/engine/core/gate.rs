@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::domain::{MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::AttemptReport;
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
+use crate::engine::journal::LaneNews;
 use crate::observe::LaneChanges;
 use crate::webpush::outcome::Scope;
 
@@ -85,6 +86,8 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ended {
     pub(super) changes: LaneChanges,
+    /// What operators read of it.
+    pub(super) news: Option<LaneNews>,
     /// The push service said something.
     pub(super) answered: bool,
 }
@@ -312,6 +315,12 @@ impl Gate {
             mended: u64::from(change == Change::Closed),
             ..LaneChanges::default()
         };
+        let mut news = match change {
+            // One line for all the time that it is broken.
+            Change::Opened => self.breaker.has_opened_now().then_some(LaneNews::Broken),
+            Change::Closed => Some(LaneNews::Mended),
+            Change::Nothing => None,
+        };
         if change == Change::Closed {
             self.limiter.restart(now.monotonic);
         }
@@ -324,7 +333,7 @@ impl Gate {
             self.exhausted_until = Some(now.monotonic + EXHAUSTED_WAIT);
         }
         if report.refused_stream || report.exhausted {
-            return Ended { changes, answered };
+            return Ended { changes, news, answered };
         }
         if report.verdict.outcome == Outcome::Accepted {
             self.throttling.accepted(now.monotonic, flight.sender);
@@ -336,7 +345,9 @@ impl Gate {
         {
             let until = now.monotonic + wait.min(pause_max);
             if self.paused_until.is_none_or(|earlier| earlier < until) {
-                changes.paused = u64::from(self.paused_until.is_none());
+                if self.paused_until.is_none() {
+                    (changes.paused, news) = (1, Some(LaneNews::Paused));
+                }
                 self.paused_until = Some(until);
             }
         }
@@ -345,7 +356,7 @@ impl Gate {
         if is_problem(report.verdict.outcome) {
             self.last_problem = Some(report.verdict.outcome);
         }
-        Ended { changes, answered }
+        Ended { changes, news, answered }
     }
 
     /// What an answer asks of its sender; what it says of its credentials is heeded before (`stops`).

@@ -61,6 +61,7 @@ use crate::observe::LaneChanges;
 use crate::store::PageKey;
 
 use super::health::OriginHealth;
+use super::journal::LaneJournal;
 use super::retry::Backoff;
 use super::settings::EngineSettings;
 use backlog::Backlog;
@@ -133,6 +134,7 @@ pub(crate) struct Core {
     silent_in_flight: usize,
     waiting_for_silence: SilentLanes,
     lane_changes: LaneChanges,
+    lane_journal: LaneJournal,
     /// Retries of entries in memory.
     timers: BTreeSet<(Timestamp, EntryRef)>,
     unsettled: usize,
@@ -194,6 +196,7 @@ impl Core {
             silent_in_flight: 0,
             waiting_for_silence: SilentLanes::default(),
             lane_changes: LaneChanges::default(),
+            lane_journal: LaneJournal::default(),
             timers: BTreeSet::new(),
             unsettled: 0,
             unsettled_peak: 0,

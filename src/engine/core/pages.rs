@@ -16,7 +16,7 @@ impl Core {
     fn is_known(&self, head: &PageHead) -> bool {
         let known = self.messages.contains_key(&head.key.message);
         if !known {
-            tracing::error!(message = %head.key.message, page = head.key.number, "a page waits whose message is not known");
+            tracing::error!(message_id = %head.key.message, page = head.key.number, "a page waits whose message is not known");
         }
         known
     }

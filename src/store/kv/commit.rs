@@ -18,7 +18,7 @@ impl Writer {
                 match record(&mut recording, message.message, page) {
                     // One page that does not read must not take everybody's outcomes with it.
                     Err(error @ (StoreError::Corrupt(_) | StoreError::NotFound)) => {
-                        tracing::error!(message = %message.message, %error, "the outcomes of a page are not recorded");
+                        tracing::error!(message_id = %message.message, %error, "the outcomes of a page are not recorded");
                     }
                     recorded => recorded?,
                 }
@@ -44,7 +44,7 @@ fn record(recording: &mut Recording, message: MessageId, page: &PageCommit) -> R
         pages::head(&recording.transaction, recording.application, key)?
     };
     let Some(head) = head else {
-        tracing::warn!(message = %key.message, page = key.number, "outcomes for a settled page are dropped");
+        tracing::warn!(message_id = %key.message, page = key.number, "outcomes for a settled page are dropped");
         return Ok(());
     };
     let new = head.updated(&page.update.entries, page.update.due);
@@ -58,7 +58,7 @@ fn record(recording: &mut Recording, message: MessageId, page: &PageCommit) -> R
         || retrying_change != i64::from(page.retrying_change)
     {
         tracing::error!(
-            message = %message, page = key.number, terminal, ?settled, retrying_change,
+            message_id = %message, page = key.number, terminal, ?settled, retrying_change,
             "a commit's events do not match the new state of its page"
         );
         return Err(StoreError::Corrupt("page commit"));
