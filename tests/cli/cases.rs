@@ -130,6 +130,9 @@ fn cases() -> Vec<(&'static str, Expect)> {
         ("21i-excel-sep.csv", plain()),
         ("21l-ntfy.csv", of_user("u_1")),
         ("21m-sygnal.json", plain()),
+        ("22-dynamodb.json", of_user("u_1")),
+        ("22b-dynamodb-export.jsonl", Imports(json!([{"userId": "u_1"}, {"userId": "u_1"}]), &[])),
+        ("22c-firestore.json", of_user("u_1")),
         ("46-subscription-as-json-string.json", plain()),
     ]
 }

@@ -1,5 +1,6 @@
 //! `fanfare subscriptions import`.
 
+mod attributes;
 mod call;
 mod checkpoint;
 mod django;

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::attributes::{self, attributes};
 use super::members::{as_object, is_text_of_json, plain};
 
 /// How deep an endpoint is looked for.
@@ -50,9 +51,13 @@ impl Shape {
             let shape = Self::of(fields);
             return if shape == Self::Foreign { Self::Heading } else { shape };
         }
+        // A document of Firestore.
+        if let Some(fields) = object.get("fields").and_then(Value::as_object).and_then(attributes) {
+            return Self::of(fields);
+        }
         let kind = object.get("type").and_then(Value::as_str);
         if has_endpoint(&object) {
-            return Self::Entry(object);
+            return Self::Entry(attributes(&object).unwrap_or(object));
         }
         // phpMyAdmin's.
         if matches!(kind, Some("header" | "database")) {
@@ -92,7 +97,7 @@ fn has_endpoint(object: &Map<String, Value>) -> bool {
 
 /// Whether a member is the address; by its plain name.
 pub(super) fn is_endpoint(name: &str, value: &Value) -> bool {
-    let Value::String(text) = value else { return false };
+    let Some(text) = attributes::text(value) else { return false };
     match name {
         "registrationid" | "identifier" => is_address(text),
         name => !text.is_empty() && (ENDPOINT_NAMES.contains(&name) || name.ends_with(".endpoint")),
