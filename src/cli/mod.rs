@@ -9,7 +9,6 @@ mod changes;
 mod config;
 mod connection;
 mod course;
-mod cpu;
 mod decide;
 pub mod demo;
 mod desktop;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::domain::{MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::AttemptReport;
 use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
-use crate::observe::LaneChanges;
+use crate::observe::{LaneChanges, LaneCounts};
 use crate::webpush::outcome::Scope;
 
 use super::Now;
@@ -405,17 +405,7 @@ impl Gate {
         silence: Silence,
     ) -> OriginHealth {
         let minute = self.record.last_minute(now.monotonic);
-        let paused = self.paused_until.filter(|until| *until > now.monotonic);
-        let stopped = self.stopped();
-        let (state, until) = match (self.breaker.look(now.monotonic), self.breaker) {
-            (_, Breaker::HalfOpen { .. }) => (OriginState::Probing, None),
-            (Look::Until(until), _) => (OriginState::Broken, Some(until)),
-            (Look::Go | Look::Probe, _) if paused.is_some() => (OriginState::Paused, paused),
-            (Look::Go | Look::Probe, _) if !stopped.is_empty() && !self.senders.accepts_others => {
-                (OriginState::Stopped, None)
-            }
-            (Look::Go | Look::Probe, _) => (OriginState::Open, None),
-        };
+        let (state, until) = self.state(now);
         OriginHealth {
             origin,
             state,
@@ -431,8 +421,37 @@ impl Gate {
             latency_p99: minute.latency_p99,
             paused_until: until.map(|until| wall(now, until)),
             last_problem: self.last_problem,
-            stopped,
+            stopped: self.stopped(),
             held: Vec::new(),
+        }
+    }
+
+    /// What it does, and until when that is known.
+    fn state(&mut self, now: Now) -> (OriginState, Option<Instant>) {
+        let paused = self.paused_until.filter(|until| *until > now.monotonic);
+        let stops = !self.senders.accepts_others && self.senders.stops().next().is_some();
+        match (self.breaker.look(now.monotonic), self.breaker) {
+            (_, Breaker::HalfOpen { .. }) => (OriginState::Probing, None),
+            (Look::Until(until), _) => (OriginState::Broken, Some(until)),
+            (Look::Go | Look::Probe, _) if paused.is_some() => (OriginState::Paused, paused),
+            (Look::Go | Look::Probe, _) if stops => (OriginState::Stopped, None),
+            (Look::Go | Look::Probe, _) => (OriginState::Open, None),
+        }
+    }
+
+    /// The same as numbers.
+    pub(super) fn counts(&mut self, now: Now) -> LaneCounts {
+        let state = self.state(now).0;
+        let is = |one| u64::from(state == one);
+        let stops = |extent| self.senders.stops().filter(|(.., stop)| stop.extent == extent).count() as u64;
+        LaneCounts {
+            open: is(OriginState::Open),
+            paused: is(OriginState::Paused),
+            broken: is(OriginState::Broken),
+            probing: is(OriginState::Probing),
+            stopped: is(OriginState::Stopped),
+            applications_stopped: stops(Extent::All),
+            applications_slowed: stops(Extent::Strangers),
         }
     }
 }
