@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::config::ConfigSource;
 use super::failure::Failure;
 use super::stop::StopArgs;
+use super::supervisor;
 use crate::api::receipts;
 use crate::app::App;
 use crate::config;
@@ -109,14 +110,18 @@ impl ServeArgs {
         logs::start(&config.log).map_err(anyhow::Error::from)?;
         let mut app = App::start(config, Arc::new(SystemClock)).await?;
         self.tell(&ready(&app))?;
+        supervisor::ready();
         tokio::select! {
             asked = self.stop.asked() => asked.context("cannot listen for signals")?,
             error = app.failed() => {
+                supervisor::stopping();
                 // Calls under way are told why; what cannot be recorded any more is not waited for.
                 let _ = tokio::time::timeout(FAILED_GRACE, app.shutdown()).await;
                 return Err(anyhow::Error::from(error).into());
             }
+            () = supervisor::say_alive() => {}
         }
+        supervisor::stopping();
         if app.shutdown().await.map_err(anyhow::Error::from)? {
             return Ok(());
         }
