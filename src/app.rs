@@ -12,9 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::layers::CallObserver;
+use crate::api::metered::Metered;
 use crate::api::server::{Health, ServeError, serve};
-use crate::api::shares::LimitObserver;
 use crate::api::{Api, ApiParts, receipts};
 use crate::config::{Config, MasterKeyFailure, PLACEHOLDER_CONTACT, mode_open_to_others};
 use crate::domain::{Application, Clock, EndpointPolicy, VapidKeyId};
@@ -147,6 +146,8 @@ impl App {
         let transport = Arc::new(HttpTransport::new(config.transport.clone(), Arc::clone(&policy))?);
 
         let metrics = Arc::new(Metrics::new());
+        show_limits(&config, &metrics);
+        let metered = Arc::new(Metered::new(Arc::clone(&metrics)));
         let opened = Arc::new(open_store(&config, Arc::clone(&clock)).await?);
         let reseal_due = opened.is_reseal_due().await?;
         let store: Arc<dyn Store> = Arc::clone(&opened) as Arc<dyn Store>;
@@ -177,7 +178,7 @@ impl App {
             policy,
             clock,
             settings: api_settings,
-            limits: Arc::new(Calls(Arc::clone(&metrics))),
+            limits: Arc::clone(&metered) as _,
         })
         .await?;
 
@@ -187,12 +188,12 @@ impl App {
         let admin_server =
             tokio::spawn(admin::serve(admin.0, Arc::clone(&metrics), told, stop_admin.clone()));
         let stop = CancellationToken::new();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(api.clone().show_quotas(Arc::clone(&metrics))));
         let server = tokio::spawn({
             let (health, stop) = (health.clone(), stop.clone());
             let mut settings = config.server.http.clone();
             settings.tls = config.server.tls.clone();
-            let observer = Arc::new(Calls(Arc::clone(&metrics)));
-            async move { Box::pin(serve(listener.0, api, &health, settings, observer, stop)).await }
+            async move { Box::pin(serve(listener.0, api, &health, settings, metered, stop)).await }
         });
         if let Some((listener, _)) = receipts {
             tokio::spawn(receipts::serve(listener, engine.clone(), stop.clone()));
@@ -348,39 +349,17 @@ async fn follow_store(
     ready.send_replace(false);
 }
 
-/// Counts calls, and what they hold.
-#[derive(Debug)]
-struct Calls(Arc<Metrics>);
-
-impl CallObserver for Calls {
-    fn started(&self, method: &'static str) {
-        self.0.rpc_started(method);
-    }
-
-    fn finished(&self, method: &'static str, code: tonic::Code, elapsed: Duration) {
-        self.0.rpc_ended(method, code, elapsed);
-    }
-}
-
-impl LimitObserver for Calls {
-    fn held(&self, pool: &'static str, held: usize) {
-        self.0.limits.held(pool, held);
-    }
-
-    fn refused(&self, pool: &'static str, cause: &'static str) {
-        self.0.limits.refused(pool, cause);
-    }
-
-    fn answers_hold(&self, octets: usize) {
-        self.0.limits.answers_hold(octets);
-    }
-
-    fn answer_given_up(&self, cause: &'static str) {
-        self.0.limits.answer_given_up(cause);
-    }
-
-    fn connection_closed(&self, cause: &'static str) {
-        self.0.limits.connection_closed(cause);
+/// What settings bound, beside what is counted of it.
+fn show_limits(config: &Config, metrics: &Metrics) {
+    for (setting, most) in [
+        ("engine.max_messages", config.engine.max_messages as u64),
+        ("engine.max_targets_in_memory", config.engine.max_targets_in_memory as u64),
+        ("engine.max_unsettled", config.engine.max_unsettled as u64),
+        ("engine.max_waiting_deliveries", config.engine.max_waiting_deliveries),
+        ("retention.log_octets_max", config.retention.log_octets_max),
+        ("server.http.answers_octets_max", config.server.http.answers_octets_max as u64),
+    ] {
+        metrics.limits.setting(setting, most);
     }
 }
 

@@ -37,6 +37,8 @@ mod outcomes;
 mod person;
 #[path = "cli/stopped.rs"]
 mod stopped;
+#[path = "cli/supervised.rs"]
+mod supervised;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fanfare");
 /// Far more than anything here takes.

@@ -141,9 +141,17 @@ fn what_is_open_to_strangers_is_serious() {
     set_mode(&place.path("fanfare.toml"), 0o644);
     fs::create_dir(place.path("data")).unwrap();
     set_mode(&place.path("data"), 0o755);
+    fs::write(place.path("environment"), "FANFARE_GCM__API_KEY=x\n").unwrap();
+    set_mode(&place.path("environment"), 0o640);
     let (code, found) = place.doctor(&[]);
     assert_eq!(code, 1);
-    for name in ["no-credentials", "data-directory-open", "key-file-open", "config-file-open"] {
+    for name in [
+        "no-credentials",
+        "data-directory-open",
+        "key-file-open",
+        "config-file-open",
+        "environment-file-open",
+    ] {
         assert!(has(&found, "serious", name), "{name}: {found:?}");
     }
     for name in

@@ -17,7 +17,7 @@ use fanfare::engine::{
     AttemptSettings, Engine, EngineParts, EngineSettings, ReceiptSettings, Recipients, RetentionSettings,
     Submission, SubmitError,
 };
-use fanfare::observe::SubscriptionChange;
+use fanfare::observe::{Metrics, SubscriptionChange};
 use fanfare::store::kv::memory::Memory;
 use fanfare::store::kv::{KvStore, Settings};
 use fanfare::store::{Departure, Selector, Store, StoreError, Subscribe, Subscribed, SubscriptionPatch};
@@ -27,6 +27,8 @@ use fanfare::webpush::{AgreementKey, AwsLcKey, VapidKeyPair};
 use futures_util::StreamExt;
 use rand::SeedableRng;
 
+#[path = "engine/gauges.rs"]
+mod gauges;
 #[path = "engine/held.rs"]
 mod held;
 
@@ -35,6 +37,7 @@ struct Server {
     store: Arc<dyn Store>,
     engine: Engine,
     application: Arc<Application>,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -82,6 +85,7 @@ impl Server {
             current_vapid_key: record.current_vapid_key.unwrap(),
             ..Application::default()
         });
+        let metrics = Arc::new(Metrics::new());
         let parts = EngineParts {
             store: Arc::clone(&store),
             transport: Arc::new(transport.clone()),
@@ -93,10 +97,10 @@ impl Server {
             receipts: ReceiptSettings::default(),
             attempts: AttemptSettings::default(),
             seed: 7,
-            metrics: Arc::new(fanfare::observe::Metrics::new()),
+            metrics: Arc::clone(&metrics),
         };
         let engine = Engine::start(parts).await.unwrap();
-        Self { store, engine, application }
+        Self { store, engine, application, metrics }
     }
 
     async fn subscribe(&self, number: usize, origins: usize, topics: &[&str]) -> Subscribed {

@@ -22,6 +22,8 @@ pub struct Rpc {
     pub server_wide: bool,
     /// Whether a page may call it with a subscriber token.
     pub subscriber_token: bool,
+    /// Whether requests or answers of one call come one after the other.
+    pub streams: bool,
 }
 
 /// The name of whoever was not asked for one.
@@ -30,12 +32,16 @@ const PUSH: &str = "fanfare.v1.PushService";
 const ADMIN: &str = "fanfare.v1.AdminService";
 
 const fn rpc(service: &'static str, name: &'static str, roles: &'static [Role]) -> Rpc {
-    Rpc { service, name, roles, server_wide: false, subscriber_token: false }
+    Rpc { service, name, roles, server_wide: false, subscriber_token: false, streams: false }
 }
 
 impl Rpc {
     const fn server_wide(self) -> Self {
         Self { server_wide: true, ..self }
+    }
+
+    const fn streaming(self) -> Self {
+        Self { streams: true, ..self }
     }
 
     const fn and_pages(self) -> Self {
@@ -52,12 +58,12 @@ pub const RPCS: [Rpc; 36] = [
     rpc(PUSH, "GetSubscription", &[Subscriber, Reader]),
     rpc(PUSH, "UpdateSubscription", &[Subscriber]),
     rpc(PUSH, "ListSubscriptions", &[Reader]),
-    rpc(PUSH, "WatchSubscriptions", &[Reader]),
-    rpc(PUSH, "ImportSubscriptions", &[Subscriber]),
-    rpc(PUSH, "Send", &[Publisher]),
-    rpc(PUSH, "Broadcast", &[Publisher]),
-    rpc(PUSH, "SendStream", &[Publisher]),
-    rpc(PUSH, "WatchDeliveries", &[Publisher, Reader]),
+    rpc(PUSH, "WatchSubscriptions", &[Reader]).streaming(),
+    rpc(PUSH, "ImportSubscriptions", &[Subscriber]).streaming(),
+    rpc(PUSH, "Send", &[Publisher]).streaming(),
+    rpc(PUSH, "Broadcast", &[Publisher]).streaming(),
+    rpc(PUSH, "SendStream", &[Publisher]).streaming(),
+    rpc(PUSH, "WatchDeliveries", &[Publisher, Reader]).streaming(),
     rpc(PUSH, "GetMessage", &[Publisher, Reader]),
     rpc(PUSH, "ListMessages", &[Publisher, Reader]),
     rpc(PUSH, "ListDeliveries", &[Publisher, Reader]),
@@ -77,7 +83,7 @@ pub const RPCS: [Rpc; 36] = [
     rpc(ADMIN, "ListApiTokens", &[Reader]),
     rpc(ADMIN, "RevokeApiToken", &[]),
     rpc(ADMIN, "ListOrigins", &[Reader]).server_wide(),
-    rpc(ADMIN, "WatchOrigins", &[Reader]).server_wide(),
+    rpc(ADMIN, "WatchOrigins", &[Reader]).server_wide().streaming(),
     rpc(ADMIN, "ResumeOrigin", &[]),
     rpc(ADMIN, "ReleaseHeldSubscriptions", &[]),
     rpc(ADMIN, "DiscardHeldSubscriptions", &[]),
@@ -89,6 +95,11 @@ pub const RPCS: [Rpc; 36] = [
 pub(super) fn rpc_at(path: &str) -> Option<&'static Rpc> {
     let (service, name) = path.strip_prefix('/')?.split_once('/')?;
     RPCS.iter().find(|rpc| rpc.name == name && rpc.service == service)
+}
+
+/// Whether a call that is observed by this name may last for long: health and reflection do too.
+pub(super) fn streams(name: &str) -> bool {
+    RPCS.iter().find(|rpc| rpc.name == name).is_none_or(|rpc| rpc.streams)
 }
 
 /// Whose things a caller reaches.
@@ -189,10 +200,14 @@ mod tests {
         for file in &files.file {
             for service in &file.service {
                 let name = format!("{}.{}", file.package(), service.name());
-                contract.extend(service.method.iter().map(|rpc| (name.clone(), rpc.name().to_owned())));
+                contract.extend(service.method.iter().map(|rpc| {
+                    let streams = rpc.client_streaming() || rpc.server_streaming();
+                    (name.clone(), rpc.name().to_owned(), streams)
+                }));
             }
         }
-        let table: Vec<_> = RPCS.iter().map(|rpc| (rpc.service.to_owned(), rpc.name.to_owned())).collect();
+        let row = |rpc: &Rpc| (rpc.service.to_owned(), rpc.name.to_owned(), rpc.streams);
+        let table: Vec<_> = RPCS.iter().map(row).collect();
         assert_eq!(table, contract);
         let names: BTreeSet<_> = RPCS.iter().map(|rpc| rpc.name).collect();
         assert_eq!(names.len(), RPCS.len());

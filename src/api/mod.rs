@@ -26,6 +26,7 @@ mod leash;
 mod lifetime;
 mod lists_at_once;
 mod messages;
+pub mod metered;
 mod origins;
 mod quotas;
 pub mod rate;

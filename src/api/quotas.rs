@@ -45,6 +45,12 @@ impl Used {
         change(used.entry(application).or_insert_with(Usage::new))
     }
 
+    /// Streams that an application has open.
+    pub(super) fn streams(&self, application: ApplicationId) -> usize {
+        let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(&application).map_or(0, |usage| usage.streams)
+    }
+
     /// Nothing is left of the application.
     pub(super) fn forget(&self, application: ApplicationId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&application);

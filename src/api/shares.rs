@@ -11,6 +11,10 @@ use super::rate::Caller;
 
 /// Told of what is held and refused: for metrics.
 pub trait LimitObserver: fmt::Debug + Send + Sync + 'static {
+    /// How many places a pool has. `pool` is the name of one of [`Shared`].
+    fn places(&self, pool: &'static str, places: usize) {
+        let _ = (pool, places);
+    }
     /// How many places of a pool are held now. `pool` is the name of one of [`Shared`].
     fn held(&self, pool: &'static str, held: usize) {
         let _ = (pool, held);
@@ -197,6 +201,7 @@ impl Pool {
         observer: Arc<dyn LimitObserver>,
     ) -> Self {
         let share_percent_max = share_percent_max.clamp(1, 100) as usize;
+        observer.places(shared.name(), places);
         Self(Arc::new(Inner { shared, places, share_percent_max, observer, state: Mutex::default() }))
     }
 

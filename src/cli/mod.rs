@@ -9,7 +9,6 @@ mod changes;
 mod config;
 mod connection;
 mod course;
-mod cpu;
 mod decide;
 pub mod demo;
 mod desktop;
@@ -17,6 +16,8 @@ mod doctor;
 mod export;
 mod failure;
 mod follow;
+mod generated;
+mod health;
 mod import;
 mod input;
 mod json;
@@ -33,6 +34,7 @@ mod stop;
 mod store;
 mod subscribe;
 mod subscriptions;
+mod supervisor;
 mod tokens;
 mod vapid;
 mod vapid_keys;
@@ -76,6 +78,9 @@ enum Command {
     Tokens(tokens::TokensArgs),
     Store(store::StoreArgs),
     Doctor(doctor::DoctorArgs),
+    Health(health::HealthArgs),
+    Completions(generated::CompletionsArgs),
+    Man(generated::ManArgs),
 }
 
 /// Runs a command line to its end: arguments as the process got them.
@@ -118,6 +123,9 @@ impl Command {
             Self::Tokens(args) => args.run().await,
             Self::Store(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
+            Self::Health(args) => args.run().await,
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::config::ConfigSource;
 use super::failure::Failure;
 use super::stop::StopArgs;
+use super::supervisor;
 use crate::api::receipts;
 use crate::app::App;
 use crate::config;
@@ -112,17 +113,21 @@ impl ServeArgs {
         let mut app = App::start(loaded.config, Arc::new(SystemClock)).await?;
         self.tell(&ready(&app))?;
         tracing::info!(server = %app.address(), admin = %app.admin_address(), "serving");
+        supervisor::ready();
         tokio::select! {
             asked = self.stop.asked() => {
                 asked.context("cannot listen for signals")?;
                 tracing::info!("stopping in order");
             }
             error = app.failed() => {
+                supervisor::stopping();
                 // Calls under way are told why; what cannot be recorded any more is not waited for.
                 let _ = tokio::time::timeout(FAILED_GRACE, app.shutdown()).await;
                 return Err(anyhow::Error::from(error).into());
             }
+            () = supervisor::say_alive() => {}
         }
+        supervisor::stopping();
         if app.shutdown().await.map_err(anyhow::Error::from)? {
             tracing::info!(version, "stopped");
             return Ok(());

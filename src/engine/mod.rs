@@ -20,6 +20,7 @@ mod core;
 mod driver;
 mod exhaustion;
 pub mod feed;
+mod gauges;
 mod health;
 mod held;
 mod journal;

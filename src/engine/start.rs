@@ -127,6 +127,8 @@ impl Engine {
             engine.application_deleted(application);
         }
         engine.tasks.spawn(engine.trimmer(&parts.retention).run());
+        engine.tasks.spawn(engine.clone().show_lanes());
+        engine.tasks.spawn(engine.clone().count_subscriptions());
         engine.tasks.spawn(stop_on_failure(engine.clone()));
         Ok(engine)
     }

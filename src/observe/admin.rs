@@ -2,7 +2,7 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `GET /metrics` | 200, the metrics in the OpenMetrics text format |
+//! | `GET /metrics` | 200, the metrics: in the OpenMetrics text format if `Accept` asks for it, else in Prometheus' own |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 while requests are served, else 503 |
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -19,10 +19,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
+use super::text_format::{OPENMETRICS, PLAIN, plain, wants_openmetrics};
 use crate::accept::PatientListener;
-
-/// The media type of OpenMetrics.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug)]
 struct Shown {
@@ -50,11 +48,16 @@ pub async fn serve(
         .await
 }
 
-async fn show_metrics(State(shown): State<Shown>) -> Response {
-    match shown.metrics.encode() {
-        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+async fn show_metrics(State(shown): State<Shown>, headers: HeaderMap) -> Response {
+    let Ok(text) = shown.metrics.encode() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    // A client may give it in several lines.
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let (kind, text) = if wants_openmetrics(&accept.collect::<Vec<_>>().join(",")) {
+        (OPENMETRICS, text)
+    } else {
+        (PLAIN, plain(&text))
+    };
+    ([(header::CONTENT_TYPE, kind), (header::VARY, "accept")], text).into_response()
 }
 
 async fn show_readiness(State(shown): State<Shown>) -> Response {
@@ -85,9 +88,15 @@ mod tests {
         assert_eq!(get("/readyz").await.status(), 200);
         assert_eq!(get("/").await.status(), 404);
         let answer = get("/metrics").await;
+        assert_eq!(answer.headers()["content-type"], PLAIN);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("# TYPE fanfare_build_info gauge\n") && !text.contains("# EOF"), "{text}");
+        let asked = client.get(format!("http://{address}/metrics"));
+        let answer = asked.header("accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1").send();
+        let answer = answer.await.unwrap();
         assert_eq!(answer.headers()["content-type"], OPENMETRICS);
         let text = answer.text().await.unwrap();
-        assert!(text.contains("fanfare_build_info") && text.ends_with("# EOF\n"), "{text}");
+        assert!(text.contains("# TYPE fanfare_build info\n") && text.ends_with("# EOF\n"), "{text}");
 
         stop.cancel();
         server.await.unwrap().unwrap();

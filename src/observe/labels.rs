@@ -1,5 +1,5 @@
-//! The labels of metrics and their values, in snake case. All are bounded: by an enum, or by names in the code. Nothing
-//! that callers or push services choose (endpoints, origins, users, topics) becomes a label.
+//! The labels of metrics and their values, in snake case. All are bounded: by an enum, by names in the code, or, for the names
+//! of applications, by number. Nothing that callers or push services choose (endpoints, origins, users, topics) becomes a label.
 
 use std::fmt::{self, Write as _};
 
@@ -28,6 +28,17 @@ pub enum SubscriptionChange {
 }
 
 impl SubscriptionChange {
+    /// All of them.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Added,
+        Self::Updated,
+        Self::Disabled,
+        Self::Unsubscribed,
+        Self::Gone,
+        Self::SetAside,
+        Self::Restored,
+    ];
+
     /// Its name in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -183,4 +194,22 @@ pub(super) struct RefusalLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct CauseLabels {
     pub(super) cause: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct LaneLabels {
+    pub(super) push_service: Name,
+    pub(super) state: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SettingLabels {
+    pub(super) setting: Name,
+}
+
+/// An application has its name from an administrator: see [`super::limits::APPLICATIONS_SHOWN_MAX`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct QuotaLabels {
+    pub(super) application: String,
+    pub(super) quota: Name,
 }

@@ -1,26 +1,33 @@
 //! Every metric, its name and its help, by what it is about. A [`Metrics`] is a value that its users are given, so each test
-//! has its own. Names follow the rules of Prometheus: prefix `fanfare_`, base units, `_total` (which the encoder adds).
+//! has its own. Names follow the rules of Prometheus: prefix `fanfare_`, base units, `_total` (which the encoder adds). Labels
+//! whose values are known begin at 0, so that `increase()` sees the first event.
 
 mod calls;
 mod deliveries;
 mod engine;
+mod lanes;
 mod store;
 mod subscriptions;
 
 use std::fmt;
 
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::labels::{BuildLabels, Name};
 use super::limits::LimitMetrics;
+use super::process::Process;
 use calls::CallMetrics;
+pub use calls::Method;
 use deliveries::DeliveryMetrics;
 use engine::EngineMetrics;
-pub use engine::LaneChanges;
+use lanes::LaneMetrics;
+pub use lanes::{LaneChanges, LaneCounts};
 use store::StoreMetrics;
+pub use subscriptions::SubscriptionCounts;
 use subscriptions::SubscriptionMetrics;
 
 /// Bounds of the buckets for what takes a round trip, in seconds.
@@ -49,11 +56,18 @@ fn ages() -> Histogram {
     Histogram::new(AGE_SECONDS)
 }
 
+fn set_gauge(gauge: &Gauge, value: u64) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+}
+
 /// All metrics of a server.
 pub struct Metrics {
     registry: Registry,
+    /// Without our prefix.
+    process: Registry,
     of_deliveries: DeliveryMetrics,
     of_engine: EngineMetrics,
+    of_lanes: LaneMetrics,
     of_store: StoreMetrics,
     of_subscriptions: SubscriptionMetrics,
     of_calls: CallMetrics,
@@ -95,9 +109,13 @@ impl Metrics {
         let mut register = Register(Registry::with_prefix("fanfare"));
         let version = Name::from(env!("CARGO_PKG_VERSION"));
         register.0.register("build", "The running version", Info::new(BuildLabels { version }));
+        let mut process = Registry::default();
+        process.register_collector(Box::new(Process));
         Self {
+            process,
             of_deliveries: DeliveryMetrics::new(&mut register),
             of_engine: EngineMetrics::new(&mut register),
+            of_lanes: LaneMetrics::new(&mut register),
             of_store: StoreMetrics::new(&mut register),
             of_subscriptions: SubscriptionMetrics::new(&mut register),
             of_calls: CallMetrics::new(&mut register),
@@ -112,6 +130,7 @@ impl Metrics {
     /// None that a [`String`] as writer can cause.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
+        prometheus_client::encoding::text::encode_registry(&mut text, &self.process)?;
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
@@ -119,3 +138,5 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_pages;

@@ -2,14 +2,21 @@
 //! secret gets in, because none of the types here takes one.
 
 pub mod admin;
+mod cpu;
 mod labels;
 mod limits;
 mod lines;
 pub mod logs;
 pub mod metrics;
+mod process;
+mod text_format;
 
+pub use cpu::CpuTime;
 pub use labels::SubscriptionChange;
-pub use limits::LimitMetrics;
+pub use limits::{APPLICATIONS_SHOWN_MAX, LimitMetrics, QuotaUse};
 pub use lines::Lines;
 pub use logs::{LogFormat, LogSettings};
-pub use metrics::{LaneChanges, Metrics};
+pub use metrics::{LaneChanges, LaneCounts, Method, Metrics, SubscriptionCounts};
+
+#[cfg(test)]
+mod tests_operations;

@@ -93,10 +93,61 @@ def config(work, push_port):
     (work / "fanfare.toml").write_text(text.replace(STATE, str(work)))
 
 
+def healthy(fanfare, admin):
+    """The Dockerfile's health check, against this port."""
+    told = re.search(r"HEALTHCHECK .* CMD (\[.*\])", pathlib.Path("Dockerfile").read_text())
+    program, *arguments = json.loads(told.group(1))
+    assert program == "fanfare", program
+    subprocess.run([fanfare, *arguments, f"--admin=http://{admin}"], timeout=30, check=True, stdout=subprocess.DEVNULL)
+
+
+def metrics_are_clean(admin):
+    """What the server shows is Prometheus' text format, and promtool has nothing to say of it."""
+    text = call(f"http://{admin}/metrics")
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 and not said, said.decode()
+
+
+def monitoring(services, work):
+    """Prometheus scrapes the server by its name and has the alerts; Grafana reads from it and has the dashboard."""
+    mounts = {}
+    for name in ("prometheus", "grafana"):
+        # SOURCE:TARGET:ro; a source that is no path is a volume.
+        volumes = [volume.split(":") for volume in services[name]["volumes"]]
+        mounts[name] = {target: pathlib.Path(source) for source, target, *_ in volumes if source.startswith("/")}
+    for files in mounts.values():
+        missing = [str(source) for source in files.values() if not source.is_file()]
+        assert not missing, missing
+    text = mounts["prometheus"]["/etc/prometheus/prometheus.yml"].read_text()
+    config = yaml.safe_load(text)
+    (job,) = config["scrape_configs"]
+    host, port = job["static_configs"][0]["targets"][0].split(":")
+    assert f"--admin-listen=0.0.0.0:{port}" in services[host]["command"], job
+    # promtool looks for the rules where the configuration says.
+    for target, source in mounts["prometheus"].items():
+        text = text.replace(target, str(source))
+    (work / "prometheus.yml").write_text(text)
+    subprocess.run(["promtool", "check", "config", work / "prometheus.yml"], check=True, stdout=subprocess.DEVNULL)
+
+    grafana = mounts["grafana"]
+    read = lambda target: yaml.safe_load(grafana[target].read_text())
+    (source,) = read("/etc/grafana/provisioning/datasources/fanfare.yml")["datasources"]
+    host, port = source["url"].removeprefix("http://").split(":")
+    assert services[host]["ports"][0].split("/")[0].endswith(f":{port}"), source
+    (provider,) = read("/etc/grafana/provisioning/dashboards/fanfare.yml")["providers"]
+    folder = provider["options"]["path"]
+    (dashboard,) = [path for target, path in grafana.items() if target.startswith(folder + "/")]
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert grafana[home] == dashboard, home
+    assert json.loads(dashboard.read_text())["uid"] == "fanfare"
+
+
 def main():
     work, fanfare = pathlib.Path(sys.argv[1]), sys.argv[2]
     services = yaml.safe_load((work / "compose.yml").read_text())["services"]
-    assert set(services) == {"sandbox", "server"}, services.keys()
+    assert set(services) == {"sandbox", "server", "prometheus", "grafana"}, services.keys()
+    monitoring(services, work)
     (work / "sandbox").mkdir()
 
     sandbox, ready = start(fanfare, command(services["sandbox"], work), work)
@@ -106,7 +157,8 @@ def main():
     token = first_token(fanfare, work)
     server, ready = start(fanfare, command(services["server"], work), work)
     address = f"--server=http://{ready['server']}"
-    call(f"http://{ready['admin']}/readyz")
+    healthy(fanfare, ready["admin"])
+    metrics_are_clean(ready["admin"])
 
     key = ready["applications"][0]["application_server_key"]
     group = json.loads(call(f"{control}/groups", json.dumps({"count": 1, "application_server_key": key}).encode()))

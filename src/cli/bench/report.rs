@@ -280,7 +280,7 @@ pub(super) fn percentile(sorted: &[u32], per_mille: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::cpu::CpuTime;
+    use crate::observe::CpuTime;
 
     #[test]
     fn medians_and_percentiles_are_by_nearest_rank() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::cli::cpu::CpuTime;
+use crate::observe::CpuTime;
 
 /// Starts the names of the threads that write the store: its own and sled's.
 const STORE_THREADS: [&str; 3] = ["store-writer", "sled", "log flusher"];

@@ -21,11 +21,11 @@ use anyhow::Context as _;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 
-use super::cpu::CpuTime;
 use super::failure::Failure;
 use super::follow::Opening;
 use super::stop::StopArgs;
 use super::view::progress_bar;
+use crate::observe::CpuTime;
 use crate::proto::v1::audience::Selector;
 use crate::proto::v1::message::Payload;
 use crate::proto::v1::send_request::Recipient;

@@ -12,6 +12,8 @@ use crate::store::{Octets, kv};
 
 /// Settings whose values are secrets, as they stand in a file.
 const SECRETS: [&str; 3] = ["master_key", "api_key", "egress_proxy"];
+/// Beside the configuration: where the unit (`packaging/systemd`) has its secrets from.
+const ENVIRONMENT_FILE: &str = "environment";
 /// So many reserves, and one in so many parts of what the store takes, had better be free.
 const LOW: u64 = 4;
 const SMALL_SHARE: u64 = 10;
@@ -39,6 +41,20 @@ pub(super) fn look(config: &Config, config_file: Option<&Path>) -> Vec<Finding> 
                 format!("chmod 600 {}, owned by whom the server runs as.", path.display()),
             ));
         }
+    }
+    if let Some(path) = config_file.map(|path| path.with_file_name(ENVIRONMENT_FILE))
+        && let Some(mode) = mode_open_to_others(&path)
+    {
+        findings.push(Finding::new(
+            Serious,
+            "environment-file-open",
+            format!(
+                "{}, from which systemd sets the server's variables, has mode {mode:04o}",
+                path.display()
+            ),
+            "Other users of this machine may read the secrets in it.",
+            format!("chmod 600 {}, owned by root.", path.display()),
+        ));
     }
     if let Some(path) = config_file
         && let (Some(mode), Ok(text)) = (mode_open_to_others(path), std::fs::read_to_string(path))

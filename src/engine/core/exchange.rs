@@ -7,11 +7,12 @@ use tokio::time::Instant;
 
 use crate::domain::limits::TTL_ZERO_GRACE;
 use crate::domain::{
-    Application, ApplicationId, MessageId, MessageKind, MessageSpec, Outcome, Stop, SubscriptionId, Target,
-    Timestamp,
+    Application, ApplicationId, MessageId, MessageKind, MessageSpec, OriginId, Outcome, Stop, SubscriptionId,
+    Target, Timestamp,
 };
 use crate::engine::attempt::AttemptReport;
 use crate::engine::health::OriginHealth;
+use crate::observe::LaneCounts;
 use crate::store::{Addressee, Commit, PageHead, StoredPage};
 
 use super::page::EntryRef;
@@ -68,6 +69,8 @@ pub(crate) enum Input {
     Reaped { subscriptions: Vec<SubscriptionId>, change: u64 },
     /// An operator wants to see the lanes.
     Health(oneshot::Sender<Vec<OriginHealth>>),
+    /// What do the lanes do?
+    LaneCounts(oneshot::Sender<Vec<(OriginId, LaneCounts)>>),
     /// An operator lets an application's deliveries go to an origin again that refused its credentials. Answers whether it
     /// was stopped.
     ResumeOrigin { application: ApplicationId, origin: String, answer: oneshot::Sender<bool> },

@@ -1,12 +1,13 @@
 //! The gate of a lane: what was learned of an origin, and whether an attempt may start there now.
 
+mod shown;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::domain::{MessageKind, OriginId, Outcome, SubscriptionId, Timestamp};
 use crate::engine::attempt::AttemptReport;
-use crate::engine::health::{OriginHealth, OriginState, StoppedApplication};
 use crate::engine::journal::LaneNews;
 use crate::observe::LaneChanges;
 use crate::webpush::outcome::Scope;
@@ -18,7 +19,6 @@ use super::limiter::{End, Limiter, Ticket};
 use super::record::{Record, is_error};
 use super::sender::{SenderKey, Senders};
 use super::settle::EXHAUSTED_WAIT;
-use super::stops::{Extent, Stop};
 use super::throttling::Throttling;
 
 /// What waits longer than this leaves the lane, so that its page need not stay in memory.
@@ -387,63 +387,6 @@ impl Gate {
             Breaker::Closed { .. } => {
                 self.paused_until.filter(|until| *until > now).map(|until| (until, false))
             }
-        }
-    }
-
-    /// Senders whose credentials are refused, in the order of their ids.
-    fn stopped(&self) -> Vec<StoppedApplication> {
-        let told = |((application, vapid_key), refused, stop): (SenderKey, u32, &Stop)| StoppedApplication {
-            application,
-            vapid_key,
-            slowed: stop.extent == Extent::Strangers,
-            outcome: stop.outcome,
-            detail: stop.detail.clone(),
-            since: stop.since,
-            refused,
-            next_attempt: stop.next_attempt,
-        };
-        let mut stopped: Vec<_> = self.senders.stops().map(told).collect();
-        stopped.sort_by_key(|of| (of.application, of.vapid_key));
-        stopped
-    }
-
-    /// What operators see of it.
-    pub(super) fn health(
-        &mut self,
-        now: Now,
-        origin: String,
-        queued: usize,
-        silence: Silence,
-    ) -> OriginHealth {
-        let minute = self.record.last_minute(now.monotonic);
-        let paused = self.paused_until.filter(|until| *until > now.monotonic);
-        let stopped = self.stopped();
-        let (state, until) = match (self.breaker.look(now.monotonic), self.breaker) {
-            (_, Breaker::HalfOpen { .. }) => (OriginState::Probing, None),
-            (Look::Until(until), _) => (OriginState::Broken, Some(until)),
-            (Look::Go | Look::Probe, _) if paused.is_some() => (OriginState::Paused, paused),
-            (Look::Go | Look::Probe, _) if !stopped.is_empty() && !self.senders.accepts_others => {
-                (OriginState::Stopped, None)
-            }
-            (Look::Go | Look::Probe, _) => (OriginState::Open, None),
-        };
-        OriginHealth {
-            origin,
-            state,
-            queued,
-            in_flight: self.in_flight + self.lingering,
-            concurrency_limit: self.concurrency(silence),
-            rate_limit: self.limiter.rate(),
-            accepted_per_second: minute.accepted_per_second,
-            throttled_share: minute.throttled_share,
-            error_share: minute.error_share,
-            refused_share: minute.refused_share,
-            latency_p50: minute.latency_p50,
-            latency_p99: minute.latency_p99,
-            paused_until: until.map(|until| wall(now, until)),
-            last_problem: self.last_problem,
-            stopped,
-            held: Vec::new(),
         }
     }
 }

@@ -57,7 +57,7 @@ use rand::rngs::StdRng;
 use tokio::time::Instant;
 
 use crate::domain::{ApplicationId, EngineLoad, MessageId, OriginId, Outcome, SubscriptionId, Timestamp};
-use crate::observe::LaneChanges;
+use crate::observe::{LaneChanges, LaneCounts};
 use crate::store::PageKey;
 
 use super::health::OriginHealth;
@@ -253,6 +253,9 @@ impl Core {
             Input::Health(answer) => {
                 let _ = answer.send(self.health(now));
             }
+            Input::LaneCounts(answer) => {
+                let _ = answer.send(self.lane_counts(now));
+            }
             Input::ResumeOrigin { application, origin, answer } => {
                 let _ = answer.send(self.resume_origin(now, application, &origin));
             }
@@ -284,6 +287,12 @@ impl Core {
             busy(other).total_cmp(&busy(one)).then_with(|| one.origin.cmp(&other.origin))
         });
         health
+    }
+
+    /// What each lane does.
+    fn lane_counts(&mut self, now: Now) -> Vec<(OriginId, LaneCounts)> {
+        let gates = self.gates.iter_mut().filter(|(origin, _)| *origin != NOWHERE);
+        gates.map(|(origin, gate)| (origin, gate.counts(now))).collect()
     }
 
     /// Does what has become possible or due, and gives out what is wanted.

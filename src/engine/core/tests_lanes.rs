@@ -105,6 +105,12 @@ pub(super) fn health_of(world: &mut World, origin: u32) -> OriginHealth {
     answered.try_recv().unwrap().into_iter().find(|one| one.origin == name).unwrap()
 }
 
+pub(super) fn counts_of(world: &mut World, origin: u32) -> LaneCounts {
+    let (answer, mut answered) = oneshot::channel();
+    world.input(Input::LaneCounts(answer));
+    answered.try_recv().unwrap().into_iter().find(|(id, _)| id.0 == origin).unwrap().1
+}
+
 #[test]
 fn a_dead_origin_is_probed_now_and_then_and_hurts_nobody() {
     let mut world = world();

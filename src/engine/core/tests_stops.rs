@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::sender::STOPPED_BY;
 use super::tests::{World, target};
-use super::tests_lanes::{Answers, SECOND, answered, health_of, world};
+use super::tests_lanes::{Answers, SECOND, answered, counts_of, health_of, world};
 use super::*;
 use crate::domain::{DeliveryEvent, DeliveryState, MessageKind, Outcome, Target, VapidKeyId};
 use crate::engine::attempt::AttemptReport;
@@ -127,6 +127,9 @@ fn refused_credentials_stop_the_sender_and_it_mends_itself() {
         (ApplicationId(1), VapidKeyId(1), "Invalid token")
     );
     assert!(!stop.slowed && stop.refused >= 3);
+    let counted = LaneCounts { stopped: 1, applications_stopped: 1, ..LaneCounts::default() };
+    assert_eq!(counts_of(&mut world, 0), counted);
+    assert_eq!(counts_of(&mut world, 1), LaneCounts { open: 1, ..LaneCounts::default() });
     assert_eq!(stop.next_attempt, stop.since.plus(15 * MINUTE));
     let changes = world.core.take_lane_changes();
     assert_eq!((changes.stopped, changes.slowed, changes.resumed), (1, 0, 0));
@@ -270,6 +273,7 @@ fn who_was_never_accepted_is_slowed_down_until_one_is() {
     let health = health_of(&mut world, 0);
     assert_eq!(health.state, OriginState::Stopped);
     assert!(health.stopped[0].slowed);
+    assert_eq!(counts_of(&mut world, 0).applications_slowed, 1);
     assert_eq!(world.core.take_lane_changes().slowed, 1);
     answers.reports.clear();
     answers.live(&mut world, 2 * MINUTE);

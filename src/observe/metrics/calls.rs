@@ -7,12 +7,31 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::{Durations, Metrics, Register, ages};
+use super::{Durations, Metrics, Register, ages, round_trips};
 use crate::observe::labels::{MethodLabels, RpcLabels};
+
+/// The codes whose counts begin at 0: those that alerts watch.
+const WATCHED: [tonic::Code; 5] = [
+    tonic::Code::Ok,
+    tonic::Code::Internal,
+    tonic::Code::ResourceExhausted,
+    tonic::Code::Unauthenticated,
+    tonic::Code::Unavailable,
+];
+
+/// A method of the contract, or [`Self::name`] `other` for all that is not of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// A name in the code, not what a caller sent.
+    pub name: &'static str,
+    /// Whether requests or answers come one after the other, so that how long it lasts says nothing of how fast it is.
+    pub streams: bool,
+}
 
 /// See the [module's documentation](self).
 pub(super) struct CallMetrics {
     rpc_requests: Family<RpcLabels, Counter>,
+    stream_duration: Durations<MethodLabels>,
     rpc_duration: Durations<MethodLabels>,
     rpc_in_flight: Family<MethodLabels, Gauge>,
     streams_open: Gauge,
@@ -26,7 +45,12 @@ impl CallMetrics {
             rpc_requests: register.add("rpc_requests", "gRPC requests that ended", Family::default()),
             rpc_duration: register.seconds(
                 "rpc_duration",
-                "gRPC requests, for streams to their end",
+                "gRPC requests with one answer",
+                Family::new_with_constructor(round_trips as fn() -> Histogram),
+            ),
+            stream_duration: register.seconds(
+                "rpc_stream_duration",
+                "gRPC streams, to their end",
                 Family::new_with_constructor(ages as fn() -> Histogram),
             ),
             rpc_in_flight: register.add("rpc_in_flight", "gRPC requests and streams open", Family::default()),
@@ -36,18 +60,37 @@ impl CallMetrics {
     }
 }
 
+impl CallMetrics {
+    fn duration(&self, method: Method) -> &Durations<MethodLabels> {
+        if method.streams { &self.stream_duration } else { &self.rpc_duration }
+    }
+}
+
 impl Metrics {
-    /// A request began. `method` is a name in the code, not what a caller sent.
-    pub fn rpc_started(&self, method: &'static str) {
-        self.of_calls.rpc_in_flight.get_or_create(&MethodLabels { method: method.into() }).inc();
+    /// There are these methods: they are shown from now on, at 0.
+    pub fn methods(&self, methods: impl IntoIterator<Item = Method>) {
+        for method in methods {
+            let labels = MethodLabels { method: method.name.into() };
+            drop(self.of_calls.rpc_in_flight.get_or_create(&labels));
+            drop(self.of_calls.duration(method).get_or_create(&labels));
+            for code in WATCHED {
+                let labels = RpcLabels { method: method.name.into(), code: code.into() };
+                drop(self.of_calls.rpc_requests.get_or_create(&labels));
+            }
+        }
+    }
+
+    /// A request began.
+    pub fn rpc_started(&self, method: Method) {
+        self.of_calls.rpc_in_flight.get_or_create(&MethodLabels { method: method.name.into() }).inc();
     }
 
     /// A request that began ended with this code.
-    pub fn rpc_ended(&self, method: &'static str, code: tonic::Code, duration: Duration) {
-        let labels = MethodLabels { method: method.into() };
+    pub fn rpc_ended(&self, method: Method, code: tonic::Code, duration: Duration) {
+        let labels = MethodLabels { method: method.name.into() };
         self.of_calls.rpc_in_flight.get_or_create(&labels).dec();
-        self.of_calls.rpc_duration.get_or_create(&labels).observe(duration.as_secs_f64());
-        let labels = RpcLabels { method: method.into(), code: code.into() };
+        self.of_calls.duration(method).get_or_create(&labels).observe(duration.as_secs_f64());
+        let labels = RpcLabels { method: method.name.into(), code: code.into() };
         self.of_calls.rpc_requests.get_or_create(&labels).inc();
     }
 

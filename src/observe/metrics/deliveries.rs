@@ -8,8 +8,48 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::{Durations, Metrics, Register, ages, local, round_trips};
 use crate::domain::{DeliveryState, MessageKind, Outcome, ReceiptKind};
-use crate::observe::labels::{AttemptLabels, DeliveryLabels, KindLabels, ReceiptLabels, ServiceLabels};
+use crate::observe::labels::{AttemptLabels, DeliveryLabels, KindLabels, Name, ReceiptLabels, ServiceLabels};
 use crate::webpush::push_service::PushService;
+
+/// How deliveries end. What is not here is counted too, but does not begin at 0.
+const ENDS: [(DeliveryState, &[Outcome]); 4] = [
+    (DeliveryState::Accepted, &[Outcome::Accepted]),
+    (
+        DeliveryState::Failed,
+        &[
+            Outcome::Dropped,
+            Outcome::Gone,
+            Outcome::KeyMismatch,
+            Outcome::CredentialsRefused,
+            Outcome::TooLarge,
+            Outcome::Rejected,
+            Outcome::Blocked,
+            Outcome::NotFound,
+            Outcome::Disabled,
+            Outcome::Internal,
+        ],
+    ),
+    (
+        DeliveryState::Expired,
+        &[
+            Outcome::Unspecified,
+            Outcome::Throttled,
+            Outcome::Unavailable,
+            Outcome::Unreachable,
+            Outcome::TimedOut,
+            Outcome::CredentialsRefused,
+        ],
+    ),
+    (DeliveryState::Cancelled, &[Outcome::Unspecified, Outcome::Superseded]),
+];
+
+/// What never comes of an attempt, since none is made.
+const WITHOUT_ATTEMPT: [Outcome; 4] =
+    [Outcome::Unspecified, Outcome::NotFound, Outcome::Disabled, Outcome::Superseded];
+
+/// What becomes of a report.
+const RECEIPT_RESULTS: [&str; 6] =
+    ["recorded", "repeated", "too_late", "bad_token", "too_many", "unavailable"];
 
 /// See the [module's documentation](self).
 pub(super) struct DeliveryMetrics {
@@ -26,7 +66,7 @@ pub(super) struct DeliveryMetrics {
 impl DeliveryMetrics {
     /// All at zero, and registered.
     pub(super) fn new(register: &mut Register) -> Self {
-        Self {
+        let metrics = Self {
             messages_accepted: register.add(
                 "messages_accepted",
                 "Messages accepted, durable from then on",
@@ -63,6 +103,33 @@ impl DeliveryMetrics {
                 Family::new_with_constructor(round_trips as fn() -> Histogram),
             ),
             receipts: register.add("receipts", "Reports of browsers", Family::default()),
+        };
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    fn begin_at_zero(&self) {
+        for kind in [MessageKind::Send, MessageKind::Broadcast].map(Name::from) {
+            drop(self.messages_accepted.get_or_create(&KindLabels { kind }));
+            drop(self.delivery_age.get_or_create(&KindLabels { kind }));
+        }
+        for (state, outcomes) in ENDS {
+            for outcome in outcomes {
+                let labels = DeliveryLabels { state: state.into(), outcome: (*outcome).into() };
+                drop(self.deliveries.get_or_create(&labels));
+            }
+        }
+        for push_service in PushService::ALL.map(Name::from) {
+            drop(self.attempt_duration.get_or_create(&ServiceLabels { push_service }));
+            for outcome in Outcome::ALL.into_iter().filter(|outcome| !WITHOUT_ATTEMPT.contains(outcome)) {
+                drop(self.attempts.get_or_create(&AttemptLabels { outcome: outcome.into(), push_service }));
+            }
+        }
+        for kind in ReceiptKind::ALL {
+            for result in RECEIPT_RESULTS {
+                let labels = ReceiptLabels { kind: kind.into(), result: result.into() };
+                drop(self.receipts.get_or_create(&labels));
+            }
         }
     }
 }

@@ -1,12 +1,10 @@
-//! How full the engine is, what it does at lanes, and its clock.
+//! How full the engine is, and its clock.
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::{Metrics, Register};
 use crate::domain::EngineLoad;
-use crate::observe::labels::ChangeLabels;
 
 /// See the [module's documentation](self).
 pub(super) struct EngineMetrics {
@@ -21,7 +19,6 @@ pub(super) struct EngineMetrics {
     messages_open: Gauge,
     waiting_deliveries: Gauge,
     clock_jumps: Counter,
-    lane_changes: Family<ChangeLabels, Counter>,
 }
 
 impl EngineMetrics {
@@ -79,11 +76,6 @@ impl EngineMetrics {
                 "Jumps of the wall clock by more than a second, either way",
                 Counter::default(),
             ),
-            lane_changes: register.add(
-                "lane_changes",
-                "Breakers opened and closed, pauses, and applications stopped for refused credentials",
-                Family::default(),
-            ),
         }
     }
 }
@@ -111,58 +103,5 @@ impl Metrics {
     /// The wall clock jumped.
     pub fn clock_jumped(&self) {
         self.of_engine.clock_jumps.inc();
-    }
-
-    /// What changed at lanes.
-    pub fn lanes_changed(&self, changes: LaneChanges) {
-        let LaneChanges { broken, mended, paused, senders_paused, stopped, slowed, resumed } = changes;
-        for (change, count) in [
-            ("broken", broken),
-            ("mended", mended),
-            ("paused", paused),
-            ("sender_paused", senders_paused),
-            ("application_stopped", stopped),
-            ("application_slowed", slowed),
-            ("application_resumed", resumed),
-        ] {
-            if count > 0 {
-                self.of_engine
-                    .lane_changes
-                    .get_or_create(&ChangeLabels { change: change.into() })
-                    .inc_by(count);
-            }
-        }
-    }
-}
-
-/// How often something changed at lanes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LaneChanges {
-    /// A breaker opened, or a probe failed.
-    pub broken: u64,
-    /// A breaker closed.
-    pub mended: u64,
-    /// A push service asked for a pause of all that is sent to it.
-    pub paused: u64,
-    /// A push service asked one sender for a pause.
-    pub senders_paused: u64,
-    /// A push service refused an application's credentials, which is proved.
-    pub stopped: u64,
-    /// A push service refused an application's credentials, and had accepted nothing of it.
-    pub slowed: u64,
-    /// A push service takes the credentials of an application again that was stopped.
-    pub resumed: u64,
-}
-
-impl LaneChanges {
-    /// Adds others.
-    pub fn add(&mut self, other: Self) {
-        self.broken += other.broken;
-        self.mended += other.mended;
-        self.paused += other.paused;
-        self.senders_paused += other.senders_paused;
-        self.stopped += other.stopped;
-        self.slowed += other.slowed;
-        self.resumed += other.resumed;
     }
 }

@@ -8,9 +8,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::{COMMIT_OUTCOMES, Metrics, Register, local};
+use super::{COMMIT_OUTCOMES, Metrics, Register, local, set_gauge};
 use crate::observe::labels::{Name, ResultLabels};
 use crate::store::Disk;
+
+/// What becomes of a commit.
+const COMMIT_RESULTS: [&str; 2] = ["error", "ok"];
 
 /// See the [module's documentation](self).
 pub(super) struct StoreMetrics {
@@ -30,7 +33,7 @@ pub(super) struct StoreMetrics {
 impl StoreMetrics {
     /// All at zero, and registered.
     pub(super) fn new(register: &mut Register) -> Self {
-        Self {
+        let metrics = Self {
             log_octets: register.add(
                 "log_octets",
                 "Octets on disk of what is kept of messages, an estimate",
@@ -78,23 +81,27 @@ impl StoreMetrics {
                 "From handing a commit to the store to its being durable",
                 local(),
             ),
+        };
+        for result in COMMIT_RESULTS.map(Name::from) {
+            drop(metrics.commits.get_or_create(&ResultLabels { result }));
         }
+        metrics
     }
 }
 
 impl Metrics {
     /// So many octets of events are kept.
     pub fn log_holds(&self, octets: u64) {
-        set_octets(&self.of_store.log_octets, octets);
+        set_gauge(&self.of_store.log_octets, octets);
     }
 
     /// How full the store's disk is.
     pub fn disk(&self, disk: Disk) {
         if let Some(free) = disk.free_octets {
-            set_octets(&self.of_store.disk_free_octets, free);
+            set_gauge(&self.of_store.disk_free_octets, free);
         }
-        set_octets(&self.of_store.disk_missing_octets, disk.missing_octets);
-        set_octets(&self.of_store.store_file_octets, disk.file_octets);
+        set_gauge(&self.of_store.disk_missing_octets, disk.missing_octets);
+        set_gauge(&self.of_store.store_file_octets, disk.file_octets);
     }
 
     /// A step of trimming removed the events of so many messages, so many messages, and so many rows in all.
@@ -115,13 +122,9 @@ impl Metrics {
 
     /// A commit ended, durable or not.
     pub fn commit_ended(&self, durable: bool, outcomes: usize, duration: Duration) {
-        let result = Name::from(if durable { "ok" } else { "error" });
+        let result = Name::from(COMMIT_RESULTS[usize::from(durable)]);
         self.of_store.commits.get_or_create(&ResultLabels { result }).inc();
         self.of_store.commit_outcomes.observe(f64::from(u32::try_from(outcomes).unwrap_or(u32::MAX)));
         self.of_store.commit_duration.observe(duration.as_secs_f64());
     }
-}
-
-fn set_octets(gauge: &Gauge, octets: u64) {
-    gauge.set(i64::try_from(octets).unwrap_or(i64::MAX));
 }

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::{DeliveryState, EngineLoad, MessageKind, Outcome, ReceiptKind};
-use crate::observe::SubscriptionChange;
+use crate::observe::{APPLICATIONS_SHOWN_MAX, QuotaUse, SubscriptionChange};
 use crate::store::{Disk, Room};
 use crate::webpush::push_service::PushService;
+
+fn quota(application: &str, used: u64) -> QuotaUse {
+    QuotaUse { application: application.to_owned(), quota: "max_streams", used, most: 2 }
+}
 
 #[test]
 fn names_and_labels_are_as_documented() {
@@ -18,9 +22,12 @@ fn names_and_labels_are_as_documented() {
     metrics.send_started(second);
     metrics.targets_loaded(512);
     metrics.commit_ended(true, 512, second);
-    metrics.rpc_started("Send");
-    metrics.rpc_started("Send");
-    metrics.rpc_ended("Send", tonic::Code::NotFound, second);
+    let method = |name, streams| Method { name, streams };
+    metrics.rpc_started(method("Send", true));
+    metrics.rpc_started(method("Send", true));
+    metrics.rpc_ended(method("Send", true), tonic::Code::NotFound, second);
+    metrics.rpc_started(method("Subscribe", false));
+    metrics.rpc_ended(method("Subscribe", false), tonic::Code::Ok, second);
     metrics.engine_holds(EngineLoad {
         unsettled: 7,
         targets_in_memory: 512,
@@ -49,6 +56,13 @@ fn names_and_labels_are_as_documented() {
     metrics.limits.answer_given_up("stalled");
     metrics.limits.connection_closed("caller");
     metrics.lanes_changed(LaneChanges { broken: 2, ..LaneChanges::default() });
+    metrics
+        .lanes(PushService::Fcm, LaneCounts { broken: 2, applications_stopped: 1, ..LaneCounts::default() });
+    metrics
+        .subscriptions(PushService::Apple, SubscriptionCounts { active: 3, ..SubscriptionCounts::default() });
+    metrics.limits.setting("engine.max_unsettled", 4_096);
+    metrics.limits.places("streams", 10);
+    metrics.limits.quotas(&[quota("shop", 1)]);
     let text = metrics.encode().unwrap();
     for line in [
         concat!("fanfare_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -77,7 +91,15 @@ fn names_and_labels_are_as_documented() {
         "fanfare_trimmed_rows_total 30",
         "fanfare_clock_jumps_total 1",
         "fanfare_rpc_in_flight{method=\"Send\"} 1",
-        "fanfare_rpc_duration_seconds_count{method=\"Send\"} 1",
+        "fanfare_rpc_stream_duration_seconds_count{method=\"Send\"} 1",
+        "fanfare_rpc_duration_seconds_count{method=\"Subscribe\"} 1",
+        "fanfare_lanes{push_service=\"fcm\",state=\"broken\"} 2",
+        "fanfare_applications_stopped{push_service=\"fcm\"} 1",
+        "fanfare_subscriptions{push_service=\"apple\",state=\"active\"} 3",
+        "fanfare_limit{setting=\"engine.max_unsettled\"} 4096",
+        "fanfare_places{pool=\"streams\"} 10",
+        "fanfare_application_quota_used{application=\"shop\",quota=\"max_streams\"} 1",
+        "fanfare_application_quota{application=\"shop\",quota=\"max_streams\"} 2",
         "fanfare_lane_changes_total{change=\"broken\"} 2",
         "fanfare_subscription_changes_total{change=\"gone\"} 3",
         "fanfare_receipts_total{kind=\"clicked\",result=\"recorded\"} 1",
@@ -92,4 +114,52 @@ fn names_and_labels_are_as_documented() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn what_is_known_begins_at_zero() {
+    let metrics = Metrics::new();
+    metrics.methods([Method { name: "Send", streams: true }]);
+    let text = metrics.encode().unwrap();
+    for line in [
+        "fanfare_messages_accepted_total{kind=\"send\"} 0",
+        "fanfare_deliveries_total{state=\"failed\",outcome=\"internal\"} 0",
+        "fanfare_delivery_attempts_total{outcome=\"throttled\",push_service=\"wns\"} 0",
+        "fanfare_lane_changes_total{change=\"application_stopped\"} 0",
+        "fanfare_commits_total{result=\"error\"} 0",
+        "fanfare_subscription_changes_total{change=\"restored\"} 0",
+        "fanfare_removals_held_total{outcome=\"key_mismatch\"} 0",
+        "fanfare_receipts_total{kind=\"closed\",result=\"bad_token\"} 0",
+        "fanfare_rpc_requests_total{method=\"Send\",code=\"unavailable\"} 0",
+        "fanfare_answers_given_up_total{cause=\"stalled\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_is_told_under_the_names_that_others_have() {
+    let text = Metrics::new().encode().unwrap();
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_start_time_seconds",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{name} "))), "{name}\n{text}");
+    }
+}
+
+#[test]
+fn quotas_that_are_gone_are_not_shown_and_applications_are_bounded() {
+    let metrics = Metrics::new();
+    let many: Vec<_> =
+        (0..=APPLICATIONS_SHOWN_MAX).map(|number| quota(&format!("a{number:03}"), 1)).collect();
+    metrics.limits.quotas(&many);
+    let shown = |text: &str| text.matches("fanfare_application_quota{").count();
+    assert_eq!(shown(&metrics.encode().unwrap()), APPLICATIONS_SHOWN_MAX);
+    metrics.limits.quotas(&many[..1]);
+    assert_eq!(shown(&metrics.encode().unwrap()), 1);
 }

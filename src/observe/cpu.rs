@@ -4,19 +4,20 @@ use std::time::Duration;
 
 /// How much CPU time a process has used since its start, all threads together, those that have ended included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CpuTime {
+pub struct CpuTime {
     /// In the program itself.
-    pub(super) user: Duration,
+    pub user: Duration,
     /// In the kernel, for it.
-    pub(super) system: Duration,
+    pub system: Duration,
 }
 
 /// Linux's USER_HZ, the unit of `/proc/PID/stat`, on every architecture that Rust runs on.
-const TICKS_PER_SECOND: u64 = 100;
+pub(super) const TICKS_PER_SECOND: u32 = 100;
 
 impl CpuTime {
     /// Of a process by its id; `None` where the system does not tell, or when it has ended.
-    pub(super) fn of(process: Option<u32>) -> Option<Self> {
+    #[must_use]
+    pub fn of(process: Option<u32>) -> Option<Self> {
         Self::parse(&std::fs::read_to_string(format!("/proc/{}/stat", process?)).ok()?)
     }
 
@@ -24,17 +25,20 @@ impl CpuTime {
     fn parse(stat: &str) -> Option<Self> {
         let (_, fields) = stat.rsplit_once(')')?;
         let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-        let mut next = || Some(Duration::from_millis(ticks.next()?.ok()? * 1_000 / TICKS_PER_SECOND));
+        let mut next =
+            || Some(Duration::from_millis(ticks.next()?.ok()? * 1_000 / u64::from(TICKS_PER_SECOND)));
         Some(Self { user: next()?, system: next()? })
     }
 
     /// Both together.
-    pub(super) fn total(self) -> Duration {
+    #[must_use]
+    pub fn total(self) -> Duration {
         self.user + self.system
     }
 
     /// What was used in between.
-    pub(super) fn since(self, before: Self) -> Self {
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
         Self {
             user: self.user.saturating_sub(before.user),
             system: self.system.saturating_sub(before.system),
