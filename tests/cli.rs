@@ -29,6 +29,8 @@ mod descriptors;
 mod held;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/messages.rs"]
+mod messages;
 #[path = "cli/outcomes.rs"]
 mod outcomes;
 #[path = "cli/person.rs"]

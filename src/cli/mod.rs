@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
 mod applications;
+mod audit;
 mod bench;
 mod browser;
 mod cancel;
@@ -11,6 +12,7 @@ mod connection;
 mod course;
 mod cpu;
 mod decide;
+mod deliveries;
 pub mod demo;
 mod desktop;
 mod doctor;
@@ -22,6 +24,7 @@ mod input;
 mod json;
 mod key_pair;
 mod message;
+mod messages;
 mod origins;
 mod output;
 pub mod process;
@@ -33,6 +36,8 @@ mod stop;
 mod store;
 mod subscribe;
 mod subscriptions;
+mod table;
+mod times;
 mod tokens;
 mod vapid;
 mod vapid_keys;
@@ -71,9 +76,12 @@ enum Command {
     Send(send::SendArgs),
     Broadcast(send::BroadcastArgs),
     Watch(watch::WatchArgs),
+    Messages(messages::MessagesArgs),
+    Deliveries(deliveries::DeliveriesArgs),
     Cancel(cancel::CancelArgs),
     Origins(origins::OriginsArgs),
     Tokens(tokens::TokensArgs),
+    Audit(audit::AuditArgs),
     Store(store::StoreArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -113,9 +121,12 @@ impl Command {
             Self::Send(args) => args.run().await,
             Self::Broadcast(args) => args.run().await,
             Self::Watch(args) => args.run().await,
+            Self::Messages(args) => args.run().await,
+            Self::Deliveries(args) => args.run().await,
             Self::Cancel(args) => args.run().await,
             Self::Origins(args) => args.run().await,
             Self::Tokens(args) => args.run().await,
+            Self::Audit(args) => args.run().await,
             Self::Store(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
         }
