@@ -31,6 +31,8 @@ mod held;
 mod import;
 #[path = "cli/logs.rs"]
 mod logs;
+#[path = "cli/messages.rs"]
+mod messages;
 #[path = "cli/outcomes.rs"]
 mod outcomes;
 #[path = "cli/person.rs"]

@@ -216,6 +216,7 @@ fn submission(kind: MessageKind, recipients: Recipients, ttl: Duration) -> Submi
         request_hash: [0; 32],
         start: None,
         collapse: None,
+        caller: None,
         as_of: 0,
     }
 }

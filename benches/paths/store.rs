@@ -214,6 +214,7 @@ fn broadcast(application: ApplicationId) -> NewMessage {
         targets_estimate: SUBSCRIPTIONS,
         start: None,
         collapse: None,
+        caller: None,
     }
 }
 

@@ -52,7 +52,7 @@ impl Rpc {
 use Role::{Publisher, Reader, Subscriber};
 
 /// Every RPC, in the order of the contract.
-pub const RPCS: [Rpc; 36] = [
+pub const RPCS: [Rpc; 37] = [
     rpc(PUSH, "Subscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "Unsubscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "GetSubscription", &[Subscriber, Reader]),
@@ -89,6 +89,7 @@ pub const RPCS: [Rpc; 36] = [
     rpc(ADMIN, "DiscardHeldSubscriptions", &[]),
     rpc(ADMIN, "RestoreSubscriptions", &[]),
     rpc(ADMIN, "EnableSubscriptions", &[]),
+    rpc(ADMIN, "ListAuditEntries", &[]),
 ];
 
 /// The RPC at the path of a call.

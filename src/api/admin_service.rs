@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, api_tokens, applications, decisions, origins, vapid_keys};
+use super::{Api, api_tokens, applications, audit_entries, decisions, origins, vapid_keys};
 use crate::proto::v1;
 use v1::admin_service_server::AdminService;
 
@@ -157,5 +157,13 @@ impl AdminService for Api {
     ) -> Result<Response<v1::EnableSubscriptionsResponse>, Status> {
         let api = self.caller(&request)?;
         Ok(Response::new(decisions::enable(&api, request.into_inner()).await?))
+    }
+
+    async fn list_audit_entries(
+        &self,
+        request: Request<v1::ListAuditEntriesRequest>,
+    ) -> Result<Response<v1::ListAuditEntriesResponse>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(audit_entries::list_audit_entries(&api, request.into_inner()).await?))
     }
 }

@@ -1,13 +1,14 @@
 //! CreateApiToken, ListApiTokens and RevokeApiToken.
 
+use super::ApiFor;
 use super::access::Scope;
+use super::audit::{self, Done};
 use super::callers::{self, API_TOKENS_MAX};
 use super::convert::api_token::api_token;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::api_token as validate;
 use super::validate::lists;
-use super::{ApiFor, audit};
 use crate::domain::{ApiToken, ApiTokenId, ApplicationId, Role};
 use crate::proto::v1;
 
@@ -47,15 +48,20 @@ pub(super) async fn create_api_token(
         last_used: None,
     };
     let shown = api_token(&token, Some(&scope));
-    let (callers, kept) = (api.callers.clone(), token);
-    let added = api.finish(async move { Ok(callers.add(kept, scope).await?) }).await?;
+    let callers = api.callers.clone();
+    let done = Done::of(application.unwrap_or(SERVER_WIDE), shown.application.clone(), id.name());
+    let done = done.changed(audit::made(audit::token_facts(&token)));
+    let add = async move {
+        let added = callers.add(token, scope).await?;
+        Ok((added, added.then_some(done)))
+    };
+    let added = api.audited("CreateApiToken", add).await?;
     if !added {
         return Err(ApiError::QuotaExceeded {
             subject: "api_tokens",
             description: format!("there are {API_TOKENS_MAX} API tokens: revoke some"),
         });
     }
-    audit::done(&api.principal, "CreateApiToken", &shown.application, &shown.name);
     Ok(v1::CreateApiTokenResponse { api_token: Some(shown), token: text.to_string() })
 }
 
@@ -92,11 +98,19 @@ pub(super) async fn revoke_api_token(
     request: v1::RevokeApiTokenRequest,
 ) -> Result<v1::RevokeApiTokenResponse, ApiError> {
     let id = validate::name(&request.name)?;
-    let (callers, scope) = (api.callers.clone(), api.principal.scope.clone());
-    let revoked = api.finish(async move { Ok(callers.revoke(id, &scope).await?) }).await?;
-    if revoked {
-        audit::done(&api.principal, "RevokeApiToken", "", &id.name());
-    } else if !request.allow_missing {
+    let (own, scope) = (api.api.clone(), api.principal.scope.clone());
+    let revoke = async move {
+        let token = own.callers.token(id, &scope);
+        let revoked = own.callers.revoke(id, &scope).await?;
+        let done = token.filter(|_| revoked).map(|token| {
+            let whose = token.application.unwrap_or(SERVER_WIDE);
+            let name = own.applications.by_id(whose).map(|of| of.name.clone()).unwrap_or_default();
+            Done::of(whose, name, id.name()).changed(audit::gone(audit::token_facts(&token)))
+        });
+        Ok((revoked, done))
+    };
+    let revoked = api.audited("RevokeApiToken", revoke).await?;
+    if !revoked && !request.allow_missing {
         return Err(ApiError::NotFound(Resource::ApiToken(id.name())));
     }
     Ok(v1::RevokeApiTokenResponse {})

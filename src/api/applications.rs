@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use super::access::Scope;
 use super::api_tokens::{SERVER_WIDE, server_wide};
+use super::audit::{self, Done};
 use super::convert::application::{application as shown, vapid_key};
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{application as validate, lists};
-use super::{Api, ApiFor, audit};
+use super::{Api, ApiFor};
 use crate::domain::limits::APPLICATIONS_MAX;
-use crate::domain::{Application, MessageState, Role, VapidKeyId};
+use crate::domain::{Application, ApplicationSettings, MessageState, Role, VapidKeyId};
 use crate::engine::OriginHealth;
 use crate::proto::v1;
-use crate::store::ApplicationRecord;
+use crate::store::{ApplicationRecord, MessageFilter};
 use crate::webpush::keys::VapidKeyPair;
 
 /// What an application is now that the store has changed it, for everybody from here on.
@@ -53,14 +54,15 @@ pub(super) async fn create_application(
         return Ok(v1::CreateApplicationResponse { application: Some(given), vapid_key: None });
     }
     let own = api.api.clone();
-    let application = api
-        .finish(async move {
-            let _changing = own.changing.lock().await;
-            let made = own.store.create_application(&name, settings, key).await?;
-            changed(&own, made).await
-        })
-        .await?;
-    audit::done(&api.principal, "CreateApplication", &application.name, "");
+    let create = async move {
+        let _changing = own.changing.lock().await;
+        let made = own.store.create_application(&name, settings, key).await?;
+        let application = changed(&own, made).await?;
+        let set = audit::changes(&ApplicationSettings::default(), &application.settings);
+        let done = Done::to(&application, "").changed(set);
+        Ok((application, Some(done)))
+    };
+    let application = api.audited("CreateApplication", create).await?;
     let key = application.current_key().map(|key| vapid_key(&application, key, 0));
     Ok(v1::CreateApplicationResponse { application: Some(shown(&application, 0, &[])), vapid_key: key })
 }
@@ -114,24 +116,24 @@ pub(super) async fn update_application(
     if validate::update(&request, &known.settings, &*api.policy)?.server_wide {
         server_wide(api, Role::Admin)?;
     }
-    let application = api
-        .finish(async move {
-            let _changing = own.changing.lock().await;
-            let missing = || ApiError::NotFound(Resource::Application(name.clone()));
-            let now = own.applications.get(&known.name).ok_or_else(missing)?;
-            let update = validate::update(&request, &now.settings, &*own.policy)?;
-            if update.revision.is_some_and(|revision| revision != now.revision) {
-                return Err(ApiError::EtagMismatch);
-            }
-            if update.settings == now.settings {
-                return Ok(now);
-            }
-            let record = own.store.update_application(now.id, update.settings, now.revision).await;
-            let missing = Resource::Application(name.clone());
-            changed(&own, record.map_err(|error| ApiError::from_store(error, missing))?).await
-        })
-        .await?;
-    audit::done(&api.principal, "UpdateApplication", &application.name, "");
+    let update = async move {
+        let _changing = own.changing.lock().await;
+        let missing = || ApiError::NotFound(Resource::Application(name.clone()));
+        let now = own.applications.get(&known.name).ok_or_else(missing)?;
+        let update = validate::update(&request, &now.settings, &*own.policy)?;
+        if update.revision.is_some_and(|revision| revision != now.revision) {
+            return Err(ApiError::EtagMismatch);
+        }
+        if update.settings == now.settings {
+            return Ok((now, None));
+        }
+        let done = Done::to(&now, "").changed(audit::changes(&now.settings, &update.settings));
+        let record = own.store.update_application(now.id, update.settings, now.revision).await;
+        let missing = Resource::Application(name.clone());
+        let record = record.map_err(|error| ApiError::from_store(error, missing))?;
+        Ok((changed(&own, record).await?, Some(done)))
+    };
+    let application = api.audited("UpdateApplication", update).await?;
     let origins = api.engine.origins().await;
     Ok(v1::UpdateApplicationResponse { application: Some(show(api, &application, &origins).await?) })
 }
@@ -143,25 +145,27 @@ pub(super) async fn delete_application(
     let name = request.application.clone();
     validate::delete(&name, api.bases.named.contains_key(&name))?;
     let own = api.api.clone();
-    let deleted = api
-        .finish(async move {
-            let _changing = own.changing.lock().await;
-            let Some(application) = own.applications.get(&request.application) else { return Ok(false) };
-            if !request.force {
-                check_unused(&own, &application).await?;
-            }
-            let id = application.id;
-            let deleted = own.store.delete_application(id).await?;
-            own.used.forget(id);
-            // Its streams end with it, and say so: before its tokens, without which they would say less.
-            own.engine.application_deleted(application);
-            own.callers.end_application(id).await?;
-            Ok(deleted)
-        })
-        .await?;
-    if deleted {
-        audit::done(&api.principal, "DeleteApplication", &name, "");
-    } else if !request.allow_missing {
+    let delete = async move {
+        let _changing = own.changing.lock().await;
+        let Some(application) = own.applications.get(&request.application) else {
+            return Ok((false, None));
+        };
+        if !request.force {
+            check_unused(&own, &application).await?;
+        }
+        let id = application.id;
+        let subscriptions = own.store.subscription_count(id).await?;
+        let done = Done::to(&application, "").counted(usize::try_from(subscriptions).unwrap_or(usize::MAX));
+        let done = done.changed(audit::changes(&application.settings, &ApplicationSettings::default()));
+        let deleted = own.store.delete_application(id).await?;
+        own.used.forget(id);
+        // Its streams end with it, and say so: before its tokens, without which they would say less.
+        own.engine.application_deleted(application);
+        own.callers.end_application(id).await?;
+        Ok((deleted, deleted.then_some(done)))
+    };
+    let deleted = api.audited("DeleteApplication", delete).await?;
+    if !deleted && !request.allow_missing {
         return Err(ApiError::NotFound(Resource::Application(name)));
     }
     Ok(v1::DeleteApplicationResponse {})
@@ -173,11 +177,12 @@ const UNFINISHED_COUNTED_MAX: usize = 1_000;
 /// An application with subscriptions or unfinished messages is deleted by force only.
 async fn check_unused(api: &Api, application: &Application) -> Result<(), ApiError> {
     let subscriptions = api.store.subscription_count(application.id).await?;
-    let states = [MessageState::Scheduled, MessageState::Sending, MessageState::Cancelling];
+    let open = [MessageState::Scheduled, MessageState::Sending, MessageState::Cancelling];
+    let filter = MessageFilter::of_states(&open);
     let (mut messages, mut before) = (0, None);
     loop {
         let most = UNFINISHED_COUNTED_MAX - messages;
-        let listed = api.store.list_messages(application.id, &states, before, most).await?;
+        let listed = api.store.list_messages(application.id, &filter, before, most).await?;
         messages += listed.messages.len();
         before = listed.next;
         if before.is_none() || messages >= UNFINISHED_COUNTED_MAX {

@@ -1,7 +1,7 @@
 //! Who calls: bearer tokens, client certificates, and what pages hold. All API tokens are in memory, so that a call is
 //! judged without the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -199,6 +199,26 @@ impl Callers {
             self.revoke(id, &Scope::All).await?;
         }
         Ok(())
+    }
+
+    /// What an API token of this name is called; empty for what is no token that is known.
+    pub(super) fn display_name(&self, name: &str) -> String {
+        let Some(id) = ApiTokenId::parse_name(name) else { return String::new() };
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&id).map(|known| known.token.display_name.clone()).unwrap_or_default()
+    }
+
+    /// The names that somebody means by this text: itself, and those of the API tokens that are called so.
+    pub(super) fn meant(&self, text: &str) -> BTreeSet<Arc<str>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let called = known.values().filter(|known| known.token.display_name == text);
+        called.map(|known| known.token.id.name().into()).chain([text.into()]).collect()
+    }
+
+    /// A token that one with this scope may see.
+    pub(super) fn token(&self, id: ApiTokenId, scope: &Scope) -> Option<ApiToken> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&id).filter(|known| known.is_seen_by(scope)).map(|known| known.token.clone())
     }
 
     /// Those that one with this scope may see, newest first.

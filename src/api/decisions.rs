@@ -3,11 +3,12 @@
 
 use prost::Message;
 
+use super::ApiFor;
+use super::audit::Done;
 use super::convert::application::count;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::decision::{self as validate, Asked};
-use super::{ApiFor, audit};
 use crate::domain::{Application, Origin, OriginId};
 use crate::proto::v1;
 use crate::store::{Decided, Decision, DecisionStep, StoreError};
@@ -120,17 +121,16 @@ async fn decide(
     };
     let (engine, id) = (api.engine.clone(), application.id);
     let missing = Resource::Subscription(call.object.to_owned());
-    let decided = api
-        .finish(async move {
-            match engine.decide(id, decision, step).await {
-                Err(StoreError::NotFound) => Err(ApiError::NotFound(missing)),
-                decided => Ok(decided?),
-            }
-        })
-        .await?;
-    if !call.validate_only {
-        audit::done(&api.principal, call.action, &application.name, call.object);
-    }
+    let done = (!call.validate_only).then(|| Done::to(application, call.object));
+    let decide = async move {
+        let decided = match engine.decide(id, decision, step).await {
+            Err(StoreError::NotFound) => return Err(ApiError::NotFound(missing)),
+            decided => decided?,
+        };
+        let done = done.map(|done| done.counted(decided.subscriptions.len()));
+        Ok((decided, done))
+    };
+    let decided = api.audited(call.action, decide).await?;
     let next = decided.next.as_ref();
     let token = next.map(|next| api.tokens.page(application.id, List::Decisions, &bound, next));
     Ok((decided, token.unwrap_or_default()))

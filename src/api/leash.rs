@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 
 use super::Api;
-use crate::domain::{ApplicationId, MessageId};
+use crate::domain::{ApplicationId, CalledBy, MessageId};
 
 /// One call, for the messages that are tied to it.
 #[derive(Clone, Debug)]
@@ -16,14 +16,20 @@ pub(super) struct CallEnd(Arc<Inner>);
 struct Inner {
     api: Api,
     application: ApplicationId,
+    caller: CalledBy,
     /// This server has ended the call: then nobody has disconnected.
     by_server: AtomicBool,
 }
 
 impl CallEnd {
     /// Of a call that begins.
-    pub(super) fn new(api: &Api, application: ApplicationId) -> Self {
-        Self(Arc::new(Inner { api: api.clone(), application, by_server: AtomicBool::new(false) }))
+    pub(super) fn new(api: &Api, application: ApplicationId, caller: CalledBy) -> Self {
+        Self(Arc::new(Inner { api: api.clone(), application, caller, by_server: AtomicBool::new(false) }))
+    }
+
+    /// Who calls.
+    pub(super) fn caller(&self) -> &CalledBy {
+        &self.0.caller
     }
 
     /// This server ends the call.
@@ -54,7 +60,7 @@ impl Leash {
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        let Inner { api, application, by_server } = &*self.call.0;
+        let Inner { api, application, by_server, .. } = &*self.call.0;
         let Some(message) = self.message else { return };
         if by_server.load(Ordering::Relaxed) || api.engine.is_draining() {
             return;

@@ -9,6 +9,7 @@ mod api_tokens;
 mod applications;
 mod arrival;
 mod audit;
+mod audit_entries;
 mod authenticate;
 mod call_log;
 pub mod callers;
@@ -47,6 +48,7 @@ mod vapid_keys;
 mod watching;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +57,7 @@ use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::application::is_application_name;
-use crate::domain::{Application, Clock, EndpointPolicy};
+use crate::domain::{Application, CalledBy, Clock, EndpointPolicy};
 use crate::engine::Engine;
 use crate::engine::applications::{Applications, Bases};
 use crate::store::{Store, StoreError};
@@ -209,7 +211,9 @@ impl Api {
         let principal =
             principal.ok_or_else(|| ApiError::Internal("nobody was asked who calls".to_owned()))?;
         let notes = request.extensions().get::<CallNotes>().cloned().unwrap_or_default();
-        Ok(ApiFor { api: self, principal, notes })
+        // One that comes over IPv6 from an IPv4 address is of that.
+        let address = request.remote_addr().map(|address| address.ip().to_canonical());
+        Ok(ApiFor { api: self, principal, address, notes })
     }
 
     /// The application that a caller's request names; empty is the caller's own, or else `default`. One that the caller
@@ -253,6 +257,8 @@ impl Api {
 struct ApiFor<'a> {
     api: &'a Api,
     principal: Arc<Principal>,
+    /// Where the connection comes from.
+    address: Option<IpAddr>,
     notes: CallNotes,
 }
 
@@ -265,6 +271,11 @@ impl Deref for ApiFor<'_> {
 }
 
 impl ApiFor<'_> {
+    /// Who calls, for those who look later.
+    fn called_by(&self) -> CalledBy {
+        CalledBy { name: Arc::clone(&self.principal.name), address: self.address }
+    }
+
     /// See [`Api::application_of`].
     fn application(&self, name: &str) -> Result<Arc<Application>, ApiError> {
         let application = self.api.application_of(&self.principal, name)?;

@@ -8,12 +8,13 @@ use futures_util::Stream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
+use super::audit::Done;
 use super::convert::origin::origin;
 use super::lifetime::Lifetime;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{lists, selector};
-use super::{Api, ApiFor, audit, quotas};
+use super::{Api, ApiFor, quotas};
 use crate::domain::ApplicationId;
 use crate::engine::feed::HEARTBEAT_INTERVAL;
 use crate::proto::v1;
@@ -103,8 +104,12 @@ pub(super) async fn resume_origin(
 ) -> Result<v1::ResumeOriginResponse, ApiError> {
     let application = api.application(&request.application)?;
     let origin = selector::origin("origin", &request.origin)?;
-    if api.engine.resume_origin(application.id, origin.as_str()).await {
-        audit::done(&api.principal, "ResumeOrigin", &application.name, origin.as_str());
+    let (engine, name) = (api.engine.clone(), origin.as_str().to_owned());
+    let resume = async move {
+        let resumed = engine.resume_origin(application.id, &name).await;
+        Ok((resumed, resumed.then(|| Done::to(&application, name))))
+    };
+    if api.audited("ResumeOrigin", resume).await? {
         Ok(v1::ResumeOriginResponse {})
     } else {
         Err(ApiError::NotFound(Resource::Origin(origin.as_str().to_owned())))

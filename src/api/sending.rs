@@ -41,8 +41,8 @@ pub(super) async fn send(
     api.notes.request_id(&request.request_id);
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
-    let ends =
-        Ends { permit: quotas::send(api, &application)?, lifetime, call: CallEnd::new(api, application.id) };
+    let call = CallEnd::new(api, application.id, api.called_by());
+    let ends = Ends { permit: quotas::send(api, &application)?, lifetime, call };
     let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_send(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, told, ends))
@@ -56,8 +56,8 @@ pub(super) async fn broadcast(
     let application = api.application(&request.application)?;
     api.notes.request_id(&request.request_id);
     let sending = sending::broadcast(request, api.rules(&application))?;
-    let ends =
-        Ends { permit: quotas::send(api, &application)?, lifetime, call: CallEnd::new(api, application.id) };
+    let call = CallEnd::new(api, application.id, api.called_by());
+    let ends = Ends { permit: quotas::send(api, &application)?, lifetime, call };
     let (told, call) = ((sending.level, sending.include_receipts), ends.call.clone());
     let submitted = submit_broadcast(api, &application, sending, call).await?;
     Ok(stream_of(api, application, submitted, told, ends))
@@ -83,7 +83,7 @@ pub(super) async fn submit_send(
         }
         let (recipient, sending) = sending.divide();
         let accepted = match recipients::of_send(api, &application, recipient, sending.start).await {
-            Ok(recipients) => submit(api, &application, MessageKind::Send, sending, recipients).await,
+            Ok(recipients) => submit(api, &application, MessageKind::Send, sending, recipients, &call).await,
             Err(refused) => Err(refused),
         };
         again.or_joined(api, &application, accepted).await
@@ -109,7 +109,7 @@ async fn submit_broadcast(
         }
         let (audience, sending) = sending.divide();
         let recipients = Recipients::Audience(audience);
-        let accepted = submit(api, &application, MessageKind::Broadcast, sending, recipients).await;
+        let accepted = submit(api, &application, MessageKind::Broadcast, sending, recipients, &call).await;
         again.or_joined(api, &application, accepted).await
     };
     api.finish(submit).await
@@ -121,12 +121,15 @@ async fn submit(
     kind: MessageKind,
     sending: Sending<()>,
     mut recipients: Recipients,
+    call: &CallEnd,
 ) -> Result<Accepted, ApiError> {
     let as_of = api.engine.changes();
     quotas::message(api, application, kind, &mut recipients).await?;
     let named = recipients::name(&recipients);
     let Sending { spec, request_id, request_hash, start, collapse, .. } = sending;
-    let submission = Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of };
+    let caller = Some(call.caller().clone());
+    let submission =
+        Submission { kind, spec, recipients, request_id, request_hash, start, collapse, caller, as_of };
     let submitted = api.engine.submit(application, submission).await;
     if !matches!(submitted, Ok(Accepted { replayed: false, .. })) {
         quotas::give_back(api, application);

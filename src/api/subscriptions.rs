@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::Done;
 use super::convert::subscription::subscription;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
@@ -86,15 +87,21 @@ pub(super) async fn unsubscribe(
         };
     }
     let (store, engine) = (Arc::clone(&api.store), api.engine.clone());
-    let removed = api
-        .finish(async move {
-            let removed = store.unsubscribe(application.id, &selector).await?;
-            for id in &removed {
-                engine.subscription_changed(*id, SubscriptionChange::Unsubscribed).await;
+    let by_page = api.principal.grant.is_some();
+    let unsubscribe = async move {
+        let removed = store.unsubscribe(application.id, &selector).await?;
+        for id in &removed {
+            engine.subscription_changed(*id, SubscriptionChange::Unsubscribed).await;
+        }
+        let done = match &selector {
+            Selector::User(user) if removed.len() > 1 && !by_page => {
+                Some(Done::to(&application, format!("user {user}")).counted(removed.len()))
             }
-            Ok(removed)
-        })
-        .await?;
+            Selector::User(_) | Selector::Id(_) | Selector::Endpoint(_) => None,
+        };
+        Ok((removed, done))
+    };
+    let removed = api.audited("Unsubscribe", unsubscribe).await?;
     if removed.is_empty() && !request.allow_missing {
         return Err(ApiError::NotFound(missing));
     }

@@ -71,6 +71,7 @@ pub(crate) enum List {
     Applications = 6,
     VapidKeys = 7,
     Decisions = 8,
+    AuditEntries = 9,
 }
 
 impl Tokens {

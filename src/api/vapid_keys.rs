@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::applications::changed;
+use super::audit::Done;
 use super::convert::application::{vapid_key as shown, vapid_key_name};
 use super::status::{ApiError, Resource};
 use super::tokens::List;
 use super::validate::{application as validate, lists};
-use super::{Api, ApiFor, audit};
+use super::{Api, ApiFor};
 use crate::domain::limits::VAPID_KEYS_MAX;
-use crate::domain::{Application, VapidKeyId, Violations};
+use crate::domain::{Application, FieldChange, VapidKeyId, Violations};
 use crate::proto::v1;
 use crate::store::StoreError;
 
@@ -31,6 +32,13 @@ async fn reread(api: &Api, application: &Application) -> Result<Arc<Application>
     changed(api, record).await
 }
 
+/// That another key became the one that browsers are given.
+fn current_changed(before: &Application, after: &Application) -> Vec<FieldChange> {
+    let (before, after) = (before.current_vapid_key, after.current_vapid_key);
+    let change = FieldChange::new("current_vapid_key", vapid_key_name(before), vapid_key_name(after));
+    if before == after { Vec::new() } else { vec![change] }
+}
+
 pub(super) async fn create_vapid_key(
     api: &ApiFor<'_>,
     request: v1::CreateVapidKeyRequest,
@@ -38,28 +46,28 @@ pub(super) async fn create_vapid_key(
     let application = api.application(&request.application)?;
     let pair = validate::create_vapid_key(&request)?;
     let (own, make_current) = (api.api.clone(), request.make_current);
-    let (application, id) = api
-        .finish(async move {
-            let _changing = own.changing.lock().await;
-            let now = own.applications.by_id(application.id).unwrap_or(application);
-            if now.vapid_keys.iter().any(|key| key.public == *pair.public()) {
-                return Err(ApiError::VapidKeyExists);
-            }
-            if now.vapid_keys.len() >= VAPID_KEYS_MAX {
-                let description = format!(
-                    "an application has at most {VAPID_KEYS_MAX} VAPID keys: remove some that are retired"
-                );
-                return Err(ApiError::QuotaExceeded { subject: "vapid_keys", description });
-            }
-            // The store numbers it.
-            let key = pair.into_vapid_key(VapidKeyId(0), own.clock.now());
-            let key = own.store.add_vapid_key(now.id, key, make_current).await;
-            let missing = Resource::Application(now.name.clone());
-            let id = key.map_err(|error| ApiError::from_store(error, missing))?.id;
-            Ok((reread(&own, &now).await?, id))
-        })
-        .await?;
-    audit::done(&api.principal, "CreateVapidKey", &application.name, &vapid_key_name(id));
+    let create = async move {
+        let _changing = own.changing.lock().await;
+        let now = own.applications.by_id(application.id).unwrap_or(application);
+        if now.vapid_keys.iter().any(|key| key.public == *pair.public()) {
+            return Err(ApiError::VapidKeyExists);
+        }
+        if now.vapid_keys.len() >= VAPID_KEYS_MAX {
+            let description = format!(
+                "an application has at most {VAPID_KEYS_MAX} VAPID keys: remove some that are retired"
+            );
+            return Err(ApiError::QuotaExceeded { subject: "vapid_keys", description });
+        }
+        // The store numbers it.
+        let key = pair.into_vapid_key(VapidKeyId(0), own.clock.now());
+        let key = own.store.add_vapid_key(now.id, key, make_current).await;
+        let missing = Resource::Application(now.name.clone());
+        let id = key.map_err(|error| ApiError::from_store(error, missing))?.id;
+        let made = reread(&own, &now).await?;
+        let done = Done::to(&now, vapid_key_name(id)).changed(current_changed(&now, &made));
+        Ok(((made, id), Some(done)))
+    };
+    let (application, id) = api.audited("CreateVapidKey", create).await?;
     Ok(v1::CreateVapidKeyResponse { vapid_key: Some(show(api, &application, id).await?) })
 }
 
@@ -96,16 +104,17 @@ pub(super) async fn set_current_vapid_key(
     let application = api.application(&request.application)?;
     let id = validate::vapid_key_name(&request.name)?;
     let own = api.api.clone();
-    let application = api
-        .finish(async move {
-            let _changing = own.changing.lock().await;
-            let missing = Resource::VapidKey(request.name);
-            let set = own.store.set_current_vapid_key(application.id, id).await;
-            set.map_err(|error| ApiError::from_store(error, missing))?;
-            reread(&own, &application).await
-        })
-        .await?;
-    audit::done(&api.principal, "SetCurrentVapidKey", &application.name, &vapid_key_name(id));
+    let set = async move {
+        let _changing = own.changing.lock().await;
+        let now = own.applications.by_id(application.id).unwrap_or(application);
+        let missing = Resource::VapidKey(request.name);
+        let set = own.store.set_current_vapid_key(now.id, id).await;
+        set.map_err(|error| ApiError::from_store(error, missing))?;
+        let changed = reread(&own, &now).await?;
+        let done = Done::to(&now, vapid_key_name(id)).changed(current_changed(&now, &changed));
+        Ok((changed, Some(done)))
+    };
+    let application = api.audited("SetCurrentVapidKey", set).await?;
     Ok(v1::SetCurrentVapidKeyResponse { vapid_key: Some(show(api, &application, id).await?) })
 }
 
@@ -121,37 +130,38 @@ pub(super) async fn retire_vapid_key(
         return Err(violations.into());
     }
     let own = api.api.clone();
-    let (application, removed) = api
-        .finish(async move {
-            let _changing = own.changing.lock().await;
-            let now = own.applications.by_id(application.id).unwrap_or(application);
-            if now.current_vapid_key == id {
-                return Err(ApiError::StillInUse(HashMap::from([(
-                    "state".to_owned(),
-                    "current".to_owned(),
-                )])));
+    let retire = async move {
+        let _changing = own.changing.lock().await;
+        let now = own.applications.by_id(application.id).unwrap_or(application);
+        if now.current_vapid_key == id {
+            return Err(ApiError::StillInUse(HashMap::from([("state".to_owned(), "current".to_owned())])));
+        }
+        let done = if request.remove {
+            own.store.remove_vapid_key(now.id, id).await.map(Some)
+        } else {
+            own.store.retire_vapid_key(now.id, id, request.force).await.map(|_| None)
+        };
+        let removed = match done {
+            Ok(removed) => removed,
+            Err(StoreError::StillInUse) => {
+                let counts = own.store.vapid_key_counts(now.id, &[id]).await?;
+                let count = counts.first().copied().unwrap_or_default().to_string();
+                return Err(ApiError::StillInUse(HashMap::from([("subscriptions".to_owned(), count)])));
             }
-            let done = if request.remove {
-                own.store.remove_vapid_key(now.id, id).await.map(Some)
-            } else {
-                own.store.retire_vapid_key(now.id, id, request.force).await.map(|_| None)
-            };
-            let removed = match done {
-                Ok(removed) => removed,
-                Err(StoreError::StillInUse) => {
-                    let counts = own.store.vapid_key_counts(now.id, &[id]).await?;
-                    let count = counts.first().copied().unwrap_or_default().to_string();
-                    return Err(ApiError::StillInUse(HashMap::from([("subscriptions".to_owned(), count)])));
-                }
-                Err(error) => return Err(ApiError::from_store(error, Resource::VapidKey(request.name))),
-            };
-            let retired = reread(&own, &now).await?;
-            own.engine.vapid_key_retired(now.id, id);
-            Ok((retired, removed))
-        })
-        .await?;
-    let what = if removed.is_some() { "RetireVapidKey, and removed" } else { "RetireVapidKey" };
-    audit::done(&api.principal, what, &application.name, &vapid_key_name(id));
+            Err(error) => return Err(ApiError::from_store(error, Resource::VapidKey(request.name))),
+        };
+        let retired = reread(&own, &now).await?;
+        own.engine.vapid_key_retired(now.id, id);
+        let was_retired = now.vapid_key(id).is_some_and(|key| key.retired.is_some());
+        let before = if was_retired { "RETIRED" } else { "STANDBY" };
+        let after = if removed.is_some() { "" } else { "RETIRED" };
+        let done = (before != after).then(|| {
+            let change = FieldChange::new("state", before, after);
+            Done::to(&now, vapid_key_name(id)).changed(vec![change])
+        });
+        Ok(((retired, removed), done))
+    };
+    let (application, removed) = api.audited("RetireVapidKey", retire).await?;
     let vapid_key = match removed {
         Some(removed) => shown(&application, &removed, 0),
         None => show(api, &application, id).await?,

@@ -39,7 +39,7 @@ pub(super) async fn watch_deliveries(
     let ends = Ends {
         permit: quotas::stream(api, Some(&application))?,
         lifetime,
-        call: CallEnd::new(api, application.id),
+        call: CallEnd::new(api, application.id, api.called_by()),
     };
     let watch = Watch { application: application.id, scope, start, level, receipts };
     let told = api.engine.watch(watch);

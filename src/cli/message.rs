@@ -60,7 +60,7 @@ pub(super) struct MessageArgs {
     /// A label for lists, never sent; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = key_value)]
     labels: Vec<(String, String)>,
-    /// A note for people, never sent
+    /// What people call the message, for lists; never sent
     #[arg(long)]
     note: Option<String>,
     /// The same id and message again join the first call instead of sending twice. Else a new one

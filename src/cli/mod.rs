@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
 mod applications;
+mod audit;
 mod bench;
 mod browser;
 mod cancel;
@@ -10,6 +11,7 @@ mod config;
 mod connection;
 mod course;
 mod decide;
+mod deliveries;
 pub mod demo;
 mod desktop;
 mod doctor;
@@ -23,6 +25,7 @@ mod input;
 mod json;
 mod key_pair;
 mod message;
+mod messages;
 mod origins;
 mod output;
 pub mod process;
@@ -35,6 +38,8 @@ mod store;
 mod subscribe;
 mod subscriptions;
 mod supervisor;
+mod table;
+mod times;
 mod tokens;
 mod vapid;
 mod vapid_keys;
@@ -73,9 +78,12 @@ enum Command {
     Send(send::SendArgs),
     Broadcast(send::BroadcastArgs),
     Watch(watch::WatchArgs),
+    Messages(messages::MessagesArgs),
+    Deliveries(deliveries::DeliveriesArgs),
     Cancel(cancel::CancelArgs),
     Origins(origins::OriginsArgs),
     Tokens(tokens::TokensArgs),
+    Audit(audit::AuditArgs),
     Store(store::StoreArgs),
     Doctor(doctor::DoctorArgs),
     Health(health::HealthArgs),
@@ -118,9 +126,12 @@ impl Command {
             Self::Send(args) => args.run().await,
             Self::Broadcast(args) => args.run().await,
             Self::Watch(args) => args.run().await,
+            Self::Messages(args) => args.run().await,
+            Self::Deliveries(args) => args.run().await,
             Self::Cancel(args) => args.run().await,
             Self::Origins(args) => args.run().await,
             Self::Tokens(args) => args.run().await,
+            Self::Audit(args) => args.run().await,
             Self::Store(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
             Self::Health(args) => args.run().await,

@@ -14,7 +14,16 @@ const OURS: [char; 2] = ['\n', '\t'];
 /// Prints a line to stdout. Whoever reads may leave when it has seen enough (`fanfare … | head`): then the process ends
 /// without a complaint, as other programs do.
 pub(super) fn line(line: impl Display) -> anyhow::Result<()> {
-    match writeln!(stdout().lock(), "{}", shown(&line)) {
+    written(writeln!(stdout().lock(), "{}", shown(&line)))
+}
+
+/// Prints a line whose texts are escaped already, with what controls the terminal between them.
+pub(super) fn styled(line: impl Display) -> anyhow::Result<()> {
+    written(writeln!(stdout().lock(), "{line}"))
+}
+
+fn written(written: std::io::Result<()>) -> anyhow::Result<()> {
+    match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
         written => written.context("cannot write to standard output"),
     }

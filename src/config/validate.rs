@@ -186,6 +186,7 @@ fn bounds(config: &Config, problems: &mut Problems) {
         "must not exceed retention.messages",
     );
     problems.unless(!retention.interval.is_zero(), "retention.interval", "must be above 0s");
+    problems.unless(retention.audit_octets_max >= 1, "retention.audit_octets_max", "must be at least 1");
     problems.unless(retention.log_octets_max >= 1, "retention.log_octets_max", "must be at least 1");
     problems.unless(
         engine.retry_base <= engine.retry_max,

@@ -1,6 +1,8 @@
 //! Who may call, and what: roles, and the API tokens that carry them.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Timestamp;
 use super::ids::{ApiTokenId, ApplicationId};
@@ -84,6 +86,15 @@ impl fmt::Debug for Roles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
     }
+}
+
+/// Who called, for those who look later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalledBy {
+    /// `apiTokens/{id}`, `certificate {subject alternative name}`, or that nobody was asked: `anonymous`. Never a secret.
+    pub name: Arc<str>,
+    /// Where the connection came from; `None` if that is not known.
+    pub address: Option<IpAddr>,
 }
 
 /// A bearer token as it is kept: what it says, without what proves it.

@@ -62,6 +62,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
     }
 
+    /// Whether it is not before `since`, and before `until`; what is not given does not bound it.
+    #[must_use]
+    pub fn is_within(self, since: Option<Self>, until: Option<Self>) -> bool {
+        since.is_none_or(|since| since <= self) && until.is_none_or(|until| self < until)
+    }
+
     /// How much later it is than `earlier`; zero when it is not.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -37,6 +37,14 @@ pub const TTL_ZERO_GRACE: Duration = Duration::from_secs(60);
 pub const COLLAPSE_KEY_OCTETS_MAX: usize = 256;
 /// Longest note, in octets.
 pub const NOTE_OCTETS_MAX: usize = 256;
+/// Names of an audience's list that are kept with its message, for lists.
+pub const ADDRESSED_NAMES_MAX: usize = 8;
+/// Fields of one change that the audit log tells of.
+pub const AUDIT_CHANGES_MAX: usize = 64;
+/// A text of an entry of the audit log, in octets: what is longer is cut.
+pub const AUDIT_TEXT_OCTETS_MAX: usize = 512;
+/// Longest name of a caller that a list is asked for, in octets.
+pub const CALLER_NAME_OCTETS_MAX: usize = 256;
 /// Longest action that a receipt names, in octets: what is longer is cut.
 pub const RECEIPT_ACTION_OCTETS_MAX: usize = 128;
 /// Characters of a receipt token in a payload.

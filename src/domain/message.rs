@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{DeliveryCounts, MessageId, Outcome, ReceiptCounts, SubscriptionId, Timestamp};
+use super::{
+    Addressed, CalledBy, DeliveryCounts, MessageId, Outcome, ReceiptCounts, SubscriptionId, Timestamp,
+};
 
 /// The plaintext that is encrypted for each endpoint; at most [`super::limits::PAYLOAD_OCTETS_MAX`] octets. Empty is a
 /// message without a body.
@@ -170,4 +173,8 @@ pub struct MessageStatus {
     pub expires: Timestamp,
     /// When its last delivery ended.
     pub ended: Option<Timestamp>,
+    /// For whom it is. `None`: an earlier version accepted it.
+    pub addressed: Option<Arc<Addressed>>,
+    /// Who sent it. `None`: an earlier version accepted it.
+    pub caller: Option<CalledBy>,
 }

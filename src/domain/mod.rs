@@ -1,6 +1,8 @@
 //! The words of Fanfare as types: plain data and the rules that hold for it, without gRPC, storage or HTTP.
 
+pub mod addressed;
 pub mod application;
+pub mod audit;
 pub mod caller;
 pub mod clock;
 pub mod delivery;
@@ -14,10 +16,12 @@ pub mod subscription;
 pub mod text;
 pub mod violation;
 
+pub use addressed::{Addressed, Listed};
 pub use application::{
     Application, ApplicationSettings, HostChoice, HostProfile, MessageDefaults, Quotas, VapidKey,
 };
-pub use caller::{ApiToken, Role, Roles};
+pub use audit::{AuditEntry, AuditFilter, FieldChange};
+pub use caller::{ApiToken, CalledBy, Role, Roles};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use delivery::{DeliveryCounts, DeliveryEvent, DeliveryState, Outcome, ReportLevel};
 pub use endpoint::{Endpoint, EndpointPolicy, ExceptionId, Origin, PassedBy, Refusal};

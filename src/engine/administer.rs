@@ -12,7 +12,7 @@ use super::core::Input;
 use super::driver::persist;
 use crate::domain::{Application, ApplicationId, MessageState, VapidKeyId};
 use crate::observe::SubscriptionChange;
-use crate::store::{Cleared, StoreError};
+use crate::store::{Cleared, MessageFilter, StoreError};
 
 /// Messages that are stopped at once when their application is deleted.
 const STOPPED_AT_ONCE: usize = 256;
@@ -107,10 +107,10 @@ impl Engine {
 
     /// Stops all messages that have not ended.
     async fn stop_all(&self, id: ApplicationId) {
-        let states = [MessageState::Scheduled, MessageState::Sending];
+        let filter = MessageFilter::of_states(&[MessageState::Scheduled, MessageState::Sending]);
         let (mut before, mut more) = (None, true);
         while more {
-            let list = || self.store.list_messages(id, &states, before, STOPPED_AT_ONCE);
+            let list = || self.store.list_messages(id, &filter, before, STOPPED_AT_ONCE);
             let Some(listed) = persist("listing what is to be stopped", list).await else { return };
             for message in listed.messages {
                 // One that does not read is passed over.

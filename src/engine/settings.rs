@@ -96,6 +96,11 @@ pub struct RetentionSettings {
     /// Subscriptions that evidence removed are kept this long, to be restored.
     #[serde(with = "humantime_serde")]
     pub removed_subscriptions: Duration,
+    /// Entries of the audit log are kept this long.
+    #[serde(with = "humantime_serde")]
+    pub audit: Duration,
+    /// Octets of the audit log that are kept; beyond it the oldest entries go before their time.
+    pub audit_octets_max: u64,
     /// How often what is older is removed.
     #[serde(with = "humantime_serde")]
     pub interval: Duration,
@@ -111,6 +116,8 @@ impl Default for RetentionSettings {
             messages: day * 30,
             changes: day * 30,
             removed_subscriptions: day * 7,
+            audit: day * 365,
+            audit_octets_max: 64 << 20,
             interval: Duration::from_secs(60),
             log_octets_max: 16 << 30,
         }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{Application, Clock, EngineLoad};
 use crate::observe::Metrics;
-use crate::store::{Retention, Store, StoreError};
+use crate::store::{AuditRetention, Retention, Store, StoreError};
 use crate::transport::Transport;
 
 use super::Engine;
@@ -312,6 +312,7 @@ impl Engine {
                 changes: retention.changes,
                 removed: retention.removed_subscriptions,
             },
+            audit: AuditRetention { age: retention.audit, octets_max: retention.audit_octets_max },
             interval: retention.interval,
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),

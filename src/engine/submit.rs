@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
-use crate::domain::{Application, MessageKind, MessageSpec, Stop, Timestamp};
+use crate::domain::{Application, CalledBy, MessageKind, MessageSpec, Stop, Timestamp};
 use crate::failpoint::failpoint;
 use crate::store::{Accepted, NewMessage, StoreError};
 
@@ -32,6 +32,8 @@ pub struct Submission {
     pub start: Option<Timestamp>,
     /// Of collapse key and recipient or audience: of messages with the same, only the one that started last is delivered.
     pub collapse: Option<[u8; 16]>,
+    /// Who sends it.
+    pub caller: Option<CalledBy>,
     /// [`Engine::changes`] from before the targets were looked up: what changed since is looked up again. 0 if that is not
     /// known, or there are none.
     pub as_of: u64,
@@ -77,7 +79,7 @@ impl Engine {
         if self.store.log_octets() >= self.log_octets_max {
             return Err(SubmitError::LogFull);
         }
-        let Submission { kind, spec, recipients, request_id, request_hash, start, collapse, as_of } =
+        let Submission { kind, spec, recipients, request_id, request_hash, start, collapse, caller, as_of } =
             submission;
         let spec = Arc::new(spec);
         let (recipients, targets_estimate) = self.within_bounds(application, recipients).await?;
@@ -93,6 +95,7 @@ impl Engine {
             targets_estimate,
             start,
             collapse,
+            caller,
         };
         let mut accepted = self.store.accept(new).await?;
         let durable_at = Instant::now();

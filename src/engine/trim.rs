@@ -11,7 +11,7 @@ use super::core::Now;
 use super::trim_clock::TrimClock;
 use crate::domain::{Clock, Timestamp};
 use crate::observe::Metrics;
-use crate::store::{Retention, Store, StoreError};
+use crate::store::{AuditRetention, Retention, Store, StoreError, Trimmed};
 
 /// A clock that is so far ahead of the time that trimming goes by is told of, this often.
 const LAG_TOLD: Duration = Duration::from_secs(600);
@@ -41,6 +41,7 @@ struct TrimTime {
 pub(super) struct Trimmer {
     pub(super) store: Arc<dyn Store>,
     pub(super) retention: Retention,
+    pub(super) audit: AuditRetention,
     pub(super) interval: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -105,9 +106,10 @@ impl Trimmer {
         let [events, messages, changes, removed] =
             [events, messages, changes, removed].map(|age| age.saturating_add(lag));
         let retention = Retention { events, messages, changes, removed };
+        let audit = AuditRetention { age: self.audit.age.saturating_add(lag), ..self.audit };
         loop {
             let started = Instant::now();
-            let trimmed = match self.store.trim(retention).await {
+            let trimmed = match self.step(retention, audit).await {
                 Ok(trimmed) => trimmed,
                 // It is tried again, too.
                 Err(StoreError::DiskFull { .. }) => return,
@@ -124,6 +126,13 @@ impl Trimmer {
             }
             sleep(started.elapsed() * REST).await;
         }
+    }
+
+    /// One step of all that there is to trim.
+    async fn step(&self, retention: Retention, audit: AuditRetention) -> Result<Trimmed, StoreError> {
+        let trimmed = self.store.trim(retention).await?;
+        let entries = self.store.trim_audit(audit).await?;
+        Ok(Trimmed { rows: trimmed.rows + entries.rows, more: trimmed.more || entries.more, ..trimmed })
     }
 }
 
@@ -143,6 +152,7 @@ mod tests {
         Trimmer {
             store: Arc::clone(store),
             retention: Retention { events: week, messages: week, changes: week, removed: week },
+            audit: AuditRetention { age: week, octets_max: 1 << 20 },
             interval: MINUTE,
             clock: Arc::new(clock.clone()),
             metrics: Arc::new(Metrics::new()),

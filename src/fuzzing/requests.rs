@@ -1,5 +1,6 @@
 //! Requests of callers: from protobuf to the domain.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ pub fn requests(data: &[u8]) {
         }
         5 => drop(read(request, |request| sending::broadcast(request, rules))),
         6 => drop(read(request, |request| lists::subscriptions(&request))),
-        7 => drop(read(request, |request| lists::messages(&request))),
+        7 => drop(read(request, |request| lists::messages(&request, |_| BTreeSet::new()))),
         8 => drop(read(request, |request| lists::deliveries(&request))),
         9 => drop(read(request, |request| lists::watch(&request))),
         10 => drop(read(request, |request| lists::watch_subscriptions(&request))),
@@ -75,6 +76,7 @@ pub fn requests(data: &[u8]) {
         }
         14 => drop(read(request, |request| application::create_vapid_key(&request))),
         15 => drop(read(request, |request| api_token::create(&request, NOW))),
+        16 => drop(read(request, |request| lists::audit_entries(&request, |_| BTreeSet::new()))),
         _ => {}
     }
 }

@@ -34,20 +34,20 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, MessageId, MessageState, Origin, OriginId,
-    Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, AuditEntry, AuditFilter, MessageId, Origin,
+    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
 pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 pub use owner::{Addressee, Departure, Owner};
 pub use room::{Disk, Octets, Room};
 pub use types::{
-    Accepted, ApplicationRecord, AudienceChunk, Change, ChangeEvidence, ChangeKind, Cleared, Commit,
-    EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned, Lesson, ListFilter,
-    MessageCommit, MessageRecord, MessagesListed, Missing, NewMessage, NewPage, OpenMessage, OriginInfo,
-    PageCommit, PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep, Received, Recipient, Recipients,
-    Removal, Replaces, Retention, RetryState, Segment, Selector, StoredEntry, StoredPage, StoredToken,
-    Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Accepted, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention, Change, ChangeEvidence,
+    ChangeKind, Cleared, Commit, EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned,
+    Lesson, ListFilter, MessageCommit, MessageFilter, MessageRecord, MessagesListed, Missing, NewMessage,
+    NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep,
+    Received, Recipient, Recipients, Removal, Replaces, Retention, RetryState, Segment, Selector,
+    StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -207,6 +207,24 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Removes a token; says whether it was there.
     async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError>;
+
+    // ---------------------------------------------------------------- audit log
+
+    /// Adds an entry to the audit log, as of now. What it tells of has been done already, so it is written also where nothing
+    /// new is ([`Store::disk`]).
+    async fn audit(&self, entry: AuditEntry) -> Result<(), StoreError>;
+
+    /// Entries of the audit log that a filter takes, newest first, with lower numbers than `before`, at most `limit`. A call
+    /// looks at a bounded number of entries, whatever comes of them, as [`Store::list_messages`] does.
+    async fn audit_entries(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<AuditListed, StoreError>;
+
+    /// Does a bounded step of removing what is too old or too much of the audit log, the oldest entries first.
+    async fn trim_audit(&self, retention: AuditRetention) -> Result<Trimmed, StoreError>;
 
     // ---------------------------------------------------------------- subscriptions
 
@@ -407,13 +425,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         message: MessageId,
     ) -> Result<Option<MessageRecord>, StoreError>;
 
-    /// Messages, newest first, older than `before`, in any of `states` (empty: all), at most `limit`. A call looks at a
-    /// bounded number of messages, whatever comes of them: of a rare state it may find few or none before
-    /// [`MessagesListed::next`].
+    /// Messages that a filter takes, newest first, older than `before`, at most `limit`. A call looks at a bounded number of
+    /// messages, whatever comes of them: of what is rare it may find few or none before [`MessagesListed::next`].
     async fn list_messages(
         &self,
         application: ApplicationId,
-        states: &[MessageState],
+        filter: &MessageFilter,
         before: Option<MessageId>,
         limit: usize,
     ) -> Result<MessagesListed, StoreError>;

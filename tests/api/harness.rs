@@ -352,6 +352,7 @@ impl Server {
             "DiscardHeldSubscriptions" => admin!(discard_held_subscriptions),
             "RestoreSubscriptions" => admin!(restore_subscriptions),
             "EnableSubscriptions" => admin!(enable_subscriptions),
+            "ListAuditEntries" => admin!(list_audit_entries),
             other => panic!("there is no {other}"),
         }
     }

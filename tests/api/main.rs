@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod applications;
+mod audit;
 mod bad_input;
 mod callers;
 mod certificates;
@@ -13,6 +14,7 @@ mod harness;
 mod held;
 mod import;
 mod matrix;
+mod messages;
 mod origins;
 mod person;
 mod receipts;

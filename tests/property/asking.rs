@@ -63,6 +63,7 @@ pub(crate) fn submission(
         request_hash: hash_of((to, options)),
         start: options.later.map(|secs| clock.now().plus(Duration::from_secs(secs))),
         collapse: options.collapse.map(|key| hash_of((to, key))[..16].try_into().unwrap()),
+        caller: None,
         as_of: 0,
     }
 }

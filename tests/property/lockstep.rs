@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanfare::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState, Origin,
-    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, AuditEntry, AuditFilter, MessageId,
+    Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey,
+    VapidKeyId,
 };
 use fanfare::store::{
-    Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided,
-    Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord,
-    MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
-    Retention, Segment, Selector, Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention,
+    Change, Cleared, Commit, Decided, Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson,
+    ListFilter, MessageFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead,
+    PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store, StoreError, StoredPage,
+    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -143,6 +144,9 @@ store! {
     async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
     async fn api_token_used(&self, id: ApiTokenId, time: Timestamp) -> Result<(), StoreError>;
     async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError>;
+    async fn audit(&self, entry: AuditEntry) -> Result<(), StoreError>;
+    async fn audit_entries(&self, filter: &AuditFilter, before: Option<u64>, limit: usize) -> Result<AuditListed, StoreError>;
+    async fn trim_audit(&self, retention: AuditRetention) -> Result<Trimmed, StoreError>;
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError>;
     async fn subscription(&self, application: ApplicationId, selector: &Selector) -> Result<Option<Subscription>, StoreError>;
     async fn update_subscription(&self, application: ApplicationId, selector: &Selector, patch: SubscriptionPatch) -> Result<Subscription, StoreError>;
@@ -160,7 +164,7 @@ store! {
     async fn reaper_position(&self, application: ApplicationId) -> Result<u64, StoreError>;
     async fn request(&self, application: ApplicationId, request_id: &str) -> Result<Option<(MessageId, [u8; 32])>, StoreError>;
     async fn message(&self, application: ApplicationId, message: MessageId) -> Result<Option<MessageRecord>, StoreError>;
-    async fn list_messages(&self, application: ApplicationId, states: &[MessageState], before: Option<MessageId>, limit: usize) -> Result<MessagesListed, StoreError>;
+    async fn list_messages(&self, application: ApplicationId, filter: &MessageFilter, before: Option<MessageId>, limit: usize) -> Result<MessagesListed, StoreError>;
     async fn estimate(&self, application: ApplicationId, audience: &Audience) -> Result<u32, StoreError>;
     async fn open_messages(&self) -> Result<Vec<OpenMessage>, StoreError>;
     async fn audience(&self, application: ApplicationId, message: MessageId, cursor: &[u8], limit: usize) -> Result<AudienceChunk, StoreError>;

@@ -73,6 +73,7 @@ fn every_rpc() -> Vec<Call> {
         (ADMIN, "GetApplication", v1::GetApplicationRequest::default().encode_to_vec()),
         (ADMIN, "ListVapidKeys", v1::ListVapidKeysRequest::default().encode_to_vec()),
         (ADMIN, "ListApiTokens", v1::ListApiTokensRequest::default().encode_to_vec()),
+        (ADMIN, "ListAuditEntries", v1::ListAuditEntriesRequest::default().encode_to_vec()),
     ]
 }
 

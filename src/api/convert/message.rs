@@ -1,12 +1,29 @@
 //! Messages as they stand.
 
+use super::caller::{caller, recipients};
 use super::delivery::{count, outcome};
 use super::receipt;
 use super::time::timestamp;
-use crate::domain::{DeliveryCounts, MessageState, MessageStatus};
+use crate::domain::{DeliveryCounts, MessageKind, MessageState, MessageStatus};
 use crate::proto::v1;
 
-/// A message as it stands; `application` is its name.
+/// A message as it stands, with where it comes from, as callers ask for it; `display_name` tells what the token of a name is
+/// called.
+pub(crate) fn shown(
+    application: &str,
+    message: &MessageStatus,
+    display_name: impl Fn(&str) -> String,
+) -> v1::MessageStatus {
+    let by = message.caller.as_ref();
+    v1::MessageStatus {
+        kind: kind(message.kind).into(),
+        recipients: message.addressed.as_deref().map(recipients),
+        caller: by.map(|by| caller(by, display_name(&by.name))),
+        ..status(application, message)
+    }
+}
+
+/// A message as it stands, as frames tell it; `application` is its name.
 pub(crate) fn status(application: &str, status: &MessageStatus) -> v1::MessageStatus {
     let outcomes = status.outcomes.iter().filter(|(_, number)| **number > 0);
     v1::MessageStatus {
@@ -25,6 +42,25 @@ pub(crate) fn status(application: &str, status: &MessageStatus) -> v1::MessageSt
         send_time: status.start.map(timestamp),
         expire_time: Some(timestamp(status.expires)),
         end_time: status.ended.map(timestamp),
+        kind: v1::MessageKind::Unspecified.into(),
+        recipients: None,
+        caller: None,
+    }
+}
+
+fn kind(kind: MessageKind) -> v1::MessageKind {
+    match kind {
+        MessageKind::Send => v1::MessageKind::Send,
+        MessageKind::Broadcast => v1::MessageKind::Broadcast,
+    }
+}
+
+/// The kind that a filter names; unspecified is none.
+pub(crate) fn read_kind(kind: v1::MessageKind) -> Option<MessageKind> {
+    match kind {
+        v1::MessageKind::Unspecified => None,
+        v1::MessageKind::Send => Some(MessageKind::Send),
+        v1::MessageKind::Broadcast => Some(MessageKind::Broadcast),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::api::sending::{Submitted, submit_send};
 use crate::api::status::{ApiError, embedded};
 use crate::api::validate::sending::{self, Recipient, Sending};
 use crate::domain::limits::FRAME_EVENTS_MAX;
-use crate::domain::{Application, DeliveryCounts, MessageId, ReportLevel, Timestamp, Violations};
+use crate::domain::{Application, CalledBy, DeliveryCounts, MessageId, ReportLevel, Timestamp, Violations};
 use crate::engine::feed::{
     FeedError, Frame, FrameKind, HEARTBEAT_INTERVAL, PROGRESS_INTERVAL, PlacedEvent, PlacedReceipt, Position,
     Scope,
@@ -114,14 +114,14 @@ impl Call {
     /// A call of this application; `first` is its reader's first frame, which says where the reader stands.
     pub(super) fn new(
         api: &Api,
-        principal: &Arc<Principal>,
+        (principal, caller): (&Arc<Principal>, &CalledBy),
         application: Arc<Application>,
         first: Option<Result<Frame, FeedError>>,
     ) -> Result<Self, ApiError> {
         let first = first.unwrap_or(Err(FeedError::Draining));
         let position = first.map_err(|error| ApiError::from_feed(error, "messages/-"))?.position;
         Ok(Self {
-            end: CallEnd::new(api, application.id),
+            end: CallEnd::new(api, application.id, caller.clone()),
             api: api.clone(),
             principal: Arc::clone(principal),
             application,

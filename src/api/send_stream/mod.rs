@@ -61,7 +61,7 @@ where
     // Whose the call is, its first request says. Until then it counts as that of the caller's own application.
     let mut application = api.application("")?;
     let permit = quotas::send(api, &application)?;
-    let (api, principal) = (Api::clone(api), Arc::clone(&api.principal));
+    let (api, principal, caller) = (Api::clone(api), Arc::clone(&api.principal), api.called_by());
     Ok(Box::pin(async_stream::try_stream! {
         let mut _permit = permit;
         // Nothing is told before it is known whose it would be, unless the caller waits to hear something first.
@@ -79,7 +79,7 @@ where
         let ended = lifetime.clone().of(&application, &api.applications).ended();
         tokio::pin!(ended);
         let mut feed = watch(&api, &application);
-        let mut call = Call::new(&api, &principal, application, feed.next().await)?;
+        let mut call = Call::new(&api, (&principal, &caller), application, feed.next().await)?;
         yield response(call.progress().await?);
 
         let mut answers = FuturesOrdered::new();
@@ -105,7 +105,7 @@ where
                             _permit = quotas::send(&api, &application)?;
                             ended.set(lifetime.clone().of(&application, &api.applications).ended());
                             feed = watch(&api, &application);
-                            call = Call::new(&api, &principal, application, feed.next().await)?;
+                            call = Call::new(&api, (&principal, &caller), application, feed.next().await)?;
                             yield response(call.progress().await?);
                         }
                     }

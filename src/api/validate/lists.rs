@@ -1,16 +1,20 @@
 //! The lists, WatchDeliveries and WatchSubscriptions.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::sending::report_level;
 use super::{known, selector, text};
+use crate::api::access::RPCS;
 use crate::api::convert::{delivery, message as states, time};
 use crate::api::status::ApiError;
-use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::domain::limits::{CALLER_NAME_OCTETS_MAX, NOTE_OCTETS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{
-    DeliveryState, MessageId, MessageState, Outcome, ReportLevel, SubscriptionId, Timestamp, Violations,
+    AuditFilter, DeliveryState, MessageId, Outcome, ReportLevel, SubscriptionId, Timestamp, Violations,
 };
 use crate::engine::feed::Scope;
 use crate::proto::v1;
-use crate::store::ListFilter;
+use crate::store::{ListFilter, MessageFilter};
 
 /// Octets of a list's entries in one answer: half of what gRPC clients take by default.
 const ENTRIES_OCTETS_MAX: usize = 2 * 1024 * 1024;
@@ -56,12 +60,65 @@ pub(crate) fn subscriptions(request: &v1::ListSubscriptionsRequest) -> Result<(u
     Ok((violations.or(size)?, filter))
 }
 
-/// Reads ListMessages: how many, and in which states.
-pub(crate) fn messages(request: &v1::ListMessagesRequest) -> Result<(usize, Vec<MessageState>), ApiError> {
+/// Names of callers that a text may mean.
+type Names = BTreeSet<Arc<str>>;
+
+/// Reads ListMessages: how many, and which. `meant` gives the names that a text in `caller` means.
+pub(crate) fn messages(
+    request: &v1::ListMessagesRequest,
+    meant: impl FnOnce(&str) -> Names,
+) -> Result<(usize, MessageFilter), ApiError> {
     let mut violations = Violations::new();
     let size = page_size(&mut violations, request.page_size);
     let states = each(&mut violations, "states", &request.states, states::read_state);
-    Ok((violations.or(size)?, states))
+    let any = request.kind == v1::MessageKind::Unspecified as i32;
+    let kind = if any { None } else { known(&mut violations, "kind", request.kind, states::read_kind) };
+    text::at_most(&mut violations, "note", &request.note, NOTE_OCTETS_MAX);
+    let user_id = (!request.user_id.is_empty()).then(|| request.user_id.clone());
+    if let Some(user) = &user_id {
+        text::named_user(&mut violations, "user_id", user);
+    }
+    text::at_most(&mut violations, "caller", &request.caller, CALLER_NAME_OCTETS_MAX);
+    let (since, until) = span(&mut violations, request.start_time, request.end_time);
+    let size = violations.or(size)?;
+    let callers = (!request.caller.is_empty()).then(|| meant(&request.caller));
+    let note = request.note.to_lowercase();
+    Ok((size, MessageFilter { states, kind, callers, note, user_id, since, until }))
+}
+
+/// Reads ListAuditEntries but for whose: how many, and which. `meant` as in [`messages`].
+pub(crate) fn audit_entries(
+    request: &v1::ListAuditEntriesRequest,
+    meant: impl FnOnce(&str) -> Names,
+) -> Result<(usize, AuditFilter), ApiError> {
+    let mut violations = Violations::new();
+    let size = page_size(&mut violations, request.page_size);
+    if request.all_applications && !request.application.is_empty() {
+        violations.add("application", "must be empty with all_applications");
+    }
+    text::at_most(&mut violations, "caller", &request.caller, CALLER_NAME_OCTETS_MAX);
+    if !(request.action.is_empty() || RPCS.iter().any(|rpc| rpc.name == request.action)) {
+        violations.add("action", "must be the name of an RPC, for example UpdateApplication");
+    }
+    let (since, until) = span(&mut violations, request.start_time, request.end_time);
+    let size = violations.or(size)?;
+    let callers = (!request.caller.is_empty()).then(|| meant(&request.caller));
+    let action = request.action.clone();
+    Ok((size, AuditFilter { application: None, callers, action, since, until }))
+}
+
+/// From when until when.
+fn span(
+    violations: &mut Violations,
+    start: Option<prost_types::Timestamp>,
+    end: Option<prost_types::Timestamp>,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let since = start.and_then(|time| violations.check("start_time", time::read_timestamp(time)));
+    let until = end.and_then(|time| violations.check("end_time", time::read_timestamp(time)));
+    if since.zip(until).is_some_and(|(since, until)| until <= since) {
+        violations.add("end_time", "must be after start_time");
+    }
+    (since, until)
 }
 
 /// What ListDeliveries asks for.

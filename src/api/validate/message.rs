@@ -9,6 +9,7 @@ use crate::api::convert::{json, notification, time};
 use crate::domain::limits::{
     NOTE_OCTETS_MAX, PAYLOAD_OCTETS_MAX, RECEIPT_TOKEN_CHARS, SEND_TIME_AHEAD_MAX, TTL_MAX,
 };
+use crate::domain::text::cleaned;
 use crate::domain::{MessageSpec, Padding, Payload, Timestamp, Urgency, Violations};
 use crate::proto::v1;
 use crate::webpush::collapse;
@@ -80,7 +81,7 @@ pub(crate) fn message(
         padding: padding?,
         max_per_second: None,
         labels: labels.clone(),
-        note: note.clone(),
+        note: cleaned(note).into_owned(),
     })
 }
 

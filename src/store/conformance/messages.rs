@@ -14,7 +14,8 @@ use crate::domain::{
     OriginId, Outcome, SubscriptionId, Target,
 };
 use crate::store::{
-    Accepted, EntryState, FeedEntry, GroupId, NewMessage, Plan, Recipient, Recipients, Selector, StoreError,
+    Accepted, EntryState, FeedEntry, GroupId, MessageFilter, NewMessage, Plan, Recipient, Recipients,
+    Selector, StoreError,
 };
 
 pub(crate) async fn are_accepted_with_their_pages(harness: &dyn Harness) {
@@ -234,7 +235,7 @@ pub(crate) async fn are_listed_newest_first(harness: &dyn Harness) {
     for limit in 1..6 {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let some = store.list_messages(app, &[], before, limit).await.unwrap();
+            let some = store.list_messages(app, &MessageFilter::default(), before, limit).await.unwrap();
             assert!(some.messages.len() <= limit);
             all.extend(some.messages.iter().map(|status| status.id));
             before = some.next;

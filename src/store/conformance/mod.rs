@@ -5,6 +5,7 @@ pub(crate) mod addressees;
 pub(crate) mod administering;
 pub(crate) mod applications;
 pub(crate) mod audiences;
+pub(crate) mod auditing;
 pub(crate) mod changing;
 pub(crate) mod held;
 pub(crate) mod learning;
@@ -23,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Accepted, AudienceChunk, EntryState, GroupId, MessageCommit, NewMessage, NewPage, Owner, PageCommit,
-    PageEntry, PageKey, PageUpdate, PlanStep, Recipients, Store, Subscribe, Subscribed,
+    Accepted, AudienceChunk, EntryState, GroupId, MessageCommit, MessageFilter, NewMessage, NewPage, Owner,
+    PageCommit, PageEntry, PageKey, PageUpdate, PlanStep, Recipients, Store, Subscribe, Subscribed,
 };
 use crate::domain::{
     ApplicationId, Audience, ContentEncoding, DeliveryEvent, DeliveryState, Endpoint, ManualClock, MessageId,
@@ -63,6 +64,7 @@ macro_rules! conformance {
                 who_sends_again_joins_though_the_recipient_has_gone, big_sends_take_several_pages, nobody_is_an_end,
                 request_ids_are_used_once, racing_request_ids_have_one_winner, are_listed_newest_first,
                 are_estimated_from_counters, survive_open, identifiers_rise;
+            auditing: entries_come_newest_first, the_oldest_go_first, messages_keep_who_sent_them;
             audiences: topics_are_merged, everyone_who_had_joined, lists_tell_who_is_missing,
                 users_are_read_in_pieces, long_lists_keep_their_order;
             planning: pages_come_before_the_cursor, an_interrupted_step_is_told, missing_ones_count,
@@ -198,6 +200,7 @@ pub(crate) fn message(application: ApplicationId, recipients: Recipients) -> New
         targets_estimate: 7,
         start: None,
         collapse: None,
+        caller: None,
     }
 }
 
@@ -338,10 +341,11 @@ pub(crate) async fn listed(
     before: Option<MessageId>,
     limit: usize,
 ) -> Vec<MessageStatus> {
+    let filter = MessageFilter::of_states(states);
     let (mut found, mut before) = (Vec::new(), before);
     loop {
         let most = limit - found.len();
-        let some = store.list_messages(application, states, before, most).await.unwrap();
+        let some = store.list_messages(application, &filter, before, most).await.unwrap();
         found.extend(some.messages);
         before = some.next;
         if found.len() >= limit || before.is_none() {

@@ -41,6 +41,7 @@ mod kind {
         CHANGE_SEQUENCE = 0x08, "change sequence";
         KEPT = 0x09, "low marks";
         API_TOKEN = 0x0a, "API token";
+        AUDIT = 0x0b, "audit entry";
         SUBSCRIPTION = 0x10, "subscription";
         TOPIC = 0x11, "topic";
         USER = 0x12, "user";
@@ -183,6 +184,7 @@ mod tests {
             (vapid_token(APP, VapidKeyId(1), "https://push.example.net"), 23),
             (sequence(APP), 5),
             (reaper(APP), 5),
+            (audit(1), 9),
             (change_sequence(APP), 5),
             (change(APP, 1), 13),
             (subscription(APP, SubscriptionId(ID)), 21),

@@ -2,9 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rand::Rng as _;
 
+use super::audit;
 use super::backend::Order;
 use super::index;
 use super::keys::{self, TopicId};
@@ -19,12 +21,13 @@ use super::subscriptions;
 use super::transaction::{Reader, Rows, Transaction};
 use super::writer::Writer;
 use crate::domain::{
-    ApplicationId, Audience, MessageId, MessageState, MessageStatus, SubscriptionId, Target, Timestamp,
+    Addressed, ApplicationId, Audience, AuditEntry, CalledBy, MessageId, MessageKind, MessageState,
+    MessageStatus, SubscriptionId, Target, Timestamp,
 };
 use crate::store::rules::{paging, replay};
 use crate::store::{
-    Accepted, EntryState, GroupId, MessageRecord, MessagesListed, NewMessage, OpenMessage, Owner, PageKey,
-    Recipient, Recipients, StoreError, StoredEntry, StoredPage,
+    Accepted, EntryState, GroupId, MessageFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage,
+    Owner, PageKey, Recipient, Recipients, StoreError, StoredEntry, StoredPage,
 };
 
 /// A message as it stands.
@@ -92,17 +95,24 @@ pub(crate) const LIST_ROWS: usize = 2_048;
 pub(crate) fn list(
     reader: &Reader,
     application: ApplicationId,
-    states: &[MessageState],
+    filter: &MessageFilter,
     before: Option<MessageId>,
     limit: usize,
 ) -> Result<MessagesListed, StoreError> {
+    let MessageFilter { states, since, until, .. } = filter;
     let mut newest = BTreeMap::new();
     // Not everything that is older was looked at.
     let mut looked_to: Option<MessageId> = None;
     // Ended ones are read last, and count: a message that ends meanwhile is found, once.
-    let before = before.unwrap_or(MessageId([u8::MAX; 16]));
+    // Identifiers begin with the millisecond of their acceptance; only one that was made while the clock was set back begins
+    // with a later one.
+    let last = until.map(|until| MessageId::new(until.plus(Duration::from_millis(1)), [0; 10]));
+    let before = before.into_iter().chain(last).min().unwrap_or(MessageId([u8::MAX; 16]));
+    let from = since.map_or(MessageId([0; 16]), |since| MessageId::new(since, [0; 10]));
     let opens = keys::opens(application).before(&keys::open(application, before));
+    let opens = opens.starting_at(&keys::open(application, from));
     let dones = keys::dones(application).before(&keys::done(application, before));
+    let dones = dones.starting_at(&keys::done(application, from));
     for (range, ended) in [(opens, false), (dones, true)] {
         if !states.is_empty() && states.iter().all(|state| has_ended(*state) != ended) {
             continue;
@@ -118,7 +128,7 @@ pub(crate) fn list(
             };
             let record = reader.readable(record)?.flatten();
             if let Some(MessageRecord { status, .. }) = record
-                && (states.is_empty() || states.contains(&status.state))
+                && filter.takes(&status)
             {
                 found += 1;
                 newest.insert(Reverse(id), status);
@@ -206,11 +216,15 @@ impl Writer {
             replay::replayed(message, &hash, &new.request_hash)?;
             return Ok(Accepted { record, replayed: true, pages: Vec::new(), superseded: None });
         }
+        let mut addressed = new.recipients.addressed(new.kind);
         let to = match new.recipients {
             Recipients::Named { recipient, targets_max, room } => {
                 let targets = self.look_up(application, recipient, targets_max)?;
                 if targets.len() > targets_max.min(room) as usize {
                     return Err(StoreError::TooManyTargets(targets.len() as u32));
+                }
+                if let (Addressed::Subscription { user_id, .. }, [target]) = (&mut addressed, &targets[..]) {
+                    user_id.clone_from(&target.user_id);
                 }
                 To::Targets(targets)
             }
@@ -229,6 +243,7 @@ impl Writer {
         }
         let seq = self.next_seq(application);
         let header = HeaderValue::new(new.kind, &new.spec, new.request_id, now, new.start, seq);
+        let header = header.sent(&addressed, new.caller.as_ref());
         let mut open = OpenValue::new(header, &new.spec, targets_estimate, new.collapse);
         let scheduled = new.start.is_some();
         let (state, pages) = match to {
@@ -253,6 +268,9 @@ impl Writer {
             }
         };
         transaction.put(keys::open(application, id), &open);
+        if let (MessageKind::Broadcast, Some(caller)) = (new.kind, new.caller) {
+            audit::add(&mut transaction, now, &broadcast(caller, application, id))?;
+        }
         let superseded = match new.collapse {
             Some(collapse) if !scheduled => {
                 stopping::supersede(&mut transaction, application, collapse, id, now)?
@@ -338,6 +356,20 @@ impl Writer {
             written.push(StoredPage { head: head.head(key)?, entries: entries.collect() });
         }
         Ok(written)
+    }
+}
+
+/// What the audit log says of a broadcast. All else of it is in the message.
+fn broadcast(caller: CalledBy, application: ApplicationId, message: MessageId) -> AuditEntry {
+    AuditEntry {
+        time: Timestamp::default(),
+        caller,
+        action: "Broadcast".to_owned(),
+        application,
+        application_name: String::new(),
+        object: message.name(),
+        count: None,
+        changes: Vec::new(),
     }
 }
 

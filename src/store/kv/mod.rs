@@ -10,6 +10,7 @@ mod api_tokens;
 mod applications;
 mod aside;
 mod audience;
+mod audit;
 pub mod backend;
 pub mod census;
 mod changes;

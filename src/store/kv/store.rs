@@ -14,20 +14,21 @@ use super::space::Use;
 use super::transaction::Reader;
 use super::writer::{TRANSACTION_ROWS, Writer, submit};
 use super::{
-    KvStore, api_tokens, applications, audience, changes, closed, decide, evidence, feed, held, index,
+    KvStore, api_tokens, applications, audience, audit, changes, closed, decide, evidence, feed, held, index,
     messages, pages, reap, receipts, removed, subscriptions, trim,
 };
 use crate::domain::{
-    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, MessageId, MessageState, Origin,
-    OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey, VapidKeyId,
+    ApiToken, ApiTokenId, ApplicationId, ApplicationSettings, Audience, AuditEntry, AuditFilter, MessageId,
+    Origin, OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey,
+    VapidKeyId,
 };
 use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
-    Accepted, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow,
-    Kept, Lesson, ListFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead,
-    PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage,
-    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Accepted, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention, Change, Cleared,
+    Commit, Disk, Evidence, FeedRow, Kept, Lesson, ListFilter, MessageFilter, MessageRecord, MessagesListed,
+    NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment,
+    Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -160,6 +161,30 @@ impl Store for KvStore {
 
     async fn remove_api_token(&self, id: ApiTokenId) -> Result<bool, StoreError> {
         self.write_end(Class::Record, move |writer| writer.remove_api_token(id)).await
+    }
+
+    async fn audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        let entry = entry.bounded();
+        self.write_end(Class::Record, move |writer| writer.audit(&entry)).await
+    }
+
+    async fn audit_entries(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<AuditListed, StoreError> {
+        let filter = filter.clone();
+        self.read(move |reader| audit::list(reader, &filter, before, limit)).await
+    }
+
+    async fn trim_audit(&self, retention: AuditRetention) -> Result<Trimmed, StoreError> {
+        let now = self.shared.clock.now();
+        let outdated = self.read(move |reader| audit::outdated(reader, now, retention)).await?;
+        if outdated.is_empty() {
+            return Ok(Trimmed::default());
+        }
+        self.write(Class::Reap, move |writer| writer.trim_audit(outdated)).await
     }
 
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError> {
@@ -453,12 +478,12 @@ impl Store for KvStore {
     async fn list_messages(
         &self,
         application: ApplicationId,
-        states: &[MessageState],
+        filter: &MessageFilter,
         before: Option<MessageId>,
         limit: usize,
     ) -> Result<MessagesListed, StoreError> {
-        let states = states.to_vec();
-        self.read(move |reader| messages::list(reader, application, &states, before, limit)).await
+        let filter = filter.clone();
+        self.read(move |reader| messages::list(reader, application, &filter, before, limit)).await
     }
 
     async fn estimate(&self, application: ApplicationId, audience: &Audience) -> Result<u32, StoreError> {

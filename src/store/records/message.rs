@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::caller::{AddressedValue, CallerValue};
 use super::page::{HeadValue, PageValue};
 use super::{Record, array, nanos, numbers};
 use crate::domain::{
-    ApplicationId, DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec, MessageState,
-    MessageStatus, Outcome, Payload, ReceiptCounts, ReceiptKind, Stop, Timestamp,
+    Addressed, ApplicationId, CalledBy, DeliveryCounts, DeliveryState, MessageId, MessageKind, MessageSpec,
+    MessageState, MessageStatus, Outcome, Payload, ReceiptCounts, ReceiptKind, Stop, Timestamp,
 };
 use crate::store::{GroupId, MessageRecord, Plan, StoreError};
 
@@ -34,6 +35,11 @@ pub(crate) struct HeaderValue {
     start: Option<u64>,
     #[prost(bool, tag = "9")]
     requests_receipts: bool,
+    /// For whom it is, and who sent it; earlier versions did not note them.
+    #[prost(message, optional, tag = "14")]
+    addressed: Option<AddressedValue>,
+    #[prost(message, optional, tag = "15")]
+    caller: Option<CallerValue>,
 }
 
 impl HeaderValue {
@@ -55,7 +61,13 @@ impl HeaderValue {
             accepted_seq,
             start: start.map(Timestamp::as_micros),
             requests_receipts: spec.receipt_token_at.is_some(),
+            ..Self::default()
         }
+    }
+
+    /// With for whom it is, and who sent it.
+    pub(crate) fn sent(self, addressed: &Addressed, caller: Option<&CalledBy>) -> Self {
+        Self { addressed: Some(AddressedValue::new(addressed)), caller: caller.map(CallerValue::new), ..self }
     }
 
     pub(crate) fn created(&self) -> Timestamp {
@@ -70,6 +82,7 @@ impl HeaderValue {
         ended: Option<Timestamp>,
     ) -> Result<MessageRecord, StoreError> {
         let corrupt = || StoreError::Corrupt(OpenValue::KIND);
+        let addressed = self.addressed.map(|of| of.into_addressed(OpenValue::KIND)).transpose()?;
         Ok(MessageRecord {
             status: MessageStatus {
                 id,
@@ -86,6 +99,8 @@ impl HeaderValue {
                 start: self.start.map(Timestamp::from_micros),
                 expires: Timestamp::from_micros(self.expires),
                 ended,
+                addressed: addressed.map(Arc::new),
+                caller: self.caller.map(|by| by.into_caller(OpenValue::KIND)).transpose()?,
             },
             accepted_seq: self.accepted_seq,
             last_seq: state.last_seq,

@@ -5,6 +5,8 @@
 
 pub(crate) mod api_token;
 pub(crate) mod application;
+pub(crate) mod audit;
+pub(crate) mod caller;
 pub(crate) mod change;
 pub(crate) mod held;
 pub(crate) mod kept;

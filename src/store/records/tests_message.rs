@@ -12,6 +12,7 @@ const ESTIMATE: u32 = 7;
 
 /// What callers see of it.
 fn status(state: &StateValue) -> MessageStatus {
+    // As a version made it that did not note where a message comes from.
     let header = HeaderValue::new(MessageKind::Broadcast, &spec(), String::new(), START, None, 1);
     let open = OpenValue::new(header, &spec(), ESTIMATE, None);
     open.into_record(MessageId([1; 16]), state).unwrap().status
@@ -32,6 +33,7 @@ fn planned(deliveries: u32) -> StateValue {
 fn one_that_waits_begins_once() {
     let mut state = scheduled();
     assert_eq!((status(&state).state, state.began()), (MessageState::Scheduled, None));
+    assert_eq!((status(&state).addressed, status(&state).caller), (None, None));
     assert!(state.begin(LATER) && !state.begin(START));
     assert_eq!((status(&state).state, state.began()), (MessageState::Sending, Some(LATER)));
     let mut at_once = planned(1);

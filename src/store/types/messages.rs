@@ -1,11 +1,12 @@
 //! Messages: accepting, reading and planning them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::pages::{NewPage, StoredPage};
 use crate::domain::{
-    ApplicationId, Audience, DeliveryEvent, MessageId, MessageKind, MessageSpec, MessageStatus, Stop,
-    SubscriptionId, Target, Timestamp,
+    Addressed, ApplicationId, Audience, CalledBy, DeliveryEvent, Listed, MessageId, MessageKind, MessageSpec,
+    MessageState, MessageStatus, Stop, SubscriptionId, Target, Timestamp,
 };
 use crate::store::owner::Departure;
 
@@ -25,6 +26,40 @@ pub enum Recipients {
     Targets(Vec<Target>),
     /// To be planned: a Broadcast's.
     Audience(Audience),
+}
+
+impl Recipients {
+    /// What is noted of them with a message of this kind.
+    pub(crate) fn addressed(&self, kind: MessageKind) -> Addressed {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let target = |target: &Target| {
+            if target.inline {
+                Addressed::Inline
+            } else {
+                Addressed::Subscription { id: target.id, user_id: target.user_id.clone() }
+            }
+        };
+        match self {
+            // Whose it is, is known when it has been looked up.
+            Self::Named { recipient: Recipient::Subscription(id), .. } => {
+                Addressed::Subscription { id: *id, user_id: String::new() }
+            }
+            Self::Named { recipient: Recipient::User(user), .. } => Addressed::User(user.clone()),
+            Self::Named { recipient: Recipient::Inline(_), .. } => Addressed::Inline,
+            Self::Targets(targets) => match &targets[..] {
+                [one] => target(one),
+                targets => Addressed::Subscriptions(count(targets.len())),
+            },
+            Self::Audience(Audience::Users(users)) => match (kind, &users[..]) {
+                // One that waits for its start.
+                (MessageKind::Send, [user]) => Addressed::User(user.clone()),
+                (MessageKind::Send | MessageKind::Broadcast, users) => Addressed::Users(Listed::of(users)),
+            },
+            Self::Audience(Audience::Subscriptions(ids)) => Addressed::Subscriptions(count(ids.len())),
+            Self::Audience(Audience::Topics(topics)) => Addressed::Topics(Listed::of(topics)),
+            Self::Audience(Audience::All) => Addressed::All,
+        }
+    }
 }
 
 /// Whom a Send is for.
@@ -61,6 +96,8 @@ pub struct NewMessage {
     /// Of application, collapse key and recipient or audience: of messages with the same, only the one that started last
     /// is delivered. See [`crate::store::Store::begin`].
     pub collapse: Option<[u8; 16]>,
+    /// Who sends it. Of a Broadcast it goes into the audit log too, in the same transaction.
+    pub caller: Option<CalledBy>,
 }
 
 /// What [`crate::store::Store::accept`] did.
@@ -87,6 +124,49 @@ pub struct MessageRecord {
     pub last_seq: u64,
     /// Its events were trimmed: only the counts are left.
     pub trimmed: bool,
+}
+
+/// Which messages are asked for. The default takes all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Only those in one of these states; empty: in any.
+    pub states: Vec<MessageState>,
+    /// Only of this kind.
+    pub kind: Option<MessageKind>,
+    /// Only of callers with one of these names; `None`: of all.
+    pub callers: Option<BTreeSet<Arc<str>>>,
+    /// Only those whose note has this text in it, in lower case: the case of letters does not matter. Empty: all.
+    pub note: String,
+    /// Only those that name this user: [`Addressed::names_user`].
+    pub user_id: Option<String>,
+    /// Only those that were accepted from this time on.
+    pub since: Option<Timestamp>,
+    /// Only those that were accepted before this time.
+    pub until: Option<Timestamp>,
+}
+
+impl MessageFilter {
+    /// All that are in one of these states.
+    #[must_use]
+    pub fn of_states(states: &[MessageState]) -> Self {
+        Self { states: states.to_vec(), ..Self::default() }
+    }
+
+    /// Whether a message is one of them.
+    #[must_use]
+    pub fn takes(&self, status: &MessageStatus) -> bool {
+        let Self { states, kind, callers, note, user_id, since, until } = self;
+        let by = |names: &BTreeSet<Arc<str>>| {
+            status.caller.as_ref().is_some_and(|caller| names.contains(&caller.name))
+        };
+        let names = |user: &String| status.addressed.as_ref().is_some_and(|of| of.names_user(user));
+        (states.is_empty() || states.contains(&status.state))
+            && kind.is_none_or(|kind| kind == status.kind)
+            && status.created.is_within(*since, *until)
+            && callers.as_ref().is_none_or(by)
+            && user_id.as_ref().is_none_or(names)
+            && (note.is_empty() || status.note.to_lowercase().contains(note))
+    }
 }
 
 /// What [`crate::store::Store::list_messages`] found.

@@ -28,9 +28,18 @@ pub(crate) fn receipts(message: MessageId) -> KeyRange {
     KeyRange::prefix(&key(kind::RECEIPT, &[&message.0]))
 }
 
-/// The sequence number that a key of `segments`, `feeds` or `changes` ends with.
+/// The sequence number that a key of `segments`, `feeds`, `changes` or `audits` ends with.
 pub(crate) fn seq_of(key: &[u8]) -> Option<u64> {
     part(key, key.len().checked_sub(8)?).map(u64::from_be_bytes)
+}
+
+/// An entry of the audit log.
+pub(crate) fn audit(number: u64) -> Vec<u8> {
+    key(kind::AUDIT, &[&number.to_be_bytes()])
+}
+
+pub(crate) fn audits() -> KeyRange {
+    KeyRange::prefix(&[kind::AUDIT])
 }
 
 /// Minutes since 1970.

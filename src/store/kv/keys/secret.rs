@@ -17,11 +17,13 @@ pub(crate) enum Secrecy {
 }
 
 /// The kinds whose values are secret, and what of them.
-const SECRET_KINDS: [(u8, Secrecy); 17] = [
+const SECRET_KINDS: [(u8, Secrecy); 18] = [
     (kind::APPLICATION, Secrecy::Keys),
     (kind::VAPID_KEY, Secrecy::Keys),
     (kind::VAPID_TOKEN, Secrecy::Keys),
     (kind::API_TOKEN, Secrecy::Keys),
+    // They may name users: sealed with the least that is.
+    (kind::AUDIT, Secrecy::Keys),
     (kind::SUBSCRIPTION, Secrecy::Subscriptions),
     // They have copies of targets.
     (kind::TOPIC, Secrecy::Subscriptions),

@@ -6,7 +6,7 @@ use crate::store::conformance::{
     application, broadcast, commit, page, planned, read_audience, settling, stranger, subscribe,
 };
 use crate::store::kv::keys;
-use crate::store::{ListFilter, PageKey, Selector, Store as _, StoreError};
+use crate::store::{ListFilter, MessageFilter, PageKey, Selector, Store as _, StoreError};
 
 #[tokio::test]
 async fn is_passed_over_in_scans_and_told_by_name() {
@@ -57,7 +57,7 @@ async fn of_one_message_hides_no_other() {
     memory.damage(&keys::segments(messages[0]).from, b"\x02");
     let open: Vec<_> = store.open_messages().await.unwrap().iter().map(|open| open.status.id).collect();
     assert_eq!(open, [messages[0], messages[2]]);
-    assert_eq!(store.list_messages(app, &[], None, 9).await.unwrap().messages.len(), 2);
+    assert_eq!(store.list_messages(app, &MessageFilter::default(), None, 9).await.unwrap().messages.len(), 2);
     assert!(matches!(store.message(app, messages[1]).await, Err(StoreError::Corrupt("message state"))));
     assert_eq!(store.page_heads().await.unwrap().len(), 2);
     assert_eq!(store.feed(app, 0, 99).await.unwrap().len(), feed.len() - 1);

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::store::conformance::applications::key;
 use crate::store::conformance::{START, application, browser, spec};
-use crate::store::{Store as _, StoreError, Subscribe};
+use crate::store::{MessageFilter, Store as _, StoreError, Subscribe};
 
 /// Counts the rows that are read.
 #[derive(Clone, Debug, Default)]
@@ -101,10 +101,11 @@ async fn a_rare_state_is_sought_in_bounded_steps() {
     }
     counted.apply(rows).unwrap();
 
+    let filter = MessageFilter::of_states(&[MessageState::Cancelled]);
     let (mut found, mut before, mut calls) = (Vec::new(), None, 0);
     loop {
         counted.rows_read();
-        let listed = store.list_messages(app, &[MessageState::Cancelled], before, 50).await.unwrap();
+        let listed = store.list_messages(app, &filter, before, 50).await.unwrap();
         let read = counted.rows_read();
         assert!(read <= LIST_ROWS + AHEAD, "{read} rows");
         found.extend(listed.messages.iter().map(|status| status.id));
