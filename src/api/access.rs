@@ -46,7 +46,7 @@ impl Rpc {
 use Role::{Publisher, Reader, Subscriber};
 
 /// Every RPC, in the order of the contract.
-pub const RPCS: [Rpc; 36] = [
+pub const RPCS: [Rpc; 37] = [
     rpc(PUSH, "Subscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "Unsubscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "GetSubscription", &[Subscriber, Reader]),
@@ -83,6 +83,7 @@ pub const RPCS: [Rpc; 36] = [
     rpc(ADMIN, "DiscardHeldSubscriptions", &[]),
     rpc(ADMIN, "RestoreSubscriptions", &[]),
     rpc(ADMIN, "EnableSubscriptions", &[]),
+    rpc(ADMIN, "Backup", &[]).server_wide(),
 ];
 
 /// The RPC at the path of a call.
@@ -223,7 +224,7 @@ mod tests {
         };
         let shop = Scope::Application("shop".to_owned());
         assert_eq!(may(&Scope::All, &[Role::Admin]), RPCS.len());
-        assert_eq!(may(&shop, &[Role::Admin]), RPCS.len() - 4);
+        assert_eq!(may(&shop, &[Role::Admin]), RPCS.len() - 5);
         assert_eq!(may(&Scope::All, &[]), 0);
         assert!(may(&shop, &[Role::Publisher, Role::Subscriber, Role::Reader]) < may(&shop, &[Role::Admin]));
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is what prints")]
 
 mod applications;
+mod backup;
 mod bench;
 mod browser;
 mod cancel;
@@ -25,16 +26,19 @@ mod message;
 mod origins;
 mod output;
 pub mod process;
+mod restore;
 mod sandbox;
 mod send;
 mod serve;
 mod site;
+mod snapshot;
 mod stop;
 mod store;
 mod subscribe;
 mod subscriptions;
 mod tokens;
 mod vapid;
+mod vapid_export;
 mod vapid_keys;
 mod view;
 mod watch;
@@ -75,6 +79,8 @@ enum Command {
     Origins(origins::OriginsArgs),
     Tokens(tokens::TokensArgs),
     Store(store::StoreArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -117,6 +123,8 @@ impl Command {
             Self::Origins(args) => args.run().await,
             Self::Tokens(args) => args.run().await,
             Self::Store(args) => args.run().await,
+            Self::Backup(args) => args.run().await,
+            Self::Restore(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
         }
     }

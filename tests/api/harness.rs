@@ -352,6 +352,15 @@ impl Server {
             "DiscardHeldSubscriptions" => admin!(discard_held_subscriptions),
             "RestoreSubscriptions" => admin!(restore_subscriptions),
             "EnableSubscriptions" => admin!(enable_subscriptions),
+            "Backup" => {
+                let mut client = AdminServiceClient::with_interceptor(self.channel.clone(), bearer);
+                let mut answers = client.backup(v1::BackupRequest {}).await?.into_inner();
+                let mut shown = Vec::new();
+                while let Some(answer) = answers.next().await {
+                    shown.push(show(&answer?, method));
+                }
+                Ok(shown)
+            }
             other => panic!("there is no {other}"),
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod applications;
+mod backup;
 mod bad_input;
 mod callers;
 mod certificates;

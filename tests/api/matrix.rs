@@ -39,4 +39,5 @@ pub(crate) const MATRIX: &[(&str, &str)] = &[
     ("DiscardHeldSubscriptions", "admin"),
     ("RestoreSubscriptions", "admin"),
     ("EnableSubscriptions", "admin"),
+    ("Backup", ""),
 ];

@@ -15,11 +15,11 @@ use fanfare::domain::{
     OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, Timestamp, VapidKey, VapidKeyId,
 };
 use fanfare::store::{
-    Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Decided,
-    Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson, ListFilter, MessageRecord,
-    MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
-    Retention, Segment, Selector, Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, Backup, BackupError, Change,
+    Cleared, Commit, Decided, Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson,
+    ListFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey,
+    PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store, StoreError, StoredPage,
+    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -176,6 +176,7 @@ store! {
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
     async fn trim_time(&self) -> Result<Option<Timestamp>, StoreError>;
     async fn note_trim_time(&self, time: Timestamp) -> Result<(), StoreError>;
+    async fn backup(&self) -> Result<Backup, BackupError>;
     =>
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
         let asked = subscribe.clone();

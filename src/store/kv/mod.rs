@@ -11,6 +11,7 @@ mod applications;
 mod aside;
 mod audience;
 pub mod backend;
+pub mod backup;
 pub mod census;
 mod changes;
 mod clearing;
@@ -54,6 +55,7 @@ mod tail;
 mod tests;
 mod transaction;
 mod trim;
+pub mod verify;
 mod writer;
 
 use std::fs::File;
@@ -66,6 +68,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
 
 use self::backend::Backend;
+use self::backup::Tape;
 use self::census::Census;
 use self::gathered::Gathered;
 use self::inline::Inline;
@@ -150,6 +153,7 @@ struct Shared {
     disk: watch::Sender<Disk>,
     origins: Arc<Origins>,
     damage: Arc<Damage>,
+    tape: Arc<Tape>,
     /// When master keys were given.
     sealed: Option<Arc<Sealed>>,
     clock: Arc<dyn Clock>,
@@ -227,6 +231,7 @@ impl KvStore {
         sealing: &Sealing,
     ) -> Result<Self, OpenError> {
         let damage = Arc::new(Damage::default());
+        let (backend, tape) = Tape::over(backend);
         check_format(&Reader::new(Arc::clone(&backend), Arc::clone(&damage)))?;
         let (backend, sealed) = sealing::admit(backend, sealing)?;
         let keying = keyed::admit(&backend, sealing.seals_subscriptions(), &mut random)?;
@@ -255,6 +260,7 @@ impl KvStore {
             disk: reserve.told(),
             origins: Arc::clone(&origins),
             damage: Arc::clone(&damage),
+            tape,
             sealed,
             clock: Arc::clone(&clock),
         });
