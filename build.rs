@@ -15,7 +15,7 @@ const FILES: [&str; 6] = [
     "fanfare/v1/admin.proto",
 ];
 /// Messages that hold what must not be logged: their `Debug` is written by hand in `src/proto.rs`.
-const SECRET: [&str; 10] = [
+const SECRET: [&str; 11] = [
     ".fanfare.v1.PushSubscription",
     ".fanfare.v1.PushSubscriptionKeys",
     ".fanfare.v1.SubscribeRequest",
@@ -26,6 +26,7 @@ const SECRET: [&str; 10] = [
     ".fanfare.v1.CreateSubscriberTokenResponse",
     ".fanfare.v1.CreateApiTokenResponse",
     ".fanfare.v1.CreateVapidKeyRequest",
+    ".fanfare.v1.BackupResponse",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
         .extern_path(".google.rpc", "::tonic_types::pb")
         .bytes(".fanfare.v1.Message.data")
+        .bytes(".fanfare.v1.BackupResponse.data")
         // Sorted, so that equal requests encode to equal octets: `api::validate::request_hash`.
         .btree_map(".")
         .skip_debug(SECRET)

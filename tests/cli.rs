@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::timeout;
 
+#[path = "cli/backup.rs"]
+mod backup;
 #[path = "cli/cases.rs"]
 mod cases;
 #[path = "cli/clock.rs"]
@@ -183,6 +185,11 @@ fn wrong_arguments_end_with_64_and_say_what_is_right() {
         (&["tokens", "create", "--role", "admin", "--data-dir", "there/is/none"], "is no directory"),
         (&["vapid", "show"], "<FILE>"),
         (&["store", "stats", "--data-dir", "there/is/none"], "is no directory"),
+        (&["store", "verify", "--data-dir", "there/is/none"], "is no directory"),
+        (&["vapid", "export", "--data-dir", "there/is/none", "key.pem"], "is no directory"),
+        (&["backup"], "<FILE>"),
+        (&["backup", "Cargo.toml"], "is there already"),
+        (&["restore", "--check", "--data-dir", "x", "y"], "cannot be used with"),
         (&["config", "check", "--config", "there/is/no/such.toml"], "not found"),
         (&["serve", "--listen", "0.0.0.0:0"], "--credentials-required"),
         (&["serve", "--listen", "here"], "--listen: server.listen"),

@@ -6,6 +6,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod adaptation;
+mod backup;
 mod calls;
 mod checks;
 mod clients;
@@ -112,6 +113,8 @@ enum Drill {
     Isolation,
     /// Some endpoints of an origin always fail, in every way there is, beside others that do not
     Poison,
+    /// Backups are made of a server that sends, and each is restored
+    Backup,
 }
 
 #[tokio::main]
@@ -151,6 +154,7 @@ async fn main() -> ExitCode {
         Drill::Poison => {
             poison::drill(arguments.short, seed, arguments.share, arguments.kind.as_deref()).await
         }
+        Drill::Backup => backup::drill(arguments.short).await,
     };
     match drilled {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,

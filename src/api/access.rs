@@ -52,7 +52,7 @@ impl Rpc {
 use Role::{Publisher, Reader, Subscriber};
 
 /// Every RPC, in the order of the contract.
-pub const RPCS: [Rpc; 37] = [
+pub const RPCS: [Rpc; 38] = [
     rpc(PUSH, "Subscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "Unsubscribe", &[Subscriber]).and_pages(),
     rpc(PUSH, "GetSubscription", &[Subscriber, Reader]),
@@ -90,6 +90,7 @@ pub const RPCS: [Rpc; 37] = [
     rpc(ADMIN, "RestoreSubscriptions", &[]),
     rpc(ADMIN, "EnableSubscriptions", &[]),
     rpc(ADMIN, "ListAuditEntries", &[]),
+    rpc(ADMIN, "Backup", &[]).server_wide(),
 ];
 
 /// The RPC at the path of a call.
@@ -239,7 +240,7 @@ mod tests {
         };
         let shop = Scope::Application("shop".to_owned());
         assert_eq!(may(&Scope::All, &[Role::Admin]), RPCS.len());
-        assert_eq!(may(&shop, &[Role::Admin]), RPCS.len() - 4);
+        assert_eq!(may(&shop, &[Role::Admin]), RPCS.len() - 5);
         assert_eq!(may(&Scope::All, &[]), 0);
         assert!(may(&shop, &[Role::Publisher, Role::Subscriber, Role::Reader]) < may(&shop, &[Role::Admin]));
     }

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, api_tokens, applications, audit_entries, decisions, origins, vapid_keys};
+use super::{Api, api_tokens, applications, audit_entries, backup, decisions, origins, vapid_keys};
 use crate::proto::v1;
 use v1::admin_service_server::AdminService;
 
@@ -165,5 +165,15 @@ impl AdminService for Api {
     ) -> Result<Response<v1::ListAuditEntriesResponse>, Status> {
         let api = self.caller(&request)?;
         Ok(Response::new(audit_entries::list_audit_entries(&api, request.into_inner()).await?))
+    }
+
+    type BackupStream = backup::Responses;
+
+    async fn backup(
+        &self,
+        request: Request<v1::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let api = self.caller(&request)?;
+        Ok(Response::new(backup::backup(&api, request.metadata()).await?))
     }
 }

@@ -11,6 +11,7 @@ mod arrival;
 mod audit;
 mod audit_entries;
 mod authenticate;
+mod backup;
 mod call_log;
 pub mod callers;
 mod calls_at_once;
@@ -285,8 +286,13 @@ impl ApiFor<'_> {
 
     /// How long a stream that was called with these headers may last.
     fn lifetime(&self, metadata: &tonic::metadata::MetadataMap) -> Lifetime {
+        self.lifetime_up_to(self.settings.stream_age_max, metadata)
+    }
+
+    /// The same for what must not be broken off sooner than `age_max`.
+    fn lifetime_up_to(&self, age_max: Duration, metadata: &tonic::metadata::MetadataMap) -> Lifetime {
         let remaining = self.principal.remaining(self.clock.now());
         let credentials = Credentials { remaining, revoked: self.principal.revoked.clone() };
-        Lifetime::new(metadata, self.settings.stream_age_max, credentials)
+        Lifetime::new(metadata, age_max, credentials)
     }
 }

@@ -74,6 +74,10 @@ pub(crate) enum ApiError {
     TooManyMessages(Duration),
     /// The application has too many deliveries that have not ended.
     TooManyPending,
+    /// A backup runs already.
+    BackupRuns,
+    /// The caller of a backup read slower than others wrote.
+    BackupTooSlow,
     /// Too many calls have not begun to answer.
     TooManyCalls,
     /// The caller has made more calls a second than it may: when it may make the next.

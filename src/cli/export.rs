@@ -1,5 +1,5 @@
-//! `fanfare subscriptions export`: the one way out for endpoints, which leads past the server. Whoever can read the data
-//! directory has them anyway.
+//! `fanfare subscriptions export`: a way out for endpoints that leads past the server. Whoever can read the data directory has
+//! them anyway.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -11,8 +11,9 @@ use clap::Args;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use super::connection::Connection;
 use super::failure::Failure;
-use super::{output, vapid};
+use super::{output, snapshot, vapid};
 use crate::domain::application::DEFAULT_APPLICATION;
 use crate::domain::{Audience, ContentEncoding, Subscription, SubscriptionState};
 use crate::store::kv::KvStore;
@@ -22,7 +23,7 @@ use crate::webpush::keys::encode_base64url;
 /// Subscriptions read at once: what is in memory.
 const PAGE: usize = 1_000;
 
-/// Writes all, with endpoints and keys, out of a data directory whose server is stopped
+/// Writes all, with endpoints and keys, out of a running server, or out of a data directory whose server is stopped
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "What it writes is as secret as the data directory: whoever has it can send to these browsers. The
@@ -32,7 +33,12 @@ One JSON object a line, which `fanfare subscriptions import` reads: push_subscri
 supportedContentEncodings, applicationServerKey), user_id, topics, labels, locale, time_zone; and for people name and
 disabled_outcome. An import elsewhere gives new names, and needs the VAPID keys first: `fanfare vapid import`.
 
+With --online the running server is asked for a backup, for which the caller needs the role admin for all applications. It is restored
+below TMPDIR for as long as the command runs; if the server's store is sealed, the configuration that FANFARE_CONFIG names must have the
+master key here too.
+
 Examples:
+  fanfare subscriptions export --online subscriptions.jsonl
   fanfare subscriptions export --data-dir fanfare-data subscriptions.jsonl
   fanfare subscriptions export --data-dir fanfare-data --application shop - | gpg -er ops > shop.jsonl.gpg"
 )]
@@ -41,17 +47,16 @@ pub(super) struct ExportArgs {
     #[arg(value_name = "FILE")]
     file: String,
     /// The data directory; otherwise the one that the configuration names
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "online")]
     data_dir: Option<PathBuf>,
-    /// Whose
-    #[arg(long, value_name = "NAME", env = "FANFARE_APPLICATION", default_value = DEFAULT_APPLICATION)]
-    application: String,
+    /// Out of the running server that --server names
+    #[arg(long)]
+    online: bool,
     /// Leave out those that are disabled
     #[arg(long)]
     active_only: bool,
-    /// Print the figures as JSON; not with -
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 /// A line of the export.
@@ -112,12 +117,19 @@ impl ExportArgs {
         if self.file != "-" && Path::new(&self.file).exists() {
             return Err(Failure::usage(format!("{} is there already", self.file)));
         }
-        let store = vapid::open(self.data_dir.clone()).await?;
-        let exported = self.export(&store).await;
-        store.close().await;
-        let figures = exported?;
+        let figures = if self.online {
+            let snapshot = snapshot::take(&self.connection).await?;
+            let exported = self.export(&snapshot.store).await;
+            snapshot.store.close().await;
+            exported?
+        } else {
+            let store = vapid::open(self.data_dir.clone()).await?;
+            let exported = self.export(&store).await;
+            store.close().await;
+            exported?
+        };
         if self.file != "-" {
-            output::line(if self.json {
+            output::line(if self.connection.json {
                 serde_json::to_string(&figures).map_err(anyhow::Error::from)?
             } else {
                 format!("{} subscriptions in {:.1} s", figures.subscriptions, figures.seconds)
@@ -132,9 +144,12 @@ impl ExportArgs {
 
     async fn export(&self, store: &KvStore) -> anyhow::Result<Figures> {
         let applications = store.applications().await?;
-        let application = applications.into_iter().find(|application| application.name == self.application);
-        let application =
-            application.ok_or_else(|| anyhow!("there is no application {}", self.application))?;
+        let name = match self.connection.application.as_str() {
+            "" => DEFAULT_APPLICATION,
+            name => name,
+        };
+        let application = applications.into_iter().find(|application| application.name == name);
+        let application = application.ok_or_else(|| anyhow!("there is no application {name}"))?;
         if self.file == "-" {
             let mut out = BufWriter::new(std::io::stdout());
             return self.write(store, &application, &mut out).await;

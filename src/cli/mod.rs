@@ -3,6 +3,7 @@
 
 mod applications;
 mod audit;
+mod backup;
 mod bench;
 mod browser;
 mod cancel;
@@ -29,10 +30,12 @@ mod messages;
 mod origins;
 mod output;
 pub mod process;
+mod restore;
 mod sandbox;
 mod send;
 mod serve;
 mod site;
+mod snapshot;
 mod stop;
 mod store;
 mod subscribe;
@@ -42,6 +45,7 @@ mod table;
 mod times;
 mod tokens;
 mod vapid;
+mod vapid_export;
 mod vapid_keys;
 mod view;
 mod watch;
@@ -85,6 +89,8 @@ enum Command {
     Tokens(tokens::TokensArgs),
     Audit(audit::AuditArgs),
     Store(store::StoreArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Doctor(doctor::DoctorArgs),
     Health(health::HealthArgs),
     Completions(generated::CompletionsArgs),
@@ -133,6 +139,8 @@ impl Command {
             Self::Tokens(args) => args.run().await,
             Self::Audit(args) => args.run().await,
             Self::Store(args) => args.run().await,
+            Self::Backup(args) => args.run().await,
+            Self::Restore(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
             Self::Health(args) => args.run().await,
             Self::Completions(args) => args.run(),

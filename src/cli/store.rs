@@ -13,22 +13,27 @@ use rand::Rng as _;
 use serde::Serialize;
 
 use super::config::ConfigSource;
+use super::connection::Connection;
 use super::failure::Failure;
-use super::{output, vapid};
+use super::{output, snapshot, vapid};
 use crate::app::{self, AppError};
 use crate::config;
 use crate::domain::SystemClock;
 use crate::store::Store as _;
+use crate::store::kv::KvStore;
 use crate::store::kv::census::KindCensus;
 use crate::store::kv::sealing::{MASTER_KEY_OCTETS, Resealed};
+use crate::store::kv::verify::{KindVerified, Verified};
 use crate::webpush::keys::encode_base64url;
 use zeroize::Zeroizing;
 
-/// Looks into a data directory whose server is stopped
+/// Looks into a data directory whose server is stopped, or into a running server
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   fanfare store stats --data-dir fanfare-data
+  fanfare store stats --online
   fanfare store stats --data-dir fanfare-data | jq '.kinds | sort_by(-.value_octets) | .[:5]'
+  fanfare store verify --data-dir fanfare-data
   fanfare store key --out master.key
   fanfare store reseal --config fanfare.toml
 
@@ -46,8 +51,24 @@ enum Action {
     /// files
     Stats {
         /// The data directory; otherwise the one that the configuration names
+        #[arg(long, value_name = "DIR", conflicts_with = "online")]
+        data_dir: Option<PathBuf>,
+        /// Of the running server that --server names, through a backup that is restored below TMPDIR for as long: the files are those of a
+        /// new store then
+        #[arg(long)]
+        online: bool,
+        #[command(flatten)]
+        connection: Box<Connection>,
+    },
+    /// Reads every record and says by kind what is lost: records that do not read, and those that others need and that are not
+    /// there. Exit code 1 if there is any
+    Verify {
+        /// The data directory; otherwise the one that the configuration names
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
+        /// Print the figures as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Prints a new master key, or writes it to a file that only you can read
     Key {
@@ -72,7 +93,11 @@ enum Action {
 impl StoreArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self.action {
-            Action::Stats { data_dir } => stats(data_dir).await,
+            Action::Stats { data_dir, online: false, connection: _ } => stats(&open(data_dir).await?).await,
+            Action::Stats { data_dir: _, online: true, connection } => {
+                stats(&snapshot::take(&connection).await?.store).await
+            }
+            Action::Verify { data_dir, json } => verify(data_dir, json).await,
             Action::Key { out } => key(out),
             Action::Reseal { config, data_dir, unseal } => reseal(&config, data_dir, unseal).await,
         }
@@ -88,12 +113,16 @@ struct Stats {
     file_octets: u64,
 }
 
-async fn stats(data_dir: Option<PathBuf>) -> Result<(), Failure> {
+/// Opens a data directory that is there.
+async fn open(data_dir: Option<PathBuf>) -> Result<KvStore, Failure> {
     if let Some(directory) = data_dir.as_ref().filter(|directory| !directory.is_dir()) {
         // It would be made.
         return Err(Failure::usage(format!("--data-dir: {} is no directory", directory.display())));
     }
-    let store = vapid::open(data_dir).await?;
+    vapid::open(data_dir).await
+}
+
+async fn stats(store: &KvStore) -> Result<(), Failure> {
     let census = store.census().await;
     let log_octets = store.log_octets();
     store.close().await;
@@ -106,6 +135,50 @@ async fn stats(data_dir: Option<PathBuf>) -> Result<(), Failure> {
         kinds: census.kinds,
     };
     println!("{}", serde_json::to_string(&stats).map_err(anyhow::Error::from)?);
+    Ok(())
+}
+
+/// What is told of a store that was read.
+#[derive(Serialize)]
+struct Figures<'a> {
+    rows: u64,
+    lost: u64,
+    kinds: &'a [KindVerified],
+}
+
+async fn verify(data_dir: Option<PathBuf>, json: bool) -> Result<(), Failure> {
+    let store = open(data_dir).await?;
+    let bar = ProgressBar::new_spinner();
+    let verified = store.verify({
+        let bar = bar.clone();
+        move |rows| {
+            bar.set_message(format!("{rows} records"));
+            bar.tick();
+        }
+    });
+    let verified = verified.await;
+    bar.finish_and_clear();
+    store.close().await;
+    let verified: Verified = verified.map_err(anyhow::Error::from)?;
+    let (rows, lost, kinds) = (verified.rows(), verified.lost(), &verified.kinds[..]);
+    if json {
+        let figures = Figures { rows, lost, kinds };
+        output::line(serde_json::to_string(&figures).map_err(anyhow::Error::from)?)?;
+    } else {
+        output::line(format!("{:<18} {:>12} {:>8} {:>8}", "kind", "records", "corrupt", "missing"))?;
+        for KindVerified { kind, rows, corrupt, corrupt_keys, missing } in kinds {
+            output::line(format!("{kind:<18} {rows:>12} {corrupt:>8} {missing:>8}"))?;
+            for key in corrupt_keys {
+                output::line(format!("  does not read: {key}"))?;
+            }
+        }
+    }
+    if lost > 0 {
+        return Err(Failure::failed(format!("{lost} of {rows} records are lost: restore a backup")));
+    }
+    if !json {
+        output::line(format!("{rows} records, nothing is lost"))?;
+    }
     Ok(())
 }
 

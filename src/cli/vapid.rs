@@ -10,6 +10,7 @@ use super::config::ConfigSource;
 use super::failure::Failure;
 use super::input;
 use super::key_pair::parse_pair;
+use super::vapid_export::ExportArgs;
 use crate::app;
 use crate::config;
 use crate::domain::application::is_application_name;
@@ -28,6 +29,7 @@ Examples:
   fanfare vapid generate
   fanfare vapid generate --pem > vapid.pem
   npx web-push generate-vapid-keys --json | fanfare vapid import --data-dir fanfare-data --make-current
+  fanfare vapid export --data-dir fanfare-data vapid.pem
   fanfare vapid show vapid.pem"
 )]
 pub(super) struct VapidArgs {
@@ -46,6 +48,7 @@ enum Action {
     Show(ShowArgs),
     /// Puts a key pair into a data directory whose server is stopped
     Import(ImportArgs),
+    Export(ExportArgs),
 }
 
 /// How a pair is printed: by default as two lines of base64url.
@@ -93,6 +96,7 @@ impl VapidArgs {
             Action::Generate { form } => generate(form),
             Action::Show(args) => show(args).await,
             Action::Import(args) => import(args).await,
+            Action::Export(args) => args.run().await,
         }
     }
 }

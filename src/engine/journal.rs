@@ -41,7 +41,7 @@ pub(super) fn accepted(application: &str, message: &MessageStatus) {
     let (id, targets) = (message.id, message.counts.targets);
     let starts_in = message.start.map(|start| start.since(message.created));
     let caller = message.caller.as_ref().map(|caller| &*caller.name);
-    line!(message.kind, message_id = %id, application, targets, ?starts_in, request_id = message.request_id, note = message.note, "accepted");
+    line!(message.kind, message_id = %id, application, caller, targets, ?starts_in, request_id = message.request_id, note = message.note, "accepted");
 }
 
 /// Messages have ended, and it is durable.

@@ -18,6 +18,7 @@
 //!
 //! No type of a backend crosses this line, and nothing here assumes that only one process uses the store.
 
+pub mod backup;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod held;
@@ -38,6 +39,7 @@ use crate::domain::{
     OriginId, Receipt, Report, Stop, Subscription, SubscriptionId, Target, VapidKey, VapidKeyId,
 };
 
+pub use backup::{Backup, BackupError};
 pub use held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 pub use owner::{Addressee, Departure, Owner};
 pub use room::{Disk, Octets, Room};
@@ -567,6 +569,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// While that is not [`Room::Enough`], methods that bring something new are [`StoreError::DiskFull`]; those that end what there is
     /// ([`Store::commit`], [`Store::stop`], [`Store::unsubscribe`], [`Store::remove_api_token`]) are with [`Room::None`].
     fn disk(&self) -> watch::Receiver<Disk>;
+
+    /// Begins a backup: all that is stored, of all applications, as it is at one instant, which is the backup's end. Others read
+    /// and write on meanwhile. One at a time.
+    async fn backup(&self) -> Result<Backup, BackupError>;
 
     /// Returns when the store can write no more: its disk is full or failing, or a write was lost. It is to be opened
     /// again.

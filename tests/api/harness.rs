@@ -353,6 +353,15 @@ impl Server {
             "RestoreSubscriptions" => admin!(restore_subscriptions),
             "EnableSubscriptions" => admin!(enable_subscriptions),
             "ListAuditEntries" => admin!(list_audit_entries),
+            "Backup" => {
+                let mut client = AdminServiceClient::with_interceptor(self.channel.clone(), bearer);
+                let mut answers = client.backup(v1::BackupRequest {}).await?.into_inner();
+                let mut shown = Vec::new();
+                while let Some(answer) = answers.next().await {
+                    shown.push(show(&answer?, method));
+                }
+                Ok(shown)
+            }
             other => panic!("there is no {other}"),
         }
     }

@@ -3,6 +3,7 @@
 
 mod applications;
 mod audit;
+mod backup;
 mod bad_input;
 mod callers;
 mod certificates;

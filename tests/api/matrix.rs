@@ -40,4 +40,5 @@ pub(crate) const MATRIX: &[(&str, &str)] = &[
     ("RestoreSubscriptions", "admin"),
     ("EnableSubscriptions", "admin"),
     ("ListAuditEntries", "admin"),
+    ("Backup", ""),
 ];

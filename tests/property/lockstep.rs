@@ -17,10 +17,10 @@ use fanfare::domain::{
 };
 use fanfare::store::{
     Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention,
-    Change, Cleared, Commit, Decided, Decision, DecisionStep, Disk, Evidence, FeedRow, Hold, Kept, Lesson,
-    ListFilter, MessageFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead,
-    PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store, StoreError, StoredPage,
-    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Backup, BackupError, Change, Cleared, Commit, Decided, Decision, DecisionStep, Disk, Evidence, FeedRow,
+    Hold, Kept, Lesson, ListFilter, MessageFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage,
+    OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store,
+    StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -180,6 +180,7 @@ store! {
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
     async fn trim_time(&self) -> Result<Option<Timestamp>, StoreError>;
     async fn note_trim_time(&self, time: Timestamp) -> Result<(), StoreError>;
+    async fn backup(&self) -> Result<Backup, BackupError>;
     =>
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscribed, StoreError> {
         let asked = subscribe.clone();

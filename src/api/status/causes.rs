@@ -6,7 +6,7 @@ use crate::domain::{Violations, limits};
 use crate::engine::SubmitError;
 use crate::engine::changes::ChangesError;
 use crate::engine::feed::FeedError;
-use crate::store::StoreError;
+use crate::store::{BackupError, StoreError};
 
 impl From<Violations> for ApiError {
     fn from(violations: Violations) -> Self {
@@ -30,6 +30,16 @@ impl From<SubmitError> for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         Self::NoPlace(refused)
+    }
+}
+
+impl From<BackupError> for ApiError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Running => Self::BackupRuns,
+            BackupError::TooSlow => Self::BackupTooSlow,
+            BackupError::Store(error) => error.into(),
+        }
     }
 }
 

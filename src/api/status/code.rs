@@ -26,6 +26,8 @@ impl ApiError {
             | Self::NoPlace(_)
             | Self::TooManyLists
             | Self::AnswerNotTaken(_)
+            | Self::BackupRuns
+            | Self::BackupTooSlow
             | Self::TooManyMessages(_)
             | Self::TooManyPending
             | Self::TooManyCalls
@@ -72,6 +74,8 @@ impl ApiError {
             | Self::NoPlace(_)
             | Self::TooManyLists
             | Self::AnswerNotTaken(_)
+            | Self::BackupRuns
+            | Self::BackupTooSlow
             | Self::TooManyMessages(_)
             | Self::TooManyPending
             | Self::TooManyCalls

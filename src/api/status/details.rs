@@ -36,6 +36,8 @@ impl From<ApiError> for Status {
             | ApiError::NoPlace(_)
             | ApiError::TooManyLists
             | ApiError::AnswerNotTaken(_)
+            | ApiError::BackupRuns
+            | ApiError::BackupTooSlow
             | ApiError::TooManyPending
             | ApiError::TooManyCalls
             | ApiError::Overloaded
@@ -121,6 +123,8 @@ impl ApiError {
             | Self::Suspended
             | Self::StillInUse(_)
             | Self::NoPlace(_)
+            | Self::BackupRuns
+            | Self::BackupTooSlow
             | Self::TooManyMessages(_)
             | Self::TooManyPending
             | Self::TooManyCalls

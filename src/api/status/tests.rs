@@ -37,6 +37,8 @@ fn all() -> Vec<ApiError> {
         ApiError::NoPlace(Refused { shared: Shared::Streams, holder: Holder::Unbound, held: 9, share: 8 }),
         ApiError::TooManyLists,
         ApiError::AnswerNotTaken("server.http.answer_timeout"),
+        ApiError::BackupRuns,
+        ApiError::BackupTooSlow,
         ApiError::TooManyMessages(RETRY_DELAY),
         ApiError::TooManyPending,
         ApiError::TooManyCalls,

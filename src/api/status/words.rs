@@ -55,6 +55,12 @@ impl ApiError {
                 "the caller has too many lists at once that it has not read: nothing was done".into()
             }
             Self::AnswerNotTaken(_) => "the answer was given up: the caller does not read it".into(),
+            Self::BackupRuns => "another backup is being made: nothing was done".into(),
+            Self::BackupTooSlow => {
+                "the backup was given up: its caller read slower than others wrote. Write it to a faster disk, over a faster \
+                 network, or while less is sent"
+                    .into()
+            }
             Self::TooManyCalls => "too many calls at once: nothing was done".into(),
             Self::TooManyCallsOfCaller(_) => {
                 "the caller makes too many calls a second: nothing was done".into()

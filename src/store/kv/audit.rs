@@ -10,7 +10,7 @@ use crate::domain::{AuditEntry, AuditFilter, Timestamp};
 use crate::store::{AuditListed, AuditRetention, StoreError, Trimmed};
 
 /// The name of the row that says how far the log is, and how many octets it has.
-const AUDIT_LOG: &str = "audit log";
+pub(crate) const AUDIT_LOG: &str = "audit log";
 /// Entries that one list looks at, whatever comes of them.
 const LIST_ROWS: usize = 2_048;
 /// Entries that are fetched at once.

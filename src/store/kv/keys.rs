@@ -131,6 +131,11 @@ impl KeyRange {
     }
 }
 
+/// All rows.
+pub(crate) fn everything() -> KeyRange {
+    KeyRange { from: Vec::new(), to: vec![u8::MAX] }
+}
+
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
     key.push(kind);

@@ -12,6 +12,7 @@ mod aside;
 mod audience;
 mod audit;
 pub mod backend;
+pub mod backup;
 pub mod census;
 mod changes;
 mod clearing;
@@ -55,6 +56,7 @@ mod tail;
 mod tests;
 mod transaction;
 mod trim;
+pub mod verify;
 mod writer;
 
 use std::fs::File;
@@ -67,6 +69,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
 
 use self::backend::{Backend, Batch};
+use self::backup::Tape;
 use self::census::Census;
 use self::gathered::Gathered;
 use self::inline::Inline;
@@ -148,6 +151,7 @@ struct Shared {
     disk: watch::Sender<Disk>,
     origins: Arc<Origins>,
     damage: Arc<Damage>,
+    tape: Arc<Tape>,
     /// When master keys were given.
     sealed: Option<Arc<Sealed>>,
     clock: Arc<dyn Clock>,
@@ -225,6 +229,7 @@ impl KvStore {
         sealing: &Sealing,
     ) -> Result<Self, OpenError> {
         let damage = Arc::new(Damage::default());
+        let (backend, tape) = Tape::over(backend);
         check_format(&Reader::new(Arc::clone(&backend), Arc::clone(&damage)))?;
         let (backend, sealed) = sealing::admit(backend, sealing)?;
         note_format(&*backend)?;
@@ -254,6 +259,7 @@ impl KvStore {
             disk: reserve.told(),
             origins: Arc::clone(&origins),
             damage: Arc::clone(&damage),
+            tape,
             sealed,
             clock: Arc::clone(&clock),
         });
@@ -409,10 +415,14 @@ fn closed() -> StoreError {
     StoreError::Unavailable("it is closed".to_owned())
 }
 
+fn is_known_format(number: u64) -> bool {
+    (1..=u64::from(FORMAT)).contains(&number)
+}
+
 /// Refuses a layout that this version does not know.
 fn check_format(reader: &Reader) -> Result<(), OpenError> {
     match reader.record::<Number>(&keys::meta(FORMAT_NAME))? {
-        Some(number) if !(1..=u64::from(FORMAT)).contains(&number.value) => {
+        Some(number) if !is_known_format(number.value) => {
             let found = number.narrow().unwrap_or(u32::MAX);
             Err(OpenError::Format { found, known: FORMAT })
         }

@@ -54,7 +54,11 @@ fn own_head(application: ApplicationId, open: &OpenValue) -> Result<Option<HeadV
 }
 
 /// Who is on a page.
-fn body(rows: &impl Rows, application: ApplicationId, key: PageKey) -> Result<Option<PageValue>, StoreError> {
+pub(crate) fn body(
+    rows: &impl Rows,
+    application: ApplicationId,
+    key: PageKey,
+) -> Result<Option<PageValue>, StoreError> {
     match rows.record(&keys::page(key))? {
         Some(page) => Ok(Some(page)),
         None => Ok(own(rows, application, key)?.and_then(OpenValue::into_page)),

@@ -219,7 +219,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
 
 /// A file that stands beside sled's once the store has its first records. sled opens a damaged log as if it were empty:
 /// a store without records beside this file is not a new one.
-const RECORDS_FILE: &str = "has-records";
+pub(super) const RECORDS_FILE: &str = "has-records";
 
 /// Whether [`note_records`] was called for this directory.
 pub(crate) fn has_records(directory: &Path) -> io::Result<bool> {

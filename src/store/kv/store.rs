@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::audience::Terms;
+use super::backup::HELD_OCTETS_MAX;
 use super::inline::FEW;
 use super::keys::TopicId;
 use super::pages::{PlanMove, TRANSACTION_PAGES};
@@ -25,10 +26,11 @@ use crate::domain::{
 use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
-    Accepted, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention, Change, Cleared,
-    Commit, Disk, Evidence, FeedRow, Kept, Lesson, ListFilter, MessageFilter, MessageRecord, MessagesListed,
-    NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment,
-    Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Accepted, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention, Backup, BackupError,
+    Change, Cleared, Commit, Disk, Evidence, FeedRow, Kept, Lesson, ListFilter, MessageFilter, MessageRecord,
+    MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
+    Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
+    SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -612,6 +614,10 @@ impl Store for KvStore {
 
     async fn seq_at(&self, application: ApplicationId, time: Timestamp) -> Result<u64, StoreError> {
         self.read(move |reader| feed::seq_at(reader, application, time)).await
+    }
+
+    async fn backup(&self) -> Result<Backup, BackupError> {
+        self.begin_backup(HELD_OCTETS_MAX).await
     }
 
     async fn failed(&self) {

@@ -52,6 +52,16 @@ pub(crate) async fn submit<T: Send + 'static>(
     Ok(receiver)
 }
 
+/// Has the writer call `then` right behind a sync, before it applies anything else. `then` is told whether all that was applied
+/// up to there is durable.
+pub(crate) async fn after_sync(
+    queue: &Queue<Job>,
+    class: Class,
+    then: impl FnOnce(bool) + Send + 'static,
+) -> Result<(), StoreError> {
+    queue.push(class, Box::new(|_| Box::new(then))).await
+}
+
 /// What the writer knows besides what is stored.
 pub(crate) struct Writer {
     pub(crate) reader: Reader,

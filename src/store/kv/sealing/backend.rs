@@ -10,7 +10,7 @@ use super::{Fingerprint, Sealing};
 use crate::store::StoreError;
 
 /// What the keys are noted under that values are sealed with.
-pub(super) const SEALING_NAME: &str = "sealing";
+pub(in super::super) const SEALING_NAME: &str = "sealing";
 
 /// A database in which some values are sealed.
 #[derive(Debug)]
@@ -65,6 +65,15 @@ pub(super) fn noted(database: &dyn Backend) -> Result<SealingValue, StoreError> 
     value.map_or_else(|| Ok(SealingValue::default()), |value| SealingValue::from_value(&value))
 }
 
+/// The names of the keys that are noted.
+pub(crate) fn master_keys(database: &dyn Backend) -> Result<Vec<String>, StoreError> {
+    Ok(noted(database)?.fingerprints.iter().map(|octets| name(octets)).collect())
+}
+
+fn name(octets: &[u8]) -> String {
+    Fingerprint(octets.try_into().unwrap_or_default()).to_string()
+}
+
 /// The database as it is to be used, and the sealing of it if there is any.
 type Admitted = (Arc<dyn Backend>, Option<Arc<Sealed>>);
 
@@ -75,12 +84,8 @@ pub(crate) fn admit(database: Arc<dyn Backend>, sealing: &Sealing) -> Result<Adm
     let is_given = |fingerprint: &[u8]| sealing.keys.iter().any(|key| key.fingerprint.0 == *fingerprint);
     let missing: Vec<_> = known.fingerprints.iter().filter(|noted| !is_given(noted)).collect();
     if !missing.is_empty() {
-        let name = |octets: &Vec<u8>| {
-            let octets: [u8; 16] = octets.as_slice().try_into().unwrap_or_default();
-            Fingerprint(octets).to_string()
-        };
         return Err(OpenError::MasterKeyMissing {
-            missing: missing.into_iter().map(name).collect::<Vec<_>>().join(", "),
+            missing: missing.into_iter().map(|octets| name(octets)).collect::<Vec<_>>().join(", "),
             given: sealing.keys.iter().map(|key| key.fingerprint.to_string()).collect::<Vec<_>>().join(", "),
         });
     }

@@ -32,7 +32,8 @@ use zeroize::Zeroizing;
 use super::keys;
 use crate::webpush::keys::decode_base64;
 
-pub(crate) use backend::{Sealed, admit};
+pub(super) use backend::SEALING_NAME;
+pub(crate) use backend::{Sealed, admit, master_keys};
 pub use reseal::Resealed;
 
 /// Octets of a master key.

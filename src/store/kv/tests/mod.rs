@@ -29,30 +29,30 @@ use crate::store::Store;
 use crate::store::conformance::{Harness, START};
 
 /// A database in memory; ending the store loses what was not synced.
-struct InMemory {
+pub(super) struct InMemory {
     memory: Mutex<Memory>,
-    clock: ManualClock,
+    pub(super) clock: ManualClock,
     /// Another one for each time that it is opened.
     seed: AtomicU64,
     sealing: Sealing,
 }
 
 /// Everything that can be is sealed, under the key of this number.
-fn sealing(number: u8) -> Sealing {
+pub(super) fn sealing(number: u8) -> Sealing {
     Sealing::new(vec![MasterKey::new(&[number; 32])], true, true)
 }
 
 impl InMemory {
-    fn sealed() -> Self {
+    pub(super) fn sealed() -> Self {
         Self { sealing: sealing(1), ..Self::new() }
     }
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let memory = Mutex::new(Memory::new());
         Self { memory, clock: ManualClock::at(START), seed: AtomicU64::new(7), sealing: Sealing::default() }
     }
 
-    fn memory(&self) -> Memory {
+    pub(super) fn memory(&self) -> Memory {
         self.memory.lock().unwrap().clone()
     }
 
@@ -62,7 +62,7 @@ impl InMemory {
         *self.memory.lock().unwrap() = left;
     }
 
-    fn open_kv(&self) -> KvStore {
+    pub(super) fn open_kv(&self) -> KvStore {
         self.open_with(Settings::default())
     }
 
