@@ -69,7 +69,7 @@ async fn a_server_that_sends_is_backed_up_and_goes_on_elsewhere() {
     let (sending, heard) = sender(url.clone(), Arc::clone(&stop));
     let first = heard.recv_timeout(PATIENCE).unwrap();
     // This one takes six seconds, and is under way when the backup is made.
-    let paced = ["broadcast", "--topic", "news", "--rate", "50"];
+    let paced = ["broadcast", "--topic", "news", "--max-per-second", "50"];
     let broadcast = message_of(&call(&url, &[&paced[..], &accepted].concat()));
     let file = place.text("fanfare.backup");
     let acknowledged: BTreeSet<String> =
