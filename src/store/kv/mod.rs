@@ -54,6 +54,7 @@ mod tail;
 mod tests;
 mod transaction;
 mod trim;
+mod unused;
 mod writer;
 
 use std::fs::File;
@@ -79,6 +80,7 @@ use self::sequences::Sequences;
 use self::sled::{OpenError, Sled};
 use self::space::{Reserve, Use};
 use self::transaction::{Damage, Reader, Rows, Transaction};
+use self::unused::Sweep;
 use self::writer::{Job, Writer, submit};
 pub(crate) use super::records;
 use super::{Disk, StoreError};
@@ -113,9 +115,6 @@ pub struct Settings {
     pub group_rows: usize,
     /// Reads that may run at once, long ones each on a blocking thread; others wait. 32 by default.
     pub reads: usize,
-    /// With so many origins, those of which nothing is stored any more are forgotten when the store opens, for which all
-    /// subscriptions are read. 10,000 by default.
-    pub origins_kept: usize,
 }
 
 impl Default for Settings {
@@ -127,7 +126,6 @@ impl Default for Settings {
             group_commands: 64,
             group_rows: 512,
             reads: 32,
-            origins_kept: 10_000,
         }
     }
 }
@@ -139,6 +137,8 @@ pub struct KvStore {
     reads: Arc<Semaphore>,
     reads_max: u32,
     inline: Inline,
+    /// Looks for unused origins.
+    sweep: tokio::sync::Mutex<Option<Sweep>>,
 }
 
 struct Shared {
@@ -235,15 +235,6 @@ impl KvStore {
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
         let origins = Arc::new(Origins::load(&reader)?);
-        if origins.len() >= settings.origins_kept {
-            let forgotten = origins.forget_unused(&reader)?;
-            tracing::info!(
-                forgotten,
-                kept = origins.len(),
-                "origins of which nothing is stored are forgotten"
-            );
-            reader.backend().sync()?;
-        }
         let commits = Sequences::load(&reader, keys::sequences())?;
         let changes = Sequences::load(&reader, keys::change_sequences())?;
         let mut reserve = Reserve::new(settings.free_octets_min, watch::Sender::default());
@@ -271,6 +262,7 @@ impl KvStore {
             reads: Arc::new(Semaphore::new(reads_max as usize)),
             reads_max,
             inline: Inline::default(),
+            sweep: tokio::sync::Mutex::default(),
         })
     }
 

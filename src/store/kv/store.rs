@@ -25,9 +25,9 @@ use crate::failpoint::failpoint;
 use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, Share};
 use crate::store::{
     Accepted, Addressee, ApplicationRecord, AudienceChunk, Change, Cleared, Commit, Disk, Evidence, FeedRow,
-    Kept, Lesson, ListFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead,
-    PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage,
-    StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    Kept, Lesson, ListFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage, OriginInfo,
+    OriginsTrimmed, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Store,
+    StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -344,6 +344,10 @@ impl Store for KvStore {
             trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(expired)).await?;
         }
         Ok(trimmed)
+    }
+
+    async fn trim_origins(&self, many: usize, rows: usize) -> Result<OriginsTrimmed, StoreError> {
+        self.sweep_origins(many, rows).await
     }
 
     async fn trim_time(&self) -> Result<Option<Timestamp>, StoreError> {

@@ -1,7 +1,7 @@
 //! The one writer: a thread that executes commands in groups, syncs once for each group, and answers only then.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -15,6 +15,7 @@ use super::records::segment::FeedValue;
 use super::sequences::Sequences;
 use super::space::{Reserve, Use};
 use super::transaction::{Reader, Transaction};
+use super::unused::Suspects;
 use super::{Settings, keys};
 use crate::domain::{ApplicationId, Clock};
 use crate::store::{FeedEntry, StoreError};
@@ -63,6 +64,8 @@ pub(crate) struct Writer {
     pub(crate) commits: Sequences,
     /// The sequences of changes.
     pub(crate) changes: Sequences,
+    /// Those of a sweep, as long as it goes on.
+    pub(crate) suspects: Weak<Suspects>,
     /// What may be written.
     reserve: Reserve,
     /// The command has written something that must not be left alone.
@@ -99,6 +102,7 @@ impl Writer {
             last_message: 0,
             commits,
             changes,
+            suspects: Weak::new(),
             reserve,
             must_go_on: false,
             what_for: Use::Begins,
@@ -124,6 +128,9 @@ impl Writer {
             return Err(StoreError::Unavailable("an earlier write failed".to_owned()));
         }
         if transaction.rows() > 0 {
+            if let Some(suspects) = self.suspects.upgrade() {
+                suspects.spare_written(transaction.writes());
+            }
             let taken = self.reserve.take(self.reader.backend(), transaction.octets());
             if !self.must_go_on {
                 taken?;
