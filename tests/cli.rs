@@ -33,6 +33,8 @@ mod import;
 mod outcomes;
 #[path = "cli/person.rs"]
 mod person;
+#[path = "cli/reload.rs"]
+mod reload;
 #[path = "cli/stopped.rs"]
 mod stopped;
 
