@@ -1,5 +1,8 @@
 //! The one place that sees all: builds the parts of a server, starts them, and stops them in order.
 
+pub mod reload;
+mod risks;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,15 +15,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::reload::ReloadParts;
 use crate::api::metered::Metered;
 use crate::api::server::{Health, ServeError, serve};
+use crate::api::tls::TlsChanges;
 use crate::api::{Api, ApiParts, receipts};
-use crate::config::{Config, MasterKeyFailure, PLACEHOLDER_CONTACT, mode_open_to_others};
+use crate::config::{Config, MasterKeyFailure};
 use crate::domain::{Application, Clock, EndpointPolicy, VapidKeyId};
 use crate::engine::applications::Bases;
 use crate::engine::{AttemptSettings, Engine, EngineParts};
 use crate::observe::{Metrics, admin};
-use crate::open_files;
 use crate::store::kv::sealing::Sealing;
 use crate::store::kv::sled::OpenError;
 use crate::store::kv::{self, KvStore};
@@ -110,6 +114,7 @@ pub struct App {
     stop_admin: CancellationToken,
     admin_server: JoinHandle<std::io::Result<()>>,
     shutdown_timeout: Duration,
+    reload_parts: Option<ReloadParts>,
 }
 
 impl fmt::Debug for App {
@@ -128,7 +133,7 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        warn_of_risks(&config);
+        risks::warn(&config);
         // First of all: a port that is taken is the most frequent reason not to start.
         let listener = bind(config.server.listen).await?;
         let admin = bind(config.admin.listen).await?;
@@ -175,7 +180,7 @@ impl App {
             engine: engine.clone(),
             store: Arc::clone(&store),
             bases,
-            policy,
+            policy: Arc::clone(&policy) as Arc<dyn EndpointPolicy>,
             clock,
             settings: api_settings,
             limits: Arc::clone(&metered) as _,
@@ -189,11 +194,13 @@ impl App {
             tokio::spawn(admin::serve(admin.0, Arc::clone(&metrics), told, stop_admin.clone()));
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(api.clone().show_quotas(Arc::clone(&metrics))));
+        let (tls, tls_changes) = watch::channel(config.server.tls.clone());
         let server = tokio::spawn({
             let (health, stop) = (health.clone(), stop.clone());
             let mut settings = config.server.http.clone();
             settings.tls = config.server.tls.clone();
-            async move { Box::pin(serve(listener.0, api, &health, settings, metered, stop)).await }
+            let tls_changes = TlsChanges::new(tls_changes);
+            async move { Box::pin(serve(listener.0, api, &health, settings, tls_changes, metered, stop)).await }
         });
         if let Some((listener, _)) = receipts {
             tokio::spawn(receipts::serve(listener, engine.clone(), stop.clone()));
@@ -225,7 +232,13 @@ impl App {
             stop_admin,
             admin_server,
             shutdown_timeout: config.server.shutdown_timeout,
+            reload_parts: Some(ReloadParts { policy, tls }),
         })
+    }
+
+    /// What takes up changes of the configuration; `None` when it was taken before.
+    pub fn take_reload_parts(&mut self) -> Option<ReloadParts> {
+        self.reload_parts.take()
     }
 
     /// Where callers are served.
@@ -360,44 +373,6 @@ fn show_limits(config: &Config, metrics: &Metrics) {
         ("server.http.answers_octets_max", config.server.http.answers_octets_max as u64),
     ] {
         metrics.limits.setting(setting, most);
-    }
-}
-
-/// What works, but had better not stay so.
-fn warn_of_risks(config: &Config) {
-    if config.effective_applications().iter().any(|application| application.contact == PLACEHOLDER_CONTACT) {
-        tracing::warn!(
-            "application_defaults.contact is still the built-in one: set your own before sending to real push services"
-        );
-    }
-    let needed = config.open_files_needed();
-    if let Some(limit) = open_files::limit().filter(|limit| *limit < needed) {
-        tracing::warn!(
-            limit,
-            needed,
-            "fewer files may be open than server.http.connections_max and transport.dns_lookups_max let be needed: raise the limit \
-             (ulimit -n)"
-        );
-    }
-    let key_files = [&config.store.sealing.master_key_file, &config.server.tls.private_key];
-    for file in key_files.into_iter().flatten() {
-        if let Some(mode) = mode_open_to_others(file) {
-            let mode = format!("{mode:04o}");
-            tracing::warn!(file = %file.display(), mode, "others may read this key file: chmod 600");
-        }
-    }
-    let server = &config.server;
-    let address = server.listen;
-    if !address.ip().is_loopback() {
-        if !server.asks_who_calls() {
-            tracing::warn!(
-                %address,
-                "server.listen is not a loopback address: while there is no API token, whoever reaches it may do everything"
-            );
-        }
-        if server.tls.certificate.is_none() {
-            tracing::warn!(%address, "callers are served without TLS: their tokens and messages can be read on the way");
-        }
     }
 }
 

@@ -39,6 +39,8 @@ mod messages;
 mod outcomes;
 #[path = "cli/person.rs"]
 mod person;
+#[path = "cli/reload.rs"]
+mod reload;
 #[path = "cli/stopped.rs"]
 mod stopped;
 #[path = "cli/supervised.rs"]

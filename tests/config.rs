@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use fanfare::api::ApiSettings;
 use fanfare::api::server::ServerSettings;
-use fanfare::config::{Config, ConfigError, DEFAULT_TOML, Loaded, PLACEHOLDER_CONTACT, Sources, load};
+use fanfare::config::{
+    Config, ConfigError, DEFAULT_TOML, Loaded, PLACEHOLDER_CONTACT, Problem, Sources, load,
+};
 use fanfare::domain::{Padding, Urgency};
 use fanfare::engine::{EngineSettings, RetentionSettings};
 use fanfare::observe::LogSettings;
@@ -109,28 +111,40 @@ fn applications_take_what_they_leave_out_from_the_defaults() {
 #[test]
 fn unknown_keys_and_wrong_types_name_the_key_and_where_it_came_from() {
     let misspelt = Given::nothing().file("[server]\nlisen = \"x\"").error();
-    assert!(misspelt.contains("fanfare.toml: server: unknown field `lisen`"), "{misspelt}");
+    let expected =
+        "fanfare.toml:2: server.lisen: there is no such setting: is listen meant? Known here are calls, ";
+    assert!(misspelt.contains(expected), "{misspelt}");
     for (variable, value, expected) in [
-        ("FANFARE_SERVER__LISEN", "x", "variable FANFARE_SERVER__LISEN: server: unknown field `lisen`"),
-        ("FANFARE_NONSENSE", "x", "variable FANFARE_NONSENSE: unknown field `nonsense`"),
-        ("FANFARE_NON__SENSE", "x", "variable FANFARE_NON__SENSE: unknown field `non`"),
-        ("FANFARE_SERVER__LISTEN", "x", "FANFARE_SERVER__LISTEN: server.listen: invalid socket address"),
+        (
+            "FANFARE_SERVER__LISEN",
+            "x",
+            "variable FANFARE_SERVER__LISEN: server.lisen: there is no such setting: is listen meant?",
+        ),
+        (
+            "FANFARE_SERVER__LISTEN",
+            "x",
+            "FANFARE_SERVER__LISTEN: server.listen: \"x\" is no address and port such as ",
+        ),
         ("FANFARE_SERVER__INSECURE", "perhaps", "server.insecure: invalid type: string \"perhaps\""),
-        ("FANFARE_SERVER__SHUTDOWN_TIMEOUT", "5", "server.shutdown_timeout: invalid value: string \"5\""),
+        (
+            "FANFARE_SERVER__SHUTDOWN_TIMEOUT",
+            "5",
+            "server.shutdown_timeout: invalid value: string \"5\", expected a duration; the default is \"45s\"",
+        ),
     ] {
         let error = Given::nothing().environment(&[(variable, value)]).error();
         assert!(error.contains(expected), "{error}");
     }
     let flag = Given::nothing().flag("--listen", "server.listen", "here").error();
-    assert!(flag.starts_with("--listen: server.listen: "), "{flag}");
+    assert!(flag.contains("\n  --listen: server.listen: "), "{flag}");
     let toml = Given::nothing().file("[server").error();
-    assert!(toml.contains("fanfare.toml: TOML parse error at line 1"), "{toml}");
-    // The line that does not read is quoted, unless a secret stands in it.
-    let quoted = Given::nothing().file("[store]\ndata_dir = \"here").error();
-    assert!(quoted.contains("data_dir = \"here"), "{quoted}");
+    assert!(toml.contains("fanfare.toml:1: this is no TOML: "), "{toml}");
+    // Nothing of what stands there is repeated where it may be a secret.
     for key in ["[store.sealing]\nmaster_key", "[gcm]\napi_key", "[transport]\negress_proxy"] {
-        let hidden = Given::nothing().file(&format!("{key} = \"a-secret")).error();
-        assert!(hidden.contains("at line 2") && !hidden.contains("a-secret"), "{hidden}");
+        for value in ["\"a-secret", "[\"a-secret\"]", "{ a-secret = 1 }"] {
+            let hidden = Given::nothing().file(&format!("{key} = {value}")).error();
+            assert!(hidden.contains("fanfare.toml:2: ") && !hidden.contains("a-secret"), "{hidden}");
+        }
     }
     let mut missing = Given::nothing();
     missing.sources.file = Some("there/is/no/such.toml".into());
@@ -144,23 +158,91 @@ fn all_that_cannot_be_is_reported_at_once() {
          [log]\nfilter = \"fanfare=loud\"\n[application_defaults]\ncontact = \"me\"\n\
          [[applications]]\nname = \"Shop\"\nttl = \"29days\"\n[[applications]]\nname = \"Shop\"\nweight = 0",
     );
-    let ConfigError::Invalid(problems) = given.load().unwrap_err() else { panic!("it reads") };
-    let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
     let expected = [
-        "server.listen",
-        "admin.listen",
-        "admin.listen",
-        "engine.shutdown_grace",
-        "server.http.drain_timeout",
-        "log.filter",
-        "applications[0].name",
-        "applications[1].name",
-        "applications[1].name",
-        "application_defaults.contact",
-        "applications[0].ttl",
-        "applications[1].weight",
+        ("server.listen", 2),
+        ("admin.listen", 5),
+        ("admin.listen", 5),
+        ("engine.shutdown_grace", 0),
+        ("server.http.drain_timeout", 0),
+        ("log.filter", 7),
+        ("applications[0].name", 11),
+        ("applications[1].name", 14),
+        ("applications[1].name", 14),
+        ("application_defaults.contact", 9),
+        ("applications[0].ttl", 12),
+        ("applications[1].weight", 15),
     ];
-    assert_eq!(keys, expected, "{problems:#?}");
+    assert_eq!(problems_of(&given), expected);
+}
+
+/// The keys of all problems with their lines; 0 where nothing was said in the file.
+fn problems_of(given: &Given) -> Vec<(&'static str, usize)> {
+    let ConfigError::Invalid(problems) = given.load().unwrap_err() else { panic!("it reads") };
+    let file = given.sources.file.as_ref().unwrap().display().to_string();
+    let line = |place: &str| place.strip_prefix(&*file)?.strip_prefix(':')?.parse().ok();
+    problems
+        .into_iter()
+        .map(|problem| (&*problem.key.leak(), problem.place.as_deref().and_then(line).unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn what_does_not_read_is_reported_at_once_too() {
+    let given = Given::nothing()
+        .file(
+            "[server]\nlisten = 8030\nlisen = 1\n[server.tls]\ncertificate = 1\nprivate_key = \"x\"\n[nonsense]\na = 1\n\
+             [engine]\nmax_unsettled = \"many\"\nremoval_share_max = 20\n[[applications]]\nttl = \"1h\"\n\
+             [[applications]]\nname = \"shop\"\nttl = 5\nurgency = \"loud\"\n[[applications]]\nname = \"Shop\"",
+        )
+        .environment(&[("FANFARE_ADMIN__LISTEN", "there")]);
+    let expected = [
+        ("server.listen", 2),
+        ("server.lisen", 3),
+        ("server.tls.certificate", 5),
+        ("engine.max_unsettled", 10),
+        ("applications[0]", 12),
+        ("applications[1].ttl", 16),
+        ("applications[1].urgency", 17),
+        ("nonsense", 7),
+        ("admin.listen", 0),
+        // What else is wrong; not that a private key has no certificate, which may be meant to have one.
+        ("applications[2].name", 19),
+    ];
+    let mut found = problems_of(&given);
+    let order = |problem: &(&str, usize)| (problem.1, problem.0.to_owned());
+    found.sort_by_key(order);
+    let mut expected = expected.to_vec();
+    expected.sort_by_key(order);
+    assert_eq!(found, expected, "{}", given.error());
+}
+
+#[test]
+fn variables_of_others_are_passed_over_with_a_warning() {
+    let given = Given::nothing().environment(&[
+        ("FANFARE_PORT", "tcp://10.0.0.7:8030"),
+        ("FANFARE_SERVICE_HOST", "10.0.0.7"),
+        ("FANFARE_PORT_8030_TCP_ADDR", "10.0.0.7"),
+        ("FANFARE_NON__SENSE", "x"),
+        ("FANFARE_LOG__FILTER", "warn"),
+        ("FANFARE_TOKEN", "x"),
+    ]);
+    let loaded = given.load().unwrap();
+    assert_eq!(loaded.config.log.filter, "warn");
+    assert_eq!(loaded.warnings.len(), 1);
+    let names = "FANFARE_NON__SENSE, FANFARE_PORT, FANFARE_PORT_8030_TCP_ADDR, FANFARE_SERVICE_HOST. ";
+    assert!(loaded.warnings[0].contains(names), "{:?}", loaded.warnings);
+    assert!(!loaded.warnings[0].contains("10.0.0.7"));
+    assert_eq!(Given::nothing().load().unwrap().warnings, [""; 0]);
+}
+
+#[test]
+fn localhost_is_an_address() {
+    let given = Given::nothing()
+        .file("[server]\nlisten = \"localhost:1\"\n[admin]\nlisten = \"localhost:2\"")
+        .environment(&[("FANFARE_RECEIPTS__LISTEN", "localhost:3")]);
+    let config = given.config();
+    let listen = [config.server.listen, config.admin.listen, config.receipts.listen.unwrap()];
+    assert_eq!(listen.map(|address| address.to_string()), ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
 }
 
 #[test]
@@ -181,10 +263,10 @@ fn bounds_that_would_stop_everything_are_refused() {
         ("[server.http]\naddress_share_percent_max = 0", "server.http.address_share_percent_max"),
         ("[server.http]\nanswers_octets_max = 4194304", "server.http.answers_octets_max"),
         ("[transport]\ndeadline = \"0s\"", "transport.deadline"),
-        ("[push_services]\nhosts = [\"https://x.example\"]", "push_services.hosts"),
+        ("[push_services]\nhosts = [\"https://x.example\"]", "push_services.hosts[0]"),
         (
             "[[push_services.exceptions]]\nname = \"x\"\nhost = \"x.example\"\nport = 80\nallow_http = true",
-            "push_services.exceptions",
+            "push_services.exceptions[0]",
         ),
     ] {
         let ConfigError::Invalid(problems) = Given::nothing().file(toml).load().unwrap_err() else {
@@ -273,13 +355,21 @@ fn table_paths(table: &toml::Table, path: &[String]) -> Vec<Vec<String>> {
 fn every_setting_is_documented() {
     let documented: toml::Table = with_optional_settings().parse().unwrap();
     let examples = Given::nothing().file(&documented.to_string()).load();
-    assert!(!matches!(examples, Err(ConfigError::Unreadable { .. })), "the examples read: {examples:?}");
+    let unread = |problem: &Problem| {
+        ["no such", "invalid", "must be set"].iter().any(|told| problem.description.contains(told))
+    };
+    if let Err(error) = examples {
+        let ConfigError::Invalid(problems) = error else { panic!("{error}") };
+        assert!(!problems.iter().any(unread), "the examples read: {problems:#?}");
+    }
     for path in table_paths(&documented, &[]) {
         let mut spoilt = documented.clone();
         table_at(&mut spoilt, &path).insert("no_such_key".to_owned(), 1.into());
         let error = Given::nothing().file(&spoilt.to_string()).error();
-        let (_, known) = error.split_once("unknown field `no_such_key`, expected ").expect(&error);
-        let known: BTreeSet<_> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let line =
+            error.lines().find(|line| line.contains("no_such_key: there is no such setting")).expect(&error);
+        let (_, known) = line.split_once("Known here are ").expect(&error);
+        let known: BTreeSet<_> = known.split(", ").map(str::to_owned).collect();
         let here: BTreeSet<_> = table_at(&mut documented.clone(), &path).keys().cloned().collect();
         assert_eq!(known, here, "{path:?}");
     }

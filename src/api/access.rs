@@ -90,7 +90,7 @@ pub const RPCS: [Rpc; 38] = [
     rpc(ADMIN, "RestoreSubscriptions", &[]),
     rpc(ADMIN, "EnableSubscriptions", &[]),
     rpc(ADMIN, "ListAuditEntries", &[]),
-    rpc(ADMIN, "Backup", &[]).server_wide(),
+    rpc(ADMIN, "Backup", &[]).server_wide().streaming(),
 ];
 
 /// The RPC at the path of a call.

@@ -28,7 +28,7 @@ use super::layers::{CallObserver, ObserveLayer, SizedService, admin_service, ans
 use super::lists_at_once::ListsLayer;
 use super::rate::RateLayer;
 use super::shares::{Pool, Shared};
-use super::tls::{ServerTls, TlsError, TlsSettings};
+use super::tls::{ServerTls, TlsChanges, TlsError, TlsSettings};
 use crate::accept::PatientListener;
 use crate::domain::Timestamp;
 use crate::proto::REFLECTION_DESCRIPTOR_SET;
@@ -176,6 +176,7 @@ pub async fn serve(
     api: Api,
     health: &Health,
     settings: ServerSettings,
+    tls_changes: TlsChanges,
     observer: Arc<dyn CallObserver>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
@@ -247,7 +248,7 @@ pub async fn serve(
     }
     let certificates = tls.as_ref().map(ServerTls::current);
     if let Some(tls) = tls {
-        tokio::spawn(tls.follow(stop.clone()));
+        tokio::spawn(tls.follow(tls_changes, stop.clone()));
     }
     let shares = pool(Shared::Connections, settings.connections_max, settings.address_share_percent_max);
     let listener = PatientListener::new(listener, "server");

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Role;
@@ -92,6 +92,14 @@ impl TlsSettings {
         problems
     }
 
+    /// Reads the files, as a start would.
+    ///
+    /// # Errors
+    /// What cannot be used, and why.
+    pub fn check(&self) -> Result<(), TlsError> {
+        ServerTls::open(self).map(|_| ())
+    }
+
     fn files(&self) -> impl Iterator<Item = &Path> {
         [&self.certificate, &self.private_key, &self.client_ca].into_iter().flatten().map(PathBuf::as_path)
     }
@@ -121,6 +129,33 @@ pub(super) struct ServerTls {
     current: watch::Sender<Arc<ServerConfig>>,
 }
 
+/// Settings of TLS that come while the server runs: its files, and how often they are looked at. What else they say is
+/// passed over.
+#[derive(Debug)]
+pub struct TlsChanges(watch::Receiver<TlsSettings>);
+
+impl TlsChanges {
+    /// Those that come by a channel.
+    #[must_use]
+    pub fn new(changes: watch::Receiver<TlsSettings>) -> Self {
+        Self(changes)
+    }
+
+    /// None ever.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(watch::channel(TlsSettings::default()).1)
+    }
+
+    /// The next ones.
+    async fn next(&mut self) -> TlsSettings {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.0.borrow_and_update().clone()
+    }
+}
+
 impl ServerTls {
     /// Reads the files; `None` when none are set.
     pub(super) fn open(settings: &TlsSettings) -> Result<Option<Self>, TlsError> {
@@ -137,11 +172,29 @@ impl ServerTls {
         self.current.subscribe()
     }
 
-    /// Follows the files until `stop`. Files that cannot be used, which may be half written, leave things as they were.
-    pub(super) async fn follow(mut self, stop: CancellationToken) {
-        let mut ticks = interval(self.settings.reload_interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+    /// Follows the files until `stop`, and which files they are. Files that cannot be used, which may be half written, leave
+    /// things as they were.
+    pub(super) async fn follow(mut self, mut changes: TlsChanges, stop: CancellationToken) {
+        let mut ticks = self.ticks();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+                changed = changes.next() => {
+                    // With client certificates or without is for the start to decide, as is whom they stand for.
+                    let client_ca = changed.client_ca.filter(|_| self.settings.client_ca.is_some());
+                    self.settings = TlsSettings {
+                        certificate: changed.certificate.or(self.settings.certificate.take()),
+                        private_key: changed.private_key.or(self.settings.private_key.take()),
+                        client_ca: client_ca.or(self.settings.client_ca.take()),
+                        reload_interval: changed.reload_interval,
+                        callers: Vec::new(),
+                    };
+                    ticks = self.ticks();
+                    // The first tick is at once.
+                    continue;
+                }
+            }
             let (settings, seen) = (self.settings.clone(), self.seen.clone());
             let looked = tokio::task::spawn_blocking(move || {
                 let files = read(&settings)?;
@@ -163,6 +216,12 @@ impl ServerTls {
                 Err(error) => tracing::warn!(%error, "certificates cannot be read: the former stay"),
             }
         }
+    }
+
+    fn ticks(&self) -> Interval {
+        let mut ticks = interval(self.settings.reload_interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
     }
 }
 

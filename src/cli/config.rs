@@ -25,7 +25,7 @@ enum Action {
     Default,
     /// Prints what came out of all layers, secrets hidden
     Show(ConfigSource),
-    /// Reports every problem; exit code 64 if there is any
+    /// Reports every problem, with file and line or the variable; exit code 64 if there is any
     Check(ConfigSource),
 }
 
@@ -64,7 +64,12 @@ impl ConfigArgs {
             Action::Default => output::line(config::DEFAULT_TOML.trim_end())?,
             Action::Show(source) => output::line(source.load()?.to_toml().trim_end())?,
             Action::Check(source) => {
-                source.load()?;
+                let loaded = source.load()?;
+                for warning in loaded.warnings {
+                    output::note(format!("warning: {warning}"));
+                }
+                let tls = &loaded.config.server.tls;
+                tls.check().map_err(|error| Failure::usage(format!("server.tls: {error}")))?;
                 println!("the configuration is fine");
             }
         }

@@ -15,6 +15,7 @@ use super::connection::{DEFAULT_SERVER, open_lazily};
 use super::failure::Failure;
 use super::site::Site;
 use super::stop::StopArgs;
+use crate::config::listen_address;
 use crate::domain::SystemClock;
 use crate::sandbox::{AUTOPUSH_PATH, Profile, Sandbox, SandboxSettings};
 
@@ -58,13 +59,13 @@ Examples:
 )]
 pub(super) struct SandboxArgs {
     /// Where push messages are posted to; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8032")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8032", value_parser = listen_address)]
     listen: SocketAddr,
     /// Where the control API listens, by plain HTTP; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8033")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8033", value_parser = listen_address)]
     control: SocketAddr,
     /// Where browsers connect, by plain WebSocket, with a page that subscribes; the port after --control's unless given
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     browser: Option<SocketAddr>,
     /// Stand in for Chromium's push back end too
     #[arg(long, conflicts_with = "http")]

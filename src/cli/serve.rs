@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ConfigSource;
 use super::failure::Failure;
-use super::stop::StopArgs;
+use super::stop::{Hangups, StopArgs};
 use super::supervisor;
 use crate::api::receipts;
 use crate::app::App;
-use crate::config;
+use crate::app::reload::{Reloaded, Reloader};
+use crate::config::{self, ConfigError, Sources};
 use crate::domain::SystemClock;
 use crate::observe::logs;
 use crate::webpush::keys::encode_base64url;
@@ -29,7 +31,8 @@ const FAILED_GRACE: Duration = Duration::from_secs(2);
     after_help = "Without any configuration it listens on loopback, keeps everything in ./fanfare-data, and makes a VAPID \
                         key at its first start. `fanfare config default` prints every setting.
 
-Ends in order on SIGINT or SIGTERM; at once on a second one. Exit code 64: the configuration is wrong; 1: it cannot start, or
+Ends in order on SIGINT or SIGTERM; at once on a second one. On SIGHUP it reads its configuration again and says in the
+log what has changed (what is logged, certificates, push services) and what needs a restart. Exit code 64: the configuration is wrong; 1: it cannot start, or
 go on, for example because the disk is full (store.free_octets_min): standard error says how much must be freed.
 
 Examples:
@@ -93,6 +96,8 @@ pub struct ReadyApplication {
 
 impl ServeArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        // First of all: it ends no server, however early it comes.
+        let mut hangups = Hangups::listen().context("cannot listen for signals")?;
         let sources = self
             .config
             .sources()
@@ -107,25 +112,37 @@ impl ServeArgs {
             )
             .with_flag("--insecure", "server.insecure", self.insecure.then_some(true));
         let loaded = config::load(&sources)?;
-        logs::start(&loaded.config.log).map_err(anyhow::Error::from)?;
+        let filter = logs::start(&loaded.config.log).map_err(anyhow::Error::from)?;
         let (version, settings) = (env!("CARGO_PKG_VERSION"), loaded.differing().join(" "));
         tracing::info!(version, %settings, "starting");
-        let mut app = App::start(loaded.config, Arc::new(SystemClock)).await?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let mut app = App::start(loaded.config.clone(), Arc::new(SystemClock)).await?;
         self.tell(&ready(&app))?;
         tracing::info!(server = %app.address(), admin = %app.admin_address(), "serving");
         supervisor::ready();
-        tokio::select! {
-            asked = self.stop.asked() => {
-                asked.context("cannot listen for signals")?;
-                tracing::info!("stopping in order");
+        let mut reloader = app.take_reload_parts().map(|parts| Reloader::new(loaded, filter, parts));
+        let mut asked = pin!(self.stop.asked());
+        let mut alive = pin!(supervisor::say_alive());
+        loop {
+            tokio::select! {
+                asked = asked.as_mut() => {
+                    asked.context("cannot listen for signals")?;
+                    tracing::info!("stopping in order");
+                    break;
+                }
+                error = app.failed() => {
+                    supervisor::stopping();
+                    // Calls under way are told why; what cannot be recorded any more is not waited for.
+                    let _ = tokio::time::timeout(FAILED_GRACE, app.shutdown()).await;
+                    return Err(anyhow::Error::from(error).into());
+                }
+                () = hangups.next() => if let Some(reloader) = &mut reloader {
+                    reload(&sources, reloader);
+                },
+                () = alive.as_mut() => {}
             }
-            error = app.failed() => {
-                supervisor::stopping();
-                // Calls under way are told why; what cannot be recorded any more is not waited for.
-                let _ = tokio::time::timeout(FAILED_GRACE, app.shutdown()).await;
-                return Err(anyhow::Error::from(error).into());
-            }
-            () = supervisor::say_alive() => {}
         }
         supervisor::stopping();
         if app.shutdown().await.map_err(anyhow::Error::from)? {
@@ -149,6 +166,45 @@ impl ServeArgs {
             println!("VAPID key   {} ({})", application.application_server_key, application.name);
         }
         Ok(())
+    }
+}
+
+/// Reads the configuration again and says what came of it.
+fn reload(sources: &Sources, reloader: &mut Reloader) {
+    let loaded = match config::load(sources) {
+        Ok(loaded) => loaded,
+        Err(ConfigError::Invalid(problems)) => {
+            for problem in problems {
+                tracing::error!(%problem, "the configuration is wrong: all stays as it was");
+            }
+            return;
+        }
+        Err(error @ ConfigError::Unreadable { .. }) => {
+            tracing::error!(%error, "the configuration cannot be read: all stays as it was");
+            return;
+        }
+    };
+    let Reloaded { changed, need_restart, exceptions_renewed } = match reloader.reload(&loaded) {
+        Ok(reloaded) => reloaded,
+        Err(error) => {
+            tracing::error!(%error, "the configuration cannot be used: all stays as it was");
+            return;
+        }
+    };
+    if changed.is_empty() && need_restart.is_empty() && !exceptions_renewed {
+        tracing::info!("the configuration was read again: no setting has changed");
+    }
+    for setting in changed {
+        tracing::info!(setting, "the configuration was read again: this setting has changed");
+    }
+    if exceptions_renewed {
+        tracing::info!("push_services.exceptions: certificates have changed");
+    }
+    for setting in need_restart {
+        tracing::warn!(
+            setting,
+            "this setting has changed and needs a restart: it stays as it was until then"
+        );
     }
 }
 

@@ -5,23 +5,25 @@ use std::fmt;
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A layer does not read: no such file, no TOML, an unknown key, or a value of the wrong type.
+    /// There is no such file, or it cannot be read.
     #[error("{origin}: {problem}")]
     Unreadable {
-        /// The file, environment variable or flag it came from.
+        /// The file.
         origin: String,
-        /// What is wrong, with the key's path.
+        /// What is wrong.
         problem: String,
     },
-    /// It reads, but what it says cannot be.
-    #[error("the configuration has {} problem(s):{}", .0.len(), list(.0))]
+    /// What it says does not read, or cannot be. All of it.
+    #[error("{}", list(.0))]
     Invalid(Vec<Problem>),
 }
 
-/// One thing that cannot be.
+/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key's path.
+    /// Where it was said: file and line, environment variable or flag. `None`: nowhere, it follows from what was left out.
+    pub place: Option<String>,
+    /// The key's path. Empty for what is no TOML.
     pub key: String,
     /// What is wrong with it and what would be right; never a secret.
     pub description: String,
@@ -29,10 +31,17 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.description)
+        for part in self.place.as_deref().into_iter().chain(Some(&*self.key).filter(|key| !key.is_empty())) {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.description)
     }
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().fold(String::new(), |text, problem| text + "\n  " + &problem.to_string())
+    let told = match problems.len() {
+        1 => "the configuration has a problem:".to_owned(),
+        count => format!("the configuration has {count} problems:"),
+    };
+    problems.iter().fold(told, |text, problem| text + "\n  " + &problem.to_string())
 }

@@ -1,91 +1,30 @@
-//! The layers of the configuration, one over the other. Each is read as soon as it is laid, so that an error is the
-//! fault of the layer that was laid last.
+//! The layers of the configuration, one over the other. Each is read as soon as it is laid, so that what does not read is the
+//! fault of the layer that was laid last. It is told, taken out of the layer, and the rest read again: all that is wrong is
+//! told at once.
 
-use std::fmt;
-use std::path::PathBuf;
+use serde::Deserialize as _;
+use toml::Value;
 
-use config::builder::{ConfigBuilder, DefaultState};
-use config::{File, FileFormat, Value, ValueKind};
+use super::file::TomlFile;
+use super::path::{self, Removed};
+use super::sources::{Override, Sources};
+use super::{Config, ConfigError, DEFAULT_TOML, Problem, show, unreadable, validate};
 
-use super::{Config, ConfigError, DEFAULT_TOML, show, validate};
-
-/// What begins the names of environment variables that are ours.
-const PREFIX: &str = "FANFARE_";
-/// Variables of ours that are no settings: the command line reads them.
-const NOT_SETTINGS: [&str; 4] = ["FANFARE_CONFIG", "FANFARE_SERVER", "FANFARE_APPLICATION", "FANFARE_TOKEN"];
-
-/// One value from the environment or from a flag.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Override {
-    /// What to call it in errors: the variable or the flag.
-    pub origin: String,
-    /// The key's path, for example `server.listen`.
-    pub key: String,
-    /// As text; a list's members are separated by commas.
-    pub value: String,
-}
-
-/// The value may be a secret.
-impl fmt::Debug for Override {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Override")
-            .field("origin", &self.origin)
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The layers over the built-in one.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// A TOML file.
-    pub file: Option<PathBuf>,
-    /// From the environment; see [`Sources::environment`].
-    pub environment: Vec<Override>,
-    /// From the command line.
-    pub flags: Vec<Override>,
-}
-
-impl Sources {
-    /// Takes from the variables of a process those that are settings: `FANFARE_SECTION__KEY`.
-    #[must_use]
-    pub fn with_environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.environment = variables
-            .into_iter()
-            .filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()))
-            .filter_map(|(name, value)| {
-                let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
-                Some(Override { origin: format!("environment variable {name}"), key, value })
-            })
-            .collect();
-        self.environment.sort_by(|one, other| one.key.cmp(&other.key));
-        self
-    }
-
-    /// Adds a flag's value, if the flag was given.
-    #[must_use]
-    pub fn with_flag(mut self, flag: &str, key: &str, value: Option<impl ToString>) -> Self {
-        if let Some(value) = value {
-            self.flags.push(Override {
-                origin: flag.to_owned(),
-                key: key.to_owned(),
-                value: value.to_string(),
-            });
-        }
-        self
-    }
-}
+/// Problems that are looked for at most.
+const PROBLEMS_MAX: usize = 100;
 
 /// A configuration, read and found to be possible.
 #[derive(Clone)]
 pub struct Loaded {
     /// What it says.
     pub config: Config,
-    merged: config::Config,
+    /// What had better be looked at, without secrets.
+    pub warnings: Vec<String>,
+    merged: Value,
 }
 
-impl fmt::Debug for Loaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Loaded").field("config", &self.config).finish_non_exhaustive()
     }
 }
@@ -102,96 +41,142 @@ impl Loaded {
     pub fn differing(&self) -> Vec<String> {
         show::differing(&self.merged)
     }
+
+    /// The keys that another configuration says otherwise, in their order.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut keys = Vec::new();
+        path::differences(&self.merged, &other.merged, "", &mut keys);
+        keys
+    }
+
+    /// Takes the value of a key from another configuration, so that [`Loaded::differences`] has it no more. What the
+    /// configuration says stays as it was loaded.
+    pub fn take_up(&mut self, other: &Self, key: &str) {
+        match path::get(&other.merged, key) {
+            Some(value) => path::lay(&mut self.merged, path::alone(key, value.clone())),
+            None => {
+                Removed::default().remove(&mut self.merged, key);
+            }
+        }
+    }
 }
 
 /// Lays the layers over each other and checks what comes out.
+///
+/// # Errors
+/// [`ConfigError`], with all that is wrong.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
-    let built_in = config::Config::builder().add_source(File::from_str(DEFAULT_TOML, FileFormat::Toml));
-    let mut layers = Layers::new(built_in)?;
-    if let Some(path) = &sources.file {
-        let file = File::from(path.as_path()).format(FileFormat::Toml);
-        layers.lay(path.display().to_string(), |builder| Ok(builder.add_source(file)))?;
+    let mut layers = Layers::new()?;
+    let file = sources.file.as_deref().map(TomlFile::read).transpose()?;
+    if let Some(file) = &file {
+        layers.lay(file.says.clone(), |key| file.place_near(key));
     }
-    for setting in sources.environment.iter().chain(&sources.flags) {
-        let value = setting.typed(&layers.merged);
-        layers.lay(setting.origin.clone(), |builder| builder.set_override(setting.key.as_str(), value))?;
+    let mut strangers = sources.strangers.clone();
+    for setting in &sources.environment {
+        let section = setting.key.split('.').next().unwrap_or_default();
+        if layers.defaults.get(section).is_some() {
+            layers.lay_one(setting);
+        } else {
+            strangers.push(setting.variable().to_owned());
+        }
     }
-    let config = layers.config.with_default_application();
-    validate::validate(&config)?;
-    Ok(Loaded { config, merged: layers.merged })
+    for setting in &sources.flags {
+        layers.lay_one(setting);
+    }
+    let set = sources.environment.iter().chain(&sources.flags);
+    let place_of = |key: &str| {
+        let last = set.clone().rev().find(|setting| setting.key == key);
+        last.map(|last| last.origin.clone()).or_else(|| file.as_ref().and_then(|file| file.place_of(key)))
+    };
+    let warnings = (!strangers.is_empty()).then(|| warning(strangers)).into_iter().collect();
+    layers.check(place_of, warnings)
 }
 
-impl Override {
-    /// The value in the type that the key has in the layers below, if it reads as such.
-    fn typed(&self, below: &config::Config) -> Value {
-        let text = || ValueKind::String(self.value.clone());
-        let kind = match below.get::<Value>(&self.key).map(|value| value.kind) {
-            Ok(ValueKind::Boolean(_)) => self.value.parse().map_or_else(|_| text(), ValueKind::Boolean),
-            Ok(ValueKind::I64(_)) => self.value.parse().map_or_else(|_| text(), ValueKind::I64),
-            Ok(ValueKind::Array(_)) => {
-                let members = self.value.split(',').map(str::trim).filter(|member| !member.is_empty());
-                ValueKind::Array(members.map(|member| Value::new(None, member)).collect())
-            }
-            Ok(_) | Err(_) => text(),
-        };
-        Value::new(Some(&self.origin), kind)
-    }
+fn warning(mut strangers: Vec<String>) -> String {
+    strangers.sort();
+    format!(
+        "environment variables are passed over, although they begin with FANFARE_: {}. A setting is given by FANFARE_SECTION__KEY, with two underscores",
+        strangers.join(", ")
+    )
 }
 
 struct Layers {
-    merged: config::Config,
+    defaults: Value,
+    merged: Value,
     config: Config,
+    problems: Vec<Problem>,
+    removed: Removed,
 }
-
-type Builder = ConfigBuilder<DefaultState>;
 
 impl Layers {
-    fn new(built_in: Builder) -> Result<Self, ConfigError> {
-        let (merged, config) = read(built_in).map_err(|error| unreadable("default.toml", &error))?;
-        Ok(Self { merged, config })
+    fn new() -> Result<Self, ConfigError> {
+        let built_in =
+            |problem: String| ConfigError::Unreadable { origin: "default.toml".to_owned(), problem };
+        let defaults = DEFAULT_TOML.parse().map(Value::Table).map_err(|error| built_in(error.to_string()))?;
+        let config = read(&defaults).map_err(|fault| built_in(fault.description))?;
+        let merged = defaults.clone();
+        Ok(Self { defaults, merged, config, problems: Vec::new(), removed: Removed::default() })
     }
 
-    fn lay(
-        &mut self,
-        origin: String,
-        add: impl FnOnce(Builder) -> Result<Builder, config::ConfigError>,
-    ) -> Result<(), ConfigError> {
-        let below = config::Config::builder().add_source(self.merged.clone());
-        let read = add(below).and_then(read);
-        (self.merged, self.config) = read.map_err(|error| unreadable(&origin, &error))?;
-        Ok(())
+    /// Lays a layer over the others, without what of it does not read.
+    fn lay(&mut self, mut layer: Value, place: impl Fn(&str) -> String) {
+        while self.problems.len() < PROBLEMS_MAX {
+            let mut merged = self.merged.clone();
+            path::lay(&mut merged, layer.clone());
+            let fault = match read(&merged) {
+                Ok(config) => {
+                    (self.merged, self.config) = (merged, config);
+                    return;
+                }
+                Err(fault) => fault,
+            };
+            let key = self.removed.original(&fault.key);
+            let description = self.completed(&fault);
+            self.problems.push(Problem { place: Some(place(&key)), key, description });
+            if !self.removed.remove(&mut layer, &fault.key) {
+                return;
+            }
+        }
+    }
+
+    fn lay_one(&mut self, setting: &Override) {
+        let value = setting.typed(path::get(&self.merged, &setting.key));
+        self.lay(path::alone(&setting.key, value), |_| setting.origin.clone());
+    }
+
+    /// What is wrong, and what would be right.
+    fn completed(&self, fault: &unreadable::Fault) -> String {
+        match path::get(&self.defaults, &fault.key) {
+            Some(Value::Table(_) | Value::Array(_)) | None => fault.description.clone(),
+            Some(default) => format!("{}; the default is {default}", fault.description),
+        }
+    }
+
+    /// What came out, if nothing is wrong.
+    fn check(
+        mut self,
+        place_of: impl Fn(&str) -> Option<String>,
+        warnings: Vec<String>,
+    ) -> Result<Loaded, ConfigError> {
+        let config = self.config.with_default_application();
+        // Beside what did not read, others may look wrong.
+        let unread: Vec<_> = self.problems.iter().map(|of| path::above(&of.key).to_owned()).collect();
+        for (key, description) in validate::problems(&config) {
+            let key = self.removed.original(&key);
+            if !unread.iter().any(|of| of == path::above(&key)) {
+                self.problems.push(Problem { place: place_of(&key), key, description });
+            }
+        }
+        if self.problems.is_empty() {
+            return Ok(Loaded { config, warnings, merged: self.merged });
+        }
+        Err(ConfigError::Invalid(self.problems))
     }
 }
 
-fn read(builder: Builder) -> Result<(config::Config, Config), config::ConfigError> {
-    let merged = builder.build()?;
-    let config = merged.clone().try_deserialize()?;
-    Ok((merged, config))
-}
-
-fn unreadable(origin: &str, error: &config::ConfigError) -> ConfigError {
-    ConfigError::Unreadable { origin: origin.to_owned(), problem: problem(error) }
-}
-
-/// What the library says, without its own word on the origin, which it knows only sometimes.
-fn problem(error: &config::ConfigError) -> String {
-    use config::ConfigError as Library;
-    if let Library::FileParse { cause, .. } = error {
-        return without_secrets(&cause.to_string());
-    }
-    let (what, key) = if let Library::At { error, key, .. } = error {
-        (problem(error), key)
-    } else if let Library::Type { unexpected, expected, key, .. } = error {
-        (format!("invalid type: {unexpected}, expected {expected}"), key)
-    } else {
-        return error.to_string();
-    };
-    key.as_ref().map_or(what.clone(), |key| format!("{key}: {what}"))
-}
-
-/// The library quotes the line that does not read: not if a secret stands in it.
-fn without_secrets(problem: &str) -> String {
-    let has_secret = |line: &&str| show::SECRET_KEYS.iter().any(|key| line.contains(key));
-    let lines: Vec<_> = problem.trim_end().lines().filter(|line| !has_secret(line)).collect();
-    lines.join("\n")
+fn read(merged: &Value) -> Result<Config, unreadable::Fault> {
+    let mut track = serde_path_to_error::Track::new();
+    let reader = serde_path_to_error::Deserializer::new(merged.clone(), &mut track);
+    Config::deserialize(reader).map_err(|error| unreadable::fault(&track.path().to_string(), error.message()))
 }

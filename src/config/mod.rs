@@ -2,11 +2,16 @@
 //! the environment and flags go over it ([`load`]). What does not belong together is refused, all of it at once
 //! ([`validate`]).
 
+mod address;
 mod error;
+mod file;
 mod load;
 mod open_files;
+mod path;
 mod sealing;
 mod show;
+mod sources;
+mod unreadable;
 mod validate;
 
 use std::net::SocketAddr;
@@ -27,9 +32,11 @@ use crate::observe::LogSettings;
 use crate::store::kv;
 use crate::transport::{HttpSettings, PushServicesSettings};
 
+pub use address::listen_address;
 pub use error::{ConfigError, Problem};
-pub use load::{Loaded, Override, Sources, load};
+pub use load::{Loaded, load};
 pub use sealing::{MasterKeyFailure, SealingConfig, mode_open_to_others};
+pub use sources::{Override, Sources};
 
 /// The built-in layer, with comments.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -72,6 +79,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
     /// Address and port of the gRPC server; port 0 takes a free one.
+    #[serde(deserialize_with = "address::read")]
     pub listen: SocketAddr,
     /// Other than loopback addresses may be listened on although nobody is asked who they are.
     pub insecure: bool,
@@ -101,6 +109,7 @@ impl ServerConfig {
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
     /// Address and port of metrics and health; port 0 takes a free one.
+    #[serde(deserialize_with = "address::read")]
     pub listen: SocketAddr,
 }
 
@@ -109,6 +118,7 @@ pub struct AdminConfig {
 #[serde(deny_unknown_fields)]
 pub struct ReceiptsConfig {
     /// Address and port where browsers report; port 0 takes a free one. Without it receipts cannot be asked for.
+    #[serde(default, deserialize_with = "address::read_optional")]
     pub listen: Option<SocketAddr>,
     /// How long after a message's ttl receipts of it are taken.
     #[serde(with = "humantime_serde")]

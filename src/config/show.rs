@@ -6,15 +6,15 @@ use toml::{Table, Value};
 pub(super) const SECRET_KEYS: [&str; 3] = ["api_key", "egress_proxy", "master_key"];
 
 /// All keys that are set, as TOML, secrets hidden.
-pub(super) fn redacted_toml(merged: &config::Config) -> String {
-    let mut table: Table = merged.clone().try_deserialize().unwrap_or_default();
+pub(super) fn redacted_toml(merged: &Value) -> String {
+    let mut table = merged.as_table().cloned().unwrap_or_default();
     redact(&mut table);
     table.to_string()
 }
 
 /// The settings that differ from those built in, each as `key=value`, secrets hidden; of lists of tables their length.
-pub(super) fn differing(merged: &config::Config) -> Vec<String> {
-    let mut table: Table = merged.clone().try_deserialize().unwrap_or_default();
+pub(super) fn differing(merged: &Value) -> Vec<String> {
+    let mut table = merged.as_table().cloned().unwrap_or_default();
     redact(&mut table);
     let built_in: Table = super::DEFAULT_TOML.parse().unwrap_or_default();
     let mut differing = Vec::new();

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Config, ConfigError, Problem};
+use super::Config;
 use crate::domain::application::is_application_name;
 use crate::domain::{Origin, limits};
-use crate::transport::HostPolicy;
+use crate::transport::{HostPolicy, PushServicesSettings};
 use crate::webpush::vapid::check_contact;
 
-/// Checks everything.
-pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
+/// Checks everything. The problems with their keys, in no order.
+pub(super) fn problems(config: &Config) -> Vec<(String, String)> {
     let mut problems = Problems::default();
     listeners(config, &mut problems);
     for (key, why) in config.server.tls.problems() {
@@ -30,21 +30,15 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         problems.add("log.filter", error.to_string());
     }
     applications(config, &mut problems);
-    if problems.0.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems.0)) }
+    problems.0
 }
 
 #[derive(Default)]
-struct Problems(Vec<Problem>);
+struct Problems(Vec<(String, String)>);
 
 impl Problems {
     fn add(&mut self, key: impl Into<String>, description: impl Into<String>) {
-        self.0.push(Problem { key: key.into(), description: description.into() });
-    }
-
-    /// A problem of another module, which begins with its key.
-    fn add_told(&mut self, told: &str) {
-        let (key, description) = told.split_once(": ").or_else(|| told.split_once(' ')).unwrap_or((told, ""));
-        self.add(key, description);
+        self.0.push((key.into(), description.into()));
     }
 
     fn unless(&mut self, holds: bool, key: &str, description: &str) {
@@ -94,11 +88,28 @@ fn shutdown(config: &Config, problems: &mut Problems) {
 }
 
 fn push_services(config: &Config, problems: &mut Problems) {
-    if let Err(error) = HostPolicy::new(&config.push_services) {
-        problems.add_told(&error.to_string());
+    // One by one, so that each is told.
+    let mut check = |key: String, settings: PushServicesSettings| {
+        if let Err(error) = HostPolicy::new(&settings) {
+            problems.add(key, error.problem());
+        }
+    };
+    for (index, host) in config.push_services.hosts.iter().enumerate() {
+        let hosts = vec![host.clone()];
+        check(
+            format!("push_services.hosts[{index}]"),
+            PushServicesSettings { hosts, ..PushServicesSettings::default() },
+        );
     }
-    if let Err(error) = config.transport.validate() {
-        problems.add_told(&error);
+    for (index, exception) in config.push_services.exceptions.iter().enumerate() {
+        let exceptions = vec![exception.clone()];
+        check(
+            format!("push_services.exceptions[{index}]"),
+            PushServicesSettings { exceptions, ..PushServicesSettings::default() },
+        );
+    }
+    for (key, why) in config.transport.problems() {
+        problems.add(format!("transport.{key}"), why);
     }
 }
 
@@ -247,7 +258,7 @@ fn applications(config: &Config, problems: &mut Problems) {
         problems.unless(application.defaults.ttl <= limits::TTL_MAX, &key("ttl"), "must be at most 28days");
     }
     let mut told = HashSet::new();
-    problems.0.retain(|problem| told.insert((problem.key.clone(), problem.description.clone())));
+    problems.0.retain(|problem| told.insert(problem.clone()));
 }
 
 fn is_stated(application: &super::ApplicationConfig, field: &str) -> bool {

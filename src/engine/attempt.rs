@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::limits::RECEIPT_TOKEN_CHARS;
-use crate::domain::{Clock, EndpointPolicy, MessageKind, OriginId, Outcome, Target, Timestamp};
+use crate::domain::{Clock, EndpointPolicy, MessageKind, Outcome, Target, Timestamp};
 use crate::observe::Metrics;
-use crate::store::{OriginInfo, Store};
 use crate::transport::{Transport, TransportError};
 use crate::webpush::encryption::body_octets_max;
 use crate::webpush::outcome::{self, Circumstances, Signal, Verdict};
@@ -104,8 +103,6 @@ impl AttemptReport {
 pub(super) enum Unprepared {
     #[error("the payload does not fit")]
     TooLarge,
-    #[error("the origin is not known")]
-    Origin,
     #[error("encryption: {0}")]
     Encrypt(EncryptError),
     #[error("VAPID: {0}")]
@@ -144,11 +141,9 @@ impl Unprepared {
             Self::Token(TokenError::Store(_)) => Outcome::Unavailable,
             // Its key was removed: nobody can sign for this subscription any more.
             Self::Token(TokenError::NoKey) => Outcome::KeyMismatch,
-            Self::Token(TokenError::Sign(_))
-            | Self::Origin
-            | Self::Encrypt(_)
-            | Self::ReceiptToken
-            | Self::Topic => Outcome::Internal,
+            Self::Token(TokenError::Sign(_)) | Self::Encrypt(_) | Self::ReceiptToken | Self::Topic => {
+                Outcome::Internal
+            }
         };
         if outcome == Outcome::Internal {
             tracing::error!(error = %self, "an attempt could not be prepared");
@@ -160,7 +155,6 @@ impl Unprepared {
 /// Makes attempts.
 #[derive(Debug)]
 pub(crate) struct Attempter {
-    pub(super) store: Arc<dyn Store>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) applications: Applications,
@@ -208,8 +202,7 @@ impl Attempter {
         if PushService::of(&target.endpoint) == PushService::Gcm {
             return Ok(None);
         }
-        let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
-        let at = (origin.id, &origin.origin);
+        let at = (target.origin, target.endpoint.origin());
         Ok(Some(self.tokens.get(attempt.message.application.id, target.vapid_key, at).await?))
     }
 
@@ -268,8 +261,7 @@ impl Attempter {
         refused: &VapidToken,
     ) -> Result<Option<AttemptReport>, Unprepared> {
         let (message, target) = (&*attempt.message, &*attempt.target);
-        let origin = self.store.origin(target.origin).ok_or(Unprepared::Origin)?;
-        match self.sign_again(message, target, &origin, refused).await? {
+        match self.sign_again(message, target, refused).await? {
             Some(token) if self.may_post(message) && !self.is_outdated(attempt) => {
                 let encrypted = self.encrypt(message, target)?;
                 let policy = self.policy(message);
@@ -302,10 +294,9 @@ impl Attempter {
         &self,
         message: &ActiveMessage,
         target: &Target,
-        origin: &OriginInfo,
         refused: &VapidToken,
     ) -> Result<Option<Arc<VapidToken>>, TokenError> {
-        let at: (OriginId, _) = (origin.id, &origin.origin);
+        let at = (target.origin, target.endpoint.origin());
         self.tokens.after_refusal(message.application.id, target.vapid_key, at, refused).await
     }
 

@@ -253,12 +253,11 @@ impl Planner {
         state: DeliveryState,
         outcome: Outcome,
     ) -> DeliveryEvent {
-        let origin = self.store.origin(target.origin).map(|of| of.origin.as_str().to_owned());
         DeliveryEvent {
             subscription: Some(target.id),
             generation: target.generation,
+            origin: target.endpoint.origin().as_str().to_owned(),
             user_id: target.user_id,
-            origin: origin.unwrap_or_default(),
             state,
             outcome,
             ..self.without_attempt(message)

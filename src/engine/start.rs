@@ -210,7 +210,6 @@ impl Engine {
 
     fn attempter(&self, receipt_tokens: ReceiptTokens, parts: &EngineParts) -> Attempter {
         Attempter {
-            store: Arc::clone(&self.store),
             transport: Arc::clone(&self.transport),
             clock: Arc::clone(&self.clock),
             applications: self.applications.clone(),

@@ -17,6 +17,13 @@ use crate::store::{AuditRetention, Retention, Store, StoreError, Trimmed};
 const LAG_TOLD: Duration = Duration::from_secs(600);
 const LAG_TOLD_EVERY: Duration = Duration::from_secs(3_600);
 
+/// Origins from which on those of which nothing is stored any more are forgotten, for which all subscriptions are read; and how
+/// much larger than what was left of them it is the next time, in percent. In memory each takes some 200 octets.
+const ORIGINS_KEPT: usize = 10_000;
+const ORIGINS_GROWTH_PERCENT: usize = 150;
+/// Rows that a step of it reads or removes.
+const ORIGINS_STEP_ROWS: usize = 2_048;
+
 /// Between two steps it rests for so many times as long as the last one took: others write as well.
 const REST: u32 = 2;
 
@@ -54,10 +61,12 @@ impl Trimmer {
         let stop = self.stop.clone();
         let trim = async {
             let mut time = TrimTime::default();
+            let mut origins_kept = ORIGINS_KEPT;
             loop {
                 if let Some(lag) = self.lag(&mut time).await {
                     self.round(lag).await;
                 }
+                origins_kept = self.origins(origins_kept).await;
                 sleep(self.interval).await;
             }
         };
@@ -134,12 +143,44 @@ impl Trimmer {
         let entries = self.store.trim_audit(audit).await?;
         Ok(Trimmed { rows: trimmed.rows + entries.rows, more: trimmed.more || entries.more, ..trimmed })
     }
+
+    /// Forgets origins of which nothing is stored, if there are so many. Returns with how many to do it again.
+    async fn origins(&self, many: usize) -> usize {
+        let (mut forgotten, mut swept) = (0, false);
+        loop {
+            let started = Instant::now();
+            let step = match self.store.trim_origins(many, ORIGINS_STEP_ROWS).await {
+                Ok(step) => step,
+                Err(StoreError::DiskFull { .. }) => return many,
+                Err(error) => {
+                    tracing::warn!(%error, "unused origins could not be forgotten; it is tried again");
+                    return many;
+                }
+            };
+            forgotten += step.forgotten;
+            swept |= step.more;
+            if step.more {
+                sleep(started.elapsed() * REST).await;
+                continue;
+            }
+            if !swept {
+                return many;
+            }
+            tracing::info!(forgotten, kept = step.known, "origins of which nothing is stored are forgotten");
+            let grown = step.known.saturating_mul(ORIGINS_GROWTH_PERCENT) / 100;
+            return grown.max(ORIGINS_KEPT);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
+    use futures_util::future::join_all;
+
     use super::*;
-    use crate::domain::ManualClock;
+    use crate::domain::{ManualClock, Origin};
     use crate::store::conformance::{START, application, subscribe};
     use crate::store::kv;
 
@@ -200,6 +241,30 @@ mod tests {
             tokio::time::advance(MINUTE).await;
             passed += MINUTE;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unused_origins_are_forgotten_once_there_are_many() {
+        let clock = ManualClock::at(START);
+        let store: Arc<dyn Store> = Arc::new(kv::memory(Arc::new(clock.clone())).unwrap());
+        let app = application(&*store).await;
+        let kept = subscribe(&*store, app, 1, &[]).await.subscription.target.origin;
+        let trimmer = trimmer(&store, &clock);
+        let origin = |number| Origin::parse(&format!("https://host{number}.example.org")).unwrap();
+        let intern = async |numbers: Range<usize>| {
+            join_all(numbers.map(|number| {
+                let store = Arc::clone(&store);
+                async move { store.intern_origin(&origin(number)).await.unwrap() }
+            }))
+            .await
+        };
+        intern(0..ORIGINS_KEPT - 2).await;
+        assert_eq!(trimmer.origins(ORIGINS_KEPT).await, ORIGINS_KEPT);
+        assert!(store.known_origin(&origin(0)).is_some(), "it is not worth the reading");
+        intern(ORIGINS_KEPT - 2..ORIGINS_KEPT - 1).await;
+        assert_eq!(trimmer.origins(ORIGINS_KEPT).await, ORIGINS_KEPT);
+        assert!((0..ORIGINS_KEPT).all(|number| store.known_origin(&origin(number)).is_none()));
+        assert!(store.origin(kept).is_some());
     }
 
     #[tokio::test(start_paused = true)]

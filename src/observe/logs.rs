@@ -9,6 +9,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt as _, ParseError, filter_f
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::domain::text::escaped_but;
@@ -53,15 +54,33 @@ pub enum LogError {
     /// The process logs already.
     #[error("logging was started before")]
     Started,
+    /// The process logs no more.
+    #[error("logging has ended")]
+    Ended,
+}
+
+/// Changes what is logged while the process runs.
+#[derive(Clone, Debug)]
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// From now on this is logged.
+    ///
+    /// # Errors
+    /// See [`LogError`]; then it stays as it was.
+    pub fn set(&self, filter: &str) -> Result<(), LogError> {
+        self.0.reload(EnvFilter::try_new(filter)?).map_err(|_| LogError::Ended)
+    }
 }
 
 /// Starts logging to standard error, for the whole process and once.
 ///
 /// # Errors
 /// See [`LogError`].
-pub fn start(settings: &LogSettings) -> Result<(), LogError> {
-    let subscriber = subscriber(settings, io::stderr, io::stderr().is_terminal())?;
-    subscriber.try_init().map_err(|_| LogError::Started)
+pub fn start(settings: &LogSettings) -> Result<LogFilter, LogError> {
+    let (subscriber, filter) = subscriber(settings, io::stderr, io::stderr().is_terminal())?;
+    subscriber.try_init().map_err(|_| LogError::Started)?;
+    Ok(filter)
 }
 
 /// Writes one event as one line, whatever is in it: see [`crate::domain::text`]. What somebody else wrote neither controls
@@ -105,11 +124,11 @@ fn subscriber<W>(
     settings: &LogSettings,
     writer: W,
     colours: bool,
-) -> Result<impl Subscriber + Send + Sync + use<W>, LogError>
+) -> Result<(impl Subscriber + Send + Sync + use<W>, LogFilter), LogError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&settings.filter)?;
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&settings.filter)?);
     let ours = filter_fn(|metadata| {
         let target = metadata.target();
         target == "fanfare" || target.starts_with("fanfare::") || *metadata.level() <= LevelFilter::INFO
@@ -123,7 +142,7 @@ where
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
-    Ok(Registry::default().with(layer.with_filter(filter.and(ours))))
+    Ok((Registry::default().with(layer.with_filter(filter.and(ours))), LogFilter(handle)))
 }
 
 #[cfg(test)]
@@ -136,7 +155,7 @@ mod tests {
     fn logged(filter: &str, format: LogFormat, log: impl FnOnce()) -> String {
         let written = Arc::new(Mutex::new(Vec::new()));
         let settings = LogSettings { filter: filter.into(), format };
-        let subscriber = subscriber(&settings, Captured(Arc::clone(&written)), false).unwrap();
+        let (subscriber, _) = subscriber(&settings, Captured(Arc::clone(&written)), false).unwrap();
         tracing::subscriber::with_default(subscriber, log);
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
@@ -182,7 +201,7 @@ mod tests {
             [("info", LevelFilter::INFO), ("warn,fanfare::engine=debug", LevelFilter::DEBUG)]
         {
             let settings = LogSettings { filter: filter.into(), format: LogFormat::Text };
-            let subscriber = subscriber(&settings, io::sink, false).unwrap();
+            let (subscriber, _) = subscriber(&settings, io::sink, false).unwrap();
             assert_eq!(subscriber.max_level_hint(), Some(level), "{filter}");
         }
     }
@@ -196,6 +215,26 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&line["message"], &line["subscriptions"]), (&"removed".into(), &3.into()));
         assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn the_filter_may_change() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let settings = LogSettings { filter: "warn".into(), format: LogFormat::Text };
+        let (subscriber, filter) = subscriber(&settings, Captured(Arc::clone(&written)), false).unwrap();
+        let log = |said: &str| tracing::debug!("{said}");
+        tracing::subscriber::with_default(subscriber, || {
+            log("before");
+            filter.set("debug").unwrap();
+            log("between");
+            assert!(matches!(filter.set("fanfare=loud"), Err(LogError::Filter(_))));
+            log("still");
+            filter.set("warn").unwrap();
+            log("after");
+        });
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.lines().map(|line| line.rsplit(": ").next().unwrap()).collect();
+        assert_eq!(lines, ["between", "still"], "{text}");
     }
 
     #[test]

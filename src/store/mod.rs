@@ -47,9 +47,9 @@ pub use types::{
     Accepted, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention, Change, ChangeEvidence,
     ChangeKind, Cleared, Commit, EntryState, Evidence, Evident, FeedEntry, FeedRow, GroupId, Kept, Learned,
     Lesson, ListFilter, MessageCommit, MessageFilter, MessageRecord, MessagesListed, Missing, NewMessage,
-    NewPage, OpenMessage, OriginInfo, PageCommit, PageEntry, PageHead, PageKey, PageUpdate, Plan, PlanStep,
-    Received, Recipient, Recipients, Removal, Replaces, Retention, RetryState, Segment, Selector,
-    StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    NewPage, OpenMessage, OriginInfo, OriginsTrimmed, PageCommit, PageEntry, PageHead, PageKey, PageUpdate,
+    Plan, PlanStep, Received, Recipient, Recipients, Removal, Replaces, Retention, RetryState, Segment,
+    Selector, StoredEntry, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 
 /// Why a store did not do what it was asked to.
@@ -230,13 +230,14 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     // ---------------------------------------------------------------- subscriptions
 
-    /// The number of an origin, made if there is none: 1 for the first, and so on.
+    /// The number of an origin, made if there is none: 1 for the first, and so on. It may be forgotten as long as nothing is
+    /// stored of it ([`Store::trim_origins`]).
     async fn intern_origin(&self, origin: &Origin) -> Result<OriginInfo, StoreError>;
 
-    /// An origin by its number; `None` for a number that was never given. Answers from memory.
+    /// An origin by its number; `None` for a number that was never given or is forgotten. Answers from memory.
     fn origin(&self, id: OriginId) -> Option<OriginInfo>;
 
-    /// An origin that has a number; `None` for one that never got any. Answers from memory.
+    /// An origin that has a number; `None` for one that has none (any more). Answers from memory.
     fn known_origin(&self, origin: &Origin) -> Option<OriginInfo>;
 
     /// Stores a subscription, or updates the one with the same endpoint: same name, and if endpoint, keys, encoding or
@@ -554,6 +555,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// later the messages; none whose `request_id` is still to be remembered; no commit that the reaper has not seen. And
     /// VAPID tokens that have expired. The new low mark ([`Store::kept`]) is durable before a row goes.
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
+
+    /// Does a bounded step of forgetting origins of which nothing is stored: no subscription, none that can be restored, no
+    /// recipient that came with a message that is open, and nothing that is held. Begins with at least `many` origins known, and
+    /// then goes on, reading or removing about `rows` rows each time, until it answers that there is no more. An origin that
+    /// is brought again has another number. One that came while it went on stays.
+    async fn trim_origins(&self, many: usize, rows: usize) -> Result<OriginsTrimmed, StoreError>;
 
     /// The time that was noted by [`Store::note_trim_time`]; in a store where none was, the time of the newest entry of its
     /// logs. `None` in an empty one.

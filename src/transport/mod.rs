@@ -7,6 +7,7 @@
 //! there are neither redirects nor proxies from the environment that could lead elsewhere. See `docs/security.md`.
 
 pub mod address;
+mod exceptions;
 mod http;
 pub mod policy;
 pub mod resolver;

@@ -18,7 +18,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 pub(crate) use self::names::{LOOKUP_PLACES, NameBounds, Names};
 pub(crate) use self::system::LOOKUP_SOCKETS_MAX;
 pub use self::system::SystemLookup;
-use super::policy::Reach;
+use super::exceptions::Reach;
 use crate::domain::Refusal;
 
 /// Looks names up.

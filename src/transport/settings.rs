@@ -26,7 +26,7 @@ use super::resolver::{LOOKUP_PLACES, LOOKUP_SOCKETS_MAX, NameBounds};
 use crate::webpush::push_service::PushService;
 
 /// `[[push_services.exceptions]]`: a self-hosted push service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExceptionSettings {
     /// What the operator calls it.
@@ -223,6 +223,16 @@ impl HttpSettings {
     /// # Errors
     /// The first such setting, with what it must be.
     pub fn validate(&self) -> Result<(), String> {
+        match self.problems().into_iter().next() {
+            Some((key, why)) => Err(format!("transport.{key} {why}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What can't work: each setting, with what it must be.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
         let ranges = [
             ("connections_per_origin_max", self.connections_per_origin_max, 1, 64),
             ("requests_per_connection_max", self.requests_per_connection_max, 1, 10_000),
@@ -236,7 +246,7 @@ impl HttpSettings {
         ];
         for (name, value, least, most) in ranges {
             if !(least..=most).contains(&value) {
-                return Err(format!("transport.{name} must be {least} to {most}"));
+                problems.push((name, format!("must be {least} to {most}")));
             }
         }
         let durations = [
@@ -252,16 +262,16 @@ impl HttpSettings {
         ];
         for (name, value) in durations {
             if value.is_zero() || value > Duration::from_secs(3_600) {
-                return Err(format!("transport.{name} must be above zero and at most an hour"));
+                problems.push((name, "must be above zero and at most an hour".to_owned()));
             }
         }
         if self.dns_cache_age_max > Duration::from_secs(3_600) {
-            return Err("transport.dns_cache_age_max must be at most an hour".into());
+            problems.push(("dns_cache_age_max", "must be at most an hour".to_owned()));
         }
         if self.egress_proxy.is_some() && self.proxy_url().is_none() {
-            return Err("transport.egress_proxy must be http://[user:password@]host:port".into());
+            problems.push(("egress_proxy", "must be http://[user:password@]host:port".to_owned()));
         }
-        Ok(())
+        problems
     }
 
     /// How names are looked up.

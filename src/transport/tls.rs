@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::policy::Exception;
+use super::exceptions::Exception;
 use crate::tls_time;
 
 /// The version of HTTP that is spoken with an origin.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fanfare::api::layers::CallObserver;
 use fanfare::api::server::{Health, ServeError, ServerSettings, serve};
+use fanfare::api::tls::TlsChanges;
 use fanfare::api::{Api, ApiParts, ApiSettings};
 use fanfare::domain::{
     Application, Clock, Endpoint, EndpointPolicy, ExceptionId, HostChoice, MessageDefaults, Origin, Padding,
@@ -220,7 +221,10 @@ impl Server {
         let serving = tokio::spawn({
             let (health, stop, calls) =
                 (health.clone(), stop.clone(), Arc::clone(&calls) as Arc<dyn CallObserver>);
-            async move { Box::pin(serve(listener, api, &health, server_settings, calls, stop)).await }
+            async move {
+                Box::pin(serve(listener, api, &health, server_settings, TlsChanges::none(), calls, stop))
+                    .await
+            }
         });
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
         // With TLS the test connects by itself.

@@ -19,8 +19,8 @@ use fanfare::store::{
     Accepted, AcceptedSince, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention,
     Backup, BackupError, Change, Cleared, Commit, Decided, Decision, DecisionStep, Disk, Evidence, FeedRow,
     Hold, Kept, Lesson, ListFilter, MessageFilter, MessageRecord, MessagesListed, NewMessage, OpenMessage,
-    OriginInfo, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector, Share, Store,
-    StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
+    OriginInfo, OriginsTrimmed, PageHead, PageKey, PlanStep, Received, Removal, Retention, Segment, Selector,
+    Share, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed, SubscriptionPatch, Trimmed,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -129,6 +129,7 @@ store! {
     async fn create_application(&self, name: &str, settings: ApplicationSettings, key: VapidKey) -> Result<ApplicationRecord, StoreError>;
     async fn update_application(&self, application: ApplicationId, settings: ApplicationSettings, revision: u64) -> Result<ApplicationRecord, StoreError>;
     async fn delete_application(&self, application: ApplicationId) -> Result<bool, StoreError>;
+    async fn trim_origins(&self, many: usize, rows: usize) -> Result<OriginsTrimmed, StoreError>;
     async fn clear_application(&self, application: ApplicationId) -> Result<Cleared, StoreError>;
     async fn subscription_count(&self, application: ApplicationId) -> Result<u64, StoreError>;
     async fn vapid_key_counts(&self, application: ApplicationId, keys: &[VapidKeyId]) -> Result<Vec<u64>, StoreError>;

@@ -252,14 +252,8 @@ async fn an_exception_is_shown_its_client_certificate() {
     ));
     let (_, foreign) = client_certificate();
     let mismatched = own.replace(&key.path().display().to_string(), &foreign.path().display().to_string());
-    let settings: fanfare::transport::PushServicesSettings = config::Config::builder()
-        .add_source(config::File::from_str(
-            &format!("{}{mismatched}", server.exception()),
-            config::FileFormat::Toml,
-        ))
-        .build()
-        .and_then(config::Config::try_deserialize)
-        .unwrap();
+    let settings: fanfare::transport::PushServicesSettings =
+        toml::from_str(&format!("{}{mismatched}", server.exception())).unwrap();
     let error = fanfare::transport::HostPolicy::new(&settings).unwrap_err().to_string();
     assert!(error.contains("client_key"), "{error}");
 }

@@ -206,7 +206,7 @@ impl Core {
             subscription: (!target.inline).then_some(target.id),
             generation: target.generation,
             user_id: target.user_id.clone(),
-            origin: (self.origins.0)(target.origin),
+            origin: target.endpoint.origin().as_str().to_owned(),
             state,
             outcome,
             attempt: entry.attempts,

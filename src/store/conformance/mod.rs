@@ -11,6 +11,7 @@ pub(crate) mod held;
 pub(crate) mod learning;
 pub(crate) mod messages;
 pub(crate) mod model;
+pub(crate) mod origins;
 pub(crate) mod planning;
 pub(crate) mod receiving;
 pub(crate) mod recording;
@@ -83,6 +84,7 @@ macro_rules! conformance {
                 what_evidence_removed_is_restored, acceptances_are_counted_in_the_log, subscribing_again_revives;
             trimming: events_go_first_and_messages_later, what_is_open_stays, request_ids_keep_their_messages,
                 big_messages_go_in_steps, changes_go_by_their_age, times_lead_past_what_has_gone;
+            origins: unused_ones_are_forgotten, rows_may_move_while_they_are_read;
             receiving: receipts_count_once_of_each_kind, receipts_of_what_is_not_there_do_not_count,
                 inline_deliveries_are_reported_by_their_message, many_receipts_share_commits,
                 whether_receipts_are_requested_is_kept, receipts_go_with_the_events;

@@ -56,6 +56,7 @@ mod tail;
 mod tests;
 mod transaction;
 mod trim;
+mod unused;
 pub mod verify;
 mod writer;
 
@@ -83,6 +84,7 @@ use self::sequences::Sequences;
 use self::sled::{OpenError, Sled};
 use self::space::{Reserve, Use};
 use self::transaction::{Damage, Reader, Rows, Transaction};
+use self::unused::Sweep;
 use self::writer::{Job, Writer, submit};
 pub(crate) use super::records;
 use super::records::Record as _;
@@ -114,9 +116,6 @@ pub struct Settings {
     pub group_rows: usize,
     /// Reads that may run at once, long ones each on a blocking thread; others wait. 32 by default.
     pub reads: usize,
-    /// With so many origins, those of which nothing is stored any more are forgotten when the store opens, for which all
-    /// subscriptions are read. 10,000 by default.
-    pub origins_kept: usize,
 }
 
 impl Default for Settings {
@@ -128,7 +127,6 @@ impl Default for Settings {
             group_commands: 64,
             group_rows: 512,
             reads: 32,
-            origins_kept: 10_000,
         }
     }
 }
@@ -140,6 +138,8 @@ pub struct KvStore {
     reads: Arc<Semaphore>,
     reads_max: u32,
     inline: Inline,
+    /// Looks for unused origins.
+    sweep: tokio::sync::Mutex<Option<Sweep>>,
 }
 
 struct Shared {
@@ -239,15 +239,6 @@ impl KvStore {
         // What a crash left in memory of the kernel is shown from now on.
         reader.backend().sync()?;
         let origins = Arc::new(Origins::load(&reader)?);
-        if origins.len() >= settings.origins_kept {
-            let forgotten = origins.forget_unused(&reader)?;
-            tracing::info!(
-                forgotten,
-                kept = origins.len(),
-                "origins of which nothing is stored are forgotten"
-            );
-            reader.backend().sync()?;
-        }
         let commits = Sequences::load(&reader, keys::sequences())?;
         let changes = Sequences::load(&reader, keys::change_sequences())?;
         let mut reserve = Reserve::new(settings.free_octets_min, watch::Sender::default());
@@ -276,6 +267,7 @@ impl KvStore {
             reads: Arc::new(Semaphore::new(reads_max as usize)),
             reads_max,
             inline: Inline::default(),
+            sweep: tokio::sync::Mutex::default(),
         })
     }
 

@@ -1,23 +1,19 @@
-//! Origins have numbers, which are short in records and never change. All of them are in memory too.
+//! Origins have numbers, which are short in records and never change. All of them are in memory too. Those of which nothing
+//! is stored any more are forgotten ([`super::unused`]).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::backend::Order;
 use super::keys;
 use super::records::application::OriginValue;
-use super::records::held::RemovedValue;
-use super::records::message::OpenValue;
-use super::records::page::PageValue;
-use super::records::subscription::MemberValue;
 use super::records::{Number, Record};
 use super::transaction::{Reader, Rows, Transaction};
-use super::writer::TRANSACTION_ROWS;
 use crate::domain::{Origin, OriginId};
 use crate::store::{OriginInfo, StoreError};
 
 /// Origins at most, since each takes some 200 octets of memory.
-const ORIGINS_MAX: usize = 1_000_000;
+pub(crate) const ORIGINS_MAX: usize = 1_000_000;
 
 /// The name of the number of the last origin.
 const LAST_ORIGIN: &str = "last_origin";
@@ -63,33 +59,28 @@ impl Origins {
         self.known.read().unwrap_or_else(PoisonError::into_inner).by_id.len()
     }
 
-    /// Forgets those of which nothing is stored any more: no subscription, none that can be restored, no recipient of a
-    /// page, and nothing that an operator is to decide on. Reads all of these, before anything else uses the store. A number
-    /// is not given again. Says how many went: none, where a record does not read that may be of one.
-    pub(crate) fn forget_unused(&self, reader: &Reader) -> Result<usize, StoreError> {
-        let used = match used(reader) {
-            Ok(used) => used,
-            Err(StoreError::Corrupt(kind)) => {
-                tracing::warn!(kind, "unused origins are kept, since a record does not read");
-                return Ok(0);
-            }
-            Err(error) => return Err(error),
-        };
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let unused: Vec<_> = known.by_id.values().filter(|info| !used.contains(&info.id)).cloned().collect();
-        for some in unused.chunks(TRANSACTION_ROWS / 2) {
-            let mut transaction = Transaction::new(reader.clone());
-            for info in some {
-                known.by_id.remove(&info.id);
-                transaction.remove(keys::origin(info.id));
-                if known.by_text.get(info.origin.as_str()) == Some(&info.id) {
-                    known.by_text.remove(info.origin.as_str());
-                    transaction.remove(keys::origin_text(info.origin.as_str()));
-                }
-            }
-            reader.backend().apply(transaction.into_batch())?;
+    /// The numbers of all.
+    pub(crate) fn ids(&self) -> Vec<OriginId> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).by_id.keys().copied().collect()
+    }
+
+    /// Adds to a transaction what forgets one.
+    pub(crate) fn remove(&self, transaction: &mut Transaction, id: OriginId) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(info) = known.by_id.get(&id) else { return };
+        transaction.remove(keys::origin(id));
+        if known.by_text.get(info.origin.as_str()) == Some(&id) {
+            transaction.remove(keys::origin_text(info.origin.as_str()));
         }
-        Ok(unused.len())
+    }
+
+    /// Forgets one whose rows were removed.
+    pub(crate) fn removed(&self, id: OriginId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(info) = known.by_id.remove(&id) else { return };
+        if known.by_text.get(info.origin.as_str()) == Some(&id) {
+            known.by_text.remove(info.origin.as_str());
+        }
     }
 
     /// By its number.
@@ -143,30 +134,4 @@ impl Origins {
             }
         }
     }
-}
-
-/// The origins of which anything is stored.
-fn used(reader: &Reader) -> Result<HashSet<OriginId>, StoreError> {
-    let mut used = HashSet::new();
-    let id = |key: &[u8]| keys::subscription_of(key).ok_or(StoreError::Corrupt(MemberValue::KIND));
-    for row in reader.scan(keys::all_subscriptions(), Order::Ascending) {
-        let (key, value) = row?;
-        used.insert(MemberValue::from_value(&value)?.into_target(id(&key)?)?.origin);
-    }
-    for row in reader.scan(keys::all_removed(), Order::Ascending) {
-        let (key, value) = row?;
-        used.insert(RemovedValue::from_value(&value)?.into_subscription(id(&key)?)?.target.origin);
-    }
-    for row in reader.scan(keys::all_pages(), Order::Ascending) {
-        let targets = PageValue::from_value(&row?.1)?.into_inline()?;
-        used.extend(targets.into_iter().map(|(_, target)| target.origin));
-    }
-    for row in reader.scan(keys::all_open(), Order::Ascending) {
-        let Some(page) = OpenValue::from_value(&row?.1)?.into_page() else { continue };
-        used.extend(page.into_inline()?.into_iter().map(|(_, target)| target.origin));
-    }
-    for row in reader.scan(keys::all_held(), Order::Ascending) {
-        used.extend(keys::held_of(&row?.0).map(|(_, origin, _)| origin));
-    }
-    Ok(used)
 }

@@ -28,9 +28,9 @@ use crate::store::held::{AcceptedSince, Decided, Decision, DecisionStep, Hold, S
 use crate::store::{
     Accepted, Addressee, ApplicationRecord, AudienceChunk, AuditListed, AuditRetention, Backup, BackupError,
     Change, Cleared, Commit, Disk, Evidence, FeedRow, Kept, Lesson, ListFilter, MessageFilter, MessageRecord,
-    MessagesListed, NewMessage, OpenMessage, OriginInfo, PageHead, PageKey, PlanStep, Received, Removal,
-    Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe, Subscribed,
-    SubscriptionPatch, Trimmed,
+    MessagesListed, NewMessage, OpenMessage, OriginInfo, OriginsTrimmed, PageHead, PageKey, PlanStep,
+    Received, Removal, Retention, Segment, Selector, Store, StoreError, StoredPage, StoredToken, Subscribe,
+    Subscribed, SubscriptionPatch, Trimmed,
 };
 
 #[async_trait]
@@ -371,6 +371,10 @@ impl Store for KvStore {
             trimmed.rows += self.write(Class::Reap, move |writer| writer.move_rows(expired)).await?;
         }
         Ok(trimmed)
+    }
+
+    async fn trim_origins(&self, many: usize, rows: usize) -> Result<OriginsTrimmed, StoreError> {
+        self.sweep_origins(many, rows).await
     }
 
     async fn trim_time(&self) -> Result<Option<Timestamp>, StoreError> {

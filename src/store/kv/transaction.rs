@@ -1,6 +1,6 @@
 //! Reading rows and putting writes together.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -167,6 +167,11 @@ impl Transaction {
             self.remove(key);
         }
         Ok(())
+    }
+
+    /// What it writes: by key; `None` removes.
+    pub(crate) fn writes(&self) -> &BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+        &self.batch.writes
     }
 
     /// How many rows it writes.

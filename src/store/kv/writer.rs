@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -16,6 +16,7 @@ use super::records::segment::FeedValue;
 use super::sequences::Sequences;
 use super::space::{Reserve, Use};
 use super::transaction::{Reader, Transaction};
+use super::unused::Suspects;
 use super::{Settings, keys};
 use crate::domain::{ApplicationId, Clock};
 use crate::store::{FeedEntry, StoreError};
@@ -74,6 +75,8 @@ pub(crate) struct Writer {
     pub(crate) commits: Sequences,
     /// The sequences of changes.
     pub(crate) changes: Sequences,
+    /// Those of a sweep, as long as it goes on.
+    pub(crate) suspects: Weak<Suspects>,
     /// What may be written.
     reserve: Reserve,
     /// The command has written something that must not be left alone.
@@ -113,6 +116,7 @@ impl Writer {
             last_message: 0,
             commits,
             changes,
+            suspects: Weak::new(),
             reserve,
             must_go_on: false,
             what_for: Use::Begins,
@@ -139,6 +143,9 @@ impl Writer {
             return Err(StoreError::Unavailable("an earlier write failed".to_owned()));
         }
         if transaction.rows() > 0 {
+            if let Some(suspects) = self.suspects.upgrade() {
+                suspects.spare_written(transaction.writes());
+            }
             let taken = self.reserve.take(self.reader.backend(), transaction.octets());
             if !self.must_go_on {
                 taken?;

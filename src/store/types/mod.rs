@@ -23,5 +23,5 @@ pub use pages::{
     EntryState, GroupId, NewPage, PageEntry, PageHead, PageKey, PageUpdate, RetryState, StoredEntry,
     StoredPage,
 };
-pub use retention::{Kept, Retention, Trimmed};
+pub use retention::{Kept, OriginsTrimmed, Retention, Trimmed};
 pub use subscriptions::{ListFilter, Replaces, Selector, Subscribe, Subscribed, SubscriptionPatch};

@@ -28,6 +28,17 @@ pub struct Retention {
     pub removed: std::time::Duration,
 }
 
+/// What a step of forgetting unused origins did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginsTrimmed {
+    /// Origins that were forgotten.
+    pub forgotten: usize,
+    /// Origins that are known afterwards.
+    pub known: usize,
+    /// It is not through yet.
+    pub more: bool,
+}
+
 /// What a step of trimming did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trimmed {

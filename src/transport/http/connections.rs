@@ -249,8 +249,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::transport::HttpSettings;
+    use crate::transport::exceptions::Reach;
     use crate::transport::http::slot::Way;
-    use crate::transport::policy::Reach;
     use crate::transport::resolver::SystemLookup;
     use crate::transport::tls::Tls;
 

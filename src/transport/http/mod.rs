@@ -26,7 +26,8 @@ use self::connections::{Bounds, Lease};
 use self::origins::Origins;
 use self::slot::{EgressProxy, SlotError, SlotFactory, Way};
 use self::threads::ConnectionThreads;
-use super::policy::{HostPolicy, Reach};
+use super::exceptions::Reach;
+use super::policy::HostPolicy;
 use super::resolver::{Lookup, Names, SystemLookup};
 use super::settings::HttpSettings;
 use super::tls::Tls;
@@ -127,7 +128,7 @@ impl HttpTransport {
         let exception = self.policy.dialled_by(origin, passed).map_err(TransportError::Blocked)?;
         Ok(SlotFactory {
             settings: Arc::clone(&self.settings),
-            tls: self.tls.of_origin(exception).map_err(|_| unsent("TLS can't be set up"))?,
+            tls: self.tls.of_origin(exception.as_deref()).map_err(|_| unsent("TLS can't be set up"))?,
             lookup: Arc::clone(&self.lookup),
             way: match (exception, &self.proxy) {
                 (Some(exception), _) => Way::Direct(exception.reach().clone()),
@@ -248,7 +249,7 @@ impl Transport for HttpTransport {
     }
 
     fn connections(&self, origin: &Origin) -> usize {
-        self.policy.passages(origin).map(|passed| self.origins.connections(origin, passed)).sum()
+        self.policy.passages(origin).into_iter().map(|passed| self.origins.connections(origin, passed)).sum()
     }
 
     fn service(&self, endpoint: &Endpoint, policy: Option<&dyn EndpointPolicy>) -> PushService {

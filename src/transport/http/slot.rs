@@ -12,7 +12,7 @@ use super::classify::{classify, ends_connection};
 use super::dial::{DialError, DialLayer, Line, dial_error};
 use super::unsent;
 use crate::transport::TransportError;
-use crate::transport::policy::Reach;
+use crate::transport::exceptions::Reach;
 use crate::transport::resolver::{GuardedResolver, Lookup, ProxyResolver};
 use crate::transport::settings::HttpSettings;
 use crate::transport::tls::{Protocol, offer};

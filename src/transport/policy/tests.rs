@@ -2,12 +2,12 @@ use Refusal::{AddressNotAllowed, HostNotAllowed, HttpNotAllowed, PortNotAllowed}
 
 use super::*;
 
+fn read(settings: &str) -> Result<PushServicesSettings, String> {
+    toml::from_str(settings).map_err(|error| error.to_string())
+}
+
 fn policy(settings: &str) -> Result<HostPolicy, String> {
-    let settings: PushServicesSettings = config::Config::builder()
-        .add_source(config::File::from_str(settings, config::FileFormat::Toml))
-        .build()
-        .and_then(config::Config::try_deserialize)
-        .map_err(|error| error.to_string())?;
+    let settings = read(settings)?;
     HostPolicy::new(&settings).map_err(|error| error.to_string())
 }
 
@@ -163,15 +163,64 @@ fn which_rule_lets_it_pass_decides_how_it_is_dialled() {
         let own = policy.chosen(&choice(exceptions)).unwrap();
         assert_eq!(own.check(&endpoint), Ok(passed), "{exceptions:?}");
         assert_eq!(policy.service(&endpoint, own.exception(origin)), service, "{exceptions:?}");
-        let by = policy.dialled_by(origin, passed).unwrap().map(|exception| exception.name.as_str());
-        assert_eq!(by, exceptions.first().copied().filter(|name| *name != "other"));
+        let by = policy.dialled_by(origin, passed).unwrap().map(|exception| exception.name().to_owned());
+        assert_eq!(by.as_deref(), exceptions.first().copied().filter(|name| *name != "other"));
     }
     assert_eq!(policy.check(&endpoint), Ok(PassedBy::Exception(ExceptionId(1))), "the server's own");
-    assert_eq!(policy.passages(origin).count(), 3);
+    assert_eq!(policy.passages(origin).len(), 3);
     for foreign in [0, 3] {
         let judged = policy.dialled_by(origin, PassedBy::Exception(ExceptionId(foreign)));
         assert_eq!(judged.map(|_| ()), Err(HostNotAllowed), "{foreign}");
     }
+}
+
+#[test]
+fn what_is_configured_may_change_and_what_is_the_same_stays_the_same() {
+    let files = tempfile::tempdir().unwrap();
+    let ca = files.path().join("ca.pem");
+    let certify = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+        std::fs::write(&ca, certificate.pem()).unwrap();
+    };
+    certify();
+    let with_root = format!("root_certificate = {ca:?}");
+    let exceptions = |of: &[(&str, &str)]| {
+        let one = |(name, rest): &(&str, &str)| {
+            format!("[[exceptions]]\nname = '{name}'\nhost = '{name}.example'\n{rest}\n")
+        };
+        of.iter().map(one).collect::<String>()
+    };
+    let policy = policy(&exceptions(&[("a", ""), ("b", &with_root)])).unwrap();
+    let own =
+        policy.chosen(&HostChoice { exceptions: vec!["b".to_owned()], ..HostChoice::default() }).unwrap();
+    let endpoint = |host: &str| Endpoint::parse(&format!("https://{host}/x"), false).unwrap();
+    let by = |policy: &dyn EndpointPolicy, host: &str| policy.check(&endpoint(host));
+    let exception = |id| Ok(PassedBy::Exception(ExceptionId(id)));
+    assert_eq!((by(&policy, "a.example"), by(&*own, "b.example")), (exception(0), exception(1)));
+    assert_eq!(by(&*own, "c.example"), Err(HostNotAllowed));
+
+    let change = |settings: &str| policy.change(&read(settings).unwrap());
+    // Another order, another exception, another host.
+    change(&format!("hosts = ['c.example']\n{}", exceptions(&[("d", ""), ("b", &with_root), ("a", "")])))
+        .unwrap();
+    assert_eq!((by(&policy, "a.example"), by(&*own, "b.example")), (exception(0), exception(1)));
+    assert_eq!(by(&policy, "d.example"), exception(2));
+    assert_eq!(by(&*own, "c.example"), Ok(PassedBy::Hosts), "the choice goes by the server's hosts");
+    // Another certificate of the same name: it is dialled anew, and what passed before still gets there.
+    certify();
+    assert!(change(&exceptions(&[("b", &with_root), ("a", "port = 444")])).unwrap());
+    assert_eq!((by(&*own, "b.example"), by(&policy, "a.example")), (exception(3), Err(HostNotAllowed)));
+    assert_eq!((by(&policy, "a.example:444"), by(&policy, "c.example")), (exception(4), Err(HostNotAllowed)));
+    let dialled =
+        |id| policy.dialled_by(endpoint("b.example").origin(), PassedBy::Exception(ExceptionId(id)));
+    assert!(dialled(1).unwrap().unwrap().roots() != dialled(3).unwrap().unwrap().roots());
+    // What cannot be leaves all as it was.
+    std::fs::write(&ca, "no certificate").unwrap();
+    assert!(change(&exceptions(&[("b", &with_root)])).is_err() && change("hosts = ['a/b']").is_err());
+    assert_eq!((by(&*own, "b.example"), by(&policy, "a.example:444")), (exception(3), exception(4)));
+    assert!(!change("").unwrap());
+    assert_eq!(by(&*own, "b.example"), Err(HostNotAllowed));
 }
 
 #[test]

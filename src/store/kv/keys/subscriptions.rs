@@ -11,18 +11,40 @@ pub(crate) fn subscriptions(application: ApplicationId) -> KeyRange {
     KeyRange::prefix(&key(kind::SUBSCRIPTION, &[&app(application)]))
 }
 
-/// Those of all applications.
-pub(crate) fn all_subscriptions() -> KeyRange {
-    KeyRange::prefix(&[kind::SUBSCRIPTION])
+/// Rows that name an origin by its number and keep it from being forgotten. Topic rows and changes repeat what
+/// another row says, or what was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamesOrigin {
+    Subscription,
+    /// One that evidence removed and that can be restored.
+    Removed,
+    /// With targets that are stored nowhere else.
+    Page,
+    /// The same, where the page stands in its message's row.
+    Open,
+    /// What an operator is to decide on.
+    Held,
 }
 
-/// Subscriptions that evidence removed, of all applications.
-pub(crate) fn all_removed() -> KeyRange {
-    KeyRange::prefix(&[kind::REMOVED])
-}
+impl NamesOrigin {
+    const ALL: [(u8, Self); 5] = [
+        (kind::SUBSCRIPTION, Self::Subscription),
+        (kind::REMOVED, Self::Removed),
+        (kind::PAGE, Self::Page),
+        (kind::OPEN, Self::Open),
+        (kind::HELD, Self::Held),
+    ];
 
-pub(crate) fn all_pages() -> KeyRange {
-    KeyRange::prefix(&[kind::PAGE])
+    /// What a row of this key is.
+    pub(crate) fn of(key: &[u8]) -> Option<Self> {
+        let kind = key.first()?;
+        Self::ALL.iter().find(|(of, _)| of == kind).map(|(_, names)| *names)
+    }
+
+    /// Where all of them are, of all applications.
+    pub(crate) fn ranges() -> Vec<KeyRange> {
+        Self::ALL.map(|(kind, _)| KeyRange::prefix(&[kind])).into()
+    }
 }
 
 pub(crate) fn topic(application: ApplicationId, topic: TopicId, id: SubscriptionId) -> Vec<u8> {
