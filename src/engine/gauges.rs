@@ -76,7 +76,9 @@ impl Engine {
                 let read =
                     self.store.list_subscriptions(application.id, &ListFilter::All, after, COUNTED_AT_ONCE);
                 let some = read.await?;
-                some.iter().for_each(|subscription| census.add(&subscription.target));
+                for subscription in &some {
+                    census.add(&subscription.target);
+                }
                 let Some(last) = some.last().filter(|_| some.len() == COUNTED_AT_ONCE) else { break };
                 after = Some(last.target.id);
                 sleep(started.elapsed() * REST).await;
