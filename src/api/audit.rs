@@ -16,7 +16,7 @@ use super::convert::time::timestamp;
 use super::status::ApiError;
 use crate::domain::{
     ApiToken, Application, ApplicationId, ApplicationSettings, AuditEntry, FieldChange, HostChoice,
-    HostProfile, Padding, Quotas, Timestamp, Urgency,
+    HostProfile, Padding, Quotas, Role, Timestamp, Urgency,
 };
 use crate::store::Store;
 
@@ -173,7 +173,7 @@ fn profile_name(profile: HostProfile) -> &'static str {
 
 /// What a token says, by the contract's paths: of one that is made, or of one that goes.
 pub(super) fn token_facts(token: &ApiToken) -> Vec<(&'static str, String)> {
-    let roles: Vec<_> = token.roles.iter().map(|role| role.name()).collect();
+    let roles: Vec<_> = token.roles.iter().map(Role::name).collect();
     let expires = token.expires.map(|expires| timestamp(expires).to_string());
     vec![
         ("roles", roles.join(", ")),

@@ -97,18 +97,16 @@ pub struct ReloadParts {
 
 /// Whether a setting is taken up. Whether callers are served by TLS, and asked for certificates, a start decides.
 fn is_live(key: &str, running: &Config, config: &Config) -> bool {
-    let below =
-        |live: &&str| key == *live || key.strip_prefix(*live).is_some_and(|rest| rest.starts_with('.'));
-    if !LIVE.iter().any(|live| below(&live)) {
+    let below = |live: &str| key == live || key.strip_prefix(live).is_some_and(|rest| rest.starts_with('.'));
+    if !LIVE.iter().any(|live| below(live)) {
         return false;
     }
     let (was, is) = (&running.server.tls, &config.server.tls);
-    let as_before = match key {
+    match key {
         "server.tls.certificate" | "server.tls.private_key" => {
             was.certificate.is_some() == is.certificate.is_some()
         }
         "server.tls.client_ca" => was.client_ca.is_some() == is.client_ca.is_some(),
         _ => true,
-    };
-    as_before
+    }
 }

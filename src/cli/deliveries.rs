@@ -116,10 +116,8 @@ impl DeliveriesArgs {
 /// A delivery in the columns of the list.
 fn row(delivery: &Delivery) -> Vec<Cell> {
     let latest = delivery.latest.clone().unwrap_or_default();
-    let outcome = match latest.outcome() {
-        Outcome::Unspecified => "",
-        outcome => outcome_name(outcome),
-    };
+    let outcome = latest.outcome();
+    let outcome = if outcome == Outcome::Unspecified { "" } else { outcome_name(outcome) };
     let subscription = if latest.subscription.is_empty() { "(inline)" } else { &latest.subscription };
     vec![
         subscription.into(),

@@ -110,7 +110,7 @@ impl Table {
         let fields = row.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
         for (index, (Cell { text, tone }, most)) in row.iter().zip(&self.widths).take(fields).enumerate() {
             match tone.filter(|_| self.coloured).map(Tone::style) {
-                Some(style) => line.push_str(&format!("{style}{text}{style:#}")),
+                Some(style) => line.extend([&style.to_string(), text.as_str(), &format!("{style:#}")]),
                 None => line.push_str(text),
             }
             if index + 1 < fields {

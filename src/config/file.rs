@@ -23,9 +23,10 @@ impl TomlFile {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let problem = match error.kind() {
-                ErrorKind::NotFound => "the configuration file is not found".to_owned(),
-                _ => error.to_string(),
+            let problem = if error.kind() == ErrorKind::NotFound {
+                "the configuration file is not found".to_owned()
+            } else {
+                error.to_string()
             };
             ConfigError::Unreadable { origin: name.clone(), problem }
         })?;

@@ -168,7 +168,6 @@ impl StoreConfig {
             group_commands: self.group_commands,
             group_rows: self.group_rows,
             reads: self.reads,
-            ..kv::Settings::default()
         }
     }
 }

@@ -63,7 +63,8 @@ impl AuditEntry {
 
 fn cut(text: &mut String) {
     if text.len() > AUDIT_TEXT_OCTETS_MAX {
-        text.truncate(text.floor_char_boundary(AUDIT_TEXT_OCTETS_MAX));
+        let end = (0..=AUDIT_TEXT_OCTETS_MAX).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
         text.push('…');
     }
 }

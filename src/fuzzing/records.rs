@@ -89,7 +89,7 @@ pub fn records(data: &[u8]) {
             Sealing::fuzzed(row, &value[row.len()..]);
         }
         26 => drop(MasterKey::parse_all(&String::from_utf8_lossy(value))),
-        27 => drop(read::<AuditValue>(value).map(|it| it.into_entry())),
+        27 => drop(read::<AuditValue>(value).map(AuditValue::into_entry)),
         _ => {
             let _ = (keys::application_of(value), keys::vapid_key_of(value), keys::subscription_of(value));
             let _ = (keys::origin_of(value), keys::message_of(value), keys::aged_at(value));

@@ -128,13 +128,12 @@ impl Exceptions {
         for settings in settings {
             let mut read = read_exception(settings)?;
             let same = before.by_id.values().find(|before| before.made_of == read.made_of);
-            let exception = match same.filter(|same| !all.by_id.contains_key(&same.id)) {
-                Some(same) => Arc::clone(same),
-                None => {
-                    read.id = ExceptionId(all.given);
-                    all.given += 1;
-                    Arc::new(read)
-                }
+            let exception = if let Some(same) = same.filter(|same| !all.by_id.contains_key(&same.id)) {
+                Arc::clone(same)
+            } else {
+                read.id = ExceptionId(all.given);
+                all.given += 1;
+                Arc::new(read)
             };
             all.by_host.entry(exception.host.clone()).or_default().push(Arc::clone(&exception));
             all.by_id.insert(exception.id, exception);

@@ -151,7 +151,7 @@ impl Core {
             event.subscription = (!target.inline).then_some(target.id);
             event.generation = target.generation;
             event.user_id.clone_from(&target.user_id);
-            event.origin = target.endpoint.origin().as_str().to_owned();
+            target.endpoint.origin().as_str().clone_into(&mut event.origin);
         }
         if (ending.state, attempted) == (DeliveryState::Expired, false) {
             // The ttl ran out while it waited: the outcome is the last attempt's, or that of those it waited for.
