@@ -30,9 +30,10 @@ async fn entries(server: &Server, token: &str, mut request: Value, page_size: u3
 
 /// Action and object of each.
 fn actions(entries: &[Value]) -> Vec<(&str, &str)> {
-    let both =
-        |entry: &'_ Value| [&entry["action"], &entry["object"]].map(|of| of.as_str().unwrap_or_default());
-    entries.iter().map(|entry| both(entry).into()).collect()
+    fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
+        entry[field].as_str().unwrap_or_default()
+    }
+    entries.iter().map(|entry| (text(entry, "action"), text(entry, "object"))).collect()
 }
 
 #[tokio::test]
