@@ -144,7 +144,7 @@ const (
 	Role_ROLE_PUBLISHER Role = 2
 	// Subscribe, Unsubscribe, GetSubscription, UpdateSubscription, ImportSubscriptions, CreateSubscriberToken.
 	Role_ROLE_SUBSCRIBER Role = 3
-	// Every Get, List and Watch.
+	// Every Get, List and Watch but ListAuditEntries.
 	Role_ROLE_READER Role = 4
 )
 
@@ -3389,6 +3389,525 @@ func (x *EnableSubscriptionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// One thing that somebody did. Never a secret.
+type AuditEntry struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	Caller     *Caller                `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"`
+	// The RPC, for example "UpdateApplication".
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// Empty: it concerns no application, or all.
+	Application string `protobuf:"bytes,4,opt,name=application,proto3" json:"application,omitempty"`
+	// What it was done to: "messages/{id}", "vapidKeys/{id}", "apiTokens/{id}", "subscriptions/{id}", an origin, or "user {id}".
+	// Empty: the application itself.
+	Object string `protobuf:"bytes,5,opt,name=object,proto3" json:"object,omitempty"`
+	// How many subscriptions it concerned, where it was several.
+	SubscriptionCount *int32 `protobuf:"varint,6,opt,name=subscription_count,json=subscriptionCount,proto3,oneof" json:"subscription_count,omitempty"`
+	// At most 64.
+	Changes       []*AuditChange `protobuf:"bytes,7,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEntry) Reset() {
+	*x = AuditEntry{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEntry) ProtoMessage() {}
+
+func (x *AuditEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
+func (*AuditEntry) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *AuditEntry) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetCaller() *Caller {
+	if x != nil {
+		return x.Caller
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetSubscriptionCount() int32 {
+	if x != nil && x.SubscriptionCount != nil {
+		return *x.SubscriptionCount
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetChanges() []*AuditChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// A field that was changed. Texts of more than 512 octets are cut.
+type AuditChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its path, for example "quotas.weight".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Empty: it was unset, or what it belongs to is new.
+	Before string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// Empty: it is unset, or what it belonged to is gone.
+	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditChange) Reset() {
+	*x = AuditChange{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditChange) ProtoMessage() {}
+
+func (x *AuditChange) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditChange.ProtoReflect.Descriptor instead.
+func (*AuditChange) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *AuditChange) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *AuditChange) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *AuditChange) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+type ListAuditEntriesRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	// Instead: those of all applications together, and those that concern none. Server-wide.
+	AllApplications bool   `protobuf:"varint,2,opt,name=all_applications,json=allApplications,proto3" json:"all_applications,omitempty"`
+	PageSize        int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken       string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+	Caller string `protobuf:"bytes,5,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Only of this RPC, for example "UpdateApplication".
+	Action string `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
+	// Only from then on.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3,oneof" json:"start_time,omitempty"`
+	// Only from before.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=end_time,json=endTime,proto3,oneof" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditEntriesRequest) Reset() {
+	*x = ListAuditEntriesRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditEntriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditEntriesRequest) ProtoMessage() {}
+
+func (x *ListAuditEntriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditEntriesRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditEntriesRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ListAuditEntriesRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ListAuditEntriesRequest) GetAllApplications() bool {
+	if x != nil {
+		return x.AllApplications
+	}
+	return false
+}
+
+func (x *ListAuditEntriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAuditEntriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAuditEntriesRequest) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *ListAuditEntriesRequest) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ListAuditEntriesRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ListAuditEntriesRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+type ListAuditEntriesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AuditEntries  []*AuditEntry          `protobuf:"bytes,1,rep,name=audit_entries,json=auditEntries,proto3" json:"audit_entries,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditEntriesResponse) Reset() {
+	*x = ListAuditEntriesResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditEntriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditEntriesResponse) ProtoMessage() {}
+
+func (x *ListAuditEntriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditEntriesResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditEntriesResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ListAuditEntriesResponse) GetAuditEntries() []*AuditEntry {
+	if x != nil {
+		return x.AuditEntries
+	}
+	return nil
+}
+
+func (x *ListAuditEntriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type BackupRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupRequest) Reset() {
+	*x = BackupRequest{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupRequest) ProtoMessage() {}
+
+func (x *BackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
+func (*BackupRequest) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{52}
+}
+
+type BackupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next octets of the file, at most 128 KiB. Those of all responses one after the other are the file.
+	Data []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	// Octets of the file so far, these included.
+	DoneOctets int64 `protobuf:"varint,2,opt,name=done_octets,json=doneOctets,proto3" json:"done_octets,omitempty"`
+	// What the server's own files take: about as much is still to come at most. They also hold what was removed, so a backup is
+	// usually smaller. 0: not known.
+	StoreOctets int64 `protobuf:"varint,3,opt,name=store_octets,json=storeOctets,proto3" json:"store_octets,omitempty"`
+	// In the last response, and only there.
+	Summary       *BackupSummary `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupResponse) Reset() {
+	*x = BackupResponse{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupResponse) ProtoMessage() {}
+
+func (x *BackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
+func (*BackupResponse) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *BackupResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *BackupResponse) GetDoneOctets() int64 {
+	if x != nil {
+		return x.DoneOctets
+	}
+	return 0
+}
+
+func (x *BackupResponse) GetStoreOctets() int64 {
+	if x != nil {
+		return x.StoreOctets
+	}
+	return 0
+}
+
+func (x *BackupResponse) GetSummary() *BackupSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+// What a whole backup is.
+type BackupSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instant whose state it has.
+	SnapshotTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
+	// Octets of the file.
+	Octets int64 `protobuf:"varint,2,opt,name=octets,proto3" json:"octets,omitempty"`
+	// SHA-256 of the file, 32 octets.
+	Sha256 []byte `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Records that were read, and writes that came meanwhile, which are in it behind them.
+	RecordCount int64 `protobuf:"varint,4,opt,name=record_count,json=recordCount,proto3" json:"record_count,omitempty"`
+	WriteCount  int64 `protobuf:"varint,5,opt,name=write_count,json=writeCount,proto3" json:"write_count,omitempty"`
+	// The names of the master keys that values are sealed with; a restored server needs them. Empty: nothing is sealed.
+	MasterKeys    []string `protobuf:"bytes,6,rep,name=master_keys,json=masterKeys,proto3" json:"master_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupSummary) Reset() {
+	*x = BackupSummary{}
+	mi := &file_fanfare_v1_admin_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupSummary) ProtoMessage() {}
+
+func (x *BackupSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_admin_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupSummary.ProtoReflect.Descriptor instead.
+func (*BackupSummary) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_admin_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *BackupSummary) GetSnapshotTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SnapshotTime
+	}
+	return nil
+}
+
+func (x *BackupSummary) GetOctets() int64 {
+	if x != nil {
+		return x.Octets
+	}
+	return 0
+}
+
+func (x *BackupSummary) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+func (x *BackupSummary) GetRecordCount() int64 {
+	if x != nil {
+		return x.RecordCount
+	}
+	return 0
+}
+
+func (x *BackupSummary) GetWriteCount() int64 {
+	if x != nil {
+		return x.WriteCount
+	}
+	return 0
+}
+
+func (x *BackupSummary) GetMasterKeys() []string {
+	if x != nil {
+		return x.MasterKeys
+	}
+	return nil
+}
+
 var File_fanfare_v1_admin_proto protoreflect.FileDescriptor
 
 const file_fanfare_v1_admin_proto_rawDesc = "" +
@@ -3651,7 +4170,54 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\t_end_time\"j\n" +
 	"\x1bEnableSubscriptionsResponse\x12#\n" +
 	"\renabled_count\x18\x01 \x01(\x05R\fenabledCount\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x91\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc5\x02\n" +
+	"\n" +
+	"AuditEntry\x12;\n" +
+	"\vcreate_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12*\n" +
+	"\x06caller\x18\x02 \x01(\v2\x12.fanfare.v1.CallerR\x06caller\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12 \n" +
+	"\vapplication\x18\x04 \x01(\tR\vapplication\x12\x16\n" +
+	"\x06object\x18\x05 \x01(\tR\x06object\x122\n" +
+	"\x12subscription_count\x18\x06 \x01(\x05H\x00R\x11subscriptionCount\x88\x01\x01\x121\n" +
+	"\achanges\x18\a \x03(\v2\x17.fanfare.v1.AuditChangeR\achangesB\x15\n" +
+	"\x13_subscription_count\"Q\n" +
+	"\vAuditChange\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\xea\x02\n" +
+	"\x17ListAuditEntriesRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12)\n" +
+	"\x10all_applications\x18\x02 \x01(\bR\x0fallApplications\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06caller\x18\x05 \x01(\tR\x06caller\x12\x16\n" +
+	"\x06action\x18\x06 \x01(\tR\x06action\x12>\n" +
+	"\n" +
+	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampH\x00R\tstartTime\x88\x01\x01\x12:\n" +
+	"\bend_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\x01R\aendTime\x88\x01\x01B\r\n" +
+	"\v_start_timeB\v\n" +
+	"\t_end_time\"\x7f\n" +
+	"\x18ListAuditEntriesResponse\x12;\n" +
+	"\raudit_entries\x18\x01 \x03(\v2\x16.fanfare.v1.AuditEntryR\fauditEntries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x0f\n" +
+	"\rBackupRequest\"\x9d\x01\n" +
+	"\x0eBackupResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1f\n" +
+	"\vdone_octets\x18\x02 \x01(\x03R\n" +
+	"doneOctets\x12!\n" +
+	"\fstore_octets\x18\x03 \x01(\x03R\vstoreOctets\x123\n" +
+	"\asummary\x18\x04 \x01(\v2\x19.fanfare.v1.BackupSummaryR\asummary\"\xe5\x01\n" +
+	"\rBackupSummary\x12?\n" +
+	"\rsnapshot_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\x12\x16\n" +
+	"\x06octets\x18\x02 \x01(\x03R\x06octets\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\x12!\n" +
+	"\frecord_count\x18\x04 \x01(\x03R\vrecordCount\x12\x1f\n" +
+	"\vwrite_count\x18\x05 \x01(\x03R\n" +
+	"writeCount\x12\x1f\n" +
+	"\vmaster_keys\x18\x06 \x03(\tR\n" +
+	"masterKeys*\x91\x01\n" +
 	"\vHostProfile\x12\x1c\n" +
 	"\x18HOST_PROFILE_UNSPECIFIED\x10\x00\x12$\n" +
 	" HOST_PROFILE_KNOWN_PUSH_SERVICES\x10\x01\x12 \n" +
@@ -3675,7 +4241,7 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x13ORIGIN_STATE_PAUSED\x10\x02\x12\x17\n" +
 	"\x13ORIGIN_STATE_BROKEN\x10\x03\x12\x18\n" +
 	"\x14ORIGIN_STATE_PROBING\x10\x04\x12\x18\n" +
-	"\x14ORIGIN_STATE_STOPPED\x10\x052\xea\x0e\n" +
+	"\x14ORIGIN_STATE_STOPPED\x10\x052\x96\x10\n" +
 	"\fAdminService\x12`\n" +
 	"\x11CreateApplication\x12$.fanfare.v1.CreateApplicationRequest\x1a%.fanfare.v1.CreateApplicationResponse\x12\\\n" +
 	"\x0eGetApplication\x12!.fanfare.v1.GetApplicationRequest\x1a\".fanfare.v1.GetApplicationResponse\"\x03\x90\x02\x01\x12b\n" +
@@ -3695,7 +4261,9 @@ const file_fanfare_v1_admin_proto_rawDesc = "" +
 	"\x18ReleaseHeldSubscriptions\x12+.fanfare.v1.ReleaseHeldSubscriptionsRequest\x1a,.fanfare.v1.ReleaseHeldSubscriptionsResponse\"\x03\x90\x02\x02\x12z\n" +
 	"\x18DiscardHeldSubscriptions\x12+.fanfare.v1.DiscardHeldSubscriptionsRequest\x1a,.fanfare.v1.DiscardHeldSubscriptionsResponse\"\x03\x90\x02\x02\x12n\n" +
 	"\x14RestoreSubscriptions\x12'.fanfare.v1.RestoreSubscriptionsRequest\x1a(.fanfare.v1.RestoreSubscriptionsResponse\"\x03\x90\x02\x02\x12k\n" +
-	"\x13EnableSubscriptions\x12&.fanfare.v1.EnableSubscriptionsRequest\x1a'.fanfare.v1.EnableSubscriptionsResponse\"\x03\x90\x02\x02B\\\n" +
+	"\x13EnableSubscriptions\x12&.fanfare.v1.EnableSubscriptionsRequest\x1a'.fanfare.v1.EnableSubscriptionsResponse\"\x03\x90\x02\x02\x12b\n" +
+	"\x10ListAuditEntries\x12#.fanfare.v1.ListAuditEntriesRequest\x1a$.fanfare.v1.ListAuditEntriesResponse\"\x03\x90\x02\x01\x12F\n" +
+	"\x06Backup\x12\x19.fanfare.v1.BackupRequest\x1a\x1a.fanfare.v1.BackupResponse\"\x03\x90\x02\x010\x01B\\\n" +
 	"\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3"
 
 var (
@@ -3711,7 +4279,7 @@ func file_fanfare_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_fanfare_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_fanfare_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_fanfare_v1_admin_proto_goTypes = []any{
 	(HostProfile)(0),                         // 0: fanfare.v1.HostProfile
 	(VapidKeyState)(0),                       // 1: fanfare.v1.VapidKeyState
@@ -3765,113 +4333,133 @@ var file_fanfare_v1_admin_proto_goTypes = []any{
 	(*RestoreSubscriptionsResponse)(nil),     // 49: fanfare.v1.RestoreSubscriptionsResponse
 	(*EnableSubscriptionsRequest)(nil),       // 50: fanfare.v1.EnableSubscriptionsRequest
 	(*EnableSubscriptionsResponse)(nil),      // 51: fanfare.v1.EnableSubscriptionsResponse
-	(*timestamppb.Timestamp)(nil),            // 52: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),              // 53: google.protobuf.Duration
-	(Urgency)(0),                             // 54: fanfare.v1.Urgency
-	(Padding)(0),                             // 55: fanfare.v1.Padding
-	(Outcome)(0),                             // 56: fanfare.v1.Outcome
-	(*fieldmaskpb.FieldMask)(nil),            // 57: google.protobuf.FieldMask
+	(*AuditEntry)(nil),                       // 52: fanfare.v1.AuditEntry
+	(*AuditChange)(nil),                      // 53: fanfare.v1.AuditChange
+	(*ListAuditEntriesRequest)(nil),          // 54: fanfare.v1.ListAuditEntriesRequest
+	(*ListAuditEntriesResponse)(nil),         // 55: fanfare.v1.ListAuditEntriesResponse
+	(*BackupRequest)(nil),                    // 56: fanfare.v1.BackupRequest
+	(*BackupResponse)(nil),                   // 57: fanfare.v1.BackupResponse
+	(*BackupSummary)(nil),                    // 58: fanfare.v1.BackupSummary
+	(*timestamppb.Timestamp)(nil),            // 59: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),              // 60: google.protobuf.Duration
+	(Urgency)(0),                             // 61: fanfare.v1.Urgency
+	(Padding)(0),                             // 62: fanfare.v1.Padding
+	(Outcome)(0),                             // 63: fanfare.v1.Outcome
+	(*fieldmaskpb.FieldMask)(nil),            // 64: google.protobuf.FieldMask
+	(*Caller)(nil),                           // 65: fanfare.v1.Caller
 }
 var file_fanfare_v1_admin_proto_depIdxs = []int32{
 	5,  // 0: fanfare.v1.Application.defaults:type_name -> fanfare.v1.MessageDefaults
 	6,  // 1: fanfare.v1.Application.quotas:type_name -> fanfare.v1.Quotas
 	7,  // 2: fanfare.v1.Application.host_policy:type_name -> fanfare.v1.HostPolicy
 	8,  // 3: fanfare.v1.Application.stopped_origins:type_name -> fanfare.v1.StoppedOrigin
-	52, // 4: fanfare.v1.Application.create_time:type_name -> google.protobuf.Timestamp
-	52, // 5: fanfare.v1.Application.update_time:type_name -> google.protobuf.Timestamp
+	59, // 4: fanfare.v1.Application.create_time:type_name -> google.protobuf.Timestamp
+	59, // 5: fanfare.v1.Application.update_time:type_name -> google.protobuf.Timestamp
 	36, // 6: fanfare.v1.Application.held:type_name -> fanfare.v1.HeldSubscriptions
-	53, // 7: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
-	54, // 8: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
-	55, // 9: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
+	60, // 7: fanfare.v1.MessageDefaults.ttl:type_name -> google.protobuf.Duration
+	61, // 8: fanfare.v1.MessageDefaults.urgency:type_name -> fanfare.v1.Urgency
+	62, // 9: fanfare.v1.MessageDefaults.padding:type_name -> fanfare.v1.Padding
 	0,  // 10: fanfare.v1.HostPolicy.profile:type_name -> fanfare.v1.HostProfile
-	56, // 11: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
-	52, // 12: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
-	52, // 13: fanfare.v1.StoppedOrigin.next_attempt_time:type_name -> google.protobuf.Timestamp
+	63, // 11: fanfare.v1.StoppedOrigin.outcome:type_name -> fanfare.v1.Outcome
+	59, // 12: fanfare.v1.StoppedOrigin.stop_time:type_name -> google.protobuf.Timestamp
+	59, // 13: fanfare.v1.StoppedOrigin.next_attempt_time:type_name -> google.protobuf.Timestamp
 	4,  // 14: fanfare.v1.CreateApplicationRequest.application:type_name -> fanfare.v1.Application
 	4,  // 15: fanfare.v1.CreateApplicationResponse.application:type_name -> fanfare.v1.Application
 	19, // 16: fanfare.v1.CreateApplicationResponse.vapid_key:type_name -> fanfare.v1.VapidKey
 	4,  // 17: fanfare.v1.GetApplicationResponse.application:type_name -> fanfare.v1.Application
 	4,  // 18: fanfare.v1.ListApplicationsResponse.applications:type_name -> fanfare.v1.Application
 	4,  // 19: fanfare.v1.UpdateApplicationRequest.application:type_name -> fanfare.v1.Application
-	57, // 20: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	64, // 20: fanfare.v1.UpdateApplicationRequest.update_mask:type_name -> google.protobuf.FieldMask
 	4,  // 21: fanfare.v1.UpdateApplicationResponse.application:type_name -> fanfare.v1.Application
 	1,  // 22: fanfare.v1.VapidKey.state:type_name -> fanfare.v1.VapidKeyState
-	52, // 23: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
-	52, // 24: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
-	52, // 25: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
+	59, // 23: fanfare.v1.VapidKey.create_time:type_name -> google.protobuf.Timestamp
+	59, // 24: fanfare.v1.VapidKey.activate_time:type_name -> google.protobuf.Timestamp
+	59, // 25: fanfare.v1.VapidKey.retire_time:type_name -> google.protobuf.Timestamp
 	19, // 26: fanfare.v1.CreateVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
 	19, // 27: fanfare.v1.ListVapidKeysResponse.vapid_keys:type_name -> fanfare.v1.VapidKey
 	19, // 28: fanfare.v1.SetCurrentVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
 	19, // 29: fanfare.v1.RetireVapidKeyResponse.vapid_key:type_name -> fanfare.v1.VapidKey
 	2,  // 30: fanfare.v1.ApiToken.roles:type_name -> fanfare.v1.Role
-	52, // 31: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
-	52, // 32: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
-	52, // 33: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
+	59, // 31: fanfare.v1.ApiToken.expire_time:type_name -> google.protobuf.Timestamp
+	59, // 32: fanfare.v1.ApiToken.create_time:type_name -> google.protobuf.Timestamp
+	59, // 33: fanfare.v1.ApiToken.last_used_time:type_name -> google.protobuf.Timestamp
 	28, // 34: fanfare.v1.CreateApiTokenRequest.api_token:type_name -> fanfare.v1.ApiToken
 	28, // 35: fanfare.v1.CreateApiTokenResponse.api_token:type_name -> fanfare.v1.ApiToken
 	28, // 36: fanfare.v1.ListApiTokensResponse.api_tokens:type_name -> fanfare.v1.ApiToken
 	3,  // 37: fanfare.v1.Origin.state:type_name -> fanfare.v1.OriginState
-	53, // 38: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
-	53, // 39: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
-	52, // 40: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
-	56, // 41: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
+	60, // 38: fanfare.v1.Origin.latency_p50:type_name -> google.protobuf.Duration
+	60, // 39: fanfare.v1.Origin.latency_p99:type_name -> google.protobuf.Duration
+	59, // 40: fanfare.v1.Origin.paused_until:type_name -> google.protobuf.Timestamp
+	63, // 41: fanfare.v1.Origin.last_problem:type_name -> fanfare.v1.Outcome
 	36, // 42: fanfare.v1.Origin.held:type_name -> fanfare.v1.HeldSubscriptions
 	37, // 43: fanfare.v1.Origin.stopped_applications:type_name -> fanfare.v1.StoppedApplication
-	56, // 44: fanfare.v1.HeldSubscriptions.outcome:type_name -> fanfare.v1.Outcome
-	52, // 45: fanfare.v1.HeldSubscriptions.hold_time:type_name -> google.protobuf.Timestamp
+	63, // 44: fanfare.v1.HeldSubscriptions.outcome:type_name -> fanfare.v1.Outcome
+	59, // 45: fanfare.v1.HeldSubscriptions.hold_time:type_name -> google.protobuf.Timestamp
 	8,  // 46: fanfare.v1.StoppedApplication.stop:type_name -> fanfare.v1.StoppedOrigin
 	35, // 47: fanfare.v1.ListOriginsResponse.origins:type_name -> fanfare.v1.Origin
 	35, // 48: fanfare.v1.WatchOriginsResponse.origins:type_name -> fanfare.v1.Origin
-	56, // 49: fanfare.v1.ReleaseHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
-	56, // 50: fanfare.v1.DiscardHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
-	52, // 51: fanfare.v1.RestoreSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
-	52, // 52: fanfare.v1.RestoreSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
-	56, // 53: fanfare.v1.EnableSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
-	52, // 54: fanfare.v1.EnableSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
-	52, // 55: fanfare.v1.EnableSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 56: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
-	11, // 57: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
-	13, // 58: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
-	15, // 59: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
-	17, // 60: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
-	20, // 61: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
-	22, // 62: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
-	24, // 63: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
-	26, // 64: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
-	29, // 65: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
-	31, // 66: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
-	33, // 67: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
-	38, // 68: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
-	40, // 69: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
-	42, // 70: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
-	44, // 71: fanfare.v1.AdminService.ReleaseHeldSubscriptions:input_type -> fanfare.v1.ReleaseHeldSubscriptionsRequest
-	46, // 72: fanfare.v1.AdminService.DiscardHeldSubscriptions:input_type -> fanfare.v1.DiscardHeldSubscriptionsRequest
-	48, // 73: fanfare.v1.AdminService.RestoreSubscriptions:input_type -> fanfare.v1.RestoreSubscriptionsRequest
-	50, // 74: fanfare.v1.AdminService.EnableSubscriptions:input_type -> fanfare.v1.EnableSubscriptionsRequest
-	10, // 75: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
-	12, // 76: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
-	14, // 77: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
-	16, // 78: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
-	18, // 79: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
-	21, // 80: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
-	23, // 81: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
-	25, // 82: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
-	27, // 83: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
-	30, // 84: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
-	32, // 85: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
-	34, // 86: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
-	39, // 87: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
-	41, // 88: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
-	43, // 89: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
-	45, // 90: fanfare.v1.AdminService.ReleaseHeldSubscriptions:output_type -> fanfare.v1.ReleaseHeldSubscriptionsResponse
-	47, // 91: fanfare.v1.AdminService.DiscardHeldSubscriptions:output_type -> fanfare.v1.DiscardHeldSubscriptionsResponse
-	49, // 92: fanfare.v1.AdminService.RestoreSubscriptions:output_type -> fanfare.v1.RestoreSubscriptionsResponse
-	51, // 93: fanfare.v1.AdminService.EnableSubscriptions:output_type -> fanfare.v1.EnableSubscriptionsResponse
-	75, // [75:94] is the sub-list for method output_type
-	56, // [56:75] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	63, // 49: fanfare.v1.ReleaseHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	63, // 50: fanfare.v1.DiscardHeldSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	59, // 51: fanfare.v1.RestoreSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	59, // 52: fanfare.v1.RestoreSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	63, // 53: fanfare.v1.EnableSubscriptionsRequest.outcome:type_name -> fanfare.v1.Outcome
+	59, // 54: fanfare.v1.EnableSubscriptionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	59, // 55: fanfare.v1.EnableSubscriptionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	59, // 56: fanfare.v1.AuditEntry.create_time:type_name -> google.protobuf.Timestamp
+	65, // 57: fanfare.v1.AuditEntry.caller:type_name -> fanfare.v1.Caller
+	53, // 58: fanfare.v1.AuditEntry.changes:type_name -> fanfare.v1.AuditChange
+	59, // 59: fanfare.v1.ListAuditEntriesRequest.start_time:type_name -> google.protobuf.Timestamp
+	59, // 60: fanfare.v1.ListAuditEntriesRequest.end_time:type_name -> google.protobuf.Timestamp
+	52, // 61: fanfare.v1.ListAuditEntriesResponse.audit_entries:type_name -> fanfare.v1.AuditEntry
+	58, // 62: fanfare.v1.BackupResponse.summary:type_name -> fanfare.v1.BackupSummary
+	59, // 63: fanfare.v1.BackupSummary.snapshot_time:type_name -> google.protobuf.Timestamp
+	9,  // 64: fanfare.v1.AdminService.CreateApplication:input_type -> fanfare.v1.CreateApplicationRequest
+	11, // 65: fanfare.v1.AdminService.GetApplication:input_type -> fanfare.v1.GetApplicationRequest
+	13, // 66: fanfare.v1.AdminService.ListApplications:input_type -> fanfare.v1.ListApplicationsRequest
+	15, // 67: fanfare.v1.AdminService.UpdateApplication:input_type -> fanfare.v1.UpdateApplicationRequest
+	17, // 68: fanfare.v1.AdminService.DeleteApplication:input_type -> fanfare.v1.DeleteApplicationRequest
+	20, // 69: fanfare.v1.AdminService.CreateVapidKey:input_type -> fanfare.v1.CreateVapidKeyRequest
+	22, // 70: fanfare.v1.AdminService.ListVapidKeys:input_type -> fanfare.v1.ListVapidKeysRequest
+	24, // 71: fanfare.v1.AdminService.SetCurrentVapidKey:input_type -> fanfare.v1.SetCurrentVapidKeyRequest
+	26, // 72: fanfare.v1.AdminService.RetireVapidKey:input_type -> fanfare.v1.RetireVapidKeyRequest
+	29, // 73: fanfare.v1.AdminService.CreateApiToken:input_type -> fanfare.v1.CreateApiTokenRequest
+	31, // 74: fanfare.v1.AdminService.ListApiTokens:input_type -> fanfare.v1.ListApiTokensRequest
+	33, // 75: fanfare.v1.AdminService.RevokeApiToken:input_type -> fanfare.v1.RevokeApiTokenRequest
+	38, // 76: fanfare.v1.AdminService.ListOrigins:input_type -> fanfare.v1.ListOriginsRequest
+	40, // 77: fanfare.v1.AdminService.WatchOrigins:input_type -> fanfare.v1.WatchOriginsRequest
+	42, // 78: fanfare.v1.AdminService.ResumeOrigin:input_type -> fanfare.v1.ResumeOriginRequest
+	44, // 79: fanfare.v1.AdminService.ReleaseHeldSubscriptions:input_type -> fanfare.v1.ReleaseHeldSubscriptionsRequest
+	46, // 80: fanfare.v1.AdminService.DiscardHeldSubscriptions:input_type -> fanfare.v1.DiscardHeldSubscriptionsRequest
+	48, // 81: fanfare.v1.AdminService.RestoreSubscriptions:input_type -> fanfare.v1.RestoreSubscriptionsRequest
+	50, // 82: fanfare.v1.AdminService.EnableSubscriptions:input_type -> fanfare.v1.EnableSubscriptionsRequest
+	54, // 83: fanfare.v1.AdminService.ListAuditEntries:input_type -> fanfare.v1.ListAuditEntriesRequest
+	56, // 84: fanfare.v1.AdminService.Backup:input_type -> fanfare.v1.BackupRequest
+	10, // 85: fanfare.v1.AdminService.CreateApplication:output_type -> fanfare.v1.CreateApplicationResponse
+	12, // 86: fanfare.v1.AdminService.GetApplication:output_type -> fanfare.v1.GetApplicationResponse
+	14, // 87: fanfare.v1.AdminService.ListApplications:output_type -> fanfare.v1.ListApplicationsResponse
+	16, // 88: fanfare.v1.AdminService.UpdateApplication:output_type -> fanfare.v1.UpdateApplicationResponse
+	18, // 89: fanfare.v1.AdminService.DeleteApplication:output_type -> fanfare.v1.DeleteApplicationResponse
+	21, // 90: fanfare.v1.AdminService.CreateVapidKey:output_type -> fanfare.v1.CreateVapidKeyResponse
+	23, // 91: fanfare.v1.AdminService.ListVapidKeys:output_type -> fanfare.v1.ListVapidKeysResponse
+	25, // 92: fanfare.v1.AdminService.SetCurrentVapidKey:output_type -> fanfare.v1.SetCurrentVapidKeyResponse
+	27, // 93: fanfare.v1.AdminService.RetireVapidKey:output_type -> fanfare.v1.RetireVapidKeyResponse
+	30, // 94: fanfare.v1.AdminService.CreateApiToken:output_type -> fanfare.v1.CreateApiTokenResponse
+	32, // 95: fanfare.v1.AdminService.ListApiTokens:output_type -> fanfare.v1.ListApiTokensResponse
+	34, // 96: fanfare.v1.AdminService.RevokeApiToken:output_type -> fanfare.v1.RevokeApiTokenResponse
+	39, // 97: fanfare.v1.AdminService.ListOrigins:output_type -> fanfare.v1.ListOriginsResponse
+	41, // 98: fanfare.v1.AdminService.WatchOrigins:output_type -> fanfare.v1.WatchOriginsResponse
+	43, // 99: fanfare.v1.AdminService.ResumeOrigin:output_type -> fanfare.v1.ResumeOriginResponse
+	45, // 100: fanfare.v1.AdminService.ReleaseHeldSubscriptions:output_type -> fanfare.v1.ReleaseHeldSubscriptionsResponse
+	47, // 101: fanfare.v1.AdminService.DiscardHeldSubscriptions:output_type -> fanfare.v1.DiscardHeldSubscriptionsResponse
+	49, // 102: fanfare.v1.AdminService.RestoreSubscriptions:output_type -> fanfare.v1.RestoreSubscriptionsResponse
+	51, // 103: fanfare.v1.AdminService.EnableSubscriptions:output_type -> fanfare.v1.EnableSubscriptionsResponse
+	55, // 104: fanfare.v1.AdminService.ListAuditEntries:output_type -> fanfare.v1.ListAuditEntriesResponse
+	57, // 105: fanfare.v1.AdminService.Backup:output_type -> fanfare.v1.BackupResponse
+	85, // [85:106] is the sub-list for method output_type
+	64, // [64:85] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_admin_proto_init() }
@@ -3888,13 +4476,15 @@ func file_fanfare_v1_admin_proto_init() {
 	file_fanfare_v1_admin_proto_msgTypes[31].OneofWrappers = []any{}
 	file_fanfare_v1_admin_proto_msgTypes[44].OneofWrappers = []any{}
 	file_fanfare_v1_admin_proto_msgTypes[46].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[48].OneofWrappers = []any{}
+	file_fanfare_v1_admin_proto_msgTypes[50].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fanfare_v1_admin_proto_rawDesc), len(file_fanfare_v1_admin_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   48,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -38,6 +38,8 @@ const (
 	AdminService_DiscardHeldSubscriptions_FullMethodName = "/fanfare.v1.AdminService/DiscardHeldSubscriptions"
 	AdminService_RestoreSubscriptions_FullMethodName     = "/fanfare.v1.AdminService/RestoreSubscriptions"
 	AdminService_EnableSubscriptions_FullMethodName      = "/fanfare.v1.AdminService/EnableSubscriptions"
+	AdminService_ListAuditEntries_FullMethodName         = "/fanfare.v1.AdminService/ListAuditEntries"
+	AdminService_Backup_FullMethodName                   = "/fanfare.v1.AdminService/Backup"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -47,8 +49,8 @@ const (
 // For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
 // PushService holds here.
 //
-// Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-// is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+// Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+// application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
 // (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
 type AdminServiceClient interface {
 	// Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
@@ -100,6 +102,18 @@ type AdminServiceClient interface {
 	RestoreSubscriptions(ctx context.Context, in *RestoreSubscriptionsRequest, opts ...grpc.CallOption) (*RestoreSubscriptionsResponse, error)
 	// Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
 	EnableSubscriptions(ctx context.Context, in *EnableSubscriptionsRequest, opts ...grpc.CallOption) (*EnableSubscriptionsResponse, error)
+	// Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+	// that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+	// message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+	// days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+	// where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+	ListAuditEntries(ctx context.Context, in *ListAuditEntriesRequest, opts ...grpc.CallOption) (*ListAuditEntriesResponse, error)
+	// Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+	// restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+	// serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+	// RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+	// wrote. A stream that ends without `summary` is no backup: begin again.
+	Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error)
 }
 
 type adminServiceClient struct {
@@ -309,6 +323,35 @@ func (c *adminServiceClient) EnableSubscriptions(ctx context.Context, in *Enable
 	return out, nil
 }
 
+func (c *adminServiceClient) ListAuditEntries(ctx context.Context, in *ListAuditEntriesRequest, opts ...grpc.CallOption) (*ListAuditEntriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAuditEntriesResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListAuditEntries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[1], AdminService_Backup_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BackupRequest, BackupResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupClient = grpc.ServerStreamingClient[BackupResponse]
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -316,8 +359,8 @@ func (c *adminServiceClient) EnableSubscriptions(ctx context.Context, in *Enable
 // For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
 // PushService holds here.
 //
-// Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-// is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+// Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+// application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
 // (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
 type AdminServiceServer interface {
 	// Creates an application, with a VAPID key of its own. Server-wide. ALREADY_EXISTS.
@@ -369,6 +412,18 @@ type AdminServiceServer interface {
 	RestoreSubscriptions(context.Context, *RestoreSubscriptionsRequest) (*RestoreSubscriptionsResponse, error)
 	// Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name.
 	EnableSubscriptions(context.Context, *EnableSubscriptionsRequest) (*EnableSubscriptionsResponse, error)
+	// Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+	// that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+	// message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+	// days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+	// where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+	ListAuditEntries(context.Context, *ListAuditEntriesRequest) (*ListAuditEntriesResponse, error)
+	// Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+	// restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+	// serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+	// RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+	// wrote. A stream that ends without `summary` is no backup: begin again.
+	Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -435,6 +490,12 @@ func (UnimplementedAdminServiceServer) RestoreSubscriptions(context.Context, *Re
 }
 func (UnimplementedAdminServiceServer) EnableSubscriptions(context.Context, *EnableSubscriptionsRequest) (*EnableSubscriptionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EnableSubscriptions not implemented")
+}
+func (UnimplementedAdminServiceServer) ListAuditEntries(context.Context, *ListAuditEntriesRequest) (*ListAuditEntriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAuditEntries not implemented")
+}
+func (UnimplementedAdminServiceServer) Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error {
+	return status.Error(codes.Unimplemented, "method Backup not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -792,6 +853,35 @@ func _AdminService_EnableSubscriptions_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ListAuditEntries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAuditEntriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListAuditEntries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListAuditEntries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListAuditEntries(ctx, req.(*ListAuditEntriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Backup_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(BackupRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).Backup(m, &grpc.GenericServerStream[BackupRequest, BackupResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupServer = grpc.ServerStreamingServer[BackupResponse]
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -871,11 +961,20 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "EnableSubscriptions",
 			Handler:    _AdminService_EnableSubscriptions_Handler,
 		},
+		{
+			MethodName: "ListAuditEntries",
+			Handler:    _AdminService_ListAuditEntries_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "WatchOrigins",
 			Handler:       _AdminService_WatchOrigins_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Backup",
+			Handler:       _AdminService_Backup_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -247,6 +247,56 @@ func (MessageState) EnumDescriptor() ([]byte, []int) {
 	return file_fanfare_v1_message_proto_rawDescGZIP(), []int{3}
 }
 
+type MessageKind int32
+
+const (
+	MessageKind_MESSAGE_KIND_UNSPECIFIED MessageKind = 0
+	// Send, or one of SendStream.
+	MessageKind_MESSAGE_KIND_SEND      MessageKind = 1
+	MessageKind_MESSAGE_KIND_BROADCAST MessageKind = 2
+)
+
+// Enum value maps for MessageKind.
+var (
+	MessageKind_name = map[int32]string{
+		0: "MESSAGE_KIND_UNSPECIFIED",
+		1: "MESSAGE_KIND_SEND",
+		2: "MESSAGE_KIND_BROADCAST",
+	}
+	MessageKind_value = map[string]int32{
+		"MESSAGE_KIND_UNSPECIFIED": 0,
+		"MESSAGE_KIND_SEND":        1,
+		"MESSAGE_KIND_BROADCAST":   2,
+	}
+)
+
+func (x MessageKind) Enum() *MessageKind {
+	p := new(MessageKind)
+	*p = x
+	return p
+}
+
+func (x MessageKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MessageKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_fanfare_v1_message_proto_enumTypes[4].Descriptor()
+}
+
+func (MessageKind) Type() protoreflect.EnumType {
+	return &file_fanfare_v1_message_proto_enumTypes[4]
+}
+
+func (x MessageKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MessageKind.Descriptor instead.
+func (MessageKind) EnumDescriptor() ([]byte, []int) {
+	return file_fanfare_v1_message_proto_rawDescGZIP(), []int{4}
+}
+
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Exactly one must be set. 5 to 9 are kept for what is to come (localised variants, templates): a server that does
@@ -279,7 +329,8 @@ type Message struct {
 	RequestReceipts bool `protobuf:"varint,15,opt,name=request_receipts,json=requestReceipts,proto3" json:"request_receipts,omitempty"`
 	// The caller's own, for example {"campaign": "spring"}: in MessageStatus, never sent. Limits as Subscription.labels.
 	Labels map[string]string `protobuf:"bytes,16,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Free text for people (console, lists), at most 256 octets; never sent.
+	// What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+	// it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
 	Note          string `protobuf:"bytes,17,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -766,8 +817,14 @@ type MessageStatus struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	SendTime   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=send_time,json=sendTime,proto3,oneof" json:"send_time,omitempty"`
 	// When the ttl is used up.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=end_time,json=endTime,proto3,oneof" json:"end_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	EndTime    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=end_time,json=endTime,proto3,oneof" json:"end_time,omitempty"`
+	// This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+	Kind MessageKind `protobuf:"varint,14,opt,name=kind,proto3,enum=fanfare.v1.MessageKind" json:"kind,omitempty"`
+	// Unset, as the next: an earlier version accepted the message.
+	Recipients *MessageRecipients `protobuf:"bytes,15,opt,name=recipients,proto3" json:"recipients,omitempty"`
+	// Who sent it.
+	Caller        *Caller `protobuf:"bytes,16,opt,name=caller,proto3" json:"caller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -893,6 +950,175 @@ func (x *MessageStatus) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *MessageStatus) GetKind() MessageKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MessageKind_MESSAGE_KIND_UNSPECIFIED
+}
+
+func (x *MessageStatus) GetRecipients() *MessageRecipients {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+func (x *MessageStatus) GetCaller() *Caller {
+	if x != nil {
+		return x.Caller
+	}
+	return nil
+}
+
+// For whom a message is, as it was asked for. Never an endpoint.
+type MessageRecipients struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In words, for people: "user alice", "topics news, sport", "everyone".
+	Description string `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
+	// Of a Send to a subscription that is stored: "subscriptions/{id}".
+	Subscription string `protobuf:"bytes,2,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// Of a Send: the user, or whose the subscription was when the message was accepted. Of a Broadcast to a list of users: the
+	// first 8 of it.
+	UserIds []string `protobuf:"bytes,3,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	// Of a Broadcast to a list of topics: the first 8 of it.
+	Topics []string `protobuf:"bytes,4,rep,name=topics,proto3" json:"topics,omitempty"`
+	// Of a Broadcast to a list: how many names it has.
+	ListedCount   int32 `protobuf:"varint,5,opt,name=listed_count,json=listedCount,proto3" json:"listed_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageRecipients) Reset() {
+	*x = MessageRecipients{}
+	mi := &file_fanfare_v1_message_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageRecipients) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageRecipients) ProtoMessage() {}
+
+func (x *MessageRecipients) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_message_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageRecipients.ProtoReflect.Descriptor instead.
+func (*MessageRecipients) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_message_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MessageRecipients) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *MessageRecipients) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+func (x *MessageRecipients) GetUserIds() []string {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *MessageRecipients) GetTopics() []string {
+	if x != nil {
+		return x.Topics
+	}
+	return nil
+}
+
+func (x *MessageRecipients) GetListedCount() int32 {
+	if x != nil {
+		return x.ListedCount
+	}
+	return 0
+}
+
+// Who called.
+type Caller struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "apiTokens/{id}"; "certificate {subject alternative name}"; "anonymous" while no credentials are asked for; "subscriber
+	// token" for a page.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Of an API token: ApiToken.display_name as it is now; empty once it is revoked.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The IP address that the connection came from; empty if it is not known.
+	Address       string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Caller) Reset() {
+	*x = Caller{}
+	mi := &file_fanfare_v1_message_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Caller) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Caller) ProtoMessage() {}
+
+func (x *Caller) ProtoReflect() protoreflect.Message {
+	mi := &file_fanfare_v1_message_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Caller.ProtoReflect.Descriptor instead.
+func (*Caller) Descriptor() ([]byte, []int) {
+	return file_fanfare_v1_message_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Caller) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Caller) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Caller) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
 type MessageAccepted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Durable from here on. After validate_only: without a name.
@@ -905,7 +1131,7 @@ type MessageAccepted struct {
 
 func (x *MessageAccepted) Reset() {
 	*x = MessageAccepted{}
-	mi := &file_fanfare_v1_message_proto_msgTypes[5]
+	mi := &file_fanfare_v1_message_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1143,7 @@ func (x *MessageAccepted) String() string {
 func (*MessageAccepted) ProtoMessage() {}
 
 func (x *MessageAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_fanfare_v1_message_proto_msgTypes[5]
+	mi := &file_fanfare_v1_message_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1156,7 @@ func (x *MessageAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageAccepted.ProtoReflect.Descriptor instead.
 func (*MessageAccepted) Descriptor() ([]byte, []int) {
-	return file_fanfare_v1_message_proto_rawDescGZIP(), []int{5}
+	return file_fanfare_v1_message_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MessageAccepted) GetMessage() *MessageStatus {
@@ -1005,7 +1231,7 @@ const file_fanfare_v1_message_proto_rawDesc = "" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
 	"\x04icon\x18\x03 \x01(\tR\x04icon\x12\x1a\n" +
-	"\bnavigate\x18\x04 \x01(\tR\bnavigate\"\xd2\x05\n" +
+	"\bnavigate\x18\x04 \x01(\tR\bnavigate\"\xea\x06\n" +
 	"\rMessageStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vapplication\x18\x02 \x01(\tR\vapplication\x12.\n" +
@@ -1023,13 +1249,28 @@ const file_fanfare_v1_message_proto_rawDesc = "" +
 	"\tsend_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampH\x00R\bsendTime\x88\x01\x01\x12;\n" +
 	"\vexpire_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12:\n" +
-	"\bend_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampH\x01R\aendTime\x88\x01\x01\x1a9\n" +
+	"\bend_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampH\x01R\aendTime\x88\x01\x01\x12+\n" +
+	"\x04kind\x18\x0e \x01(\x0e2\x17.fanfare.v1.MessageKindR\x04kind\x12=\n" +
+	"\n" +
+	"recipients\x18\x0f \x01(\v2\x1d.fanfare.v1.MessageRecipientsR\n" +
+	"recipients\x12*\n" +
+	"\x06caller\x18\x10 \x01(\v2\x12.fanfare.v1.CallerR\x06caller\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
 	"\n" +
 	"_send_timeB\v\n" +
-	"\t_end_time\"b\n" +
+	"\t_end_time\"\xaf\x01\n" +
+	"\x11MessageRecipients\x12 \n" +
+	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\"\n" +
+	"\fsubscription\x18\x02 \x01(\tR\fsubscription\x12\x19\n" +
+	"\buser_ids\x18\x03 \x03(\tR\auserIds\x12\x16\n" +
+	"\x06topics\x18\x04 \x03(\tR\x06topics\x12!\n" +
+	"\flisted_count\x18\x05 \x01(\x05R\vlistedCount\"Y\n" +
+	"\x06Caller\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"b\n" +
 	"\x0fMessageAccepted\x123\n" +
 	"\amessage\x18\x01 \x01(\v2\x19.fanfare.v1.MessageStatusR\amessage\x12\x1a\n" +
 	"\breplayed\x18\x02 \x01(\bR\breplayed*o\n" +
@@ -1055,7 +1296,11 @@ const file_fanfare_v1_message_proto_rawDesc = "" +
 	"\x15MESSAGE_STATE_SENDING\x10\x02\x12\x1c\n" +
 	"\x18MESSAGE_STATE_CANCELLING\x10\x03\x12\x16\n" +
 	"\x12MESSAGE_STATE_DONE\x10\x04\x12\x1b\n" +
-	"\x17MESSAGE_STATE_CANCELLED\x10\x05B\\\n" +
+	"\x17MESSAGE_STATE_CANCELLED\x10\x05*^\n" +
+	"\vMessageKind\x12\x1c\n" +
+	"\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11MESSAGE_KIND_SEND\x10\x01\x12\x1a\n" +
+	"\x16MESSAGE_KIND_BROADCAST\x10\x02B\\\n" +
 	"\x18io.github.fanfarepush.v1P\x01Z>github.com/fanfare-push/fanfare/clients/go/fanfarev1;fanfarev1b\x06proto3"
 
 var (
@@ -1070,56 +1315,62 @@ func file_fanfare_v1_message_proto_rawDescGZIP() []byte {
 	return file_fanfare_v1_message_proto_rawDescData
 }
 
-var file_fanfare_v1_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fanfare_v1_message_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_fanfare_v1_message_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_fanfare_v1_message_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_fanfare_v1_message_proto_goTypes = []any{
 	(Urgency)(0),                  // 0: fanfare.v1.Urgency
 	(Padding)(0),                  // 1: fanfare.v1.Padding
 	(TextDirection)(0),            // 2: fanfare.v1.TextDirection
 	(MessageState)(0),             // 3: fanfare.v1.MessageState
-	(*Message)(nil),               // 4: fanfare.v1.Message
-	(*EmptyPayload)(nil),          // 5: fanfare.v1.EmptyPayload
-	(*Notification)(nil),          // 6: fanfare.v1.Notification
-	(*NotificationAction)(nil),    // 7: fanfare.v1.NotificationAction
-	(*MessageStatus)(nil),         // 8: fanfare.v1.MessageStatus
-	(*MessageAccepted)(nil),       // 9: fanfare.v1.MessageAccepted
-	nil,                           // 10: fanfare.v1.Message.LabelsEntry
-	nil,                           // 11: fanfare.v1.MessageStatus.LabelsEntry
-	(*structpb.Struct)(nil),       // 12: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*DeliveryCounts)(nil),        // 15: fanfare.v1.DeliveryCounts
-	(*OutcomeCount)(nil),          // 16: fanfare.v1.OutcomeCount
-	(*ReceiptCounts)(nil),         // 17: fanfare.v1.ReceiptCounts
+	(MessageKind)(0),              // 4: fanfare.v1.MessageKind
+	(*Message)(nil),               // 5: fanfare.v1.Message
+	(*EmptyPayload)(nil),          // 6: fanfare.v1.EmptyPayload
+	(*Notification)(nil),          // 7: fanfare.v1.Notification
+	(*NotificationAction)(nil),    // 8: fanfare.v1.NotificationAction
+	(*MessageStatus)(nil),         // 9: fanfare.v1.MessageStatus
+	(*MessageRecipients)(nil),     // 10: fanfare.v1.MessageRecipients
+	(*Caller)(nil),                // 11: fanfare.v1.Caller
+	(*MessageAccepted)(nil),       // 12: fanfare.v1.MessageAccepted
+	nil,                           // 13: fanfare.v1.Message.LabelsEntry
+	nil,                           // 14: fanfare.v1.MessageStatus.LabelsEntry
+	(*structpb.Struct)(nil),       // 15: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*DeliveryCounts)(nil),        // 18: fanfare.v1.DeliveryCounts
+	(*OutcomeCount)(nil),          // 19: fanfare.v1.OutcomeCount
+	(*ReceiptCounts)(nil),         // 20: fanfare.v1.ReceiptCounts
 }
 var file_fanfare_v1_message_proto_depIdxs = []int32{
-	12, // 0: fanfare.v1.Message.json:type_name -> google.protobuf.Struct
-	6,  // 1: fanfare.v1.Message.notification:type_name -> fanfare.v1.Notification
-	5,  // 2: fanfare.v1.Message.empty:type_name -> fanfare.v1.EmptyPayload
-	13, // 3: fanfare.v1.Message.ttl:type_name -> google.protobuf.Duration
+	15, // 0: fanfare.v1.Message.json:type_name -> google.protobuf.Struct
+	7,  // 1: fanfare.v1.Message.notification:type_name -> fanfare.v1.Notification
+	6,  // 2: fanfare.v1.Message.empty:type_name -> fanfare.v1.EmptyPayload
+	16, // 3: fanfare.v1.Message.ttl:type_name -> google.protobuf.Duration
 	0,  // 4: fanfare.v1.Message.urgency:type_name -> fanfare.v1.Urgency
 	1,  // 5: fanfare.v1.Message.padding:type_name -> fanfare.v1.Padding
-	14, // 6: fanfare.v1.Message.send_time:type_name -> google.protobuf.Timestamp
-	10, // 7: fanfare.v1.Message.labels:type_name -> fanfare.v1.Message.LabelsEntry
+	17, // 6: fanfare.v1.Message.send_time:type_name -> google.protobuf.Timestamp
+	13, // 7: fanfare.v1.Message.labels:type_name -> fanfare.v1.Message.LabelsEntry
 	2,  // 8: fanfare.v1.Notification.dir:type_name -> fanfare.v1.TextDirection
-	14, // 9: fanfare.v1.Notification.timestamp:type_name -> google.protobuf.Timestamp
-	12, // 10: fanfare.v1.Notification.data:type_name -> google.protobuf.Struct
-	7,  // 11: fanfare.v1.Notification.actions:type_name -> fanfare.v1.NotificationAction
+	17, // 9: fanfare.v1.Notification.timestamp:type_name -> google.protobuf.Timestamp
+	15, // 10: fanfare.v1.Notification.data:type_name -> google.protobuf.Struct
+	8,  // 11: fanfare.v1.Notification.actions:type_name -> fanfare.v1.NotificationAction
 	3,  // 12: fanfare.v1.MessageStatus.state:type_name -> fanfare.v1.MessageState
-	15, // 13: fanfare.v1.MessageStatus.counts:type_name -> fanfare.v1.DeliveryCounts
-	16, // 14: fanfare.v1.MessageStatus.outcomes:type_name -> fanfare.v1.OutcomeCount
-	17, // 15: fanfare.v1.MessageStatus.receipts:type_name -> fanfare.v1.ReceiptCounts
-	11, // 16: fanfare.v1.MessageStatus.labels:type_name -> fanfare.v1.MessageStatus.LabelsEntry
-	14, // 17: fanfare.v1.MessageStatus.create_time:type_name -> google.protobuf.Timestamp
-	14, // 18: fanfare.v1.MessageStatus.send_time:type_name -> google.protobuf.Timestamp
-	14, // 19: fanfare.v1.MessageStatus.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 20: fanfare.v1.MessageStatus.end_time:type_name -> google.protobuf.Timestamp
-	8,  // 21: fanfare.v1.MessageAccepted.message:type_name -> fanfare.v1.MessageStatus
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	18, // 13: fanfare.v1.MessageStatus.counts:type_name -> fanfare.v1.DeliveryCounts
+	19, // 14: fanfare.v1.MessageStatus.outcomes:type_name -> fanfare.v1.OutcomeCount
+	20, // 15: fanfare.v1.MessageStatus.receipts:type_name -> fanfare.v1.ReceiptCounts
+	14, // 16: fanfare.v1.MessageStatus.labels:type_name -> fanfare.v1.MessageStatus.LabelsEntry
+	17, // 17: fanfare.v1.MessageStatus.create_time:type_name -> google.protobuf.Timestamp
+	17, // 18: fanfare.v1.MessageStatus.send_time:type_name -> google.protobuf.Timestamp
+	17, // 19: fanfare.v1.MessageStatus.expire_time:type_name -> google.protobuf.Timestamp
+	17, // 20: fanfare.v1.MessageStatus.end_time:type_name -> google.protobuf.Timestamp
+	4,  // 21: fanfare.v1.MessageStatus.kind:type_name -> fanfare.v1.MessageKind
+	10, // 22: fanfare.v1.MessageStatus.recipients:type_name -> fanfare.v1.MessageRecipients
+	11, // 23: fanfare.v1.MessageStatus.caller:type_name -> fanfare.v1.Caller
+	9,  // 24: fanfare.v1.MessageAccepted.message:type_name -> fanfare.v1.MessageStatus
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_message_proto_init() }
@@ -1141,8 +1392,8 @@ func file_fanfare_v1_message_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fanfare_v1_message_proto_rawDesc), len(file_fanfare_v1_message_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   8,
+			NumEnums:      5,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

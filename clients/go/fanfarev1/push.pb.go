@@ -2450,8 +2450,21 @@ type ListMessagesRequest struct {
 	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
 	PageSize    int32                  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken   string                 `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Narrowed to these states; empty means all.
-	States        []MessageState `protobuf:"varint,4,rep,packed,name=states,proto3,enum=fanfare.v1.MessageState" json:"states,omitempty"`
+	// Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
+	States []MessageState `protobuf:"varint,4,rep,packed,name=states,proto3,enum=fanfare.v1.MessageState" json:"states,omitempty"`
+	// Only of this kind; unspecified: of any.
+	Kind MessageKind `protobuf:"varint,5,opt,name=kind,proto3,enum=fanfare.v1.MessageKind" json:"kind,omitempty"`
+	// Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+	Caller string `protobuf:"bytes,6,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	// Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+	// has this one among its first 8.
+	UserId string `protobuf:"bytes,8,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Only those that were accepted then or later.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=start_time,json=startTime,proto3,oneof" json:"start_time,omitempty"`
+	// Only those that were accepted before.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=end_time,json=endTime,proto3,oneof" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2510,6 +2523,48 @@ func (x *ListMessagesRequest) GetPageToken() string {
 func (x *ListMessagesRequest) GetStates() []MessageState {
 	if x != nil {
 		return x.States
+	}
+	return nil
+}
+
+func (x *ListMessagesRequest) GetKind() MessageKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MessageKind_MESSAGE_KIND_UNSPECIFIED
+}
+
+func (x *ListMessagesRequest) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *ListMessagesRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ListMessagesRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListMessagesRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ListMessagesRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
 	}
 	return nil
 }
@@ -3198,13 +3253,23 @@ const file_fanfare_v1_push_proto_rawDesc = "" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\"I\n" +
 	"\x12GetMessageResponse\x123\n" +
-	"\amessage\x18\x01 \x01(\v2\x19.fanfare.v1.MessageStatusR\amessage\"\xa5\x01\n" +
+	"\amessage\x18\x01 \x01(\v2\x19.fanfare.v1.MessageStatusR\amessage\"\xaf\x03\n" +
 	"\x13ListMessagesRequest\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x120\n" +
-	"\x06states\x18\x04 \x03(\x0e2\x18.fanfare.v1.MessageStateR\x06states\"u\n" +
+	"\x06states\x18\x04 \x03(\x0e2\x18.fanfare.v1.MessageStateR\x06states\x12+\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x17.fanfare.v1.MessageKindR\x04kind\x12\x16\n" +
+	"\x06caller\x18\x06 \x01(\tR\x06caller\x12\x12\n" +
+	"\x04note\x18\a \x01(\tR\x04note\x12\x17\n" +
+	"\auser_id\x18\b \x01(\tR\x06userId\x12>\n" +
+	"\n" +
+	"start_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampH\x00R\tstartTime\x88\x01\x01\x12:\n" +
+	"\bend_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampH\x01R\aendTime\x88\x01\x01B\r\n" +
+	"\v_start_timeB\v\n" +
+	"\t_end_time\"u\n" +
 	"\x14ListMessagesResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.fanfare.v1.MessageStatusR\bmessages\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x02\n" +
@@ -3336,10 +3401,11 @@ var file_fanfare_v1_push_proto_goTypes = []any{
 	(*ReceiptEvents)(nil),                 // 54: fanfare.v1.ReceiptEvents
 	(*MessageStatus)(nil),                 // 55: fanfare.v1.MessageStatus
 	(MessageState)(0),                     // 56: fanfare.v1.MessageState
-	(DeliveryState)(0),                    // 57: fanfare.v1.DeliveryState
-	(Outcome)(0),                          // 58: fanfare.v1.Outcome
-	(*Delivery)(nil),                      // 59: fanfare.v1.Delivery
-	(*durationpb.Duration)(nil),           // 60: google.protobuf.Duration
+	(MessageKind)(0),                      // 57: fanfare.v1.MessageKind
+	(DeliveryState)(0),                    // 58: fanfare.v1.DeliveryState
+	(Outcome)(0),                          // 59: fanfare.v1.Outcome
+	(*Delivery)(nil),                      // 60: fanfare.v1.Delivery
+	(*durationpb.Duration)(nil),           // 61: google.protobuf.Duration
 }
 var file_fanfare_v1_push_proto_depIdxs = []int32{
 	44, // 0: fanfare.v1.SubscribeRequest.push_subscription:type_name -> fanfare.v1.PushSubscription
@@ -3383,53 +3449,56 @@ var file_fanfare_v1_push_proto_depIdxs = []int32{
 	17, // 38: fanfare.v1.WatchDeliveriesResponse.frame:type_name -> fanfare.v1.DeliveryFrame
 	55, // 39: fanfare.v1.GetMessageResponse.message:type_name -> fanfare.v1.MessageStatus
 	56, // 40: fanfare.v1.ListMessagesRequest.states:type_name -> fanfare.v1.MessageState
-	55, // 41: fanfare.v1.ListMessagesResponse.messages:type_name -> fanfare.v1.MessageStatus
-	57, // 42: fanfare.v1.ListDeliveriesRequest.states:type_name -> fanfare.v1.DeliveryState
-	58, // 43: fanfare.v1.ListDeliveriesRequest.outcomes:type_name -> fanfare.v1.Outcome
-	59, // 44: fanfare.v1.ListDeliveriesResponse.deliveries:type_name -> fanfare.v1.Delivery
-	55, // 45: fanfare.v1.CancelMessageResponse.message:type_name -> fanfare.v1.MessageStatus
-	47, // 46: fanfare.v1.GetVapidPublicKeyResponse.create_time:type_name -> google.protobuf.Timestamp
-	60, // 47: fanfare.v1.CreateSubscriberTokenRequest.ttl:type_name -> google.protobuf.Duration
-	47, // 48: fanfare.v1.CreateSubscriberTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	0,  // 49: fanfare.v1.PushService.Subscribe:input_type -> fanfare.v1.SubscribeRequest
-	2,  // 50: fanfare.v1.PushService.Unsubscribe:input_type -> fanfare.v1.UnsubscribeRequest
-	4,  // 51: fanfare.v1.PushService.GetSubscription:input_type -> fanfare.v1.GetSubscriptionRequest
-	6,  // 52: fanfare.v1.PushService.UpdateSubscription:input_type -> fanfare.v1.UpdateSubscriptionRequest
-	8,  // 53: fanfare.v1.PushService.ListSubscriptions:input_type -> fanfare.v1.ListSubscriptionsRequest
-	10, // 54: fanfare.v1.PushService.WatchSubscriptions:input_type -> fanfare.v1.WatchSubscriptionsRequest
-	12, // 55: fanfare.v1.PushService.ImportSubscriptions:input_type -> fanfare.v1.ImportSubscriptionsRequest
-	15, // 56: fanfare.v1.PushService.Send:input_type -> fanfare.v1.SendRequest
-	18, // 57: fanfare.v1.PushService.Broadcast:input_type -> fanfare.v1.BroadcastRequest
-	25, // 58: fanfare.v1.PushService.SendStream:input_type -> fanfare.v1.SendStreamRequest
-	29, // 59: fanfare.v1.PushService.WatchDeliveries:input_type -> fanfare.v1.WatchDeliveriesRequest
-	31, // 60: fanfare.v1.PushService.GetMessage:input_type -> fanfare.v1.GetMessageRequest
-	33, // 61: fanfare.v1.PushService.ListMessages:input_type -> fanfare.v1.ListMessagesRequest
-	35, // 62: fanfare.v1.PushService.ListDeliveries:input_type -> fanfare.v1.ListDeliveriesRequest
-	37, // 63: fanfare.v1.PushService.CancelMessage:input_type -> fanfare.v1.CancelMessageRequest
-	39, // 64: fanfare.v1.PushService.GetVapidPublicKey:input_type -> fanfare.v1.GetVapidPublicKeyRequest
-	41, // 65: fanfare.v1.PushService.CreateSubscriberToken:input_type -> fanfare.v1.CreateSubscriberTokenRequest
-	1,  // 66: fanfare.v1.PushService.Subscribe:output_type -> fanfare.v1.SubscribeResponse
-	3,  // 67: fanfare.v1.PushService.Unsubscribe:output_type -> fanfare.v1.UnsubscribeResponse
-	5,  // 68: fanfare.v1.PushService.GetSubscription:output_type -> fanfare.v1.GetSubscriptionResponse
-	7,  // 69: fanfare.v1.PushService.UpdateSubscription:output_type -> fanfare.v1.UpdateSubscriptionResponse
-	9,  // 70: fanfare.v1.PushService.ListSubscriptions:output_type -> fanfare.v1.ListSubscriptionsResponse
-	11, // 71: fanfare.v1.PushService.WatchSubscriptions:output_type -> fanfare.v1.WatchSubscriptionsResponse
-	13, // 72: fanfare.v1.PushService.ImportSubscriptions:output_type -> fanfare.v1.ImportSubscriptionsResponse
-	16, // 73: fanfare.v1.PushService.Send:output_type -> fanfare.v1.SendResponse
-	19, // 74: fanfare.v1.PushService.Broadcast:output_type -> fanfare.v1.BroadcastResponse
-	26, // 75: fanfare.v1.PushService.SendStream:output_type -> fanfare.v1.SendStreamResponse
-	30, // 76: fanfare.v1.PushService.WatchDeliveries:output_type -> fanfare.v1.WatchDeliveriesResponse
-	32, // 77: fanfare.v1.PushService.GetMessage:output_type -> fanfare.v1.GetMessageResponse
-	34, // 78: fanfare.v1.PushService.ListMessages:output_type -> fanfare.v1.ListMessagesResponse
-	36, // 79: fanfare.v1.PushService.ListDeliveries:output_type -> fanfare.v1.ListDeliveriesResponse
-	38, // 80: fanfare.v1.PushService.CancelMessage:output_type -> fanfare.v1.CancelMessageResponse
-	40, // 81: fanfare.v1.PushService.GetVapidPublicKey:output_type -> fanfare.v1.GetVapidPublicKeyResponse
-	42, // 82: fanfare.v1.PushService.CreateSubscriberToken:output_type -> fanfare.v1.CreateSubscriberTokenResponse
-	66, // [66:83] is the sub-list for method output_type
-	49, // [49:66] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	57, // 41: fanfare.v1.ListMessagesRequest.kind:type_name -> fanfare.v1.MessageKind
+	47, // 42: fanfare.v1.ListMessagesRequest.start_time:type_name -> google.protobuf.Timestamp
+	47, // 43: fanfare.v1.ListMessagesRequest.end_time:type_name -> google.protobuf.Timestamp
+	55, // 44: fanfare.v1.ListMessagesResponse.messages:type_name -> fanfare.v1.MessageStatus
+	58, // 45: fanfare.v1.ListDeliveriesRequest.states:type_name -> fanfare.v1.DeliveryState
+	59, // 46: fanfare.v1.ListDeliveriesRequest.outcomes:type_name -> fanfare.v1.Outcome
+	60, // 47: fanfare.v1.ListDeliveriesResponse.deliveries:type_name -> fanfare.v1.Delivery
+	55, // 48: fanfare.v1.CancelMessageResponse.message:type_name -> fanfare.v1.MessageStatus
+	47, // 49: fanfare.v1.GetVapidPublicKeyResponse.create_time:type_name -> google.protobuf.Timestamp
+	61, // 50: fanfare.v1.CreateSubscriberTokenRequest.ttl:type_name -> google.protobuf.Duration
+	47, // 51: fanfare.v1.CreateSubscriberTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	0,  // 52: fanfare.v1.PushService.Subscribe:input_type -> fanfare.v1.SubscribeRequest
+	2,  // 53: fanfare.v1.PushService.Unsubscribe:input_type -> fanfare.v1.UnsubscribeRequest
+	4,  // 54: fanfare.v1.PushService.GetSubscription:input_type -> fanfare.v1.GetSubscriptionRequest
+	6,  // 55: fanfare.v1.PushService.UpdateSubscription:input_type -> fanfare.v1.UpdateSubscriptionRequest
+	8,  // 56: fanfare.v1.PushService.ListSubscriptions:input_type -> fanfare.v1.ListSubscriptionsRequest
+	10, // 57: fanfare.v1.PushService.WatchSubscriptions:input_type -> fanfare.v1.WatchSubscriptionsRequest
+	12, // 58: fanfare.v1.PushService.ImportSubscriptions:input_type -> fanfare.v1.ImportSubscriptionsRequest
+	15, // 59: fanfare.v1.PushService.Send:input_type -> fanfare.v1.SendRequest
+	18, // 60: fanfare.v1.PushService.Broadcast:input_type -> fanfare.v1.BroadcastRequest
+	25, // 61: fanfare.v1.PushService.SendStream:input_type -> fanfare.v1.SendStreamRequest
+	29, // 62: fanfare.v1.PushService.WatchDeliveries:input_type -> fanfare.v1.WatchDeliveriesRequest
+	31, // 63: fanfare.v1.PushService.GetMessage:input_type -> fanfare.v1.GetMessageRequest
+	33, // 64: fanfare.v1.PushService.ListMessages:input_type -> fanfare.v1.ListMessagesRequest
+	35, // 65: fanfare.v1.PushService.ListDeliveries:input_type -> fanfare.v1.ListDeliveriesRequest
+	37, // 66: fanfare.v1.PushService.CancelMessage:input_type -> fanfare.v1.CancelMessageRequest
+	39, // 67: fanfare.v1.PushService.GetVapidPublicKey:input_type -> fanfare.v1.GetVapidPublicKeyRequest
+	41, // 68: fanfare.v1.PushService.CreateSubscriberToken:input_type -> fanfare.v1.CreateSubscriberTokenRequest
+	1,  // 69: fanfare.v1.PushService.Subscribe:output_type -> fanfare.v1.SubscribeResponse
+	3,  // 70: fanfare.v1.PushService.Unsubscribe:output_type -> fanfare.v1.UnsubscribeResponse
+	5,  // 71: fanfare.v1.PushService.GetSubscription:output_type -> fanfare.v1.GetSubscriptionResponse
+	7,  // 72: fanfare.v1.PushService.UpdateSubscription:output_type -> fanfare.v1.UpdateSubscriptionResponse
+	9,  // 73: fanfare.v1.PushService.ListSubscriptions:output_type -> fanfare.v1.ListSubscriptionsResponse
+	11, // 74: fanfare.v1.PushService.WatchSubscriptions:output_type -> fanfare.v1.WatchSubscriptionsResponse
+	13, // 75: fanfare.v1.PushService.ImportSubscriptions:output_type -> fanfare.v1.ImportSubscriptionsResponse
+	16, // 76: fanfare.v1.PushService.Send:output_type -> fanfare.v1.SendResponse
+	19, // 77: fanfare.v1.PushService.Broadcast:output_type -> fanfare.v1.BroadcastResponse
+	26, // 78: fanfare.v1.PushService.SendStream:output_type -> fanfare.v1.SendStreamResponse
+	30, // 79: fanfare.v1.PushService.WatchDeliveries:output_type -> fanfare.v1.WatchDeliveriesResponse
+	32, // 80: fanfare.v1.PushService.GetMessage:output_type -> fanfare.v1.GetMessageResponse
+	34, // 81: fanfare.v1.PushService.ListMessages:output_type -> fanfare.v1.ListMessagesResponse
+	36, // 82: fanfare.v1.PushService.ListDeliveries:output_type -> fanfare.v1.ListDeliveriesResponse
+	38, // 83: fanfare.v1.PushService.CancelMessage:output_type -> fanfare.v1.CancelMessageResponse
+	40, // 84: fanfare.v1.PushService.GetVapidPublicKey:output_type -> fanfare.v1.GetVapidPublicKeyResponse
+	42, // 85: fanfare.v1.PushService.CreateSubscriberToken:output_type -> fanfare.v1.CreateSubscriberTokenResponse
+	69, // [69:86] is the sub-list for method output_type
+	52, // [52:69] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_fanfare_v1_push_proto_init() }
@@ -3490,6 +3559,7 @@ func file_fanfare_v1_push_proto_init() {
 		(*SendStreamAnswer_Rejected)(nil),
 	}
 	file_fanfare_v1_push_proto_msgTypes[29].OneofWrappers = []any{}
+	file_fanfare_v1_push_proto_msgTypes[33].OneofWrappers = []any{}
 	file_fanfare_v1_push_proto_msgTypes[41].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

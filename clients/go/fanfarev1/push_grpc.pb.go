@@ -111,7 +111,7 @@ type PushServiceClient interface {
 	WatchDeliveries(ctx context.Context, in *WatchDeliveriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDeliveriesResponse], error)
 	// The state and counts of a message.
 	GetMessage(ctx context.Context, in *GetMessageRequest, opts ...grpc.CallOption) (*GetMessageResponse, error)
-	// Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+	// Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
 	// before the last.
 	ListMessages(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error)
 	// The latest state of each delivery of a message, with its attempts where they are still known: first those that have
@@ -403,7 +403,7 @@ type PushServiceServer interface {
 	WatchDeliveries(*WatchDeliveriesRequest, grpc.ServerStreamingServer[WatchDeliveriesResponse]) error
 	// The state and counts of a message.
 	GetMessage(context.Context, *GetMessageRequest) (*GetMessageResponse, error)
-	// Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+	// Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
 	// before the last.
 	ListMessages(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error)
 	// The latest state of each delivery of a message, with its attempts where they are still known: first those that have

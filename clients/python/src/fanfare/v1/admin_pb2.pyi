@@ -579,3 +579,91 @@ class EnableSubscriptionsResponse(_message.Message):
     enabled_count: int
     next_page_token: str
     def __init__(self, enabled_count: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("create_time", "caller", "action", "application", "object", "subscription_count", "changes")
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    create_time: _timestamp_pb2.Timestamp
+    caller: _message_pb2.Caller
+    action: str
+    application: str
+    object: str
+    subscription_count: int
+    changes: _containers.RepeatedCompositeFieldContainer[AuditChange]
+    def __init__(self, create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., caller: _Optional[_Union[_message_pb2.Caller, _Mapping]] = ..., action: _Optional[str] = ..., application: _Optional[str] = ..., object: _Optional[str] = ..., subscription_count: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[AuditChange, _Mapping]]] = ...) -> None: ...
+
+class AuditChange(_message.Message):
+    __slots__ = ("field", "before", "after")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    before: str
+    after: str
+    def __init__(self, field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
+
+class ListAuditEntriesRequest(_message.Message):
+    __slots__ = ("application", "all_applications", "page_size", "page_token", "caller", "action", "start_time", "end_time")
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ALL_APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    application: str
+    all_applications: bool
+    page_size: int
+    page_token: str
+    caller: str
+    action: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, application: _Optional[str] = ..., all_applications: bool = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., caller: _Optional[str] = ..., action: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListAuditEntriesResponse(_message.Message):
+    __slots__ = ("audit_entries", "next_page_token")
+    AUDIT_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    audit_entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    next_page_token: str
+    def __init__(self, audit_entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class BackupRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BackupResponse(_message.Message):
+    __slots__ = ("data", "done_octets", "store_octets", "summary")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DONE_OCTETS_FIELD_NUMBER: _ClassVar[int]
+    STORE_OCTETS_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    done_octets: int
+    store_octets: int
+    summary: BackupSummary
+    def __init__(self, data: _Optional[bytes] = ..., done_octets: _Optional[int] = ..., store_octets: _Optional[int] = ..., summary: _Optional[_Union[BackupSummary, _Mapping]] = ...) -> None: ...
+
+class BackupSummary(_message.Message):
+    __slots__ = ("snapshot_time", "octets", "sha256", "record_count", "write_count", "master_keys")
+    SNAPSHOT_TIME_FIELD_NUMBER: _ClassVar[int]
+    OCTETS_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    RECORD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WRITE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MASTER_KEYS_FIELD_NUMBER: _ClassVar[int]
+    snapshot_time: _timestamp_pb2.Timestamp
+    octets: int
+    sha256: bytes
+    record_count: int
+    write_count: int
+    master_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, snapshot_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., octets: _Optional[int] = ..., sha256: _Optional[bytes] = ..., record_count: _Optional[int] = ..., write_count: _Optional[int] = ..., master_keys: _Optional[_Iterable[str]] = ...) -> None: ...

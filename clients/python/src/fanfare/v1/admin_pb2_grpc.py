@@ -29,8 +29,8 @@ class AdminServiceStub(object):
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
 
-    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+    application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
     (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
@@ -135,14 +135,24 @@ class AdminServiceStub(object):
                 request_serializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsRequest.SerializeToString,
                 response_deserializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsResponse.FromString,
                 _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/fanfare.v1.AdminService/ListAuditEntries',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/fanfare.v1.AdminService/Backup',
+                request_serializer=fanfare_dot_v1_dot_admin__pb2.BackupRequest.SerializeToString,
+                response_deserializer=fanfare_dot_v1_dot_admin__pb2.BackupResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
 
-    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+    application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
     (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
@@ -290,6 +300,28 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditEntries(self, request, context):
+        """Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+        that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+        message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+        days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+        where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Backup(self, request, context):
+        """Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+        restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+        serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+        RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+        wrote. A stream that ends without `summary` is no backup: begin again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -388,6 +420,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsRequest.FromString,
                     response_serializer=fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsResponse.SerializeToString,
             ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.ListAuditEntriesResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=fanfare_dot_v1_dot_admin__pb2.BackupRequest.FromString,
+                    response_serializer=fanfare_dot_v1_dot_admin__pb2.BackupResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'fanfare.v1.AdminService', rpc_method_handlers)
@@ -400,8 +442,8 @@ class AdminService(object):
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
 
-    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+    application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
     (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
@@ -908,6 +950,60 @@ class AdminService(object):
             '/fanfare.v1.AdminService/EnableSubscriptions',
             fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsRequest.SerializeToString,
             fanfare_dot_v1_dot_admin__pb2.EnableSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fanfare.v1.AdminService/ListAuditEntries',
+            fanfare_dot_v1_dot_admin__pb2.ListAuditEntriesRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.ListAuditEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fanfare.v1.AdminService/Backup',
+            fanfare_dot_v1_dot_admin__pb2.BackupRequest.SerializeToString,
+            fanfare_dot_v1_dot_admin__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

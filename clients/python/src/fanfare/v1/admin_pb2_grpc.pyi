@@ -21,8 +21,8 @@ class AdminServiceStub:
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
 
-    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+    application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
     (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
@@ -159,12 +159,34 @@ class AdminServiceStub:
     ]
     """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name."""
 
+    ListAuditEntries: grpc.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListAuditEntriesRequest,
+        fanfare.v1.admin_pb2.ListAuditEntriesResponse,
+    ]
+    """Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+    that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+    message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+    days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+    where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+    """
+
+    Backup: grpc.UnaryStreamMultiCallable[
+        fanfare.v1.admin_pb2.BackupRequest,
+        fanfare.v1.admin_pb2.BackupResponse,
+    ]
+    """Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+    restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+    serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+    RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+    wrote. A stream that ends without `summary` is no backup: begin again.
+    """
+
 class AdminServiceAsyncStub:
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
 
-    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+    application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
     (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
@@ -300,12 +322,34 @@ class AdminServiceAsyncStub:
     ]
     """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name."""
 
+    ListAuditEntries: grpc.aio.UnaryUnaryMultiCallable[
+        fanfare.v1.admin_pb2.ListAuditEntriesRequest,
+        fanfare.v1.admin_pb2.ListAuditEntriesResponse,
+    ]
+    """Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+    that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+    message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+    days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+    where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+    """
+
+    Backup: grpc.aio.UnaryStreamMultiCallable[
+        fanfare.v1.admin_pb2.BackupRequest,
+        fanfare.v1.admin_pb2.BackupResponse,
+    ]
+    """Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+    restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+    serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+    RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+    wrote. A stream that ends without `summary` is no backup: begin again.
+    """
+
 class AdminServiceServicer(metaclass=abc.ABCMeta):
     """For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
     PushService holds here.
 
-    Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-    is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+    Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+    application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
     (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
     """
 
@@ -478,5 +522,31 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[fanfare.v1.admin_pb2.EnableSubscriptionsResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.EnableSubscriptionsResponse]]:
         """Makes disabled subscriptions ACTIVE: one, or all that the fields leave. NOT_FOUND: there is none of that name."""
+
+    @abc.abstractmethod
+    def ListAuditEntries(
+        self,
+        request: fanfare.v1.admin_pb2.ListAuditEntriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fanfare.v1.admin_pb2.ListAuditEntriesResponse, collections.abc.Awaitable[fanfare.v1.admin_pb2.ListAuditEntriesResponse]]:
+        """Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+        that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+        message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+        days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+        where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+        """
+
+    @abc.abstractmethod
+    def Backup(
+        self,
+        request: fanfare.v1.admin_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[fanfare.v1.admin_pb2.BackupResponse], collections.abc.AsyncIterator[fanfare.v1.admin_pb2.BackupResponse]]:
+        """Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+        restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+        serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+        RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+        wrote. A stream that ends without `summary` is no backup: begin again.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

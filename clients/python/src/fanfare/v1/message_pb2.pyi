@@ -41,6 +41,12 @@ class MessageState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_STATE_CANCELLING: _ClassVar[MessageState]
     MESSAGE_STATE_DONE: _ClassVar[MessageState]
     MESSAGE_STATE_CANCELLED: _ClassVar[MessageState]
+
+class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MESSAGE_KIND_UNSPECIFIED: _ClassVar[MessageKind]
+    MESSAGE_KIND_SEND: _ClassVar[MessageKind]
+    MESSAGE_KIND_BROADCAST: _ClassVar[MessageKind]
 URGENCY_UNSPECIFIED: Urgency
 URGENCY_VERY_LOW: Urgency
 URGENCY_LOW: Urgency
@@ -60,6 +66,9 @@ MESSAGE_STATE_SENDING: MessageState
 MESSAGE_STATE_CANCELLING: MessageState
 MESSAGE_STATE_DONE: MessageState
 MESSAGE_STATE_CANCELLED: MessageState
+MESSAGE_KIND_UNSPECIFIED: MessageKind
+MESSAGE_KIND_SEND: MessageKind
+MESSAGE_KIND_BROADCAST: MessageKind
 
 class Message(_message.Message):
     __slots__ = ("data", "json", "notification", "empty", "ttl", "urgency", "collapse_key", "padding", "send_time", "request_receipts", "labels", "note")
@@ -155,7 +164,7 @@ class NotificationAction(_message.Message):
     def __init__(self, action: _Optional[str] = ..., title: _Optional[str] = ..., icon: _Optional[str] = ..., navigate: _Optional[str] = ...) -> None: ...
 
 class MessageStatus(_message.Message):
-    __slots__ = ("name", "application", "state", "counts", "outcomes", "receipts", "labels", "note", "request_id", "create_time", "send_time", "expire_time", "end_time")
+    __slots__ = ("name", "application", "state", "counts", "outcomes", "receipts", "labels", "note", "request_id", "create_time", "send_time", "expire_time", "end_time", "kind", "recipients", "caller")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +185,9 @@ class MessageStatus(_message.Message):
     SEND_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     name: str
     application: str
     state: MessageState
@@ -189,7 +201,34 @@ class MessageStatus(_message.Message):
     send_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., application: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., counts: _Optional[_Union[_delivery_pb2.DeliveryCounts, _Mapping]] = ..., outcomes: _Optional[_Iterable[_Union[_delivery_pb2.OutcomeCount, _Mapping]]] = ..., receipts: _Optional[_Union[_delivery_pb2.ReceiptCounts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., note: _Optional[str] = ..., request_id: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., send_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    kind: MessageKind
+    recipients: MessageRecipients
+    caller: Caller
+    def __init__(self, name: _Optional[str] = ..., application: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., counts: _Optional[_Union[_delivery_pb2.DeliveryCounts, _Mapping]] = ..., outcomes: _Optional[_Iterable[_Union[_delivery_pb2.OutcomeCount, _Mapping]]] = ..., receipts: _Optional[_Union[_delivery_pb2.ReceiptCounts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., note: _Optional[str] = ..., request_id: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., send_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[MessageKind, str]] = ..., recipients: _Optional[_Union[MessageRecipients, _Mapping]] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ...) -> None: ...
+
+class MessageRecipients(_message.Message):
+    __slots__ = ("description", "subscription", "user_ids", "topics", "listed_count")
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    USER_IDS_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    LISTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    description: str
+    subscription: str
+    user_ids: _containers.RepeatedScalarFieldContainer[str]
+    topics: _containers.RepeatedScalarFieldContainer[str]
+    listed_count: int
+    def __init__(self, description: _Optional[str] = ..., subscription: _Optional[str] = ..., user_ids: _Optional[_Iterable[str]] = ..., topics: _Optional[_Iterable[str]] = ..., listed_count: _Optional[int] = ...) -> None: ...
+
+class Caller(_message.Message):
+    __slots__ = ("name", "display_name", "address")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    address: str
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class MessageAccepted(_message.Message):
     __slots__ = ("message", "replayed")

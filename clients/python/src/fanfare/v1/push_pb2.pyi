@@ -349,16 +349,28 @@ class GetMessageResponse(_message.Message):
     def __init__(self, message: _Optional[_Union[_message_pb2.MessageStatus, _Mapping]] = ...) -> None: ...
 
 class ListMessagesRequest(_message.Message):
-    __slots__ = ("application", "page_size", "page_token", "states")
+    __slots__ = ("application", "page_size", "page_token", "states", "kind", "caller", "note", "user_id", "start_time", "end_time")
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
     application: str
     page_size: int
     page_token: str
     states: _containers.RepeatedScalarFieldContainer[_message_pb2.MessageState]
-    def __init__(self, application: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_message_pb2.MessageState, str]]] = ...) -> None: ...
+    kind: _message_pb2.MessageKind
+    caller: str
+    note: str
+    user_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, application: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_message_pb2.MessageState, str]]] = ..., kind: _Optional[_Union[_message_pb2.MessageKind, str]] = ..., caller: _Optional[str] = ..., note: _Optional[str] = ..., user_id: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListMessagesResponse(_message.Message):
     __slots__ = ("messages", "next_page_token")

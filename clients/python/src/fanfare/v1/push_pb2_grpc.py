@@ -240,7 +240,7 @@ class PushServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+        """Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
         before the last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -147,7 +147,7 @@ class PushServiceStub:
         fanfare.v1.push_pb2.ListMessagesRequest,
         fanfare.v1.push_pb2.ListMessagesResponse,
     ]
-    """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+    """Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
     before the last.
     """
 
@@ -293,7 +293,7 @@ class PushServiceAsyncStub:
         fanfare.v1.push_pb2.ListMessagesRequest,
         fanfare.v1.push_pb2.ListMessagesResponse,
     ]
-    """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+    """Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
     before the last.
     """
 
@@ -465,7 +465,7 @@ class PushServiceServicer(metaclass=abc.ABCMeta):
         request: fanfare.v1.push_pb2.ListMessagesRequest,
         context: _ServicerContext,
     ) -> typing.Union[fanfare.v1.push_pb2.ListMessagesResponse, collections.abc.Awaitable[fanfare.v1.push_pb2.ListMessagesResponse]]:
-        """Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+        """Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
         before the last.
         """
 

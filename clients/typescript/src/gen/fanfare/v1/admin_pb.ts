@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Outcome } from "./delivery_pb.js";
 import { file_fanfare_v1_delivery } from "./delivery_pb.js";
-import type { Padding, Urgency } from "./message_pb.js";
+import type { Caller, Padding, Urgency } from "./message_pb.js";
 import { file_fanfare_v1_message } from "./message_pb.js";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.js";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fanfare/v1/admin.proto.
  */
 export const file_fanfare_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIuoDCgtBcHBsaWNhdGlvbhIQCgJpZBgBIAEoCUIE4kEBCBIUCgxkaXNwbGF5X25hbWUYAiABKAkSFQoHY29udGFjdBgDIAEoCUIE4kEBAhItCghkZWZhdWx0cxgEIAEoCzIbLmZhbmZhcmUudjEuTWVzc2FnZURlZmF1bHRzEiIKBnF1b3RhcxgFIAEoCzISLmZhbmZhcmUudjEuUXVvdGFzEisKC2hvc3RfcG9saWN5GAYgASgLMhYuZmFuZmFyZS52MS5Ib3N0UG9saWN5EhEKCXN1c3BlbmRlZBgHIAEoCBI4Cg9zdG9wcGVkX29yaWdpbnMYCCADKAsyGS5mYW5mYXJlLnYxLlN0b3BwZWRPcmlnaW5CBOJBAQMSIAoSc3Vic2NyaXB0aW9uX2NvdW50GAkgASgFQgTiQQEDEjUKC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgMIAEoCRIxCgRoZWxkGA0gAygLMh0uZmFuZmFyZS52MS5IZWxkU3Vic2NyaXB0aW9uc0IE4kEBAyKSAQoPTWVzc2FnZURlZmF1bHRzEisKA3R0bBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAiAEBEiQKB3VyZ2VuY3kYAiABKA4yEy5mYW5mYXJlLnYxLlVyZ2VuY3kSJAoHcGFkZGluZxgDIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZ0IGCgRfdHRsIsgCCgZRdW90YXMSHgoRbWF4X3N1YnNjcmlwdGlvbnMYASABKAVIAIgBARIkChdtYXhfbWVzc2FnZXNfcGVyX3NlY29uZBgCIAEoAUgBiAEBEiIKFW1heF9icm9hZGNhc3RfdGFyZ2V0cxgDIAEoBUgCiAEBEiMKFm1heF9wZW5kaW5nX2RlbGl2ZXJpZXMYBCABKAVIA4gBARIYCgttYXhfc3RyZWFtcxgFIAEoBUgEiAEBEhMKBndlaWdodBgGIAEoBUgFiAEBQhQKEl9tYXhfc3Vic2NyaXB0aW9uc0IaChhfbWF4X21lc3NhZ2VzX3Blcl9zZWNvbmRCGAoWX21heF9icm9hZGNhc3RfdGFyZ2V0c0IZChdfbWF4X3BlbmRpbmdfZGVsaXZlcmllc0IOCgxfbWF4X3N0cmVhbXNCCQoHX3dlaWdodCJfCgpIb3N0UG9saWN5EigKB3Byb2ZpbGUYASABKA4yFy5mYW5mYXJlLnYxLkhvc3RQcm9maWxlEhMKC2V4dHJhX2hvc3RzGAIgAygJEhIKCmV4Y2VwdGlvbnMYAyADKAkiuwIKDVN0b3BwZWRPcmlnaW4SFAoGb3JpZ2luGAEgASgJQgTiQQEDEioKB291dGNvbWUYAiABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWVCBOJBAQMSMwoJc3RvcF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIUCgZkZXRhaWwYBCABKAlCBOJBAQMSOwoRbmV4dF9hdHRlbXB0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEhcKCXZhcGlkX2tleRgGIAEoCUIE4kEBAxIbCg1yZWZ1c2VkX2NvdW50GAcgASgFQgTiQQEDEhQKBnNsb3dlZBgIIAEoCEIE4kEBAxIUCgZyZW1lZHkYCSABKAlCBOJBAQMiZQoYQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhIVCg12YWxpZGF0ZV9vbmx5GAIgASgIInIKGUNyZWF0ZUFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEicKCXZhcGlkX2tleRgCIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiLAoVR2V0QXBwbGljYXRpb25SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJIkYKFkdldEFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uIkAKF0xpc3RBcHBsaWNhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImIKGExpc3RBcHBsaWNhdGlvbnNSZXNwb25zZRItCgxhcHBsaWNhdGlvbnMYASADKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoYVXBkYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhI1Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBOJBAQIiSQoZVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZRIsCgthcHBsaWNhdGlvbhgBIAEoCzIXLmZhbmZhcmUudjEuQXBwbGljYXRpb24iWwoYRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0EhkKC2FwcGxpY2F0aW9uGAEgASgJQgTiQQECEg0KBWZvcmNlGAIgASgIEhUKDWFsbG93X21pc3NpbmcYAyABKAgiGwoZRGVsZXRlQXBwbGljYXRpb25SZXNwb25zZSLaAgoIVmFwaWRLZXkSEgoEbmFtZRgBIAEoCUIE4kEBCBITCgthcHBsaWNhdGlvbhgCIAEoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAMgASgJEigKBXN0YXRlGAQgASgOMhkuZmFuZmFyZS52MS5WYXBpZEtleVN0YXRlEhoKEnN1YnNjcmlwdGlvbl9jb3VudBgFIAEoBRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoNYWN0aXZhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI0CgtyZXRpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBAUIQCg5fYWN0aXZhdGVfdGltZUIOCgxfcmV0aXJlX3RpbWUiVwoVQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhMKC3ByaXZhdGVfa2V5GAIgASgJEhQKDG1ha2VfY3VycmVudBgDIAEoCCJBChZDcmVhdGVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiUgoUTGlzdFZhcGlkS2V5c1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWgoVTGlzdFZhcGlkS2V5c1Jlc3BvbnNlEigKCnZhcGlkX2tleXMYASADKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChlTZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhIKBG5hbWUYAiABKAlCBOJBAQIiRQoaU2V0Q3VycmVudFZhcGlkS2V5UmVzcG9uc2USJwoJdmFwaWRfa2V5GAEgASgLMhQuZmFuZmFyZS52MS5WYXBpZEtleSJfChVSZXRpcmVWYXBpZEtleVJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEgoEbmFtZRgCIAEoCUIE4kEBAhINCgVmb3JjZRgDIAEoCBIOCgZyZW1vdmUYBCABKAgiQQoWUmV0aXJlVmFwaWRLZXlSZXNwb25zZRInCgl2YXBpZF9rZXkYASABKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5IvMCCghBcGlUb2tlbhISCgRuYW1lGAEgASgJQgTiQQEIEhkKC2FwcGxpY2F0aW9uGAIgASgJQgTiQQEDEhgKEGFsbF9hcHBsaWNhdGlvbnMYAyABKAgSJQoFcm9sZXMYBCADKA4yEC5mYW5mYXJlLnYxLlJvbGVCBOJBAQISFAoMZGlzcGxheV9uYW1lGAUgASgJEhIKBGhpbnQYBiABKAlCBOJBAQMSNAoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESNQoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEj0KDmxhc3RfdXNlZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBA0gBiAEBQg4KDF9leHBpcmVfdGltZUIRCg9fbGFzdF91c2VkX3RpbWUiWwoVQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEi0KCWFwaV90b2tlbhgCIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW5CBOJBAQIiUAoWQ3JlYXRlQXBpVG9rZW5SZXNwb25zZRInCglhcGlfdG9rZW4YASABKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEg0KBXRva2VuGAIgASgJImwKFExpc3RBcGlUb2tlbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhgKEGFsbF9hcHBsaWNhdGlvbnMYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWgoVTGlzdEFwaVRva2Vuc1Jlc3BvbnNlEigKCmFwaV90b2tlbnMYASADKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChVSZXZva2VBcGlUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCUIE4kEBAhIVCg1hbGxvd19taXNzaW5nGAIgASgIIhgKFlJldm9rZUFwaVRva2VuUmVzcG9uc2UiswQKBk9yaWdpbhIOCgZvcmlnaW4YASABKAkSJgoFc3RhdGUYAiABKA4yFy5mYW5mYXJlLnYxLk9yaWdpblN0YXRlEg4KBnF1ZXVlZBgDIAEoBRIRCglpbl9mbGlnaHQYBCABKAUSGQoRY29uY3VycmVuY3lfbGltaXQYBSABKAUSEwoLY29ubmVjdGlvbnMYBiABKAUSGwoTYWNjZXB0ZWRfcGVyX3NlY29uZBgHIAEoARIXCg90aHJvdHRsZWRfc2hhcmUYCCABKAESEwoLZXJyb3Jfc2hhcmUYCSABKAESLgoLbGF0ZW5jeV9wNTAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbGF0ZW5jeV9wOTkYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQoMcGF1c2VkX3VudGlsGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEikKDGxhc3RfcHJvYmxlbRgNIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZRIrCgRoZWxkGA8gAygLMh0uZmFuZmFyZS52MS5IZWxkU3Vic2NyaXB0aW9ucxIVCg1yZWZ1c2VkX3NoYXJlGBAgASgBEjwKFHN0b3BwZWRfYXBwbGljYXRpb25zGBEgAygLMh4uZmFuZmFyZS52MS5TdG9wcGVkQXBwbGljYXRpb25CDwoNX3BhdXNlZF91bnRpbCKuAgoRSGVsZFN1YnNjcmlwdGlvbnMSGQoLYXBwbGljYXRpb24YASABKAlCBOJBAQMSKgoHb3V0Y29tZRgCIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZUIE4kEBAxIgChJzdWJzY3JpcHRpb25fY291bnQYAyABKAVCBOJBAQMSMwoJaG9sZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIbCg1yZWZ1c2VkX2NvdW50GAUgASgFQgTiQQEDEhwKDmFuc3dlcmVkX2NvdW50GAYgASgFQgTiQQEDEhQKBnJlYXNvbhgHIAEoCUIE4kEBAxIUCgZyZW1lZHkYCCABKAlCBOJBAQMSFAoGb3JpZ2luGAkgASgJQgTiQQEDIlIKElN0b3BwZWRBcHBsaWNhdGlvbhITCgthcHBsaWNhdGlvbhgBIAEoCRInCgRzdG9wGAIgASgLMhkuZmFuZmFyZS52MS5TdG9wcGVkT3JpZ2luIjsKEkxpc3RPcmlnaW5zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChNMaXN0T3JpZ2luc1Jlc3BvbnNlEiMKB29yaWdpbnMYASADKAsyEi5mYW5mYXJlLnYxLk9yaWdpbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTV2F0Y2hPcmlnaW5zUmVxdWVzdCI7ChRXYXRjaE9yaWdpbnNSZXNwb25zZRIjCgdvcmlnaW5zGAEgAygLMhIuZmFuZmFyZS52MS5PcmlnaW4iQAoTUmVzdW1lT3JpZ2luUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIUCgZvcmlnaW4YAiABKAlCBOJBAQIiFgoUUmVzdW1lT3JpZ2luUmVzcG9uc2UinQEKH1JlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSFAoGb3JpZ2luGAIgASgJQgTiQQECEiQKB291dGNvbWUYAyABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWUSFQoNdmFsaWRhdGVfb25seRgEIAEoCBISCgpwYWdlX3Rva2VuGAUgASgJIlMKIFJlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1Jlc3BvbnNlEhYKDnJlbGVhc2VkX2NvdW50GAEgASgFEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKdAQofRGlzY2FyZEhlbGRTdWJzY3JpcHRpb25zUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIUCgZvcmlnaW4YAiABKAlCBOJBAQISJAoHb3V0Y29tZRgDIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhIKCnBhZ2VfdG9rZW4YBSABKAkiVAogRGlzY2FyZEhlbGRTdWJzY3JpcHRpb25zUmVzcG9uc2USFwoPZGlzY2FyZGVkX2NvdW50GAEgASgFEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLjAQobUmVzdG9yZVN1YnNjcmlwdGlvbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEg4KBm9yaWdpbhgCIAEoCRI0CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAhIxCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEhIKCnBhZ2VfdG9rZW4YBiABKAlCCwoJX2VuZF90aW1lImoKHFJlc3RvcmVTdWJzY3JpcHRpb25zUmVzcG9uc2USFgoOcmVzdG9yZWRfY291bnQYASABKAUSGQoRcGFzc2VkX292ZXJfY291bnQYAiABKAUSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIqQCChpFbmFibGVTdWJzY3JpcHRpb25zUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIMCgRuYW1lGAIgASgJEiQKB291dGNvbWUYAyABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWUSDgoGb3JpZ2luGAQgASgJEjMKCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESMQoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAGIAQESFQoNdmFsaWRhdGVfb25seRgHIAEoCBISCgpwYWdlX3Rva2VuGAggASgJQg0KC19zdGFydF90aW1lQgsKCV9lbmRfdGltZSJNChtFbmFibGVTdWJzY3JpcHRpb25zUmVzcG9uc2USFQoNZW5hYmxlZF9jb3VudBgBIAEoBRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqkQEKC0hvc3RQcm9maWxlEhwKGEhPU1RfUFJPRklMRV9VTlNQRUNJRklFRBAAEiQKIEhPU1RfUFJPRklMRV9LTk9XTl9QVVNIX1NFUlZJQ0VTEAESIAocSE9TVF9QUk9GSUxFX0FOWV9QVUJMSUNfSE9TVBACEhwKGEhPU1RfUFJPRklMRV9MSVNURURfT05MWRADKocBCg1WYXBpZEtleVN0YXRlEh8KG1ZBUElEX0tFWV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF1ZBUElEX0tFWV9TVEFURV9TVEFOREJZEAESGwoXVkFQSURfS0VZX1NUQVRFX0NVUlJFTlQQAhIbChdWQVBJRF9LRVlfU1RBVEVfUkVUSVJFRBADKmYKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfQURNSU4QARISCg5ST0xFX1BVQkxJU0hFUhACEhMKD1JPTEVfU1VCU0NSSUJFUhADEg8KC1JPTEVfUkVBREVSEAQqqAEKC09yaWdpblN0YXRlEhwKGE9SSUdJTl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEU9SSUdJTl9TVEFURV9PUEVOEAESFwoTT1JJR0lOX1NUQVRFX1BBVVNFRBACEhcKE09SSUdJTl9TVEFURV9CUk9LRU4QAxIYChRPUklHSU5fU1RBVEVfUFJPQklORxAEEhgKFE9SSUdJTl9TVEFURV9TVE9QUEVEEAUy6g4KDEFkbWluU2VydmljZRJgChFDcmVhdGVBcHBsaWNhdGlvbhIkLmZhbmZhcmUudjEuQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0GiUuZmFuZmFyZS52MS5DcmVhdGVBcHBsaWNhdGlvblJlc3BvbnNlElwKDkdldEFwcGxpY2F0aW9uEiEuZmFuZmFyZS52MS5HZXRBcHBsaWNhdGlvblJlcXVlc3QaIi5mYW5mYXJlLnYxLkdldEFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACARJiChBMaXN0QXBwbGljYXRpb25zEiMuZmFuZmFyZS52MS5MaXN0QXBwbGljYXRpb25zUmVxdWVzdBokLmZhbmZhcmUudjEuTGlzdEFwcGxpY2F0aW9uc1Jlc3BvbnNlIgOQAgESZQoRVXBkYXRlQXBwbGljYXRpb24SJC5mYW5mYXJlLnYxLlVwZGF0ZUFwcGxpY2F0aW9uUmVxdWVzdBolLmZhbmZhcmUudjEuVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZSIDkAICEmUKEURlbGV0ZUFwcGxpY2F0aW9uEiQuZmFuZmFyZS52MS5EZWxldGVBcHBsaWNhdGlvblJlcXVlc3QaJS5mYW5mYXJlLnYxLkRlbGV0ZUFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACAhJXCg5DcmVhdGVWYXBpZEtleRIhLmZhbmZhcmUudjEuQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVWYXBpZEtleVJlc3BvbnNlElkKDUxpc3RWYXBpZEtleXMSIC5mYW5mYXJlLnYxLkxpc3RWYXBpZEtleXNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0VmFwaWRLZXlzUmVzcG9uc2UiA5ACARJoChJTZXRDdXJyZW50VmFwaWRLZXkSJS5mYW5mYXJlLnYxLlNldEN1cnJlbnRWYXBpZEtleVJlcXVlc3QaJi5mYW5mYXJlLnYxLlNldEN1cnJlbnRWYXBpZEtleVJlc3BvbnNlIgOQAgISXAoOUmV0aXJlVmFwaWRLZXkSIS5mYW5mYXJlLnYxLlJldGlyZVZhcGlkS2V5UmVxdWVzdBoiLmZhbmZhcmUudjEuUmV0aXJlVmFwaWRLZXlSZXNwb25zZSIDkAICElcKDkNyZWF0ZUFwaVRva2VuEiEuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlcXVlc3QaIi5mYW5mYXJlLnYxLkNyZWF0ZUFwaVRva2VuUmVzcG9uc2USWQoNTGlzdEFwaVRva2VucxIgLmZhbmZhcmUudjEuTGlzdEFwaVRva2Vuc1JlcXVlc3QaIS5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXNwb25zZSIDkAIBElwKDlJldm9rZUFwaVRva2VuEiEuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlcXVlc3QaIi5mYW5mYXJlLnYxLlJldm9rZUFwaVRva2VuUmVzcG9uc2UiA5ACAhJTCgtMaXN0T3JpZ2lucxIeLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXF1ZXN0Gh8uZmFuZmFyZS52MS5MaXN0T3JpZ2luc1Jlc3BvbnNlIgOQAgESWAoMV2F0Y2hPcmlnaW5zEh8uZmFuZmFyZS52MS5XYXRjaE9yaWdpbnNSZXF1ZXN0GiAuZmFuZmFyZS52MS5XYXRjaE9yaWdpbnNSZXNwb25zZSIDkAIBMAESVgoMUmVzdW1lT3JpZ2luEh8uZmFuZmFyZS52MS5SZXN1bWVPcmlnaW5SZXF1ZXN0GiAuZmFuZmFyZS52MS5SZXN1bWVPcmlnaW5SZXNwb25zZSIDkAICEnoKGFJlbGVhc2VIZWxkU3Vic2NyaXB0aW9ucxIrLmZhbmZhcmUudjEuUmVsZWFzZUhlbGRTdWJzY3JpcHRpb25zUmVxdWVzdBosLmZhbmZhcmUudjEuUmVsZWFzZUhlbGRTdWJzY3JpcHRpb25zUmVzcG9uc2UiA5ACAhJ6ChhEaXNjYXJkSGVsZFN1YnNjcmlwdGlvbnMSKy5mYW5mYXJlLnYxLkRpc2NhcmRIZWxkU3Vic2NyaXB0aW9uc1JlcXVlc3QaLC5mYW5mYXJlLnYxLkRpc2NhcmRIZWxkU3Vic2NyaXB0aW9uc1Jlc3BvbnNlIgOQAgISbgoUUmVzdG9yZVN1YnNjcmlwdGlvbnMSJy5mYW5mYXJlLnYxLlJlc3RvcmVTdWJzY3JpcHRpb25zUmVxdWVzdBooLmZhbmZhcmUudjEuUmVzdG9yZVN1YnNjcmlwdGlvbnNSZXNwb25zZSIDkAICEmsKE0VuYWJsZVN1YnNjcmlwdGlvbnMSJi5mYW5mYXJlLnYxLkVuYWJsZVN1YnNjcmlwdGlvbnNSZXF1ZXN0GicuZmFuZmFyZS52MS5FbmFibGVTdWJzY3JpcHRpb25zUmVzcG9uc2UiA5ACAkJcChhpby5naXRodWIuZmFuZmFyZXB1c2gudjFQAVo+Z2l0aHViLmNvbS9mYW5mYXJlLXB1c2gvZmFuZmFyZS9jbGllbnRzL2dvL2ZhbmZhcmV2MTtmYW5mYXJldjFiBnByb3RvMw", [file_fanfare_v1_delivery, file_fanfare_v1_message, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("ChZmYW5mYXJlL3YxL2FkbWluLnByb3RvEgpmYW5mYXJlLnYxIuoDCgtBcHBsaWNhdGlvbhIQCgJpZBgBIAEoCUIE4kEBCBIUCgxkaXNwbGF5X25hbWUYAiABKAkSFQoHY29udGFjdBgDIAEoCUIE4kEBAhItCghkZWZhdWx0cxgEIAEoCzIbLmZhbmZhcmUudjEuTWVzc2FnZURlZmF1bHRzEiIKBnF1b3RhcxgFIAEoCzISLmZhbmZhcmUudjEuUXVvdGFzEisKC2hvc3RfcG9saWN5GAYgASgLMhYuZmFuZmFyZS52MS5Ib3N0UG9saWN5EhEKCXN1c3BlbmRlZBgHIAEoCBI4Cg9zdG9wcGVkX29yaWdpbnMYCCADKAsyGS5mYW5mYXJlLnYxLlN0b3BwZWRPcmlnaW5CBOJBAQMSIAoSc3Vic2NyaXB0aW9uX2NvdW50GAkgASgFQgTiQQEDEjUKC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1Cgt1cGRhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSDAoEZXRhZxgMIAEoCRIxCgRoZWxkGA0gAygLMh0uZmFuZmFyZS52MS5IZWxkU3Vic2NyaXB0aW9uc0IE4kEBAyKSAQoPTWVzc2FnZURlZmF1bHRzEisKA3R0bBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAiAEBEiQKB3VyZ2VuY3kYAiABKA4yEy5mYW5mYXJlLnYxLlVyZ2VuY3kSJAoHcGFkZGluZxgDIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZ0IGCgRfdHRsIsgCCgZRdW90YXMSHgoRbWF4X3N1YnNjcmlwdGlvbnMYASABKAVIAIgBARIkChdtYXhfbWVzc2FnZXNfcGVyX3NlY29uZBgCIAEoAUgBiAEBEiIKFW1heF9icm9hZGNhc3RfdGFyZ2V0cxgDIAEoBUgCiAEBEiMKFm1heF9wZW5kaW5nX2RlbGl2ZXJpZXMYBCABKAVIA4gBARIYCgttYXhfc3RyZWFtcxgFIAEoBUgEiAEBEhMKBndlaWdodBgGIAEoBUgFiAEBQhQKEl9tYXhfc3Vic2NyaXB0aW9uc0IaChhfbWF4X21lc3NhZ2VzX3Blcl9zZWNvbmRCGAoWX21heF9icm9hZGNhc3RfdGFyZ2V0c0IZChdfbWF4X3BlbmRpbmdfZGVsaXZlcmllc0IOCgxfbWF4X3N0cmVhbXNCCQoHX3dlaWdodCJfCgpIb3N0UG9saWN5EigKB3Byb2ZpbGUYASABKA4yFy5mYW5mYXJlLnYxLkhvc3RQcm9maWxlEhMKC2V4dHJhX2hvc3RzGAIgAygJEhIKCmV4Y2VwdGlvbnMYAyADKAkiuwIKDVN0b3BwZWRPcmlnaW4SFAoGb3JpZ2luGAEgASgJQgTiQQEDEioKB291dGNvbWUYAiABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWVCBOJBAQMSMwoJc3RvcF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIUCgZkZXRhaWwYBCABKAlCBOJBAQMSOwoRbmV4dF9hdHRlbXB0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEhcKCXZhcGlkX2tleRgGIAEoCUIE4kEBAxIbCg1yZWZ1c2VkX2NvdW50GAcgASgFQgTiQQEDEhQKBnNsb3dlZBgIIAEoCEIE4kEBAxIUCgZyZW1lZHkYCSABKAlCBOJBAQMiZQoYQ3JlYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhIVCg12YWxpZGF0ZV9vbmx5GAIgASgIInIKGUNyZWF0ZUFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEicKCXZhcGlkX2tleRgCIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiLAoVR2V0QXBwbGljYXRpb25SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJIkYKFkdldEFwcGxpY2F0aW9uUmVzcG9uc2USLAoLYXBwbGljYXRpb24YASABKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uIkAKF0xpc3RBcHBsaWNhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImIKGExpc3RBcHBsaWNhdGlvbnNSZXNwb25zZRItCgxhcHBsaWNhdGlvbnMYASADKAsyFy5mYW5mYXJlLnYxLkFwcGxpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoYVXBkYXRlQXBwbGljYXRpb25SZXF1ZXN0EjIKC2FwcGxpY2F0aW9uGAEgASgLMhcuZmFuZmFyZS52MS5BcHBsaWNhdGlvbkIE4kEBAhI1Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBOJBAQIiSQoZVXBkYXRlQXBwbGljYXRpb25SZXNwb25zZRIsCgthcHBsaWNhdGlvbhgBIAEoCzIXLmZhbmZhcmUudjEuQXBwbGljYXRpb24iWwoYRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0EhkKC2FwcGxpY2F0aW9uGAEgASgJQgTiQQECEg0KBWZvcmNlGAIgASgIEhUKDWFsbG93X21pc3NpbmcYAyABKAgiGwoZRGVsZXRlQXBwbGljYXRpb25SZXNwb25zZSLaAgoIVmFwaWRLZXkSEgoEbmFtZRgBIAEoCUIE4kEBCBITCgthcHBsaWNhdGlvbhgCIAEoCRIeChZhcHBsaWNhdGlvbl9zZXJ2ZXJfa2V5GAMgASgJEigKBXN0YXRlGAQgASgOMhkuZmFuZmFyZS52MS5WYXBpZEtleVN0YXRlEhoKEnN1YnNjcmlwdGlvbl9jb3VudBgFIAEoBRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoNYWN0aXZhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARI0CgtyZXRpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBAUIQCg5fYWN0aXZhdGVfdGltZUIOCgxfcmV0aXJlX3RpbWUiVwoVQ3JlYXRlVmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhMKC3ByaXZhdGVfa2V5GAIgASgJEhQKDG1ha2VfY3VycmVudBgDIAEoCCJBChZDcmVhdGVWYXBpZEtleVJlc3BvbnNlEicKCXZhcGlkX2tleRgBIAEoCzIULmZhbmZhcmUudjEuVmFwaWRLZXkiUgoUTGlzdFZhcGlkS2V5c1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWgoVTGlzdFZhcGlkS2V5c1Jlc3BvbnNlEigKCnZhcGlkX2tleXMYASADKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChlTZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhIKBG5hbWUYAiABKAlCBOJBAQIiRQoaU2V0Q3VycmVudFZhcGlkS2V5UmVzcG9uc2USJwoJdmFwaWRfa2V5GAEgASgLMhQuZmFuZmFyZS52MS5WYXBpZEtleSJfChVSZXRpcmVWYXBpZEtleVJlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSEgoEbmFtZRgCIAEoCUIE4kEBAhINCgVmb3JjZRgDIAEoCBIOCgZyZW1vdmUYBCABKAgiQQoWUmV0aXJlVmFwaWRLZXlSZXNwb25zZRInCgl2YXBpZF9rZXkYASABKAsyFC5mYW5mYXJlLnYxLlZhcGlkS2V5IvMCCghBcGlUb2tlbhISCgRuYW1lGAEgASgJQgTiQQEIEhkKC2FwcGxpY2F0aW9uGAIgASgJQgTiQQEDEhgKEGFsbF9hcHBsaWNhdGlvbnMYAyABKAgSJQoFcm9sZXMYBCADKA4yEC5mYW5mYXJlLnYxLlJvbGVCBOJBAQISFAoMZGlzcGxheV9uYW1lGAUgASgJEhIKBGhpbnQYBiABKAlCBOJBAQMSNAoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESNQoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEj0KDmxhc3RfdXNlZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBA0gBiAEBQg4KDF9leHBpcmVfdGltZUIRCg9fbGFzdF91c2VkX3RpbWUiWwoVQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEi0KCWFwaV90b2tlbhgCIAEoCzIULmZhbmZhcmUudjEuQXBpVG9rZW5CBOJBAQIiUAoWQ3JlYXRlQXBpVG9rZW5SZXNwb25zZRInCglhcGlfdG9rZW4YASABKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEg0KBXRva2VuGAIgASgJImwKFExpc3RBcGlUb2tlbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhgKEGFsbF9hcHBsaWNhdGlvbnMYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWgoVTGlzdEFwaVRva2Vuc1Jlc3BvbnNlEigKCmFwaV90b2tlbnMYASADKAsyFC5mYW5mYXJlLnYxLkFwaVRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChVSZXZva2VBcGlUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCUIE4kEBAhIVCg1hbGxvd19taXNzaW5nGAIgASgIIhgKFlJldm9rZUFwaVRva2VuUmVzcG9uc2UiswQKBk9yaWdpbhIOCgZvcmlnaW4YASABKAkSJgoFc3RhdGUYAiABKA4yFy5mYW5mYXJlLnYxLk9yaWdpblN0YXRlEg4KBnF1ZXVlZBgDIAEoBRIRCglpbl9mbGlnaHQYBCABKAUSGQoRY29uY3VycmVuY3lfbGltaXQYBSABKAUSEwoLY29ubmVjdGlvbnMYBiABKAUSGwoTYWNjZXB0ZWRfcGVyX3NlY29uZBgHIAEoARIXCg90aHJvdHRsZWRfc2hhcmUYCCABKAESEwoLZXJyb3Jfc2hhcmUYCSABKAESLgoLbGF0ZW5jeV9wNTAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbGF0ZW5jeV9wOTkYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQoMcGF1c2VkX3VudGlsGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEikKDGxhc3RfcHJvYmxlbRgNIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZRIrCgRoZWxkGA8gAygLMh0uZmFuZmFyZS52MS5IZWxkU3Vic2NyaXB0aW9ucxIVCg1yZWZ1c2VkX3NoYXJlGBAgASgBEjwKFHN0b3BwZWRfYXBwbGljYXRpb25zGBEgAygLMh4uZmFuZmFyZS52MS5TdG9wcGVkQXBwbGljYXRpb25CDwoNX3BhdXNlZF91bnRpbCKuAgoRSGVsZFN1YnNjcmlwdGlvbnMSGQoLYXBwbGljYXRpb24YASABKAlCBOJBAQMSKgoHb3V0Y29tZRgCIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZUIE4kEBAxIgChJzdWJzY3JpcHRpb25fY291bnQYAyABKAVCBOJBAQMSMwoJaG9sZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIbCg1yZWZ1c2VkX2NvdW50GAUgASgFQgTiQQEDEhwKDmFuc3dlcmVkX2NvdW50GAYgASgFQgTiQQEDEhQKBnJlYXNvbhgHIAEoCUIE4kEBAxIUCgZyZW1lZHkYCCABKAlCBOJBAQMSFAoGb3JpZ2luGAkgASgJQgTiQQEDIlIKElN0b3BwZWRBcHBsaWNhdGlvbhITCgthcHBsaWNhdGlvbhgBIAEoCRInCgRzdG9wGAIgASgLMhkuZmFuZmFyZS52MS5TdG9wcGVkT3JpZ2luIjsKEkxpc3RPcmlnaW5zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChNMaXN0T3JpZ2luc1Jlc3BvbnNlEiMKB29yaWdpbnMYASADKAsyEi5mYW5mYXJlLnYxLk9yaWdpbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTV2F0Y2hPcmlnaW5zUmVxdWVzdCI7ChRXYXRjaE9yaWdpbnNSZXNwb25zZRIjCgdvcmlnaW5zGAEgAygLMhIuZmFuZmFyZS52MS5PcmlnaW4iQAoTUmVzdW1lT3JpZ2luUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIUCgZvcmlnaW4YAiABKAlCBOJBAQIiFgoUUmVzdW1lT3JpZ2luUmVzcG9uc2UinQEKH1JlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1JlcXVlc3QSEwoLYXBwbGljYXRpb24YASABKAkSFAoGb3JpZ2luGAIgASgJQgTiQQECEiQKB291dGNvbWUYAyABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWUSFQoNdmFsaWRhdGVfb25seRgEIAEoCBISCgpwYWdlX3Rva2VuGAUgASgJIlMKIFJlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1Jlc3BvbnNlEhYKDnJlbGVhc2VkX2NvdW50GAEgASgFEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKdAQofRGlzY2FyZEhlbGRTdWJzY3JpcHRpb25zUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIUCgZvcmlnaW4YAiABKAlCBOJBAQISJAoHb3V0Y29tZRgDIAEoDjITLmZhbmZhcmUudjEuT3V0Y29tZRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhIKCnBhZ2VfdG9rZW4YBSABKAkiVAogRGlzY2FyZEhlbGRTdWJzY3JpcHRpb25zUmVzcG9uc2USFwoPZGlzY2FyZGVkX2NvdW50GAEgASgFEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLjAQobUmVzdG9yZVN1YnNjcmlwdGlvbnNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEg4KBm9yaWdpbhgCIAEoCRI0CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAhIxCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAIgBARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEhIKCnBhZ2VfdG9rZW4YBiABKAlCCwoJX2VuZF90aW1lImoKHFJlc3RvcmVTdWJzY3JpcHRpb25zUmVzcG9uc2USFgoOcmVzdG9yZWRfY291bnQYASABKAUSGQoRcGFzc2VkX292ZXJfY291bnQYAiABKAUSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIqQCChpFbmFibGVTdWJzY3JpcHRpb25zUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIMCgRuYW1lGAIgASgJEiQKB291dGNvbWUYAyABKA4yEy5mYW5mYXJlLnYxLk91dGNvbWUSDgoGb3JpZ2luGAQgASgJEjMKCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESMQoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAGIAQESFQoNdmFsaWRhdGVfb25seRgHIAEoCBISCgpwYWdlX3Rva2VuGAggASgJQg0KC19zdGFydF90aW1lQgsKCV9lbmRfdGltZSJNChtFbmFibGVTdWJzY3JpcHRpb25zUmVzcG9uc2USFQoNZW5hYmxlZF9jb3VudBgBIAEoBRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki+AEKCkF1ZGl0RW50cnkSLwoLY3JlYXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiIKBmNhbGxlchgCIAEoCzISLmZhbmZhcmUudjEuQ2FsbGVyEg4KBmFjdGlvbhgDIAEoCRITCgthcHBsaWNhdGlvbhgEIAEoCRIOCgZvYmplY3QYBSABKAkSHwoSc3Vic2NyaXB0aW9uX2NvdW50GAYgASgFSACIAQESKAoHY2hhbmdlcxgHIAMoCzIXLmZhbmZhcmUudjEuQXVkaXRDaGFuZ2VCFQoTX3N1YnNjcmlwdGlvbl9jb3VudCI7CgtBdWRpdENoYW5nZRINCgVmaWVsZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFYWZ0ZXIYAyABKAkikwIKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhgKEGFsbF9hcHBsaWNhdGlvbnMYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkSDgoGY2FsbGVyGAUgASgJEg4KBmFjdGlvbhgGIAEoCRIzCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAiAEBEjEKCGVuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBiAEBQg0KC19zdGFydF90aW1lQgsKCV9lbmRfdGltZSJiChhMaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2USLQoNYXVkaXRfZW50cmllcxgBIAMoCzIWLmZhbmZhcmUudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiDwoNQmFja3VwUmVxdWVzdCJ1Cg5CYWNrdXBSZXNwb25zZRIMCgRkYXRhGAEgASgMEhMKC2RvbmVfb2N0ZXRzGAIgASgDEhQKDHN0b3JlX29jdGV0cxgDIAEoAxIqCgdzdW1tYXJ5GAQgASgLMhkuZmFuZmFyZS52MS5CYWNrdXBTdW1tYXJ5IqIBCg1CYWNrdXBTdW1tYXJ5EjEKDXNuYXBzaG90X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm9jdGV0cxgCIAEoAxIOCgZzaGEyNTYYAyABKAwSFAoMcmVjb3JkX2NvdW50GAQgASgDEhMKC3dyaXRlX2NvdW50GAUgASgDEhMKC21hc3Rlcl9rZXlzGAYgAygJKpEBCgtIb3N0UHJvZmlsZRIcChhIT1NUX1BST0ZJTEVfVU5TUEVDSUZJRUQQABIkCiBIT1NUX1BST0ZJTEVfS05PV05fUFVTSF9TRVJWSUNFUxABEiAKHEhPU1RfUFJPRklMRV9BTllfUFVCTElDX0hPU1QQAhIcChhIT1NUX1BST0ZJTEVfTElTVEVEX09OTFkQAyqHAQoNVmFwaWRLZXlTdGF0ZRIfChtWQVBJRF9LRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdWQVBJRF9LRVlfU1RBVEVfU1RBTkRCWRABEhsKF1ZBUElEX0tFWV9TVEFURV9DVVJSRU5UEAISGwoXVkFQSURfS0VZX1NUQVRFX1JFVElSRUQQAypmCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIOCgpST0xFX0FETUlOEAESEgoOUk9MRV9QVUJMSVNIRVIQAhITCg9ST0xFX1NVQlNDUklCRVIQAxIPCgtST0xFX1JFQURFUhAEKqgBCgtPcmlnaW5TdGF0ZRIcChhPUklHSU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFPUklHSU5fU1RBVEVfT1BFThABEhcKE09SSUdJTl9TVEFURV9QQVVTRUQQAhIXChNPUklHSU5fU1RBVEVfQlJPS0VOEAMSGAoUT1JJR0lOX1NUQVRFX1BST0JJTkcQBBIYChRPUklHSU5fU1RBVEVfU1RPUFBFRBAFMpYQCgxBZG1pblNlcnZpY2USYAoRQ3JlYXRlQXBwbGljYXRpb24SJC5mYW5mYXJlLnYxLkNyZWF0ZUFwcGxpY2F0aW9uUmVxdWVzdBolLmZhbmZhcmUudjEuQ3JlYXRlQXBwbGljYXRpb25SZXNwb25zZRJcCg5HZXRBcHBsaWNhdGlvbhIhLmZhbmZhcmUudjEuR2V0QXBwbGljYXRpb25SZXF1ZXN0GiIuZmFuZmFyZS52MS5HZXRBcHBsaWNhdGlvblJlc3BvbnNlIgOQAgESYgoQTGlzdEFwcGxpY2F0aW9ucxIjLmZhbmZhcmUudjEuTGlzdEFwcGxpY2F0aW9uc1JlcXVlc3QaJC5mYW5mYXJlLnYxLkxpc3RBcHBsaWNhdGlvbnNSZXNwb25zZSIDkAIBEmUKEVVwZGF0ZUFwcGxpY2F0aW9uEiQuZmFuZmFyZS52MS5VcGRhdGVBcHBsaWNhdGlvblJlcXVlc3QaJS5mYW5mYXJlLnYxLlVwZGF0ZUFwcGxpY2F0aW9uUmVzcG9uc2UiA5ACAhJlChFEZWxldGVBcHBsaWNhdGlvbhIkLmZhbmZhcmUudjEuRGVsZXRlQXBwbGljYXRpb25SZXF1ZXN0GiUuZmFuZmFyZS52MS5EZWxldGVBcHBsaWNhdGlvblJlc3BvbnNlIgOQAgISVwoOQ3JlYXRlVmFwaWRLZXkSIS5mYW5mYXJlLnYxLkNyZWF0ZVZhcGlkS2V5UmVxdWVzdBoiLmZhbmZhcmUudjEuQ3JlYXRlVmFwaWRLZXlSZXNwb25zZRJZCg1MaXN0VmFwaWRLZXlzEiAuZmFuZmFyZS52MS5MaXN0VmFwaWRLZXlzUmVxdWVzdBohLmZhbmZhcmUudjEuTGlzdFZhcGlkS2V5c1Jlc3BvbnNlIgOQAgESaAoSU2V0Q3VycmVudFZhcGlkS2V5EiUuZmFuZmFyZS52MS5TZXRDdXJyZW50VmFwaWRLZXlSZXF1ZXN0GiYuZmFuZmFyZS52MS5TZXRDdXJyZW50VmFwaWRLZXlSZXNwb25zZSIDkAICElwKDlJldGlyZVZhcGlkS2V5EiEuZmFuZmFyZS52MS5SZXRpcmVWYXBpZEtleVJlcXVlc3QaIi5mYW5mYXJlLnYxLlJldGlyZVZhcGlkS2V5UmVzcG9uc2UiA5ACAhJXCg5DcmVhdGVBcGlUb2tlbhIhLmZhbmZhcmUudjEuQ3JlYXRlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5DcmVhdGVBcGlUb2tlblJlc3BvbnNlElkKDUxpc3RBcGlUb2tlbnMSIC5mYW5mYXJlLnYxLkxpc3RBcGlUb2tlbnNSZXF1ZXN0GiEuZmFuZmFyZS52MS5MaXN0QXBpVG9rZW5zUmVzcG9uc2UiA5ACARJcCg5SZXZva2VBcGlUb2tlbhIhLmZhbmZhcmUudjEuUmV2b2tlQXBpVG9rZW5SZXF1ZXN0GiIuZmFuZmFyZS52MS5SZXZva2VBcGlUb2tlblJlc3BvbnNlIgOQAgISUwoLTGlzdE9yaWdpbnMSHi5mYW5mYXJlLnYxLkxpc3RPcmlnaW5zUmVxdWVzdBofLmZhbmZhcmUudjEuTGlzdE9yaWdpbnNSZXNwb25zZSIDkAIBElgKDFdhdGNoT3JpZ2lucxIfLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVxdWVzdBogLmZhbmZhcmUudjEuV2F0Y2hPcmlnaW5zUmVzcG9uc2UiA5ACATABElYKDFJlc3VtZU9yaWdpbhIfLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVxdWVzdBogLmZhbmZhcmUudjEuUmVzdW1lT3JpZ2luUmVzcG9uc2UiA5ACAhJ6ChhSZWxlYXNlSGVsZFN1YnNjcmlwdGlvbnMSKy5mYW5mYXJlLnYxLlJlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1JlcXVlc3QaLC5mYW5mYXJlLnYxLlJlbGVhc2VIZWxkU3Vic2NyaXB0aW9uc1Jlc3BvbnNlIgOQAgISegoYRGlzY2FyZEhlbGRTdWJzY3JpcHRpb25zEisuZmFuZmFyZS52MS5EaXNjYXJkSGVsZFN1YnNjcmlwdGlvbnNSZXF1ZXN0GiwuZmFuZmFyZS52MS5EaXNjYXJkSGVsZFN1YnNjcmlwdGlvbnNSZXNwb25zZSIDkAICEm4KFFJlc3RvcmVTdWJzY3JpcHRpb25zEicuZmFuZmFyZS52MS5SZXN0b3JlU3Vic2NyaXB0aW9uc1JlcXVlc3QaKC5mYW5mYXJlLnYxLlJlc3RvcmVTdWJzY3JpcHRpb25zUmVzcG9uc2UiA5ACAhJrChNFbmFibGVTdWJzY3JpcHRpb25zEiYuZmFuZmFyZS52MS5FbmFibGVTdWJzY3JpcHRpb25zUmVxdWVzdBonLmZhbmZhcmUudjEuRW5hYmxlU3Vic2NyaXB0aW9uc1Jlc3BvbnNlIgOQAgISYgoQTGlzdEF1ZGl0RW50cmllcxIjLmZhbmZhcmUudjEuTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QaJC5mYW5mYXJlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXNwb25zZSIDkAIBEkYKBkJhY2t1cBIZLmZhbmZhcmUudjEuQmFja3VwUmVxdWVzdBoaLmZhbmZhcmUudjEuQmFja3VwUmVzcG9uc2UiA5ACATABQlwKGGlvLmdpdGh1Yi5mYW5mYXJlcHVzaC52MVABWj5naXRodWIuY29tL2ZhbmZhcmUtcHVzaC9mYW5mYXJlL2NsaWVudHMvZ28vZmFuZmFyZXYxO2ZhbmZhcmV2MWIGcHJvdG8z", [file_fanfare_v1_delivery, file_fanfare_v1_message, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * A tenant: one sender with its own keys, subscriptions, messages and tokens.
@@ -1610,6 +1610,293 @@ export const EnableSubscriptionsResponseSchema: GenMessage<EnableSubscriptionsRe
   messageDesc(file_fanfare_v1_admin, 47);
 
 /**
+ * One thing that somebody did. Never a secret.
+ *
+ * @generated from message fanfare.v1.AuditEntry
+ */
+export type AuditEntry = Message<"fanfare.v1.AuditEntry"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 1;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: fanfare.v1.Caller caller = 2;
+   */
+  caller?: Caller | undefined;
+
+  /**
+   * The RPC, for example "UpdateApplication".
+   *
+   * @generated from field: string action = 3;
+   */
+  action: string;
+
+  /**
+   * Empty: it concerns no application, or all.
+   *
+   * @generated from field: string application = 4;
+   */
+  application: string;
+
+  /**
+   * What it was done to: "messages/{id}", "vapidKeys/{id}", "apiTokens/{id}", "subscriptions/{id}", an origin, or "user {id}".
+   * Empty: the application itself.
+   *
+   * @generated from field: string object = 5;
+   */
+  object: string;
+
+  /**
+   * How many subscriptions it concerned, where it was several.
+   *
+   * @generated from field: optional int32 subscription_count = 6;
+   */
+  subscriptionCount?: number | undefined;
+
+  /**
+   * At most 64.
+   *
+   * @generated from field: repeated fanfare.v1.AuditChange changes = 7;
+   */
+  changes: AuditChange[];
+};
+
+/**
+ * Describes the message fanfare.v1.AuditEntry.
+ * Use `create(AuditEntrySchema)` to create a new message.
+ */
+export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 48);
+
+/**
+ * A field that was changed. Texts of more than 512 octets are cut.
+ *
+ * @generated from message fanfare.v1.AuditChange
+ */
+export type AuditChange = Message<"fanfare.v1.AuditChange"> & {
+  /**
+   * Its path, for example "quotas.weight".
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * Empty: it was unset, or what it belongs to is new.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * Empty: it is unset, or what it belonged to is gone.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+};
+
+/**
+ * Describes the message fanfare.v1.AuditChange.
+ * Use `create(AuditChangeSchema)` to create a new message.
+ */
+export const AuditChangeSchema: GenMessage<AuditChange> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 49);
+
+/**
+ * @generated from message fanfare.v1.ListAuditEntriesRequest
+ */
+export type ListAuditEntriesRequest = Message<"fanfare.v1.ListAuditEntriesRequest"> & {
+  /**
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * Instead: those of all applications together, and those that concern none. Server-wide.
+   *
+   * @generated from field: bool all_applications = 2;
+   */
+  allApplications: boolean;
+
+  /**
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+
+  /**
+   * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+   *
+   * @generated from field: string caller = 5;
+   */
+  caller: string;
+
+  /**
+   * Only of this RPC, for example "UpdateApplication".
+   *
+   * @generated from field: string action = 6;
+   */
+  action: string;
+
+  /**
+   * Only from then on.
+   *
+   * @generated from field: optional google.protobuf.Timestamp start_time = 7;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Only from before.
+   *
+   * @generated from field: optional google.protobuf.Timestamp end_time = 8;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.ListAuditEntriesRequest.
+ * Use `create(ListAuditEntriesRequestSchema)` to create a new message.
+ */
+export const ListAuditEntriesRequestSchema: GenMessage<ListAuditEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 50);
+
+/**
+ * @generated from message fanfare.v1.ListAuditEntriesResponse
+ */
+export type ListAuditEntriesResponse = Message<"fanfare.v1.ListAuditEntriesResponse"> & {
+  /**
+   * @generated from field: repeated fanfare.v1.AuditEntry audit_entries = 1;
+   */
+  auditEntries: AuditEntry[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message fanfare.v1.ListAuditEntriesResponse.
+ * Use `create(ListAuditEntriesResponseSchema)` to create a new message.
+ */
+export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 51);
+
+/**
+ * @generated from message fanfare.v1.BackupRequest
+ */
+export type BackupRequest = Message<"fanfare.v1.BackupRequest"> & {
+};
+
+/**
+ * Describes the message fanfare.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 52);
+
+/**
+ * @generated from message fanfare.v1.BackupResponse
+ */
+export type BackupResponse = Message<"fanfare.v1.BackupResponse"> & {
+  /**
+   * The next octets of the file, at most 128 KiB. Those of all responses one after the other are the file.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * Octets of the file so far, these included.
+   *
+   * @generated from field: int64 done_octets = 2;
+   */
+  doneOctets: bigint;
+
+  /**
+   * What the server's own files take: about as much is still to come at most. They also hold what was removed, so a backup is
+   * usually smaller. 0: not known.
+   *
+   * @generated from field: int64 store_octets = 3;
+   */
+  storeOctets: bigint;
+
+  /**
+   * In the last response, and only there.
+   *
+   * @generated from field: fanfare.v1.BackupSummary summary = 4;
+   */
+  summary?: BackupSummary | undefined;
+};
+
+/**
+ * Describes the message fanfare.v1.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 53);
+
+/**
+ * What a whole backup is.
+ *
+ * @generated from message fanfare.v1.BackupSummary
+ */
+export type BackupSummary = Message<"fanfare.v1.BackupSummary"> & {
+  /**
+   * The instant whose state it has.
+   *
+   * @generated from field: google.protobuf.Timestamp snapshot_time = 1;
+   */
+  snapshotTime?: Timestamp | undefined;
+
+  /**
+   * Octets of the file.
+   *
+   * @generated from field: int64 octets = 2;
+   */
+  octets: bigint;
+
+  /**
+   * SHA-256 of the file, 32 octets.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * Records that were read, and writes that came meanwhile, which are in it behind them.
+   *
+   * @generated from field: int64 record_count = 4;
+   */
+  recordCount: bigint;
+
+  /**
+   * @generated from field: int64 write_count = 5;
+   */
+  writeCount: bigint;
+
+  /**
+   * The names of the master keys that values are sealed with; a restored server needs them. Empty: nothing is sealed.
+   *
+   * @generated from field: repeated string master_keys = 6;
+   */
+  masterKeys: string[];
+};
+
+/**
+ * Describes the message fanfare.v1.BackupSummary.
+ * Use `create(BackupSummarySchema)` to create a new message.
+ */
+export const BackupSummarySchema: GenMessage<BackupSummary> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_admin, 54);
+
+/**
  * @generated from enum fanfare.v1.HostProfile
  */
 export enum HostProfile {
@@ -1712,7 +1999,7 @@ export enum Role {
   SUBSCRIBER = 3,
 
   /**
-   * Every Get, List and Watch.
+   * Every Get, List and Watch but ListAuditEntries.
    *
    * @generated from enum value: ROLE_READER = 4;
    */
@@ -1779,8 +2066,8 @@ export const OriginStateSchema: GenEnum<OriginState> = /*@__PURE__*/
  * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
  * PushService holds here.
  *
- * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
- * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+ * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+ * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
  * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
  *
  * @generated from service fanfare.v1.AdminService
@@ -1985,6 +2272,34 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof EnableSubscriptionsRequestSchema;
     output: typeof EnableSubscriptionsResponseSchema;
+  },
+  /**
+   * Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+   * that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+   * message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+   * days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+   * where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+   *
+   * @generated from rpc fanfare.v1.AdminService.ListAuditEntries
+   */
+  listAuditEntries: {
+    methodKind: "unary";
+    input: typeof ListAuditEntriesRequestSchema;
+    output: typeof ListAuditEntriesResponseSchema;
+  },
+  /**
+   * Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+   * restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+   * serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+   * RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+   * wrote. A stream that ends without `summary` is no backup: begin again.
+   *
+   * @generated from rpc fanfare.v1.AdminService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fanfare_v1_admin, 0);

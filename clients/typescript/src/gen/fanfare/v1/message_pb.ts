@@ -15,7 +15,7 @@ import type { JsonObject, Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file fanfare/v1/message.proto.
  */
 export const file_fanfare_v1_message: GenFile = /*@__PURE__*/
-  fileDesc("ChhmYW5mYXJlL3YxL21lc3NhZ2UucHJvdG8SCmZhbmZhcmUudjEiiwQKB01lc3NhZ2USDgoEZGF0YRgBIAEoDEgAEicKBGpzb24YAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASMAoMbm90aWZpY2F0aW9uGAMgASgLMhguZmFuZmFyZS52MS5Ob3RpZmljYXRpb25IABIpCgVlbXB0eRgEIAEoCzIYLmZhbmZhcmUudjEuRW1wdHlQYXlsb2FkSAASKwoDdHRsGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAGIAQESJAoHdXJnZW5jeRgLIAEoDjITLmZhbmZhcmUudjEuVXJnZW5jeRIUCgxjb2xsYXBzZV9rZXkYDCABKAkSJAoHcGFkZGluZxgNIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZxIyCglzZW5kX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAKIAQESGAoQcmVxdWVzdF9yZWNlaXB0cxgPIAEoCBIvCgZsYWJlbHMYECADKAsyHy5mYW5mYXJlLnYxLk1lc3NhZ2UuTGFiZWxzRW50cnkSDAoEbm90ZRgRIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgkKB3BheWxvYWRCBgoEX3R0bEIMCgpfc2VuZF90aW1lIg4KDEVtcHR5UGF5bG9hZCLyAwoMTm90aWZpY2F0aW9uEhMKBXRpdGxlGAEgASgJQgTiQQECEgwKBGJvZHkYAiABKAkSDAoEaWNvbhgDIAEoCRINCgVpbWFnZRgEIAEoCRINCgViYWRnZRgFIAEoCRINCgVzb3VuZBgGIAEoCRIMCgRsYW5nGAcgASgJEiYKA2RpchgIIAEoDjIZLmZhbmZhcmUudjEuVGV4dERpcmVjdGlvbhILCgN0YWcYCSABKAkSEAoIcmVub3RpZnkYCiABKAgSEwoGc2lsZW50GAsgASgISACIAQESGwoTcmVxdWlyZV9pbnRlcmFjdGlvbhgMIAEoCBIPCgd2aWJyYXRlGA0gAygFEjIKCXRpbWVzdGFtcBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBARIlCgRkYXRhGA8gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgdhY3Rpb25zGBAgAygLMh4uZmFuZmFyZS52MS5Ob3RpZmljYXRpb25BY3Rpb24SEAoIbmF2aWdhdGUYESABKAkSFgoJYXBwX2JhZGdlGBIgASgFSAKIAQESDwoHbXV0YWJsZRgTIAEoCEIJCgdfc2lsZW50QgwKCl90aW1lc3RhbXBCDAoKX2FwcF9iYWRnZSJTChJOb3RpZmljYXRpb25BY3Rpb24SDgoGYWN0aW9uGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBGljb24YAyABKAkSEAoIbmF2aWdhdGUYBCABKAkizAQKDU1lc3NhZ2VTdGF0dXMSDAoEbmFtZRgBIAEoCRITCgthcHBsaWNhdGlvbhgCIAEoCRInCgVzdGF0ZRgDIAEoDjIYLmZhbmZhcmUudjEuTWVzc2FnZVN0YXRlEioKBmNvdW50cxgEIAEoCzIaLmZhbmZhcmUudjEuRGVsaXZlcnlDb3VudHMSKgoIb3V0Y29tZXMYBSADKAsyGC5mYW5mYXJlLnYxLk91dGNvbWVDb3VudBIrCghyZWNlaXB0cxgGIAEoCzIZLmZhbmZhcmUudjEuUmVjZWlwdENvdW50cxI1CgZsYWJlbHMYByADKAsyJS5mYW5mYXJlLnYxLk1lc3NhZ2VTdGF0dXMuTGFiZWxzRW50cnkSDAoEbm90ZRgIIAEoCRISCgpyZXF1ZXN0X2lkGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCglzZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESLwoLZXhwaXJlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGVuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBiAEBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX3NlbmRfdGltZUILCglfZW5kX3RpbWUiTwoPTWVzc2FnZUFjY2VwdGVkEioKB21lc3NhZ2UYASABKAsyGS5mYW5mYXJlLnYxLk1lc3NhZ2VTdGF0dXMSEAoIcmVwbGF5ZWQYAiABKAgqbwoHVXJnZW5jeRIXChNVUkdFTkNZX1VOU1BFQ0lGSUVEEAASFAoQVVJHRU5DWV9WRVJZX0xPVxABEg8KC1VSR0VOQ1lfTE9XEAISEgoOVVJHRU5DWV9OT1JNQUwQAxIQCgxVUkdFTkNZX0hJR0gQBCpjCgdQYWRkaW5nEhcKE1BBRERJTkdfVU5TUEVDSUZJRUQQABIQCgxQQURESU5HX05PTkUQARIYChRQQURESU5HX1BPV0VSX09GX1RXTxACEhMKD1BBRERJTkdfTUFYSU1VTRADKngKDVRleHREaXJlY3Rpb24SHgoaVEVYVF9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIXChNURVhUX0RJUkVDVElPTl9BVVRPEAESFgoSVEVYVF9ESVJFQ1RJT05fTFRSEAISFgoSVEVYVF9ESVJFQ1RJT05fUlRMEAMquAEKDE1lc3NhZ2VTdGF0ZRIdChlNRVNTQUdFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTUVTU0FHRV9TVEFURV9TQ0hFRFVMRUQQARIZChVNRVNTQUdFX1NUQVRFX1NFTkRJTkcQAhIcChhNRVNTQUdFX1NUQVRFX0NBTkNFTExJTkcQAxIWChJNRVNTQUdFX1NUQVRFX0RPTkUQBBIbChdNRVNTQUdFX1NUQVRFX0NBTkNFTExFRBAFQlwKGGlvLmdpdGh1Yi5mYW5mYXJlcHVzaC52MVABWj5naXRodWIuY29tL2ZhbmZhcmUtcHVzaC9mYW5mYXJlL2NsaWVudHMvZ28vZmFuZmFyZXYxO2ZhbmZhcmV2MWIGcHJvdG8z", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChhmYW5mYXJlL3YxL21lc3NhZ2UucHJvdG8SCmZhbmZhcmUudjEiiwQKB01lc3NhZ2USDgoEZGF0YRgBIAEoDEgAEicKBGpzb24YAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASMAoMbm90aWZpY2F0aW9uGAMgASgLMhguZmFuZmFyZS52MS5Ob3RpZmljYXRpb25IABIpCgVlbXB0eRgEIAEoCzIYLmZhbmZhcmUudjEuRW1wdHlQYXlsb2FkSAASKwoDdHRsGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAGIAQESJAoHdXJnZW5jeRgLIAEoDjITLmZhbmZhcmUudjEuVXJnZW5jeRIUCgxjb2xsYXBzZV9rZXkYDCABKAkSJAoHcGFkZGluZxgNIAEoDjITLmZhbmZhcmUudjEuUGFkZGluZxIyCglzZW5kX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAKIAQESGAoQcmVxdWVzdF9yZWNlaXB0cxgPIAEoCBIvCgZsYWJlbHMYECADKAsyHy5mYW5mYXJlLnYxLk1lc3NhZ2UuTGFiZWxzRW50cnkSDAoEbm90ZRgRIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgkKB3BheWxvYWRCBgoEX3R0bEIMCgpfc2VuZF90aW1lIg4KDEVtcHR5UGF5bG9hZCLyAwoMTm90aWZpY2F0aW9uEhMKBXRpdGxlGAEgASgJQgTiQQECEgwKBGJvZHkYAiABKAkSDAoEaWNvbhgDIAEoCRINCgVpbWFnZRgEIAEoCRINCgViYWRnZRgFIAEoCRINCgVzb3VuZBgGIAEoCRIMCgRsYW5nGAcgASgJEiYKA2RpchgIIAEoDjIZLmZhbmZhcmUudjEuVGV4dERpcmVjdGlvbhILCgN0YWcYCSABKAkSEAoIcmVub3RpZnkYCiABKAgSEwoGc2lsZW50GAsgASgISACIAQESGwoTcmVxdWlyZV9pbnRlcmFjdGlvbhgMIAEoCBIPCgd2aWJyYXRlGA0gAygFEjIKCXRpbWVzdGFtcBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBARIlCgRkYXRhGA8gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgdhY3Rpb25zGBAgAygLMh4uZmFuZmFyZS52MS5Ob3RpZmljYXRpb25BY3Rpb24SEAoIbmF2aWdhdGUYESABKAkSFgoJYXBwX2JhZGdlGBIgASgFSAKIAQESDwoHbXV0YWJsZRgTIAEoCEIJCgdfc2lsZW50QgwKCl90aW1lc3RhbXBCDAoKX2FwcF9iYWRnZSJTChJOb3RpZmljYXRpb25BY3Rpb24SDgoGYWN0aW9uGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBGljb24YAyABKAkSEAoIbmF2aWdhdGUYBCABKAkiygUKDU1lc3NhZ2VTdGF0dXMSDAoEbmFtZRgBIAEoCRITCgthcHBsaWNhdGlvbhgCIAEoCRInCgVzdGF0ZRgDIAEoDjIYLmZhbmZhcmUudjEuTWVzc2FnZVN0YXRlEioKBmNvdW50cxgEIAEoCzIaLmZhbmZhcmUudjEuRGVsaXZlcnlDb3VudHMSKgoIb3V0Y29tZXMYBSADKAsyGC5mYW5mYXJlLnYxLk91dGNvbWVDb3VudBIrCghyZWNlaXB0cxgGIAEoCzIZLmZhbmZhcmUudjEuUmVjZWlwdENvdW50cxI1CgZsYWJlbHMYByADKAsyJS5mYW5mYXJlLnYxLk1lc3NhZ2VTdGF0dXMuTGFiZWxzRW50cnkSDAoEbm90ZRgIIAEoCRISCgpyZXF1ZXN0X2lkGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCglzZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSACIAQESLwoLZXhwaXJlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGVuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBiAEBEiUKBGtpbmQYDiABKA4yFy5mYW5mYXJlLnYxLk1lc3NhZ2VLaW5kEjEKCnJlY2lwaWVudHMYDyABKAsyHS5mYW5mYXJlLnYxLk1lc3NhZ2VSZWNpcGllbnRzEiIKBmNhbGxlchgQIAEoCzISLmZhbmZhcmUudjEuQ2FsbGVyGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX3NlbmRfdGltZUILCglfZW5kX3RpbWUidgoRTWVzc2FnZVJlY2lwaWVudHMSEwoLZGVzY3JpcHRpb24YASABKAkSFAoMc3Vic2NyaXB0aW9uGAIgASgJEhAKCHVzZXJfaWRzGAMgAygJEg4KBnRvcGljcxgEIAMoCRIUCgxsaXN0ZWRfY291bnQYBSABKAUiPQoGQ2FsbGVyEgwKBG5hbWUYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiTwoPTWVzc2FnZUFjY2VwdGVkEioKB21lc3NhZ2UYASABKAsyGS5mYW5mYXJlLnYxLk1lc3NhZ2VTdGF0dXMSEAoIcmVwbGF5ZWQYAiABKAgqbwoHVXJnZW5jeRIXChNVUkdFTkNZX1VOU1BFQ0lGSUVEEAASFAoQVVJHRU5DWV9WRVJZX0xPVxABEg8KC1VSR0VOQ1lfTE9XEAISEgoOVVJHRU5DWV9OT1JNQUwQAxIQCgxVUkdFTkNZX0hJR0gQBCpjCgdQYWRkaW5nEhcKE1BBRERJTkdfVU5TUEVDSUZJRUQQABIQCgxQQURESU5HX05PTkUQARIYChRQQURESU5HX1BPV0VSX09GX1RXTxACEhMKD1BBRERJTkdfTUFYSU1VTRADKngKDVRleHREaXJlY3Rpb24SHgoaVEVYVF9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIXChNURVhUX0RJUkVDVElPTl9BVVRPEAESFgoSVEVYVF9ESVJFQ1RJT05fTFRSEAISFgoSVEVYVF9ESVJFQ1RJT05fUlRMEAMquAEKDE1lc3NhZ2VTdGF0ZRIdChlNRVNTQUdFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTUVTU0FHRV9TVEFURV9TQ0hFRFVMRUQQARIZChVNRVNTQUdFX1NUQVRFX1NFTkRJTkcQAhIcChhNRVNTQUdFX1NUQVRFX0NBTkNFTExJTkcQAxIWChJNRVNTQUdFX1NUQVRFX0RPTkUQBBIbChdNRVNTQUdFX1NUQVRFX0NBTkNFTExFRBAFKl4KC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9TRU5EEAESGgoWTUVTU0FHRV9LSU5EX0JST0FEQ0FTVBACQlwKGGlvLmdpdGh1Yi5mYW5mYXJlcHVzaC52MVABWj5naXRodWIuY29tL2ZhbmZhcmUtcHVzaC9mYW5mYXJlL2NsaWVudHMvZ28vZmFuZmFyZXYxO2ZhbmZhcmV2MWIGcHJvdG8z", [file_fanfare_v1_delivery, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message fanfare.v1.Message
@@ -118,7 +118,8 @@ export type Message = Message$1<"fanfare.v1.Message"> & {
   labels: { [key: string]: string };
 
   /**
-   * Free text for people (console, lists), at most 256 octets; never sent.
+   * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+   * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
    *
    * @generated from field: string note = 17;
    */
@@ -378,6 +379,27 @@ export type MessageStatus = Message$1<"fanfare.v1.MessageStatus"> & {
    * @generated from field: optional google.protobuf.Timestamp end_time = 13;
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+   *
+   * @generated from field: fanfare.v1.MessageKind kind = 14;
+   */
+  kind: MessageKind;
+
+  /**
+   * Unset, as the next: an earlier version accepted the message.
+   *
+   * @generated from field: fanfare.v1.MessageRecipients recipients = 15;
+   */
+  recipients?: MessageRecipients | undefined;
+
+  /**
+   * Who sent it.
+   *
+   * @generated from field: fanfare.v1.Caller caller = 16;
+   */
+  caller?: Caller | undefined;
 };
 
 /**
@@ -386,6 +408,92 @@ export type MessageStatus = Message$1<"fanfare.v1.MessageStatus"> & {
  */
 export const MessageStatusSchema: GenMessage<MessageStatus> = /*@__PURE__*/
   messageDesc(file_fanfare_v1_message, 4);
+
+/**
+ * For whom a message is, as it was asked for. Never an endpoint.
+ *
+ * @generated from message fanfare.v1.MessageRecipients
+ */
+export type MessageRecipients = Message$1<"fanfare.v1.MessageRecipients"> & {
+  /**
+   * In words, for people: "user alice", "topics news, sport", "everyone".
+   *
+   * @generated from field: string description = 1;
+   */
+  description: string;
+
+  /**
+   * Of a Send to a subscription that is stored: "subscriptions/{id}".
+   *
+   * @generated from field: string subscription = 2;
+   */
+  subscription: string;
+
+  /**
+   * Of a Send: the user, or whose the subscription was when the message was accepted. Of a Broadcast to a list of users: the
+   * first 8 of it.
+   *
+   * @generated from field: repeated string user_ids = 3;
+   */
+  userIds: string[];
+
+  /**
+   * Of a Broadcast to a list of topics: the first 8 of it.
+   *
+   * @generated from field: repeated string topics = 4;
+   */
+  topics: string[];
+
+  /**
+   * Of a Broadcast to a list: how many names it has.
+   *
+   * @generated from field: int32 listed_count = 5;
+   */
+  listedCount: number;
+};
+
+/**
+ * Describes the message fanfare.v1.MessageRecipients.
+ * Use `create(MessageRecipientsSchema)` to create a new message.
+ */
+export const MessageRecipientsSchema: GenMessage<MessageRecipients> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_message, 5);
+
+/**
+ * Who called.
+ *
+ * @generated from message fanfare.v1.Caller
+ */
+export type Caller = Message$1<"fanfare.v1.Caller"> & {
+  /**
+   * "apiTokens/{id}"; "certificate {subject alternative name}"; "anonymous" while no credentials are asked for; "subscriber
+   * token" for a page.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of an API token: ApiToken.display_name as it is now; empty once it is revoked.
+   *
+   * @generated from field: string display_name = 2;
+   */
+  displayName: string;
+
+  /**
+   * The IP address that the connection came from; empty if it is not known.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message fanfare.v1.Caller.
+ * Use `create(CallerSchema)` to create a new message.
+ */
+export const CallerSchema: GenMessage<Caller> = /*@__PURE__*/
+  messageDesc(file_fanfare_v1_message, 6);
 
 /**
  * @generated from message fanfare.v1.MessageAccepted
@@ -411,7 +519,7 @@ export type MessageAccepted = Message$1<"fanfare.v1.MessageAccepted"> & {
  * Use `create(MessageAcceptedSchema)` to create a new message.
  */
 export const MessageAcceptedSchema: GenMessage<MessageAccepted> = /*@__PURE__*/
-  messageDesc(file_fanfare_v1_message, 5);
+  messageDesc(file_fanfare_v1_message, 7);
 
 /**
  * RFC 8030 section 5.3.
@@ -561,4 +669,32 @@ export enum MessageState {
  */
 export const MessageStateSchema: GenEnum<MessageState> = /*@__PURE__*/
   enumDesc(file_fanfare_v1_message, 3);
+
+/**
+ * @generated from enum fanfare.v1.MessageKind
+ */
+export enum MessageKind {
+  /**
+   * @generated from enum value: MESSAGE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Send, or one of SendStream.
+   *
+   * @generated from enum value: MESSAGE_KIND_SEND = 1;
+   */
+  SEND = 1,
+
+  /**
+   * @generated from enum value: MESSAGE_KIND_BROADCAST = 2;
+   */
+  BROADCAST = 2,
+}
+
+/**
+ * Describes the enum fanfare.v1.MessageKind.
+ */
+export const MessageKindSchema: GenEnum<MessageKind> = /*@__PURE__*/
+  enumDesc(file_fanfare_v1_message, 4);
 

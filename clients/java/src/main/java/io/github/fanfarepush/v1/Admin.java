@@ -255,6 +255,41 @@ public final class Admin {
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_fanfare_v1_EnableSubscriptionsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_AuditEntry_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_AuditEntry_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_AuditChange_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_AuditChange_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListAuditEntriesRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListAuditEntriesRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_ListAuditEntriesResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_ListAuditEntriesResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_BackupRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_BackupRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_BackupResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_BackupResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_BackupSummary_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_BackupSummary_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -480,71 +515,108 @@ public final class Admin {
       "ageTokenB\r\n\013_start_timeB\013\n\t_end_time\"j\n\033" +
       "EnableSubscriptionsResponse\022#\n\renabled_c" +
       "ount\030\001 \001(\005R\014enabledCount\022&\n\017next_page_to" +
-      "ken\030\002 \001(\tR\rnextPageToken*\221\001\n\013HostProfile" +
-      "\022\034\n\030HOST_PROFILE_UNSPECIFIED\020\000\022$\n HOST_P" +
-      "ROFILE_KNOWN_PUSH_SERVICES\020\001\022 \n\034HOST_PRO" +
-      "FILE_ANY_PUBLIC_HOST\020\002\022\034\n\030HOST_PROFILE_L" +
-      "ISTED_ONLY\020\003*\207\001\n\rVapidKeyState\022\037\n\033VAPID_" +
-      "KEY_STATE_UNSPECIFIED\020\000\022\033\n\027VAPID_KEY_STA" +
-      "TE_STANDBY\020\001\022\033\n\027VAPID_KEY_STATE_CURRENT\020" +
-      "\002\022\033\n\027VAPID_KEY_STATE_RETIRED\020\003*f\n\004Role\022\024" +
-      "\n\020ROLE_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016" +
-      "ROLE_PUBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n" +
-      "\013ROLE_READER\020\004*\250\001\n\013OriginState\022\034\n\030ORIGIN" +
-      "_STATE_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STATE_OPE" +
-      "N\020\001\022\027\n\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023ORIGIN_S" +
-      "TATE_BROKEN\020\003\022\030\n\024ORIGIN_STATE_PROBING\020\004\022" +
-      "\030\n\024ORIGIN_STATE_STOPPED\020\0052\352\016\n\014AdminServi" +
-      "ce\022`\n\021CreateApplication\022$.fanfare.v1.Cre" +
-      "ateApplicationRequest\032%.fanfare.v1.Creat" +
-      "eApplicationResponse\022\\\n\016GetApplication\022!" +
-      ".fanfare.v1.GetApplicationRequest\032\".fanf" +
-      "are.v1.GetApplicationResponse\"\003\220\002\001\022b\n\020Li" +
-      "stApplications\022#.fanfare.v1.ListApplicat" +
-      "ionsRequest\032$.fanfare.v1.ListApplication" +
-      "sResponse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fa" +
-      "nfare.v1.UpdateApplicationRequest\032%.fanf" +
-      "are.v1.UpdateApplicationResponse\"\003\220\002\002\022e\n" +
-      "\021DeleteApplication\022$.fanfare.v1.DeleteAp" +
-      "plicationRequest\032%.fanfare.v1.DeleteAppl" +
-      "icationResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!" +
-      ".fanfare.v1.CreateVapidKeyRequest\032\".fanf" +
-      "are.v1.CreateVapidKeyResponse\022Y\n\rListVap" +
-      "idKeys\022 .fanfare.v1.ListVapidKeysRequest" +
-      "\032!.fanfare.v1.ListVapidKeysResponse\"\003\220\002\001" +
-      "\022h\n\022SetCurrentVapidKey\022%.fanfare.v1.SetC" +
-      "urrentVapidKeyRequest\032&.fanfare.v1.SetCu" +
-      "rrentVapidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapi" +
-      "dKey\022!.fanfare.v1.RetireVapidKeyRequest\032" +
-      "\".fanfare.v1.RetireVapidKeyResponse\"\003\220\002\002" +
-      "\022W\n\016CreateApiToken\022!.fanfare.v1.CreateAp" +
-      "iTokenRequest\032\".fanfare.v1.CreateApiToke" +
-      "nResponse\022Y\n\rListApiTokens\022 .fanfare.v1." +
-      "ListApiTokensRequest\032!.fanfare.v1.ListAp" +
-      "iTokensResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!" +
-      ".fanfare.v1.RevokeApiTokenRequest\032\".fanf" +
-      "are.v1.RevokeApiTokenResponse\"\003\220\002\002\022S\n\013Li" +
-      "stOrigins\022\036.fanfare.v1.ListOriginsReques" +
-      "t\032\037.fanfare.v1.ListOriginsResponse\"\003\220\002\001\022" +
-      "X\n\014WatchOrigins\022\037.fanfare.v1.WatchOrigin" +
-      "sRequest\032 .fanfare.v1.WatchOriginsRespon" +
-      "se\"\003\220\002\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.R" +
-      "esumeOriginRequest\032 .fanfare.v1.ResumeOr" +
-      "iginResponse\"\003\220\002\002\022z\n\030ReleaseHeldSubscrip" +
-      "tions\022+.fanfare.v1.ReleaseHeldSubscripti" +
-      "onsRequest\032,.fanfare.v1.ReleaseHeldSubsc" +
-      "riptionsResponse\"\003\220\002\002\022z\n\030DiscardHeldSubs" +
-      "criptions\022+.fanfare.v1.DiscardHeldSubscr" +
-      "iptionsRequest\032,.fanfare.v1.DiscardHeldS" +
-      "ubscriptionsResponse\"\003\220\002\002\022n\n\024RestoreSubs" +
-      "criptions\022\'.fanfare.v1.RestoreSubscripti" +
-      "onsRequest\032(.fanfare.v1.RestoreSubscript" +
-      "ionsResponse\"\003\220\002\002\022k\n\023EnableSubscriptions" +
-      "\022&.fanfare.v1.EnableSubscriptionsRequest" +
-      "\032\'.fanfare.v1.EnableSubscriptionsRespons" +
-      "e\"\003\220\002\002B\\\n\030io.github.fanfarepush.v1P\001Z>gi" +
-      "thub.com/fanfare-push/fanfare/clients/go" +
-      "/fanfarev1;fanfarev1b\006proto3"
+      "ken\030\002 \001(\tR\rnextPageToken\"\305\002\n\nAuditEntry\022" +
+      ";\n\013create_time\030\001 \001(\0132\032.google.protobuf.T" +
+      "imestampR\ncreateTime\022*\n\006caller\030\002 \001(\0132\022.f" +
+      "anfare.v1.CallerR\006caller\022\026\n\006action\030\003 \001(\t" +
+      "R\006action\022 \n\013application\030\004 \001(\tR\013applicati" +
+      "on\022\026\n\006object\030\005 \001(\tR\006object\0222\n\022subscripti" +
+      "on_count\030\006 \001(\005H\000R\021subscriptionCount\210\001\001\0221" +
+      "\n\007changes\030\007 \003(\0132\027.fanfare.v1.AuditChange" +
+      "R\007changesB\025\n\023_subscription_count\"Q\n\013Audi" +
+      "tChange\022\024\n\005field\030\001 \001(\tR\005field\022\026\n\006before\030" +
+      "\002 \001(\tR\006before\022\024\n\005after\030\003 \001(\tR\005after\"\352\002\n\027" +
+      "ListAuditEntriesRequest\022 \n\013application\030\001" +
+      " \001(\tR\013application\022)\n\020all_applications\030\002 " +
+      "\001(\010R\017allApplications\022\033\n\tpage_size\030\003 \001(\005R" +
+      "\010pageSize\022\035\n\npage_token\030\004 \001(\tR\tpageToken" +
+      "\022\026\n\006caller\030\005 \001(\tR\006caller\022\026\n\006action\030\006 \001(\t" +
+      "R\006action\022>\n\nstart_time\030\007 \001(\0132\032.google.pr" +
+      "otobuf.TimestampH\000R\tstartTime\210\001\001\022:\n\010end_" +
+      "time\030\010 \001(\0132\032.google.protobuf.TimestampH\001" +
+      "R\007endTime\210\001\001B\r\n\013_start_timeB\013\n\t_end_time" +
+      "\"\177\n\030ListAuditEntriesResponse\022;\n\raudit_en" +
+      "tries\030\001 \003(\0132\026.fanfare.v1.AuditEntryR\014aud" +
+      "itEntries\022&\n\017next_page_token\030\002 \001(\tR\rnext" +
+      "PageToken\"\017\n\rBackupRequest\"\235\001\n\016BackupRes" +
+      "ponse\022\022\n\004data\030\001 \001(\014R\004data\022\037\n\013done_octets" +
+      "\030\002 \001(\003R\ndoneOctets\022!\n\014store_octets\030\003 \001(\003" +
+      "R\013storeOctets\0223\n\007summary\030\004 \001(\0132\031.fanfare" +
+      ".v1.BackupSummaryR\007summary\"\345\001\n\rBackupSum" +
+      "mary\022?\n\rsnapshot_time\030\001 \001(\0132\032.google.pro" +
+      "tobuf.TimestampR\014snapshotTime\022\026\n\006octets\030" +
+      "\002 \001(\003R\006octets\022\026\n\006sha256\030\003 \001(\014R\006sha256\022!\n" +
+      "\014record_count\030\004 \001(\003R\013recordCount\022\037\n\013writ" +
+      "e_count\030\005 \001(\003R\nwriteCount\022\037\n\013master_keys" +
+      "\030\006 \003(\tR\nmasterKeys*\221\001\n\013HostProfile\022\034\n\030HO" +
+      "ST_PROFILE_UNSPECIFIED\020\000\022$\n HOST_PROFILE" +
+      "_KNOWN_PUSH_SERVICES\020\001\022 \n\034HOST_PROFILE_A" +
+      "NY_PUBLIC_HOST\020\002\022\034\n\030HOST_PROFILE_LISTED_" +
+      "ONLY\020\003*\207\001\n\rVapidKeyState\022\037\n\033VAPID_KEY_ST" +
+      "ATE_UNSPECIFIED\020\000\022\033\n\027VAPID_KEY_STATE_STA" +
+      "NDBY\020\001\022\033\n\027VAPID_KEY_STATE_CURRENT\020\002\022\033\n\027V" +
+      "APID_KEY_STATE_RETIRED\020\003*f\n\004Role\022\024\n\020ROLE" +
+      "_UNSPECIFIED\020\000\022\016\n\nROLE_ADMIN\020\001\022\022\n\016ROLE_P" +
+      "UBLISHER\020\002\022\023\n\017ROLE_SUBSCRIBER\020\003\022\017\n\013ROLE_" +
+      "READER\020\004*\250\001\n\013OriginState\022\034\n\030ORIGIN_STATE" +
+      "_UNSPECIFIED\020\000\022\025\n\021ORIGIN_STATE_OPEN\020\001\022\027\n" +
+      "\023ORIGIN_STATE_PAUSED\020\002\022\027\n\023ORIGIN_STATE_B" +
+      "ROKEN\020\003\022\030\n\024ORIGIN_STATE_PROBING\020\004\022\030\n\024ORI" +
+      "GIN_STATE_STOPPED\020\0052\226\020\n\014AdminService\022`\n\021" +
+      "CreateApplication\022$.fanfare.v1.CreateApp" +
+      "licationRequest\032%.fanfare.v1.CreateAppli" +
+      "cationResponse\022\\\n\016GetApplication\022!.fanfa" +
+      "re.v1.GetApplicationRequest\032\".fanfare.v1" +
+      ".GetApplicationResponse\"\003\220\002\001\022b\n\020ListAppl" +
+      "ications\022#.fanfare.v1.ListApplicationsRe" +
+      "quest\032$.fanfare.v1.ListApplicationsRespo" +
+      "nse\"\003\220\002\001\022e\n\021UpdateApplication\022$.fanfare." +
+      "v1.UpdateApplicationRequest\032%.fanfare.v1" +
+      ".UpdateApplicationResponse\"\003\220\002\002\022e\n\021Delet" +
+      "eApplication\022$.fanfare.v1.DeleteApplicat" +
+      "ionRequest\032%.fanfare.v1.DeleteApplicatio" +
+      "nResponse\"\003\220\002\002\022W\n\016CreateVapidKey\022!.fanfa" +
+      "re.v1.CreateVapidKeyRequest\032\".fanfare.v1" +
+      ".CreateVapidKeyResponse\022Y\n\rListVapidKeys" +
+      "\022 .fanfare.v1.ListVapidKeysRequest\032!.fan" +
+      "fare.v1.ListVapidKeysResponse\"\003\220\002\001\022h\n\022Se" +
+      "tCurrentVapidKey\022%.fanfare.v1.SetCurrent" +
+      "VapidKeyRequest\032&.fanfare.v1.SetCurrentV" +
+      "apidKeyResponse\"\003\220\002\002\022\\\n\016RetireVapidKey\022!" +
+      ".fanfare.v1.RetireVapidKeyRequest\032\".fanf" +
+      "are.v1.RetireVapidKeyResponse\"\003\220\002\002\022W\n\016Cr" +
+      "eateApiToken\022!.fanfare.v1.CreateApiToken" +
+      "Request\032\".fanfare.v1.CreateApiTokenRespo" +
+      "nse\022Y\n\rListApiTokens\022 .fanfare.v1.ListAp" +
+      "iTokensRequest\032!.fanfare.v1.ListApiToken" +
+      "sResponse\"\003\220\002\001\022\\\n\016RevokeApiToken\022!.fanfa" +
+      "re.v1.RevokeApiTokenRequest\032\".fanfare.v1" +
+      ".RevokeApiTokenResponse\"\003\220\002\002\022S\n\013ListOrig" +
+      "ins\022\036.fanfare.v1.ListOriginsRequest\032\037.fa" +
+      "nfare.v1.ListOriginsResponse\"\003\220\002\001\022X\n\014Wat" +
+      "chOrigins\022\037.fanfare.v1.WatchOriginsReque" +
+      "st\032 .fanfare.v1.WatchOriginsResponse\"\003\220\002" +
+      "\0010\001\022V\n\014ResumeOrigin\022\037.fanfare.v1.ResumeO" +
+      "riginRequest\032 .fanfare.v1.ResumeOriginRe" +
+      "sponse\"\003\220\002\002\022z\n\030ReleaseHeldSubscriptions\022" +
+      "+.fanfare.v1.ReleaseHeldSubscriptionsReq" +
+      "uest\032,.fanfare.v1.ReleaseHeldSubscriptio" +
+      "nsResponse\"\003\220\002\002\022z\n\030DiscardHeldSubscripti" +
+      "ons\022+.fanfare.v1.DiscardHeldSubscription" +
+      "sRequest\032,.fanfare.v1.DiscardHeldSubscri" +
+      "ptionsResponse\"\003\220\002\002\022n\n\024RestoreSubscripti" +
+      "ons\022\'.fanfare.v1.RestoreSubscriptionsReq" +
+      "uest\032(.fanfare.v1.RestoreSubscriptionsRe" +
+      "sponse\"\003\220\002\002\022k\n\023EnableSubscriptions\022&.fan" +
+      "fare.v1.EnableSubscriptionsRequest\032\'.fan" +
+      "fare.v1.EnableSubscriptionsResponse\"\003\220\002\002" +
+      "\022b\n\020ListAuditEntries\022#.fanfare.v1.ListAu" +
+      "ditEntriesRequest\032$.fanfare.v1.ListAudit" +
+      "EntriesResponse\"\003\220\002\001\022F\n\006Backup\022\031.fanfare" +
+      ".v1.BackupRequest\032\032.fanfare.v1.BackupRes" +
+      "ponse\"\003\220\002\0010\001B\\\n\030io.github.fanfarepush.v1" +
+      "P\001Z>github.com/fanfare-push/fanfare/clie" +
+      "nts/go/fanfarev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -844,6 +916,48 @@ public final class Admin {
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_EnableSubscriptionsResponse_descriptor,
         new java.lang.String[] { "EnabledCount", "NextPageToken", });
+    internal_static_fanfare_v1_AuditEntry_descriptor =
+      getDescriptor().getMessageTypes().get(48);
+    internal_static_fanfare_v1_AuditEntry_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_AuditEntry_descriptor,
+        new java.lang.String[] { "CreateTime", "Caller", "Action", "Application", "Object", "SubscriptionCount", "Changes", });
+    internal_static_fanfare_v1_AuditChange_descriptor =
+      getDescriptor().getMessageTypes().get(49);
+    internal_static_fanfare_v1_AuditChange_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_AuditChange_descriptor,
+        new java.lang.String[] { "Field", "Before", "After", });
+    internal_static_fanfare_v1_ListAuditEntriesRequest_descriptor =
+      getDescriptor().getMessageTypes().get(50);
+    internal_static_fanfare_v1_ListAuditEntriesRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListAuditEntriesRequest_descriptor,
+        new java.lang.String[] { "Application", "AllApplications", "PageSize", "PageToken", "Caller", "Action", "StartTime", "EndTime", });
+    internal_static_fanfare_v1_ListAuditEntriesResponse_descriptor =
+      getDescriptor().getMessageTypes().get(51);
+    internal_static_fanfare_v1_ListAuditEntriesResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_ListAuditEntriesResponse_descriptor,
+        new java.lang.String[] { "AuditEntries", "NextPageToken", });
+    internal_static_fanfare_v1_BackupRequest_descriptor =
+      getDescriptor().getMessageTypes().get(52);
+    internal_static_fanfare_v1_BackupRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_BackupRequest_descriptor,
+        new java.lang.String[] { });
+    internal_static_fanfare_v1_BackupResponse_descriptor =
+      getDescriptor().getMessageTypes().get(53);
+    internal_static_fanfare_v1_BackupResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_BackupResponse_descriptor,
+        new java.lang.String[] { "Data", "DoneOctets", "StoreOctets", "Summary", });
+    internal_static_fanfare_v1_BackupSummary_descriptor =
+      getDescriptor().getMessageTypes().get(54);
+    internal_static_fanfare_v1_BackupSummary_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_BackupSummary_descriptor,
+        new java.lang.String[] { "SnapshotTime", "Octets", "Sha256", "RecordCount", "WriteCount", "MasterKeys", });
     com.google.protobuf.ExtensionRegistry registry =
         com.google.protobuf.ExtensionRegistry.newInstance();
     registry.add(com.google.api.FieldBehaviorProto.fieldBehavior);

@@ -6,8 +6,8 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * <pre>
  * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
  * PushService holds here.
- * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
- * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+ * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+ * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
  * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
  * </pre>
  */
@@ -624,6 +624,70 @@ public final class AdminServiceGrpc {
     return getEnableSubscriptionsMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListAuditEntriesRequest,
+      io.github.fanfarepush.v1.ListAuditEntriesResponse> getListAuditEntriesMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListAuditEntries",
+      requestType = io.github.fanfarepush.v1.ListAuditEntriesRequest.class,
+      responseType = io.github.fanfarepush.v1.ListAuditEntriesResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListAuditEntriesRequest,
+      io.github.fanfarepush.v1.ListAuditEntriesResponse> getListAuditEntriesMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.ListAuditEntriesRequest, io.github.fanfarepush.v1.ListAuditEntriesResponse> getListAuditEntriesMethod;
+    if ((getListAuditEntriesMethod = AdminServiceGrpc.getListAuditEntriesMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getListAuditEntriesMethod = AdminServiceGrpc.getListAuditEntriesMethod) == null) {
+          AdminServiceGrpc.getListAuditEntriesMethod = getListAuditEntriesMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.ListAuditEntriesRequest, io.github.fanfarepush.v1.ListAuditEntriesResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListAuditEntries"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListAuditEntriesRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.ListAuditEntriesResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("ListAuditEntries"))
+              .build();
+        }
+      }
+    }
+    return getListAuditEntriesMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<io.github.fanfarepush.v1.BackupRequest,
+      io.github.fanfarepush.v1.BackupResponse> getBackupMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "Backup",
+      requestType = io.github.fanfarepush.v1.BackupRequest.class,
+      responseType = io.github.fanfarepush.v1.BackupResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.SERVER_STREAMING)
+  public static io.grpc.MethodDescriptor<io.github.fanfarepush.v1.BackupRequest,
+      io.github.fanfarepush.v1.BackupResponse> getBackupMethod() {
+    io.grpc.MethodDescriptor<io.github.fanfarepush.v1.BackupRequest, io.github.fanfarepush.v1.BackupResponse> getBackupMethod;
+    if ((getBackupMethod = AdminServiceGrpc.getBackupMethod) == null) {
+      synchronized (AdminServiceGrpc.class) {
+        if ((getBackupMethod = AdminServiceGrpc.getBackupMethod) == null) {
+          AdminServiceGrpc.getBackupMethod = getBackupMethod =
+              io.grpc.MethodDescriptor.<io.github.fanfarepush.v1.BackupRequest, io.github.fanfarepush.v1.BackupResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.SERVER_STREAMING)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "Backup"))
+              .setSafe(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.BackupRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.fanfarepush.v1.BackupResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AdminServiceMethodDescriptorSupplier("Backup"))
+              .build();
+        }
+      }
+    }
+    return getBackupMethod;
+  }
+
   /**
    * Creates a new async stub that supports all call types for the service
    */
@@ -687,8 +751,8 @@ public final class AdminServiceGrpc {
    * <pre>
    * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
    * PushService holds here.
-   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+   * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
    * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
@@ -891,6 +955,34 @@ public final class AdminServiceGrpc {
         io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.EnableSubscriptionsResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getEnableSubscriptionsMethod(), responseObserver);
     }
+
+    /**
+     * <pre>
+     * Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+     * that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+     * message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+     * days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+     * where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+     * </pre>
+     */
+    default void listAuditEntries(io.github.fanfarepush.v1.ListAuditEntriesRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListAuditEntriesResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListAuditEntriesMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+     * restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+     * serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+     * RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+     * wrote. A stream that ends without `summary` is no backup: begin again.
+     * </pre>
+     */
+    default void backup(io.github.fanfarepush.v1.BackupRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.BackupResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getBackupMethod(), responseObserver);
+    }
   }
 
   /**
@@ -898,8 +990,8 @@ public final class AdminServiceGrpc {
    * <pre>
    * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
    * PushService holds here.
-   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+   * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
    * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
@@ -916,8 +1008,8 @@ public final class AdminServiceGrpc {
    * <pre>
    * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
    * PushService holds here.
-   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+   * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
    * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
@@ -1150,6 +1242,36 @@ public final class AdminServiceGrpc {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getEnableSubscriptionsMethod(), getCallOptions()), request, responseObserver);
     }
+
+    /**
+     * <pre>
+     * Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+     * that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+     * message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+     * days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+     * where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+     * </pre>
+     */
+    public void listAuditEntries(io.github.fanfarepush.v1.ListAuditEntriesRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListAuditEntriesResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListAuditEntriesMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+     * restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+     * serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+     * RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+     * wrote. A stream that ends without `summary` is no backup: begin again.
+     * </pre>
+     */
+    public void backup(io.github.fanfarepush.v1.BackupRequest request,
+        io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.BackupResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncServerStreamingCall(
+          getChannel().newCall(getBackupMethod(), getCallOptions()), request, responseObserver);
+    }
   }
 
   /**
@@ -1157,8 +1279,8 @@ public final class AdminServiceGrpc {
    * <pre>
    * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
    * PushService holds here.
-   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+   * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
    * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
@@ -1374,6 +1496,36 @@ public final class AdminServiceGrpc {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getEnableSubscriptionsMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+     * that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+     * message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+     * days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+     * where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListAuditEntriesResponse listAuditEntries(io.github.fanfarepush.v1.ListAuditEntriesRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListAuditEntriesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+     * restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+     * serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+     * RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+     * wrote. A stream that ends without `summary` is no backup: begin again.
+     * </pre>
+     */
+    @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")
+    public io.grpc.stub.BlockingClientCall<?, io.github.fanfarepush.v1.BackupResponse>
+        backup(io.github.fanfarepush.v1.BackupRequest request) {
+      return io.grpc.stub.ClientCalls.blockingV2ServerStreamingCall(
+          getChannel(), getBackupMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -1381,8 +1533,8 @@ public final class AdminServiceGrpc {
    * <pre>
    * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
    * PushService holds here.
-   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+   * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
    * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
@@ -1597,6 +1749,35 @@ public final class AdminServiceGrpc {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getEnableSubscriptionsMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+     * that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+     * message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+     * days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+     * where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+     * </pre>
+     */
+    public io.github.fanfarepush.v1.ListAuditEntriesResponse listAuditEntries(io.github.fanfarepush.v1.ListAuditEntriesRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListAuditEntriesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Everything that the server keeps, of all applications, as the octets of a file: what `fanfare backup` writes and `fanfare
+     * restore` reads. The state is that of one instant, the end of the stream; what was acknowledged before it is there. The server
+     * serves on meanwhile. Secrets are in it as they are stored: sealed where the store is sealed, otherwise readable. Server-wide.
+     * RESOURCE_EXHAUSTED, reason RATE_LIMITED: another backup runs; or, in the stream, the caller read slower than the server
+     * wrote. A stream that ends without `summary` is no backup: begin again.
+     * </pre>
+     */
+    public java.util.Iterator<io.github.fanfarepush.v1.BackupResponse> backup(
+        io.github.fanfarepush.v1.BackupRequest request) {
+      return io.grpc.stub.ClientCalls.blockingServerStreamingCall(
+          getChannel(), getBackupMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -1604,8 +1785,8 @@ public final class AdminServiceGrpc {
    * <pre>
    * For those who run Fanfare: applications, VAPID keys, API tokens, the health of push services. What holds for
    * PushService holds here.
-   * Role: ADMIN; READER for Get, List and Watch. Credentials of one application reach that application only, and not what
-   * is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
+   * Role: ADMIN; READER for Get, List and Watch, but not for ListAuditEntries. Credentials of one application reach that
+   * application only, and not what is marked "server-wide", which needs credentials of all. Every change is in the audit log. What opens the network
    * (private addresses, other ports than 443, root certificates) is configuration only: no RPC can.
    * </pre>
    */
@@ -1827,6 +2008,21 @@ public final class AdminServiceGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getEnableSubscriptionsMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * Who did what, newest first: every change by AdminService, with what it was before; Broadcast; CancelMessage of a message
+     * that had not ended; and Unsubscribe of several subscriptions at once, unless by a page. Who sent a message is in the
+     * message (MessageStatus.caller). An entry is durable before its call is answered, and is kept for `retention.audit`, 365
+     * days unless configured, if `retention.audit_octets_max` has room for it. Role: ADMIN only, for it tells who called from
+     * where. A call looks at a bounded number of entries: of what is rare a page may be short, even empty, before the last.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.fanfarepush.v1.ListAuditEntriesResponse> listAuditEntries(
+        io.github.fanfarepush.v1.ListAuditEntriesRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListAuditEntriesMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_CREATE_APPLICATION = 0;
@@ -1848,6 +2044,8 @@ public final class AdminServiceGrpc {
   private static final int METHODID_DISCARD_HELD_SUBSCRIPTIONS = 16;
   private static final int METHODID_RESTORE_SUBSCRIPTIONS = 17;
   private static final int METHODID_ENABLE_SUBSCRIPTIONS = 18;
+  private static final int METHODID_LIST_AUDIT_ENTRIES = 19;
+  private static final int METHODID_BACKUP = 20;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -1941,6 +2139,14 @@ public final class AdminServiceGrpc {
         case METHODID_ENABLE_SUBSCRIPTIONS:
           serviceImpl.enableSubscriptions((io.github.fanfarepush.v1.EnableSubscriptionsRequest) request,
               (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.EnableSubscriptionsResponse>) responseObserver);
+          break;
+        case METHODID_LIST_AUDIT_ENTRIES:
+          serviceImpl.listAuditEntries((io.github.fanfarepush.v1.ListAuditEntriesRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.ListAuditEntriesResponse>) responseObserver);
+          break;
+        case METHODID_BACKUP:
+          serviceImpl.backup((io.github.fanfarepush.v1.BackupRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.fanfarepush.v1.BackupResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -2093,6 +2299,20 @@ public final class AdminServiceGrpc {
               io.github.fanfarepush.v1.EnableSubscriptionsRequest,
               io.github.fanfarepush.v1.EnableSubscriptionsResponse>(
                 service, METHODID_ENABLE_SUBSCRIPTIONS)))
+        .addMethod(
+          getListAuditEntriesMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.ListAuditEntriesRequest,
+              io.github.fanfarepush.v1.ListAuditEntriesResponse>(
+                service, METHODID_LIST_AUDIT_ENTRIES)))
+        .addMethod(
+          getBackupMethod(),
+          io.grpc.stub.ServerCalls.asyncServerStreamingCall(
+            new MethodHandlers<
+              io.github.fanfarepush.v1.BackupRequest,
+              io.github.fanfarepush.v1.BackupResponse>(
+                service, METHODID_BACKUP)))
         .build();
   }
 
@@ -2160,6 +2380,8 @@ public final class AdminServiceGrpc {
               .addMethod(getDiscardHeldSubscriptionsMethod())
               .addMethod(getRestoreSubscriptionsMethod())
               .addMethod(getEnableSubscriptionsMethod())
+              .addMethod(getListAuditEntriesMethod())
+              .addMethod(getBackupMethod())
               .build();
         }
       }

@@ -20,6 +20,10 @@ private static final long serialVersionUID = 0L;
     application_ = "";
     pageToken_ = "";
     states_ = java.util.Collections.emptyList();
+    kind_ = 0;
+    caller_ = "";
+    note_ = "";
+    userId_ = "";
   }
 
   @java.lang.Override
@@ -42,6 +46,7 @@ private static final long serialVersionUID = 0L;
             io.github.fanfarepush.v1.ListMessagesRequest.class, io.github.fanfarepush.v1.ListMessagesRequest.Builder.class);
   }
 
+  private int bitField0_;
   public static final int APPLICATION_FIELD_NUMBER = 1;
   @SuppressWarnings("serial")
   private volatile java.lang.Object application_ = "";
@@ -145,7 +150,7 @@ private static final long serialVersionUID = 0L;
           };
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -158,7 +163,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -170,7 +175,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -183,7 +188,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -196,7 +201,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -208,6 +213,251 @@ private static final long serialVersionUID = 0L;
     return states_.get(index);
   }
   private int statesMemoizedSerializedSize;
+
+  public static final int KIND_FIELD_NUMBER = 5;
+  private int kind_ = 0;
+  /**
+   * <pre>
+   * Only of this kind; unspecified: of any.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  @java.lang.Override public int getKindValue() {
+    return kind_;
+  }
+  /**
+   * <pre>
+   * Only of this kind; unspecified: of any.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+   * @return The kind.
+   */
+  @java.lang.Override public io.github.fanfarepush.v1.MessageKind getKind() {
+    io.github.fanfarepush.v1.MessageKind result = io.github.fanfarepush.v1.MessageKind.forNumber(kind_);
+    return result == null ? io.github.fanfarepush.v1.MessageKind.UNRECOGNIZED : result;
+  }
+
+  public static final int CALLER_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object caller_ = "";
+  /**
+   * <pre>
+   * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+   * </pre>
+   *
+   * <code>string caller = 6 [json_name = "caller"];</code>
+   * @return The caller.
+   */
+  @java.lang.Override
+  public java.lang.String getCaller() {
+    java.lang.Object ref = caller_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      caller_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+   * </pre>
+   *
+   * <code>string caller = 6 [json_name = "caller"];</code>
+   * @return The bytes for caller.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getCallerBytes() {
+    java.lang.Object ref = caller_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      caller_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int NOTE_FIELD_NUMBER = 7;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object note_ = "";
+  /**
+   * <pre>
+   * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+   * </pre>
+   *
+   * <code>string note = 7 [json_name = "note"];</code>
+   * @return The note.
+   */
+  @java.lang.Override
+  public java.lang.String getNote() {
+    java.lang.Object ref = note_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      note_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+   * </pre>
+   *
+   * <code>string note = 7 [json_name = "note"];</code>
+   * @return The bytes for note.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getNoteBytes() {
+    java.lang.Object ref = note_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      note_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int USER_ID_FIELD_NUMBER = 8;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object userId_ = "";
+  /**
+   * <pre>
+   * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+   * has this one among its first 8.
+   * </pre>
+   *
+   * <code>string user_id = 8 [json_name = "userId"];</code>
+   * @return The userId.
+   */
+  @java.lang.Override
+  public java.lang.String getUserId() {
+    java.lang.Object ref = userId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      userId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+   * has this one among its first 8.
+   * </pre>
+   *
+   * <code>string user_id = 8 [json_name = "userId"];</code>
+   * @return The bytes for userId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getUserIdBytes() {
+    java.lang.Object ref = userId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      userId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int START_TIME_FIELD_NUMBER = 9;
+  private com.google.protobuf.Timestamp startTime_;
+  /**
+   * <pre>
+   * Only those that were accepted then or later.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+   * @return Whether the startTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasStartTime() {
+    return ((bitField0_ & 0x00000001) != 0);
+  }
+  /**
+   * <pre>
+   * Only those that were accepted then or later.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+   * @return The startTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getStartTime() {
+    return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+  }
+  /**
+   * <pre>
+   * Only those that were accepted then or later.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder() {
+    return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+  }
+
+  public static final int END_TIME_FIELD_NUMBER = 10;
+  private com.google.protobuf.Timestamp endTime_;
+  /**
+   * <pre>
+   * Only those that were accepted before.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+   * @return Whether the endTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasEndTime() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * Only those that were accepted before.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+   * @return The endTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getEndTime() {
+    return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+  }
+  /**
+   * <pre>
+   * Only those that were accepted before.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder() {
+    return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+  }
 
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
@@ -240,6 +490,24 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < states_.size(); i++) {
       output.writeEnumNoTag(states_.get(i));
     }
+    if (kind_ != io.github.fanfarepush.v1.MessageKind.MESSAGE_KIND_UNSPECIFIED.getNumber()) {
+      output.writeEnum(5, kind_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(caller_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 6, caller_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(note_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 7, note_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(userId_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 8, userId_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      output.writeMessage(9, getStartTime());
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(10, getEndTime());
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -271,6 +539,27 @@ private static final long serialVersionUID = 0L;
           .computeUInt32SizeNoTag(dataSize);
       }statesMemoizedSerializedSize = dataSize;
     }
+    if (kind_ != io.github.fanfarepush.v1.MessageKind.MESSAGE_KIND_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(5, kind_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(caller_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(6, caller_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(note_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(7, note_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(userId_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(8, userId_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(9, getStartTime());
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(10, getEndTime());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -293,6 +582,23 @@ private static final long serialVersionUID = 0L;
     if (!getPageToken()
         .equals(other.getPageToken())) return false;
     if (!states_.equals(other.states_)) return false;
+    if (kind_ != other.kind_) return false;
+    if (!getCaller()
+        .equals(other.getCaller())) return false;
+    if (!getNote()
+        .equals(other.getNote())) return false;
+    if (!getUserId()
+        .equals(other.getUserId())) return false;
+    if (hasStartTime() != other.hasStartTime()) return false;
+    if (hasStartTime()) {
+      if (!getStartTime()
+          .equals(other.getStartTime())) return false;
+    }
+    if (hasEndTime() != other.hasEndTime()) return false;
+    if (hasEndTime()) {
+      if (!getEndTime()
+          .equals(other.getEndTime())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -313,6 +619,22 @@ private static final long serialVersionUID = 0L;
     if (getStatesCount() > 0) {
       hash = (37 * hash) + STATES_FIELD_NUMBER;
       hash = (53 * hash) + states_.hashCode();
+    }
+    hash = (37 * hash) + KIND_FIELD_NUMBER;
+    hash = (53 * hash) + kind_;
+    hash = (37 * hash) + CALLER_FIELD_NUMBER;
+    hash = (53 * hash) + getCaller().hashCode();
+    hash = (37 * hash) + NOTE_FIELD_NUMBER;
+    hash = (53 * hash) + getNote().hashCode();
+    hash = (37 * hash) + USER_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getUserId().hashCode();
+    if (hasStartTime()) {
+      hash = (37 * hash) + START_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getStartTime().hashCode();
+    }
+    if (hasEndTime()) {
+      hash = (37 * hash) + END_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getEndTime().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -433,13 +755,20 @@ private static final long serialVersionUID = 0L;
 
     // Construct using io.github.fanfarepush.v1.ListMessagesRequest.newBuilder()
     private Builder() {
-
+      maybeForceBuilderInitialization();
     }
 
     private Builder(
         com.google.protobuf.GeneratedMessageV3.BuilderParent parent) {
       super(parent);
-
+      maybeForceBuilderInitialization();
+    }
+    private void maybeForceBuilderInitialization() {
+      if (com.google.protobuf.GeneratedMessageV3
+              .alwaysUseFieldBuilders) {
+        getStartTimeFieldBuilder();
+        getEndTimeFieldBuilder();
+      }
     }
     @java.lang.Override
     public Builder clear() {
@@ -450,6 +779,20 @@ private static final long serialVersionUID = 0L;
       pageToken_ = "";
       states_ = java.util.Collections.emptyList();
       bitField0_ = (bitField0_ & ~0x00000008);
+      kind_ = 0;
+      caller_ = "";
+      note_ = "";
+      userId_ = "";
+      startTime_ = null;
+      if (startTimeBuilder_ != null) {
+        startTimeBuilder_.dispose();
+        startTimeBuilder_ = null;
+      }
+      endTime_ = null;
+      if (endTimeBuilder_ != null) {
+        endTimeBuilder_.dispose();
+        endTimeBuilder_ = null;
+      }
       return this;
     }
 
@@ -501,6 +844,32 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000004) != 0)) {
         result.pageToken_ = pageToken_;
       }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.kind_ = kind_;
+      }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        result.caller_ = caller_;
+      }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.note_ = note_;
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.userId_ = userId_;
+      }
+      int to_bitField0_ = 0;
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.startTime_ = startTimeBuilder_ == null
+            ? startTime_
+            : startTimeBuilder_.build();
+        to_bitField0_ |= 0x00000001;
+      }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.endTime_ = endTimeBuilder_ == null
+            ? endTime_
+            : endTimeBuilder_.build();
+        to_bitField0_ |= 0x00000002;
+      }
+      result.bitField0_ |= to_bitField0_;
     }
 
     @java.lang.Override
@@ -570,6 +939,30 @@ private static final long serialVersionUID = 0L;
         }
         onChanged();
       }
+      if (other.kind_ != 0) {
+        setKindValue(other.getKindValue());
+      }
+      if (!other.getCaller().isEmpty()) {
+        caller_ = other.caller_;
+        bitField0_ |= 0x00000020;
+        onChanged();
+      }
+      if (!other.getNote().isEmpty()) {
+        note_ = other.note_;
+        bitField0_ |= 0x00000040;
+        onChanged();
+      }
+      if (!other.getUserId().isEmpty()) {
+        userId_ = other.userId_;
+        bitField0_ |= 0x00000080;
+        onChanged();
+      }
+      if (other.hasStartTime()) {
+        mergeStartTime(other.getStartTime());
+      }
+      if (other.hasEndTime()) {
+        mergeEndTime(other.getEndTime());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -628,6 +1021,40 @@ private static final long serialVersionUID = 0L;
               input.popLimit(oldLimit);
               break;
             } // case 34
+            case 40: {
+              kind_ = input.readEnum();
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 40
+            case 50: {
+              caller_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000020;
+              break;
+            } // case 50
+            case 58: {
+              note_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 58
+            case 66: {
+              userId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
+            case 74: {
+              input.readMessage(
+                  getStartTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
+            case 82: {
+              input.readMessage(
+                  getEndTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 82
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -831,7 +1258,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -843,7 +1270,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -854,7 +1281,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -866,7 +1293,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -886,7 +1313,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -904,7 +1331,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -922,7 +1349,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -936,7 +1363,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -948,7 +1375,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -960,7 +1387,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -977,7 +1404,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -992,7 +1419,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Narrowed to these states; empty means all.
+     * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
      * </pre>
      *
      * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -1007,6 +1434,674 @@ private static final long serialVersionUID = 0L;
       }
       onChanged();
       return this;
+    }
+
+    private int kind_ = 0;
+    /**
+     * <pre>
+     * Only of this kind; unspecified: of any.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+     * @return The enum numeric value on the wire for kind.
+     */
+    @java.lang.Override public int getKindValue() {
+      return kind_;
+    }
+    /**
+     * <pre>
+     * Only of this kind; unspecified: of any.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+     * @param value The enum numeric value on the wire for kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKindValue(int value) {
+      kind_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only of this kind; unspecified: of any.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+     * @return The kind.
+     */
+    @java.lang.Override
+    public io.github.fanfarepush.v1.MessageKind getKind() {
+      io.github.fanfarepush.v1.MessageKind result = io.github.fanfarepush.v1.MessageKind.forNumber(kind_);
+      return result == null ? io.github.fanfarepush.v1.MessageKind.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * Only of this kind; unspecified: of any.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+     * @param value The kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKind(io.github.fanfarepush.v1.MessageKind value) {
+      if (value == null) {
+        throw new NullPointerException();
+      }
+      bitField0_ |= 0x00000010;
+      kind_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only of this kind; unspecified: of any.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearKind() {
+      bitField0_ = (bitField0_ & ~0x00000010);
+      kind_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object caller_ = "";
+    /**
+     * <pre>
+     * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+     * </pre>
+     *
+     * <code>string caller = 6 [json_name = "caller"];</code>
+     * @return The caller.
+     */
+    public java.lang.String getCaller() {
+      java.lang.Object ref = caller_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        caller_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+     * </pre>
+     *
+     * <code>string caller = 6 [json_name = "caller"];</code>
+     * @return The bytes for caller.
+     */
+    public com.google.protobuf.ByteString
+        getCallerBytes() {
+      java.lang.Object ref = caller_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        caller_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+     * </pre>
+     *
+     * <code>string caller = 6 [json_name = "caller"];</code>
+     * @param value The caller to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCaller(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      caller_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+     * </pre>
+     *
+     * <code>string caller = 6 [json_name = "caller"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCaller() {
+      caller_ = getDefaultInstance().getCaller();
+      bitField0_ = (bitField0_ & ~0x00000020);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+     * </pre>
+     *
+     * <code>string caller = 6 [json_name = "caller"];</code>
+     * @param value The bytes for caller to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      caller_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object note_ = "";
+    /**
+     * <pre>
+     * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+     * </pre>
+     *
+     * <code>string note = 7 [json_name = "note"];</code>
+     * @return The note.
+     */
+    public java.lang.String getNote() {
+      java.lang.Object ref = note_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        note_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+     * </pre>
+     *
+     * <code>string note = 7 [json_name = "note"];</code>
+     * @return The bytes for note.
+     */
+    public com.google.protobuf.ByteString
+        getNoteBytes() {
+      java.lang.Object ref = note_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        note_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+     * </pre>
+     *
+     * <code>string note = 7 [json_name = "note"];</code>
+     * @param value The note to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNote(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      note_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+     * </pre>
+     *
+     * <code>string note = 7 [json_name = "note"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearNote() {
+      note_ = getDefaultInstance().getNote();
+      bitField0_ = (bitField0_ & ~0x00000040);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+     * </pre>
+     *
+     * <code>string note = 7 [json_name = "note"];</code>
+     * @param value The bytes for note to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNoteBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      note_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object userId_ = "";
+    /**
+     * <pre>
+     * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+     * has this one among its first 8.
+     * </pre>
+     *
+     * <code>string user_id = 8 [json_name = "userId"];</code>
+     * @return The userId.
+     */
+    public java.lang.String getUserId() {
+      java.lang.Object ref = userId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        userId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+     * has this one among its first 8.
+     * </pre>
+     *
+     * <code>string user_id = 8 [json_name = "userId"];</code>
+     * @return The bytes for userId.
+     */
+    public com.google.protobuf.ByteString
+        getUserIdBytes() {
+      java.lang.Object ref = userId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        userId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+     * has this one among its first 8.
+     * </pre>
+     *
+     * <code>string user_id = 8 [json_name = "userId"];</code>
+     * @param value The userId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setUserId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      userId_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+     * has this one among its first 8.
+     * </pre>
+     *
+     * <code>string user_id = 8 [json_name = "userId"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearUserId() {
+      userId_ = getDefaultInstance().getUserId();
+      bitField0_ = (bitField0_ & ~0x00000080);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+     * has this one among its first 8.
+     * </pre>
+     *
+     * <code>string user_id = 8 [json_name = "userId"];</code>
+     * @param value The bytes for userId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setUserIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      userId_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp startTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     * @return Whether the startTime field is set.
+     */
+    public boolean hasStartTime() {
+      return ((bitField0_ & 0x00000100) != 0);
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     * @return The startTime.
+     */
+    public com.google.protobuf.Timestamp getStartTime() {
+      if (startTimeBuilder_ == null) {
+        return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+      } else {
+        return startTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    public Builder setStartTime(com.google.protobuf.Timestamp value) {
+      if (startTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        startTime_ = value;
+      } else {
+        startTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    public Builder setStartTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (startTimeBuilder_ == null) {
+        startTime_ = builderForValue.build();
+      } else {
+        startTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    public Builder mergeStartTime(com.google.protobuf.Timestamp value) {
+      if (startTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000100) != 0) &&
+          startTime_ != null &&
+          startTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getStartTimeBuilder().mergeFrom(value);
+        } else {
+          startTime_ = value;
+        }
+      } else {
+        startTimeBuilder_.mergeFrom(value);
+      }
+      if (startTime_ != null) {
+        bitField0_ |= 0x00000100;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    public Builder clearStartTime() {
+      bitField0_ = (bitField0_ & ~0x00000100);
+      startTime_ = null;
+      if (startTimeBuilder_ != null) {
+        startTimeBuilder_.dispose();
+        startTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getStartTimeBuilder() {
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return getStartTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder() {
+      if (startTimeBuilder_ != null) {
+        return startTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return startTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
+      }
+    }
+    /**
+     * <pre>
+     * Only those that were accepted then or later.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getStartTimeFieldBuilder() {
+      if (startTimeBuilder_ == null) {
+        startTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getStartTime(),
+                getParentForChildren(),
+                isClean());
+        startTime_ = null;
+      }
+      return startTimeBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp endTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> endTimeBuilder_;
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     * @return Whether the endTime field is set.
+     */
+    public boolean hasEndTime() {
+      return ((bitField0_ & 0x00000200) != 0);
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     * @return The endTime.
+     */
+    public com.google.protobuf.Timestamp getEndTime() {
+      if (endTimeBuilder_ == null) {
+        return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+      } else {
+        return endTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    public Builder setEndTime(com.google.protobuf.Timestamp value) {
+      if (endTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        endTime_ = value;
+      } else {
+        endTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    public Builder setEndTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (endTimeBuilder_ == null) {
+        endTime_ = builderForValue.build();
+      } else {
+        endTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    public Builder mergeEndTime(com.google.protobuf.Timestamp value) {
+      if (endTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000200) != 0) &&
+          endTime_ != null &&
+          endTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getEndTimeBuilder().mergeFrom(value);
+        } else {
+          endTime_ = value;
+        }
+      } else {
+        endTimeBuilder_.mergeFrom(value);
+      }
+      if (endTime_ != null) {
+        bitField0_ |= 0x00000200;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    public Builder clearEndTime() {
+      bitField0_ = (bitField0_ & ~0x00000200);
+      endTime_ = null;
+      if (endTimeBuilder_ != null) {
+        endTimeBuilder_.dispose();
+        endTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getEndTimeBuilder() {
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return getEndTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder() {
+      if (endTimeBuilder_ != null) {
+        return endTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return endTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
+      }
+    }
+    /**
+     * <pre>
+     * Only those that were accepted before.
+     * </pre>
+     *
+     * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getEndTimeFieldBuilder() {
+      if (endTimeBuilder_ == null) {
+        endTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getEndTime(),
+                getParentForChildren(),
+                isClean());
+        endTime_ = null;
+      }
+      return endTimeBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

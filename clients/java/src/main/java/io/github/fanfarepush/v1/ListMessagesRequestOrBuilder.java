@@ -40,7 +40,7 @@ public interface ListMessagesRequestOrBuilder extends
 
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -49,7 +49,7 @@ public interface ListMessagesRequestOrBuilder extends
   java.util.List<io.github.fanfarepush.v1.MessageState> getStatesList();
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -58,7 +58,7 @@ public interface ListMessagesRequestOrBuilder extends
   int getStatesCount();
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -68,7 +68,7 @@ public interface ListMessagesRequestOrBuilder extends
   io.github.fanfarepush.v1.MessageState getStates(int index);
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -78,7 +78,7 @@ public interface ListMessagesRequestOrBuilder extends
   getStatesValueList();
   /**
    * <pre>
-   * Narrowed to these states; empty means all.
+   * Narrowed to these states; empty means all. This and all the other fields together: what all of them take.
    * </pre>
    *
    * <code>repeated .fanfare.v1.MessageState states = 4 [json_name = "states"];</code>
@@ -86,4 +86,139 @@ public interface ListMessagesRequestOrBuilder extends
    * @return The enum numeric value on the wire of states at the given index.
    */
   int getStatesValue(int index);
+
+  /**
+   * <pre>
+   * Only of this kind; unspecified: of any.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  int getKindValue();
+  /**
+   * <pre>
+   * Only of this kind; unspecified: of any.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 5 [json_name = "kind"];</code>
+   * @return The kind.
+   */
+  io.github.fanfarepush.v1.MessageKind getKind();
+
+  /**
+   * <pre>
+   * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+   * </pre>
+   *
+   * <code>string caller = 6 [json_name = "caller"];</code>
+   * @return The caller.
+   */
+  java.lang.String getCaller();
+  /**
+   * <pre>
+   * Only of this caller: Caller.name, or the display_name of its API token. At most 256 octets.
+   * </pre>
+   *
+   * <code>string caller = 6 [json_name = "caller"];</code>
+   * @return The bytes for caller.
+   */
+  com.google.protobuf.ByteString
+      getCallerBytes();
+
+  /**
+   * <pre>
+   * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+   * </pre>
+   *
+   * <code>string note = 7 [json_name = "note"];</code>
+   * @return The note.
+   */
+  java.lang.String getNote();
+  /**
+   * <pre>
+   * Only those whose note has this text in it, whatever the case of its letters. At most 256 octets.
+   * </pre>
+   *
+   * <code>string note = 7 [json_name = "note"];</code>
+   * @return The bytes for note.
+   */
+  com.google.protobuf.ByteString
+      getNoteBytes();
+
+  /**
+   * <pre>
+   * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+   * has this one among its first 8.
+   * </pre>
+   *
+   * <code>string user_id = 8 [json_name = "userId"];</code>
+   * @return The userId.
+   */
+  java.lang.String getUserId();
+  /**
+   * <pre>
+   * Only those that name this user: Sends to the user, or to a subscription that was theirs; Broadcasts to a list of users that
+   * has this one among its first 8.
+   * </pre>
+   *
+   * <code>string user_id = 8 [json_name = "userId"];</code>
+   * @return The bytes for userId.
+   */
+  com.google.protobuf.ByteString
+      getUserIdBytes();
+
+  /**
+   * <pre>
+   * Only those that were accepted then or later.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+   * @return Whether the startTime field is set.
+   */
+  boolean hasStartTime();
+  /**
+   * <pre>
+   * Only those that were accepted then or later.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+   * @return The startTime.
+   */
+  com.google.protobuf.Timestamp getStartTime();
+  /**
+   * <pre>
+   * Only those that were accepted then or later.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp start_time = 9 [json_name = "startTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder();
+
+  /**
+   * <pre>
+   * Only those that were accepted before.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+   * @return Whether the endTime field is set.
+   */
+  boolean hasEndTime();
+  /**
+   * <pre>
+   * Only those that were accepted before.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+   * @return The endTime.
+   */
+  com.google.protobuf.Timestamp getEndTime();
+  /**
+   * <pre>
+   * Only those that were accepted before.
+   * </pre>
+   *
+   * <code>optional .google.protobuf.Timestamp end_time = 10 [json_name = "endTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder();
 }

@@ -568,7 +568,8 @@ java.lang.String defaultValue) {
   private volatile java.lang.Object note_ = "";
   /**
    * <pre>
-   * Free text for people (console, lists), at most 256 octets; never sent.
+   * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+   * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
    * </pre>
    *
    * <code>string note = 17 [json_name = "note"];</code>
@@ -589,7 +590,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Free text for people (console, lists), at most 256 octets; never sent.
+   * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+   * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
    * </pre>
    *
    * <code>string note = 17 [json_name = "note"];</code>
@@ -2733,7 +2735,8 @@ java.lang.String defaultValue) {
     private java.lang.Object note_ = "";
     /**
      * <pre>
-     * Free text for people (console, lists), at most 256 octets; never sent.
+     * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+     * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
      * </pre>
      *
      * <code>string note = 17 [json_name = "note"];</code>
@@ -2753,7 +2756,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Free text for people (console, lists), at most 256 octets; never sent.
+     * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+     * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
      * </pre>
      *
      * <code>string note = 17 [json_name = "note"];</code>
@@ -2774,7 +2778,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Free text for people (console, lists), at most 256 octets; never sent.
+     * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+     * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
      * </pre>
      *
      * <code>string note = 17 [json_name = "note"];</code>
@@ -2791,7 +2796,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Free text for people (console, lists), at most 256 octets; never sent.
+     * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+     * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
      * </pre>
      *
      * <code>string note = 17 [json_name = "note"];</code>
@@ -2805,7 +2811,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Free text for people (console, lists), at most 256 octets; never sent.
+     * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+     * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
      * </pre>
      *
      * <code>string note = 17 [json_name = "note"];</code>

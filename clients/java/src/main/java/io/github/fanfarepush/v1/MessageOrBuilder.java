@@ -304,7 +304,8 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Free text for people (console, lists), at most 256 octets; never sent.
+   * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+   * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
    * </pre>
    *
    * <code>string note = 17 [json_name = "note"];</code>
@@ -313,7 +314,8 @@ java.lang.String defaultValue);
   java.lang.String getNote();
   /**
    * <pre>
-   * Free text for people (console, lists), at most 256 octets; never sent.
+   * What people call the message, for example "Spring sale, second try": in MessageStatus and lists, which can be searched for
+   * it; never sent, and never taken from the payload. At most 256 octets. Control characters are taken out.
    * </pre>
    *
    * <code>string note = 17 [json_name = "note"];</code>

@@ -51,6 +51,16 @@ public final class MessageOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_fanfare_v1_MessageStatus_LabelsEntry_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_MessageRecipients_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_MessageRecipients_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_fanfare_v1_Caller_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_fanfare_v1_Caller_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_fanfare_v1_MessageAccepted_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -104,7 +114,7 @@ public final class MessageOuterClass {
       "\007_silentB\014\n\n_timestampB\014\n\n_app_badge\"r\n\022" +
       "NotificationAction\022\026\n\006action\030\001 \001(\tR\006acti" +
       "on\022\024\n\005title\030\002 \001(\tR\005title\022\022\n\004icon\030\003 \001(\tR\004" +
-      "icon\022\032\n\010navigate\030\004 \001(\tR\010navigate\"\322\005\n\rMes" +
+      "icon\022\032\n\010navigate\030\004 \001(\tR\010navigate\"\352\006\n\rMes" +
       "sageStatus\022\022\n\004name\030\001 \001(\tR\004name\022 \n\013applic" +
       "ation\030\002 \001(\tR\013application\022.\n\005state\030\003 \001(\0162" +
       "\030.fanfare.v1.MessageStateR\005state\0222\n\006coun" +
@@ -120,28 +130,40 @@ public final class MessageOuterClass {
       "tobuf.TimestampH\000R\010sendTime\210\001\001\022;\n\013expire" +
       "_time\030\014 \001(\0132\032.google.protobuf.TimestampR" +
       "\nexpireTime\022:\n\010end_time\030\r \001(\0132\032.google.p" +
-      "rotobuf.TimestampH\001R\007endTime\210\001\001\0329\n\013Label" +
-      "sEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR" +
-      "\005value:\0028\001B\014\n\n_send_timeB\013\n\t_end_time\"b\n" +
-      "\017MessageAccepted\0223\n\007message\030\001 \001(\0132\031.fanf" +
-      "are.v1.MessageStatusR\007message\022\032\n\010replaye" +
-      "d\030\002 \001(\010R\010replayed*o\n\007Urgency\022\027\n\023URGENCY_" +
-      "UNSPECIFIED\020\000\022\024\n\020URGENCY_VERY_LOW\020\001\022\017\n\013U" +
-      "RGENCY_LOW\020\002\022\022\n\016URGENCY_NORMAL\020\003\022\020\n\014URGE" +
-      "NCY_HIGH\020\004*c\n\007Padding\022\027\n\023PADDING_UNSPECI" +
-      "FIED\020\000\022\020\n\014PADDING_NONE\020\001\022\030\n\024PADDING_POWE" +
-      "R_OF_TWO\020\002\022\023\n\017PADDING_MAXIMUM\020\003*x\n\rTextD" +
-      "irection\022\036\n\032TEXT_DIRECTION_UNSPECIFIED\020\000" +
-      "\022\027\n\023TEXT_DIRECTION_AUTO\020\001\022\026\n\022TEXT_DIRECT" +
-      "ION_LTR\020\002\022\026\n\022TEXT_DIRECTION_RTL\020\003*\270\001\n\014Me" +
-      "ssageState\022\035\n\031MESSAGE_STATE_UNSPECIFIED\020" +
-      "\000\022\033\n\027MESSAGE_STATE_SCHEDULED\020\001\022\031\n\025MESSAG" +
-      "E_STATE_SENDING\020\002\022\034\n\030MESSAGE_STATE_CANCE" +
-      "LLING\020\003\022\026\n\022MESSAGE_STATE_DONE\020\004\022\033\n\027MESSA" +
-      "GE_STATE_CANCELLED\020\005B\\\n\030io.github.fanfar" +
-      "epush.v1P\001Z>github.com/fanfare-push/fanf" +
-      "are/clients/go/fanfarev1;fanfarev1b\006prot" +
-      "o3"
+      "rotobuf.TimestampH\001R\007endTime\210\001\001\022+\n\004kind\030" +
+      "\016 \001(\0162\027.fanfare.v1.MessageKindR\004kind\022=\n\n" +
+      "recipients\030\017 \001(\0132\035.fanfare.v1.MessageRec" +
+      "ipientsR\nrecipients\022*\n\006caller\030\020 \001(\0132\022.fa" +
+      "nfare.v1.CallerR\006caller\0329\n\013LabelsEntry\022\020" +
+      "\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005value:\002" +
+      "8\001B\014\n\n_send_timeB\013\n\t_end_time\"\257\001\n\021Messag" +
+      "eRecipients\022 \n\013description\030\001 \001(\tR\013descri" +
+      "ption\022\"\n\014subscription\030\002 \001(\tR\014subscriptio" +
+      "n\022\031\n\010user_ids\030\003 \003(\tR\007userIds\022\026\n\006topics\030\004" +
+      " \003(\tR\006topics\022!\n\014listed_count\030\005 \001(\005R\013list" +
+      "edCount\"Y\n\006Caller\022\022\n\004name\030\001 \001(\tR\004name\022!\n" +
+      "\014display_name\030\002 \001(\tR\013displayName\022\030\n\007addr" +
+      "ess\030\003 \001(\tR\007address\"b\n\017MessageAccepted\0223\n" +
+      "\007message\030\001 \001(\0132\031.fanfare.v1.MessageStatu" +
+      "sR\007message\022\032\n\010replayed\030\002 \001(\010R\010replayed*o" +
+      "\n\007Urgency\022\027\n\023URGENCY_UNSPECIFIED\020\000\022\024\n\020UR" +
+      "GENCY_VERY_LOW\020\001\022\017\n\013URGENCY_LOW\020\002\022\022\n\016URG" +
+      "ENCY_NORMAL\020\003\022\020\n\014URGENCY_HIGH\020\004*c\n\007Paddi" +
+      "ng\022\027\n\023PADDING_UNSPECIFIED\020\000\022\020\n\014PADDING_N" +
+      "ONE\020\001\022\030\n\024PADDING_POWER_OF_TWO\020\002\022\023\n\017PADDI" +
+      "NG_MAXIMUM\020\003*x\n\rTextDirection\022\036\n\032TEXT_DI" +
+      "RECTION_UNSPECIFIED\020\000\022\027\n\023TEXT_DIRECTION_" +
+      "AUTO\020\001\022\026\n\022TEXT_DIRECTION_LTR\020\002\022\026\n\022TEXT_D" +
+      "IRECTION_RTL\020\003*\270\001\n\014MessageState\022\035\n\031MESSA" +
+      "GE_STATE_UNSPECIFIED\020\000\022\033\n\027MESSAGE_STATE_" +
+      "SCHEDULED\020\001\022\031\n\025MESSAGE_STATE_SENDING\020\002\022\034" +
+      "\n\030MESSAGE_STATE_CANCELLING\020\003\022\026\n\022MESSAGE_" +
+      "STATE_DONE\020\004\022\033\n\027MESSAGE_STATE_CANCELLED\020" +
+      "\005*^\n\013MessageKind\022\034\n\030MESSAGE_KIND_UNSPECI" +
+      "FIED\020\000\022\025\n\021MESSAGE_KIND_SEND\020\001\022\032\n\026MESSAGE" +
+      "_KIND_BROADCAST\020\002B\\\n\030io.github.fanfarepu" +
+      "sh.v1P\001Z>github.com/fanfare-push/fanfare" +
+      "/clients/go/fanfarev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -187,15 +209,27 @@ public final class MessageOuterClass {
     internal_static_fanfare_v1_MessageStatus_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_MessageStatus_descriptor,
-        new java.lang.String[] { "Name", "Application", "State", "Counts", "Outcomes", "Receipts", "Labels", "Note", "RequestId", "CreateTime", "SendTime", "ExpireTime", "EndTime", });
+        new java.lang.String[] { "Name", "Application", "State", "Counts", "Outcomes", "Receipts", "Labels", "Note", "RequestId", "CreateTime", "SendTime", "ExpireTime", "EndTime", "Kind", "Recipients", "Caller", });
     internal_static_fanfare_v1_MessageStatus_LabelsEntry_descriptor =
       internal_static_fanfare_v1_MessageStatus_descriptor.getNestedTypes().get(0);
     internal_static_fanfare_v1_MessageStatus_LabelsEntry_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_MessageStatus_LabelsEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
-    internal_static_fanfare_v1_MessageAccepted_descriptor =
+    internal_static_fanfare_v1_MessageRecipients_descriptor =
       getDescriptor().getMessageTypes().get(5);
+    internal_static_fanfare_v1_MessageRecipients_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_MessageRecipients_descriptor,
+        new java.lang.String[] { "Description", "Subscription", "UserIds", "Topics", "ListedCount", });
+    internal_static_fanfare_v1_Caller_descriptor =
+      getDescriptor().getMessageTypes().get(6);
+    internal_static_fanfare_v1_Caller_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_fanfare_v1_Caller_descriptor,
+        new java.lang.String[] { "Name", "DisplayName", "Address", });
+    internal_static_fanfare_v1_MessageAccepted_descriptor =
+      getDescriptor().getMessageTypes().get(7);
     internal_static_fanfare_v1_MessageAccepted_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_MessageAccepted_descriptor,

@@ -28,6 +28,7 @@ private static final long serialVersionUID = 0L;
     outcomes_ = java.util.Collections.emptyList();
     note_ = "";
     requestId_ = "";
+    kind_ = 0;
   }
 
   @java.lang.Override
@@ -565,6 +566,108 @@ java.lang.String defaultValue) {
     return endTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endTime_;
   }
 
+  public static final int KIND_FIELD_NUMBER = 14;
+  private int kind_ = 0;
+  /**
+   * <pre>
+   * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  @java.lang.Override public int getKindValue() {
+    return kind_;
+  }
+  /**
+   * <pre>
+   * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+   * @return The kind.
+   */
+  @java.lang.Override public io.github.fanfarepush.v1.MessageKind getKind() {
+    io.github.fanfarepush.v1.MessageKind result = io.github.fanfarepush.v1.MessageKind.forNumber(kind_);
+    return result == null ? io.github.fanfarepush.v1.MessageKind.UNRECOGNIZED : result;
+  }
+
+  public static final int RECIPIENTS_FIELD_NUMBER = 15;
+  private io.github.fanfarepush.v1.MessageRecipients recipients_;
+  /**
+   * <pre>
+   * Unset, as the next: an earlier version accepted the message.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+   * @return Whether the recipients field is set.
+   */
+  @java.lang.Override
+  public boolean hasRecipients() {
+    return ((bitField0_ & 0x00000040) != 0);
+  }
+  /**
+   * <pre>
+   * Unset, as the next: an earlier version accepted the message.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+   * @return The recipients.
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.MessageRecipients getRecipients() {
+    return recipients_ == null ? io.github.fanfarepush.v1.MessageRecipients.getDefaultInstance() : recipients_;
+  }
+  /**
+   * <pre>
+   * Unset, as the next: an earlier version accepted the message.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.MessageRecipientsOrBuilder getRecipientsOrBuilder() {
+    return recipients_ == null ? io.github.fanfarepush.v1.MessageRecipients.getDefaultInstance() : recipients_;
+  }
+
+  public static final int CALLER_FIELD_NUMBER = 16;
+  private io.github.fanfarepush.v1.Caller caller_;
+  /**
+   * <pre>
+   * Who sent it.
+   * </pre>
+   *
+   * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+   * @return Whether the caller field is set.
+   */
+  @java.lang.Override
+  public boolean hasCaller() {
+    return ((bitField0_ & 0x00000080) != 0);
+  }
+  /**
+   * <pre>
+   * Who sent it.
+   * </pre>
+   *
+   * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+   * @return The caller.
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.Caller getCaller() {
+    return caller_ == null ? io.github.fanfarepush.v1.Caller.getDefaultInstance() : caller_;
+  }
+  /**
+   * <pre>
+   * Who sent it.
+   * </pre>
+   *
+   * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+   */
+  @java.lang.Override
+  public io.github.fanfarepush.v1.CallerOrBuilder getCallerOrBuilder() {
+    return caller_ == null ? io.github.fanfarepush.v1.Caller.getDefaultInstance() : caller_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -620,6 +723,15 @@ java.lang.String defaultValue) {
     }
     if (((bitField0_ & 0x00000020) != 0)) {
       output.writeMessage(13, getEndTime());
+    }
+    if (kind_ != io.github.fanfarepush.v1.MessageKind.MESSAGE_KIND_UNSPECIFIED.getNumber()) {
+      output.writeEnum(14, kind_);
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      output.writeMessage(15, getRecipients());
+    }
+    if (((bitField0_ & 0x00000080) != 0)) {
+      output.writeMessage(16, getCaller());
     }
     getUnknownFields().writeTo(output);
   }
@@ -684,6 +796,18 @@ java.lang.String defaultValue) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(13, getEndTime());
     }
+    if (kind_ != io.github.fanfarepush.v1.MessageKind.MESSAGE_KIND_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(14, kind_);
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(15, getRecipients());
+    }
+    if (((bitField0_ & 0x00000080) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(16, getCaller());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -742,6 +866,17 @@ java.lang.String defaultValue) {
       if (!getEndTime()
           .equals(other.getEndTime())) return false;
     }
+    if (kind_ != other.kind_) return false;
+    if (hasRecipients() != other.hasRecipients()) return false;
+    if (hasRecipients()) {
+      if (!getRecipients()
+          .equals(other.getRecipients())) return false;
+    }
+    if (hasCaller() != other.hasCaller()) return false;
+    if (hasCaller()) {
+      if (!getCaller()
+          .equals(other.getCaller())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -794,6 +929,16 @@ java.lang.String defaultValue) {
     if (hasEndTime()) {
       hash = (37 * hash) + END_TIME_FIELD_NUMBER;
       hash = (53 * hash) + getEndTime().hashCode();
+    }
+    hash = (37 * hash) + KIND_FIELD_NUMBER;
+    hash = (53 * hash) + kind_;
+    if (hasRecipients()) {
+      hash = (37 * hash) + RECIPIENTS_FIELD_NUMBER;
+      hash = (53 * hash) + getRecipients().hashCode();
+    }
+    if (hasCaller()) {
+      hash = (37 * hash) + CALLER_FIELD_NUMBER;
+      hash = (53 * hash) + getCaller().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -959,6 +1104,8 @@ java.lang.String defaultValue) {
         getSendTimeFieldBuilder();
         getExpireTimeFieldBuilder();
         getEndTimeFieldBuilder();
+        getRecipientsFieldBuilder();
+        getCallerFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1007,6 +1154,17 @@ java.lang.String defaultValue) {
       if (endTimeBuilder_ != null) {
         endTimeBuilder_.dispose();
         endTimeBuilder_ = null;
+      }
+      kind_ = 0;
+      recipients_ = null;
+      if (recipientsBuilder_ != null) {
+        recipientsBuilder_.dispose();
+        recipientsBuilder_ = null;
+      }
+      caller_ = null;
+      if (callerBuilder_ != null) {
+        callerBuilder_.dispose();
+        callerBuilder_ = null;
       }
       return this;
     }
@@ -1109,6 +1267,21 @@ java.lang.String defaultValue) {
             ? endTime_
             : endTimeBuilder_.build();
         to_bitField0_ |= 0x00000020;
+      }
+      if (((from_bitField0_ & 0x00002000) != 0)) {
+        result.kind_ = kind_;
+      }
+      if (((from_bitField0_ & 0x00004000) != 0)) {
+        result.recipients_ = recipientsBuilder_ == null
+            ? recipients_
+            : recipientsBuilder_.build();
+        to_bitField0_ |= 0x00000040;
+      }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.caller_ = callerBuilder_ == null
+            ? caller_
+            : callerBuilder_.build();
+        to_bitField0_ |= 0x00000080;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1227,6 +1400,15 @@ java.lang.String defaultValue) {
       if (other.hasEndTime()) {
         mergeEndTime(other.getEndTime());
       }
+      if (other.kind_ != 0) {
+        setKindValue(other.getKindValue());
+      }
+      if (other.hasRecipients()) {
+        mergeRecipients(other.getRecipients());
+      }
+      if (other.hasCaller()) {
+        mergeCaller(other.getCaller());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1342,6 +1524,25 @@ java.lang.String defaultValue) {
               bitField0_ |= 0x00001000;
               break;
             } // case 106
+            case 112: {
+              kind_ = input.readEnum();
+              bitField0_ |= 0x00002000;
+              break;
+            } // case 112
+            case 122: {
+              input.readMessage(
+                  getRecipientsFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00004000;
+              break;
+            } // case 122
+            case 130: {
+              input.readMessage(
+                  getCallerFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 130
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2955,6 +3156,393 @@ java.lang.String defaultValue) {
         endTime_ = null;
       }
       return endTimeBuilder_;
+    }
+
+    private int kind_ = 0;
+    /**
+     * <pre>
+     * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+     * @return The enum numeric value on the wire for kind.
+     */
+    @java.lang.Override public int getKindValue() {
+      return kind_;
+    }
+    /**
+     * <pre>
+     * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+     * @param value The enum numeric value on the wire for kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKindValue(int value) {
+      kind_ = value;
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+     * @return The kind.
+     */
+    @java.lang.Override
+    public io.github.fanfarepush.v1.MessageKind getKind() {
+      io.github.fanfarepush.v1.MessageKind result = io.github.fanfarepush.v1.MessageKind.forNumber(kind_);
+      return result == null ? io.github.fanfarepush.v1.MessageKind.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+     * @param value The kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKind(io.github.fanfarepush.v1.MessageKind value) {
+      if (value == null) {
+        throw new NullPointerException();
+      }
+      bitField0_ |= 0x00002000;
+      kind_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearKind() {
+      bitField0_ = (bitField0_ & ~0x00002000);
+      kind_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private io.github.fanfarepush.v1.MessageRecipients recipients_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        io.github.fanfarepush.v1.MessageRecipients, io.github.fanfarepush.v1.MessageRecipients.Builder, io.github.fanfarepush.v1.MessageRecipientsOrBuilder> recipientsBuilder_;
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     * @return Whether the recipients field is set.
+     */
+    public boolean hasRecipients() {
+      return ((bitField0_ & 0x00004000) != 0);
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     * @return The recipients.
+     */
+    public io.github.fanfarepush.v1.MessageRecipients getRecipients() {
+      if (recipientsBuilder_ == null) {
+        return recipients_ == null ? io.github.fanfarepush.v1.MessageRecipients.getDefaultInstance() : recipients_;
+      } else {
+        return recipientsBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    public Builder setRecipients(io.github.fanfarepush.v1.MessageRecipients value) {
+      if (recipientsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        recipients_ = value;
+      } else {
+        recipientsBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    public Builder setRecipients(
+        io.github.fanfarepush.v1.MessageRecipients.Builder builderForValue) {
+      if (recipientsBuilder_ == null) {
+        recipients_ = builderForValue.build();
+      } else {
+        recipientsBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    public Builder mergeRecipients(io.github.fanfarepush.v1.MessageRecipients value) {
+      if (recipientsBuilder_ == null) {
+        if (((bitField0_ & 0x00004000) != 0) &&
+          recipients_ != null &&
+          recipients_ != io.github.fanfarepush.v1.MessageRecipients.getDefaultInstance()) {
+          getRecipientsBuilder().mergeFrom(value);
+        } else {
+          recipients_ = value;
+        }
+      } else {
+        recipientsBuilder_.mergeFrom(value);
+      }
+      if (recipients_ != null) {
+        bitField0_ |= 0x00004000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    public Builder clearRecipients() {
+      bitField0_ = (bitField0_ & ~0x00004000);
+      recipients_ = null;
+      if (recipientsBuilder_ != null) {
+        recipientsBuilder_.dispose();
+        recipientsBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    public io.github.fanfarepush.v1.MessageRecipients.Builder getRecipientsBuilder() {
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return getRecipientsFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    public io.github.fanfarepush.v1.MessageRecipientsOrBuilder getRecipientsOrBuilder() {
+      if (recipientsBuilder_ != null) {
+        return recipientsBuilder_.getMessageOrBuilder();
+      } else {
+        return recipients_ == null ?
+            io.github.fanfarepush.v1.MessageRecipients.getDefaultInstance() : recipients_;
+      }
+    }
+    /**
+     * <pre>
+     * Unset, as the next: an earlier version accepted the message.
+     * </pre>
+     *
+     * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        io.github.fanfarepush.v1.MessageRecipients, io.github.fanfarepush.v1.MessageRecipients.Builder, io.github.fanfarepush.v1.MessageRecipientsOrBuilder> 
+        getRecipientsFieldBuilder() {
+      if (recipientsBuilder_ == null) {
+        recipientsBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            io.github.fanfarepush.v1.MessageRecipients, io.github.fanfarepush.v1.MessageRecipients.Builder, io.github.fanfarepush.v1.MessageRecipientsOrBuilder>(
+                getRecipients(),
+                getParentForChildren(),
+                isClean());
+        recipients_ = null;
+      }
+      return recipientsBuilder_;
+    }
+
+    private io.github.fanfarepush.v1.Caller caller_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        io.github.fanfarepush.v1.Caller, io.github.fanfarepush.v1.Caller.Builder, io.github.fanfarepush.v1.CallerOrBuilder> callerBuilder_;
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     * @return Whether the caller field is set.
+     */
+    public boolean hasCaller() {
+      return ((bitField0_ & 0x00008000) != 0);
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     * @return The caller.
+     */
+    public io.github.fanfarepush.v1.Caller getCaller() {
+      if (callerBuilder_ == null) {
+        return caller_ == null ? io.github.fanfarepush.v1.Caller.getDefaultInstance() : caller_;
+      } else {
+        return callerBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    public Builder setCaller(io.github.fanfarepush.v1.Caller value) {
+      if (callerBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        caller_ = value;
+      } else {
+        callerBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    public Builder setCaller(
+        io.github.fanfarepush.v1.Caller.Builder builderForValue) {
+      if (callerBuilder_ == null) {
+        caller_ = builderForValue.build();
+      } else {
+        callerBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    public Builder mergeCaller(io.github.fanfarepush.v1.Caller value) {
+      if (callerBuilder_ == null) {
+        if (((bitField0_ & 0x00008000) != 0) &&
+          caller_ != null &&
+          caller_ != io.github.fanfarepush.v1.Caller.getDefaultInstance()) {
+          getCallerBuilder().mergeFrom(value);
+        } else {
+          caller_ = value;
+        }
+      } else {
+        callerBuilder_.mergeFrom(value);
+      }
+      if (caller_ != null) {
+        bitField0_ |= 0x00008000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    public Builder clearCaller() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      caller_ = null;
+      if (callerBuilder_ != null) {
+        callerBuilder_.dispose();
+        callerBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    public io.github.fanfarepush.v1.Caller.Builder getCallerBuilder() {
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return getCallerFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    public io.github.fanfarepush.v1.CallerOrBuilder getCallerOrBuilder() {
+      if (callerBuilder_ != null) {
+        return callerBuilder_.getMessageOrBuilder();
+      } else {
+        return caller_ == null ?
+            io.github.fanfarepush.v1.Caller.getDefaultInstance() : caller_;
+      }
+    }
+    /**
+     * <pre>
+     * Who sent it.
+     * </pre>
+     *
+     * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        io.github.fanfarepush.v1.Caller, io.github.fanfarepush.v1.Caller.Builder, io.github.fanfarepush.v1.CallerOrBuilder> 
+        getCallerFieldBuilder() {
+      if (callerBuilder_ == null) {
+        callerBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            io.github.fanfarepush.v1.Caller, io.github.fanfarepush.v1.Caller.Builder, io.github.fanfarepush.v1.CallerOrBuilder>(
+                getCaller(),
+                getParentForChildren(),
+                isClean());
+        caller_ = null;
+      }
+      return callerBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -266,4 +266,77 @@ java.lang.String defaultValue);
    * <code>optional .google.protobuf.Timestamp end_time = 13 [json_name = "endTime"];</code>
    */
   com.google.protobuf.TimestampOrBuilder getEndTimeOrBuilder();
+
+  /**
+   * <pre>
+   * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  int getKindValue();
+  /**
+   * <pre>
+   * This and the next two: from GetMessage, ListMessages and CancelMessage; the frames of streams do without.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageKind kind = 14 [json_name = "kind"];</code>
+   * @return The kind.
+   */
+  io.github.fanfarepush.v1.MessageKind getKind();
+
+  /**
+   * <pre>
+   * Unset, as the next: an earlier version accepted the message.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+   * @return Whether the recipients field is set.
+   */
+  boolean hasRecipients();
+  /**
+   * <pre>
+   * Unset, as the next: an earlier version accepted the message.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+   * @return The recipients.
+   */
+  io.github.fanfarepush.v1.MessageRecipients getRecipients();
+  /**
+   * <pre>
+   * Unset, as the next: an earlier version accepted the message.
+   * </pre>
+   *
+   * <code>.fanfare.v1.MessageRecipients recipients = 15 [json_name = "recipients"];</code>
+   */
+  io.github.fanfarepush.v1.MessageRecipientsOrBuilder getRecipientsOrBuilder();
+
+  /**
+   * <pre>
+   * Who sent it.
+   * </pre>
+   *
+   * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+   * @return Whether the caller field is set.
+   */
+  boolean hasCaller();
+  /**
+   * <pre>
+   * Who sent it.
+   * </pre>
+   *
+   * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+   * @return The caller.
+   */
+  io.github.fanfarepush.v1.Caller getCaller();
+  /**
+   * <pre>
+   * Who sent it.
+   * </pre>
+   *
+   * <code>.fanfare.v1.Caller caller = 16 [json_name = "caller"];</code>
+   */
+  io.github.fanfarepush.v1.CallerOrBuilder getCallerOrBuilder();
 }

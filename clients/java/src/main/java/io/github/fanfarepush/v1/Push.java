@@ -378,84 +378,90 @@ public final class Push {
       "\"O\n\021GetMessageRequest\022 \n\013application\030\001 \001" +
       "(\tR\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004nam" +
       "e\"I\n\022GetMessageResponse\0223\n\007message\030\001 \001(\013" +
-      "2\031.fanfare.v1.MessageStatusR\007message\"\245\001\n" +
+      "2\031.fanfare.v1.MessageStatusR\007message\"\257\003\n" +
       "\023ListMessagesRequest\022 \n\013application\030\001 \001(" +
       "\tR\013application\022\033\n\tpage_size\030\002 \001(\005R\010pageS" +
       "ize\022\035\n\npage_token\030\003 \001(\tR\tpageToken\0220\n\006st" +
       "ates\030\004 \003(\0162\030.fanfare.v1.MessageStateR\006st" +
-      "ates\"u\n\024ListMessagesResponse\0225\n\010messages" +
-      "\030\001 \003(\0132\031.fanfare.v1.MessageStatusR\010messa" +
-      "ges\022&\n\017next_page_token\030\002 \001(\tR\rnextPageTo" +
-      "ken\"\233\002\n\025ListDeliveriesRequest\022 \n\013applica" +
-      "tion\030\001 \001(\tR\013application\022\034\n\006parent\030\002 \001(\tB" +
-      "\004\342A\001\002R\006parent\022\033\n\tpage_size\030\003 \001(\005R\010pageSi" +
-      "ze\022\035\n\npage_token\030\004 \001(\tR\tpageToken\0221\n\006sta" +
-      "tes\030\005 \003(\0162\031.fanfare.v1.DeliveryStateR\006st" +
-      "ates\022/\n\010outcomes\030\006 \003(\0162\023.fanfare.v1.Outc" +
-      "omeR\010outcomes\022\"\n\014subscription\030\007 \001(\tR\014sub" +
-      "scription\"v\n\026ListDeliveriesResponse\0224\n\nd" +
-      "eliveries\030\001 \003(\0132\024.fanfare.v1.DeliveryR\nd" +
-      "eliveries\022&\n\017next_page_token\030\002 \001(\tR\rnext" +
-      "PageToken\"R\n\024CancelMessageRequest\022 \n\013app" +
-      "lication\030\001 \001(\tR\013application\022\030\n\004name\030\002 \001(" +
-      "\tB\004\342A\001\002R\004name\"L\n\025CancelMessageResponse\0223" +
-      "\n\007message\030\001 \001(\0132\031.fanfare.v1.MessageStat" +
-      "usR\007message\"<\n\030GetVapidPublicKeyRequest\022" +
-      " \n\013application\030\001 \001(\tR\013application\"\216\001\n\031Ge" +
-      "tVapidPublicKeyResponse\0224\n\026application_s" +
-      "erver_key\030\001 \001(\tR\024applicationServerKey\022;\n" +
-      "\013create_time\030\002 \001(\0132\032.google.protobuf.Tim" +
-      "estampR\ncreateTime\"\261\001\n\034CreateSubscriberT" +
-      "okenRequest\022 \n\013application\030\001 \001(\tR\013applic" +
-      "ation\022\035\n\007user_id\030\002 \001(\tB\004\342A\001\002R\006userId\022\026\n\006" +
-      "topics\030\003 \003(\tR\006topics\0220\n\003ttl\030\004 \001(\0132\031.goog" +
-      "le.protobuf.DurationH\000R\003ttl\210\001\001B\006\n\004_ttl\"r" +
-      "\n\035CreateSubscriberTokenResponse\022\024\n\005token" +
-      "\030\001 \001(\tR\005token\022;\n\013expire_time\030\002 \001(\0132\032.goo" +
-      "gle.protobuf.TimestampR\nexpireTime2\265\014\n\013P" +
-      "ushService\022M\n\tSubscribe\022\034.fanfare.v1.Sub" +
-      "scribeRequest\032\035.fanfare.v1.SubscribeResp" +
-      "onse\"\003\220\002\002\022S\n\013Unsubscribe\022\036.fanfare.v1.Un" +
-      "subscribeRequest\032\037.fanfare.v1.Unsubscrib" +
-      "eResponse\"\003\220\002\002\022_\n\017GetSubscription\022\".fanf" +
-      "are.v1.GetSubscriptionRequest\032#.fanfare." +
-      "v1.GetSubscriptionResponse\"\003\220\002\001\022h\n\022Updat" +
-      "eSubscription\022%.fanfare.v1.UpdateSubscri" +
-      "ptionRequest\032&.fanfare.v1.UpdateSubscrip" +
-      "tionResponse\"\003\220\002\002\022e\n\021ListSubscriptions\022$" +
-      ".fanfare.v1.ListSubscriptionsRequest\032%.f" +
-      "anfare.v1.ListSubscriptionsResponse\"\003\220\002\001" +
-      "\022j\n\022WatchSubscriptions\022%.fanfare.v1.Watc" +
-      "hSubscriptionsRequest\032&.fanfare.v1.Watch" +
-      "SubscriptionsResponse\"\003\220\002\0010\001\022o\n\023ImportSu" +
-      "bscriptions\022&.fanfare.v1.ImportSubscript" +
-      "ionsRequest\032\'.fanfare.v1.ImportSubscript" +
-      "ionsResponse\"\003\220\002\002(\0010\001\022;\n\004Send\022\027.fanfare." +
-      "v1.SendRequest\032\030.fanfare.v1.SendResponse" +
-      "0\001\022J\n\tBroadcast\022\034.fanfare.v1.BroadcastRe" +
-      "quest\032\035.fanfare.v1.BroadcastResponse0\001\022O" +
-      "\n\nSendStream\022\035.fanfare.v1.SendStreamRequ" +
-      "est\032\036.fanfare.v1.SendStreamResponse(\0010\001\022" +
-      "a\n\017WatchDeliveries\022\".fanfare.v1.WatchDel" +
-      "iveriesRequest\032#.fanfare.v1.WatchDeliver" +
-      "iesResponse\"\003\220\002\0010\001\022P\n\nGetMessage\022\035.fanfa" +
-      "re.v1.GetMessageRequest\032\036.fanfare.v1.Get" +
-      "MessageResponse\"\003\220\002\001\022V\n\014ListMessages\022\037.f" +
-      "anfare.v1.ListMessagesRequest\032 .fanfare." +
-      "v1.ListMessagesResponse\"\003\220\002\001\022\\\n\016ListDeli" +
-      "veries\022!.fanfare.v1.ListDeliveriesReques" +
-      "t\032\".fanfare.v1.ListDeliveriesResponse\"\003\220" +
-      "\002\001\022Y\n\rCancelMessage\022 .fanfare.v1.CancelM" +
-      "essageRequest\032!.fanfare.v1.CancelMessage" +
-      "Response\"\003\220\002\002\022e\n\021GetVapidPublicKey\022$.fan" +
-      "fare.v1.GetVapidPublicKeyRequest\032%.fanfa" +
-      "re.v1.GetVapidPublicKeyResponse\"\003\220\002\001\022l\n\025" +
-      "CreateSubscriberToken\022(.fanfare.v1.Creat" +
-      "eSubscriberTokenRequest\032).fanfare.v1.Cre" +
-      "ateSubscriberTokenResponseB\\\n\030io.github." +
-      "fanfarepush.v1P\001Z>github.com/fanfare-pus" +
-      "h/fanfare/clients/go/fanfarev1;fanfarev1" +
-      "b\006proto3"
+      "ates\022+\n\004kind\030\005 \001(\0162\027.fanfare.v1.MessageK" +
+      "indR\004kind\022\026\n\006caller\030\006 \001(\tR\006caller\022\022\n\004not" +
+      "e\030\007 \001(\tR\004note\022\027\n\007user_id\030\010 \001(\tR\006userId\022>" +
+      "\n\nstart_time\030\t \001(\0132\032.google.protobuf.Tim" +
+      "estampH\000R\tstartTime\210\001\001\022:\n\010end_time\030\n \001(\013" +
+      "2\032.google.protobuf.TimestampH\001R\007endTime\210" +
+      "\001\001B\r\n\013_start_timeB\013\n\t_end_time\"u\n\024ListMe" +
+      "ssagesResponse\0225\n\010messages\030\001 \003(\0132\031.fanfa" +
+      "re.v1.MessageStatusR\010messages\022&\n\017next_pa" +
+      "ge_token\030\002 \001(\tR\rnextPageToken\"\233\002\n\025ListDe" +
+      "liveriesRequest\022 \n\013application\030\001 \001(\tR\013ap" +
+      "plication\022\034\n\006parent\030\002 \001(\tB\004\342A\001\002R\006parent\022" +
+      "\033\n\tpage_size\030\003 \001(\005R\010pageSize\022\035\n\npage_tok" +
+      "en\030\004 \001(\tR\tpageToken\0221\n\006states\030\005 \003(\0162\031.fa" +
+      "nfare.v1.DeliveryStateR\006states\022/\n\010outcom" +
+      "es\030\006 \003(\0162\023.fanfare.v1.OutcomeR\010outcomes\022" +
+      "\"\n\014subscription\030\007 \001(\tR\014subscription\"v\n\026L" +
+      "istDeliveriesResponse\0224\n\ndeliveries\030\001 \003(" +
+      "\0132\024.fanfare.v1.DeliveryR\ndeliveries\022&\n\017n" +
+      "ext_page_token\030\002 \001(\tR\rnextPageToken\"R\n\024C" +
+      "ancelMessageRequest\022 \n\013application\030\001 \001(\t" +
+      "R\013application\022\030\n\004name\030\002 \001(\tB\004\342A\001\002R\004name\"" +
+      "L\n\025CancelMessageResponse\0223\n\007message\030\001 \001(" +
+      "\0132\031.fanfare.v1.MessageStatusR\007message\"<\n" +
+      "\030GetVapidPublicKeyRequest\022 \n\013application" +
+      "\030\001 \001(\tR\013application\"\216\001\n\031GetVapidPublicKe" +
+      "yResponse\0224\n\026application_server_key\030\001 \001(" +
+      "\tR\024applicationServerKey\022;\n\013create_time\030\002" +
+      " \001(\0132\032.google.protobuf.TimestampR\ncreate" +
+      "Time\"\261\001\n\034CreateSubscriberTokenRequest\022 \n" +
+      "\013application\030\001 \001(\tR\013application\022\035\n\007user_" +
+      "id\030\002 \001(\tB\004\342A\001\002R\006userId\022\026\n\006topics\030\003 \003(\tR\006" +
+      "topics\0220\n\003ttl\030\004 \001(\0132\031.google.protobuf.Du" +
+      "rationH\000R\003ttl\210\001\001B\006\n\004_ttl\"r\n\035CreateSubscr" +
+      "iberTokenResponse\022\024\n\005token\030\001 \001(\tR\005token\022" +
+      ";\n\013expire_time\030\002 \001(\0132\032.google.protobuf.T" +
+      "imestampR\nexpireTime2\265\014\n\013PushService\022M\n\t" +
+      "Subscribe\022\034.fanfare.v1.SubscribeRequest\032" +
+      "\035.fanfare.v1.SubscribeResponse\"\003\220\002\002\022S\n\013U" +
+      "nsubscribe\022\036.fanfare.v1.UnsubscribeReque" +
+      "st\032\037.fanfare.v1.UnsubscribeResponse\"\003\220\002\002" +
+      "\022_\n\017GetSubscription\022\".fanfare.v1.GetSubs" +
+      "criptionRequest\032#.fanfare.v1.GetSubscrip" +
+      "tionResponse\"\003\220\002\001\022h\n\022UpdateSubscription\022" +
+      "%.fanfare.v1.UpdateSubscriptionRequest\032&" +
+      ".fanfare.v1.UpdateSubscriptionResponse\"\003" +
+      "\220\002\002\022e\n\021ListSubscriptions\022$.fanfare.v1.Li" +
+      "stSubscriptionsRequest\032%.fanfare.v1.List" +
+      "SubscriptionsResponse\"\003\220\002\001\022j\n\022WatchSubsc" +
+      "riptions\022%.fanfare.v1.WatchSubscriptions" +
+      "Request\032&.fanfare.v1.WatchSubscriptionsR" +
+      "esponse\"\003\220\002\0010\001\022o\n\023ImportSubscriptions\022&." +
+      "fanfare.v1.ImportSubscriptionsRequest\032\'." +
+      "fanfare.v1.ImportSubscriptionsResponse\"\003" +
+      "\220\002\002(\0010\001\022;\n\004Send\022\027.fanfare.v1.SendRequest" +
+      "\032\030.fanfare.v1.SendResponse0\001\022J\n\tBroadcas" +
+      "t\022\034.fanfare.v1.BroadcastRequest\032\035.fanfar" +
+      "e.v1.BroadcastResponse0\001\022O\n\nSendStream\022\035" +
+      ".fanfare.v1.SendStreamRequest\032\036.fanfare." +
+      "v1.SendStreamResponse(\0010\001\022a\n\017WatchDelive" +
+      "ries\022\".fanfare.v1.WatchDeliveriesRequest" +
+      "\032#.fanfare.v1.WatchDeliveriesResponse\"\003\220" +
+      "\002\0010\001\022P\n\nGetMessage\022\035.fanfare.v1.GetMessa" +
+      "geRequest\032\036.fanfare.v1.GetMessageRespons" +
+      "e\"\003\220\002\001\022V\n\014ListMessages\022\037.fanfare.v1.List" +
+      "MessagesRequest\032 .fanfare.v1.ListMessage" +
+      "sResponse\"\003\220\002\001\022\\\n\016ListDeliveries\022!.fanfa" +
+      "re.v1.ListDeliveriesRequest\032\".fanfare.v1" +
+      ".ListDeliveriesResponse\"\003\220\002\001\022Y\n\rCancelMe" +
+      "ssage\022 .fanfare.v1.CancelMessageRequest\032" +
+      "!.fanfare.v1.CancelMessageResponse\"\003\220\002\002\022" +
+      "e\n\021GetVapidPublicKey\022$.fanfare.v1.GetVap" +
+      "idPublicKeyRequest\032%.fanfare.v1.GetVapid" +
+      "PublicKeyResponse\"\003\220\002\001\022l\n\025CreateSubscrib" +
+      "erToken\022(.fanfare.v1.CreateSubscriberTok" +
+      "enRequest\032).fanfare.v1.CreateSubscriberT" +
+      "okenResponseB\\\n\030io.github.fanfarepush.v1" +
+      "P\001Z>github.com/fanfare-push/fanfare/clie" +
+      "nts/go/fanfarev1;fanfarev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -678,7 +684,7 @@ public final class Push {
     internal_static_fanfare_v1_ListMessagesRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_fanfare_v1_ListMessagesRequest_descriptor,
-        new java.lang.String[] { "Application", "PageSize", "PageToken", "States", });
+        new java.lang.String[] { "Application", "PageSize", "PageToken", "States", "Kind", "Caller", "Note", "UserId", "StartTime", "EndTime", });
     internal_static_fanfare_v1_ListMessagesResponse_descriptor =
       getDescriptor().getMessageTypes().get(34);
     internal_static_fanfare_v1_ListMessagesResponse_fieldAccessorTable = new

@@ -770,7 +770,7 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
      * before the last.
      * </pre>
      */
@@ -1018,7 +1018,7 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
      * before the last.
      * </pre>
      */
@@ -1254,7 +1254,7 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
      * before the last.
      * </pre>
      */
@@ -1451,7 +1451,7 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
      * before the last.
      * </pre>
      */
@@ -1599,7 +1599,7 @@ public final class PushServiceGrpc {
 
     /**
      * <pre>
-     * Messages, newest first. A call looks at a bounded number of messages: of a rare state a page may be short, even empty,
+     * Messages, newest first. A call looks at a bounded number of messages: of what is rare a page may be short, even empty,
      * before the last.
      * </pre>
      */

@@ -43,7 +43,7 @@ public enum Role
   ROLE_SUBSCRIBER(3),
   /**
    * <pre>
-   * Every Get, List and Watch.
+   * Every Get, List and Watch but ListAuditEntries.
    * </pre>
    *
    * <code>ROLE_READER = 4;</code>
@@ -82,7 +82,7 @@ public enum Role
   public static final int ROLE_SUBSCRIBER_VALUE = 3;
   /**
    * <pre>
-   * Every Get, List and Watch.
+   * Every Get, List and Watch but ListAuditEntries.
    * </pre>
    *
    * <code>ROLE_READER = 4;</code>
