@@ -103,12 +103,11 @@ fn is_live(key: &str, running: &Config, config: &Config) -> bool {
         return false;
     }
     let (was, is) = (&running.server.tls, &config.server.tls);
-    let as_before = match key {
+    match key {
         "server.tls.certificate" | "server.tls.private_key" => {
             was.certificate.is_some() == is.certificate.is_some()
         }
         "server.tls.client_ca" => was.client_ca.is_some() == is.client_ca.is_some(),
         _ => true,
-    };
-    as_before
+    }
 }
