@@ -218,9 +218,8 @@ impl<R: Read> FileReader<R> {
     /// Reads its beginning.
     pub(super) fn new(from: R) -> Result<Self, FileError> {
         let mut reader = Self { from, sha: Sha256::new(), octets: 0 };
-        let begin = reader.read(NAME.len() + VERSION.len()).map_err(|error| match error {
-            FileError::CutOff(_) => FileError::NoBackup,
-            other => other,
+        let begin = reader.read(NAME.len() + VERSION.len()).map_err(|error| {
+            if matches!(error, FileError::CutOff(_)) { FileError::NoBackup } else { error }
         })?;
         match begin.strip_prefix(NAME) {
             Some(VERSION) => Ok(reader),
@@ -273,9 +272,12 @@ impl<R: Read> FileReader<R> {
 
     fn read(&mut self, octets: usize) -> Result<Vec<u8>, FileError> {
         let mut read = vec![0; octets];
-        self.from.read_exact(&mut read).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => FileError::CutOff(self.octets),
-            _ => error.into(),
+        self.from.read_exact(&mut read).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                FileError::CutOff(self.octets)
+            } else {
+                FileError::Read(error)
+            }
         })?;
         self.octets += octets as u64;
         self.sha.update(&read);
