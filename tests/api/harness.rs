@@ -394,6 +394,15 @@ impl Server {
     }
 }
 
+/// A message as frames tell it: without where it comes from, which it must have here.
+pub(crate) fn as_in_frames(message: &Value) -> Value {
+    let mut message = message.clone();
+    for origin in ["kind", "recipients", "caller"] {
+        assert!(message.as_object_mut().unwrap().remove(origin).is_some(), "{origin}");
+    }
+    message
+}
+
 fn once<T: Send + 'static>(item: T) -> impl futures_util::Stream<Item = T> + Send + 'static {
     futures_util::stream::once(async move { item })
 }
