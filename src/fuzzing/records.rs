@@ -9,13 +9,14 @@ use crate::store::records::application::{
 };
 use crate::store::records::audit::AuditValue;
 use crate::store::records::change::{ChangeTime, ChangeValue};
+use crate::store::records::feed::{FeedTimes, FeedValue};
 use crate::store::records::kept::KeptValue;
 use crate::store::records::message::{
     DoneValue, ListValue, MessageReference, OpenValue, RequestValue, StateValue,
 };
 use crate::store::records::page::{HeadValue, PageValue};
 use crate::store::records::receipt::ReportsValue;
-use crate::store::records::segment::{FeedTimes, FeedValue, SegmentHeader, SegmentValue};
+use crate::store::records::segment::{SegmentHeader, SegmentValue};
 use crate::store::records::subscription::{
     MemberValue, SubscriptionReference, SubscriptionValue, TopicValue,
 };

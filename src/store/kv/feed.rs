@@ -2,8 +2,9 @@
 
 use super::backend::Order;
 use super::keys;
+use super::records::feed::FeedValue;
 use super::records::message::DoneValue;
-use super::records::segment::{FeedValue, SegmentValue};
+use super::records::segment::SegmentValue;
 use super::records::{Number, Record};
 use super::transaction::{Reader, Rows};
 use super::trim;

@@ -14,12 +14,13 @@ use super::records::application::{
 };
 use super::records::audit::AuditValue;
 use super::records::change::ChangeValue;
+use super::records::feed::{FeedTimes, FeedValue};
 use super::records::held::{HeldValue, RemovedValue};
 use super::records::kept::KeptValue;
 use super::records::message::{DoneValue, ListValue, MessageReference, OpenValue, RequestValue, StateValue};
 use super::records::page::{HeadValue, PageValue};
 use super::records::receipt::ReportsValue;
-use super::records::segment::{FeedTimes, FeedValue, SegmentValue};
+use super::records::segment::SegmentValue;
 use super::records::subscription::{SubscriptionReference, SubscriptionValue, TopicValue};
 use super::records::{Mark, Number, Record, SealingValue, SequenceValue};
 use super::sealing::SEALING_NAME;

@@ -12,7 +12,7 @@ use super::origins::Origins;
 use super::progress::Progress;
 use super::queue::{Class, Queue, Waited};
 use super::records::Number;
-use super::records::segment::FeedValue;
+use super::records::feed::FeedValue;
 use super::sequences::Sequences;
 use super::space::{Reserve, Use};
 use super::transaction::{Reader, Transaction};

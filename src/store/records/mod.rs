@@ -8,6 +8,7 @@ pub(crate) mod application;
 pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod change;
+pub(crate) mod feed;
 pub(crate) mod held;
 pub(crate) mod kept;
 pub(crate) mod message;

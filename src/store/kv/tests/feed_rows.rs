@@ -8,7 +8,7 @@ use super::super::backend::{Backend as _, Batch, Order};
 use super::super::keys;
 use super::super::memory::Memory;
 use super::super::records::Record as _;
-use super::super::records::segment::{FEED_ROW_COMMITS_MAX, FeedValue};
+use super::super::records::feed::{FEED_ROW_COMMITS_MAX, FeedValue};
 use super::InMemory;
 use crate::domain::{ApplicationId, Audience, Clock as _};
 use crate::store::conformance::{Harness as _, application, broadcast, message};
