@@ -27,6 +27,8 @@ mod cases;
 mod clock;
 #[path = "cli/descriptors.rs"]
 mod descriptors;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/held.rs"]
 mod held;
 #[path = "cli/import.rs"]

@@ -22,6 +22,8 @@ use crate::store::Store;
 
 /// The target of its lines, for `log.filter`.
 const TARGET: &str = "fanfare::audit";
+/// Begins the object of an entry that is about a user.
+pub(super) const USER: &str = "user ";
 
 fn reach(scope: &Scope) -> &str {
     match scope {
@@ -105,7 +107,9 @@ impl ApiFor<'_> {
 /// What was done stays done when it cannot be written down; then the log is what tells.
 async fn write(store: &dyn Store, entry: AuditEntry) {
     let AuditEntry { caller, action, application_name, object, .. } = &entry;
-    let (action, application, object) = (action.as_str(), application_name.as_str(), object.as_str());
+    let (action, application) = (action.as_str(), application_name.as_str());
+    // Of users the log says nothing; the entry does.
+    let object = if object.starts_with(USER) { "a user" } else { object };
     tracing::info!(target: TARGET, caller = %caller.name, action, application, object, "done");
     if let Err(error) = store.audit(entry).await {
         tracing::error!(target: TARGET, %error, "the entry before this is missing in the audit log of the store");

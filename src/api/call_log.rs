@@ -21,7 +21,6 @@ pub(super) struct CallNotes(Arc<Noted>);
 struct Noted {
     caller: OnceLock<Arc<str>>,
     application: OnceLock<Arc<Application>>,
-    request_id: OnceLock<String>,
 }
 
 impl CallNotes {
@@ -33,13 +32,6 @@ impl CallNotes {
     /// For which application: the first that it named.
     pub(super) fn application(&self, application: &Arc<Application>) {
         let _ = self.0.application.set(Arc::clone(application));
-    }
-
-    /// Under which key for the request.
-    pub(super) fn request_id(&self, request_id: &str) {
-        if !request_id.is_empty() {
-            let _ = self.0.request_id.set(request_id.to_owned());
-        }
     }
 }
 
@@ -53,10 +45,9 @@ impl CallLog {
         let CallNotes(noted) = notes;
         let caller = noted.caller.get().map(|caller| &**caller);
         let application = noted.application.get().map(|application| &*application.name);
-        let request_id = noted.request_id.get().map(String::as_str);
         let whose = whose_affair(code);
         if whose == Affair::OfCaller {
-            tracing::debug!(target: TARGET, method, caller, application, request_id, ?code, ?elapsed, "ended");
+            tracing::debug!(target: TARGET, method, caller, application, ?code, ?elapsed, "ended");
             return;
         }
         let room = self.0.lock().unwrap_or_else(PoisonError::into_inner).room(Instant::now());
@@ -66,10 +57,10 @@ impl CallLog {
         }
         match whose {
             Affair::OfCaller | Affair::NotServed => {
-                tracing::warn!(target: TARGET, method, caller, application, request_id, ?code, ?elapsed, "not served");
+                tracing::warn!(target: TARGET, method, caller, application, ?code, ?elapsed, "not served");
             }
             Affair::Failed => {
-                tracing::error!(target: TARGET, method, caller, application, request_id, ?code, ?elapsed, "failed");
+                tracing::error!(target: TARGET, method, caller, application, ?code, ?elapsed, "failed");
             }
         }
     }

@@ -38,7 +38,6 @@ pub(super) async fn send(
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
-    api.notes.request_id(&request.request_id);
     let sending = sending::send(request, api.rules(&application))?;
     // Before anything is accepted: who may not watch must not send either.
     let call = CallEnd::new(api, application.id, api.called_by());
@@ -54,7 +53,6 @@ pub(super) async fn broadcast(
     lifetime: Lifetime,
 ) -> Result<Frames, ApiError> {
     let application = api.application(&request.application)?;
-    api.notes.request_id(&request.request_id);
     let sending = sending::broadcast(request, api.rules(&application))?;
     let call = CallEnd::new(api, application.id, api.called_by());
     let ends = Ends { permit: quotas::send(api, &application)?, lifetime, call };

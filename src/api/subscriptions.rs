@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::audit::Done;
+use super::audit::{Done, USER};
 use super::convert::subscription::subscription;
 use super::status::{ApiError, Resource};
 use super::tokens::List;
@@ -95,7 +95,7 @@ pub(super) async fn unsubscribe(
         }
         let done = match &selector {
             Selector::User(user) if removed.len() > 1 && !by_page => {
-                Some(Done::to(&application, format!("user {user}")).counted(removed.len()))
+                Some(Done::to(&application, format!("{USER}{user}")).counted(removed.len()))
             }
             Selector::User(_) | Selector::Id(_) | Selector::Endpoint(_) => None,
         };

@@ -16,6 +16,7 @@ mod deliveries;
 pub mod demo;
 mod desktop;
 mod doctor;
+mod explain;
 mod export;
 mod failure;
 mod follow;
@@ -87,6 +88,7 @@ enum Command {
     Cancel(cancel::CancelArgs),
     Origins(origins::OriginsArgs),
     Tokens(tokens::TokensArgs),
+    Explain(explain::ExplainArgs),
     Audit(audit::AuditArgs),
     Store(store::StoreArgs),
     Backup(backup::BackupArgs),
@@ -137,6 +139,7 @@ impl Command {
             Self::Cancel(args) => args.run().await,
             Self::Origins(args) => args.run().await,
             Self::Tokens(args) => args.run().await,
+            Self::Explain(args) => args.run().await,
             Self::Audit(args) => args.run().await,
             Self::Store(args) => args.run().await,
             Self::Backup(args) => args.run().await,

@@ -1,4 +1,5 @@
-//! What operators read in the log of messages and of lanes: a line when something begins or ends. `log.filter` has it under the
+//! What operators read in the log of messages and of lanes: a line when something begins or ends. Nothing is in it that
+//! a sender may have written: a note or `request_id` may be anything, also about a person. `log.filter` has it under the
 //! targets `fanfare::messages` and `fanfare::lanes`.
 
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub(super) fn accepted(application: &str, message: &MessageStatus) {
     let (id, targets) = (message.id, message.counts.targets);
     let starts_in = message.start.map(|start| start.since(message.created));
     let caller = message.caller.as_ref().map(|caller| &*caller.name);
-    line!(message.kind, message_id = %id, application, caller, targets, ?starts_in, request_id = message.request_id, note = message.note, "accepted");
+    line!(message.kind, message_id = %id, application, caller, targets, ?starts_in, "accepted");
 }
 
 /// Messages have ended, and it is durable.

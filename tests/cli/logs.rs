@@ -44,12 +44,24 @@ async fn the_log_tells_what_was_sent_by_whom_and_how_it_ended() {
     let pasted = place.subscriptions(&ready, 3).await;
     printed(&run_with_input(&["subscribe", "--user", "alice", "--server", &url], &pasted));
 
-    printed(&call(&["send", "--user", "alice", "--title", "x", "--request-id", "order-7"]));
-    let accepted = appears(&place, &["fanfare::messages", "accepted", "targets=3", "order-7"]).await;
+    printed(&call(&[
+        "send",
+        "--user",
+        "alice",
+        "--title",
+        "x",
+        "--note",
+        "order-7",
+        "--request-id",
+        "order-7",
+    ]));
+    let accepted = appears(&place, &["fanfare::messages", "accepted", "targets=3"]).await;
     let message = accepted.split("message_id=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     appears(&place, &["fanfare::messages", "ended", &message, "accepted=3", "state=Done"]).await;
-    let ended = appears(&place, &["fanfare::calls", "ended", "method=\"Send\"", "order-7", "code=Ok"]).await;
+    let ended = appears(&place, &["fanfare::calls", "ended", "method=\"Send\"", "code=Ok"]).await;
     assert!(ended.contains("application=\"default\"") && ended.contains("caller=\"anonymous\""), "{ended}");
+
+    assert_eq!(lines(&place, &["order-7"]), [""; 0], "what a sender writes for itself is its own");
 
     // What a caller does wrong is no error of the server.
     failed(&call(&["cancel", "messages/none"]));
