@@ -109,6 +109,15 @@ impl Place {
         Process::start(Path::new("/usr/bin/env"), &words, &self.path("server.log")).await
     }
 
+    /// Orders something from the sandbox.
+    async fn order(&self, method: reqwest::Method, path: &str, body: &Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method, format!("http://{}{path}", self.sandbox.control));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{} {}", answer.status(), answer.text().await.unwrap());
+    }
+
     /// The JSON of the push subscriptions of new synthetic subscribers.
     async fn subscriptions(&self, server: &ServeReady, count: u32) -> String {
         self.subscriptions_with(&server.applications[0].application_server_key, count).await

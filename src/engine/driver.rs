@@ -170,11 +170,11 @@ impl Driver {
                         ring.notify_one();
                     }
                     let ended = committed.unwrap_or_default();
-                    let kind =
-                        |id| commit.messages.iter().zip(&kinds).find(|(message, _)| message.message == id);
-                    let told: Vec<_> = ended.iter().filter_map(|id| Some((*id, *kind(*id)?.1))).collect();
-                    journal::ended(&*store, application, &told).await;
+                    let messages = commit.messages.iter().map(|of| of.message).zip(kinds);
+                    let told: Vec<_> =
+                        messages.filter(|(id, kind)| journal::is_read(*kind) && ended.contains(id)).collect();
                     let _ = reports.send(Input::Committed { application, ended }).await;
+                    journal::ended(&*store, application, &told).await;
                 });
             }
         }

@@ -17,7 +17,7 @@ const LANES: &str = "fanfare::lanes";
 
 /// Whether anybody reads of messages of this kind. Broadcasts are told of with `info`. There may be thousands of Sends in a
 /// second: they take `debug`.
-fn is_read(kind: MessageKind) -> bool {
+pub(super) fn is_read(kind: MessageKind) -> bool {
     match kind {
         MessageKind::Send => tracing::enabled!(target: MESSAGES, tracing::Level::DEBUG),
         MessageKind::Broadcast => tracing::enabled!(target: MESSAGES, tracing::Level::INFO),

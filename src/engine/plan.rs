@@ -182,8 +182,8 @@ impl Planner {
             let _ = self.pages.send(Input::PageWritten { page, as_of }).await;
         }
         if ended {
-            journal::ended(&*self.store, message.application.id, &[(message.id, message.kind)]).await;
             let _ = self.pages.send(Input::MessageEnded(message.id)).await;
+            journal::ended(&*self.store, message.application.id, &[(message.id, message.kind)]).await;
         }
         Ok(chunk.done)
     }

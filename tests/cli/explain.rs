@@ -3,17 +3,9 @@
 use std::io::Write as _;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Place, printed, printed_json, run_with_input};
-
-/// Orders something from the sandbox.
-async fn order(place: &Place, method: reqwest::Method, path: &str, body: &Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = client.request(method, format!("http://{}{path}", place.sandbox.control));
-    let request = request.header("content-type", "application/json").body(body.to_string());
-    assert!(request.send().await.unwrap().status().is_success());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_users_missing_message_is_explained() {
@@ -62,7 +54,7 @@ async fn a_users_missing_message_is_explained() {
 
     // The push service says that it has ended: it fails, and is removed.
     let gone = json!({"answer": {"status": 410}});
-    order(&place, reqwest::Method::POST, "/groups/1/subscribers/0/faults", &gone).await;
+    place.order(reqwest::Method::POST, "/groups/1/subscribers/0/faults", &gone).await;
     printed(&call(&["send", "--user", "alice", "--title", "x"]));
     let said = async {
         loop {

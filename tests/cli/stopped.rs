@@ -15,15 +15,6 @@ use super::{PATIENCE, Place, failed, fanfare, printed, printed_json, run_with_in
 /// What autopush answers to a token that it does not take.
 const REFUSAL: &str = r#"{"code":401,"errno":109,"error":"Unauthorized","message":"Invalid VAPID token"}"#;
 
-/// Orders something from the sandbox.
-async fn order(place: &Place, method: reqwest::Method, path: &str, body: &Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = client.request(method, format!("http://{}{path}", place.sandbox.control));
-    let request = request.header("content-type", "application/json").body(body.to_string());
-    let answer = request.send().await.unwrap();
-    assert!(answer.status().is_success(), "{} {}", answer.status(), answer.text().await.unwrap());
-}
-
 /// A command that goes on.
 fn started(arguments: &[&str]) -> Child {
     let mut command = tokio::process::Command::from(fanfare(arguments));
@@ -63,7 +54,7 @@ async fn a_stopped_application_is_seen_and_goes_on_by_itself() {
 
     // One endpoint that refuses the token hurts nobody else, however often it does.
     let fault = json!({"answer": {"status": 401, "body": REFUSAL}});
-    order(&place, reqwest::Method::POST, "/groups/1/subscribers/0/faults", &fault).await;
+    place.order(reqwest::Method::POST, "/groups/1/subscribers/0/faults", &fault).await;
     for _ in 0..4 {
         let shown = printed(&call(&broadcast));
         assert!(
@@ -79,8 +70,8 @@ async fn a_stopped_application_is_seen_and_goes_on_by_itself() {
     );
 
     // When all of them do, it is the application.
-    order(&place, reqwest::Method::PUT, "/origins/0", &json!({"fault": fault})).await;
-    order(&place, reqwest::Method::POST, "/groups/1/subscribers/0/faults", &Value::Null).await;
+    place.order(reqwest::Method::PUT, "/origins/0", &json!({"fault": fault})).await;
+    place.order(reqwest::Method::POST, "/groups/1/subscribers/0/faults", &Value::Null).await;
     let mut first =
         started(&["broadcast", "--all", "--title", "y", "--report-level", "attempts", "--server", &url]);
     let mut shown = BufReader::new(first.stdout.take().unwrap()).lines();
@@ -119,7 +110,7 @@ async fn a_stopped_application_is_seen_and_goes_on_by_itself() {
     assert_eq!(status.code(), Some(130));
 
     // The cause is gone: nobody need do anything.
-    order(&place, reqwest::Method::PUT, "/origins/0", &json!({})).await;
+    place.order(reqwest::Method::PUT, "/origins/0", &json!({})).await;
     line_with(&mut shown, "ended: 5 targets, 5 accepted").await;
     let followed = printed(&call(&["watch", message, "--report-level", "progress"]));
     assert!(followed.contains("ended: 5 targets, 5 accepted"), "{followed}");
@@ -154,7 +145,7 @@ async fn who_sends_to_nobody_is_told() {
     let pasted = place.subscriptions(&ready, 1).await;
     printed(&run_with_input(&["subscribe", "--user", "alice", "--server", &url], &pasted));
     let fault = json!({"answer": {"status": 401, "body": "VAPID public key mismatch"}});
-    order(&place, reqwest::Method::PUT, "/origins/0", &json!({"fault": fault})).await;
+    place.order(reqwest::Method::PUT, "/origins/0", &json!({"fault": fault})).await;
     let send = ["send", "--user", "alice", "--title", "x"];
     assert!(printed(&call(&send)).contains("FAILED KEY_MISMATCH"));
     let disabled = async {
