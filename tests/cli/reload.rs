@@ -7,14 +7,14 @@ use fanfare::cli::process::Process;
 
 use super::{PATIENCE, Place, failed, printed, run, run_with_input};
 
-/// Sends SIGHUP and waits until the log, from what is there on, has this. Gives back what was added.
-async fn hang_up(place: &Place, server: &Process, expected: &str) -> String {
+/// Sends SIGHUP and waits until the log, from what is there on, has all of this: several tasks write it. Gives back what was added.
+async fn hang_up(place: &Place, server: &Process, expected: &[&str]) -> String {
     let log = || std::fs::read_to_string(place.path("server.log")).unwrap();
     let before = log().len();
     let pid = server.id().expect("it runs").to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
     let told = async {
-        while !log()[before..].contains(expected) {
+        while !expected.iter().all(|word| log()[before..].contains(word)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -38,12 +38,19 @@ async fn a_hangup_takes_up_what_can_be_and_ends_no_server() {
 
     // Nothing of a file is taken up that has a fault.
     write(&format!("{admin}[log]\nfilter = \"info\"\nformat = \"prose\"\n{exceptions}[nonsense]\n"));
-    let log = hang_up(&place, &server, "nonsense: there is no such setting").await;
+    let log =
+        hang_up(&place, &server, &["nonsense: there is no such setting", "log.format: unknown variant"])
+            .await;
     assert!(log.contains("fanfare.toml:5: log.format: unknown variant `prose`"), "{log}");
     assert_eq!(failed(&subscribe()).0, 1);
 
     write(&format!("{admin}[log]\nfilter = \"info\"\n[engine]\nmax_messages = 5\n{exceptions}"));
-    let log = hang_up(&place, &server, "needs a restart").await;
+    let log = hang_up(
+        &place,
+        &server,
+        &["needs a restart", "setting=\"log.filter\"", "setting=\"push_services.exceptions\""],
+    )
+    .await;
     for setting in ["log.filter", "push_services.exceptions"] {
         let line = log.lines().find(|line| line.contains(&format!("setting=\"{setting}\"")));
         assert!(line.is_some_and(|line| line.contains("INFO") && line.contains("has changed")), "{log}");
@@ -54,12 +61,12 @@ async fn a_hangup_takes_up_what_can_be_and_ends_no_server() {
     assert!(sent.contains("ACCEPTED 201"), "{sent}");
 
     // What needs a restart is told again; what was taken up is not.
-    let log = hang_up(&place, &server, "engine.max_messages").await;
+    let log = hang_up(&place, &server, &["engine.max_messages"]).await;
     assert!(!log.contains("log.filter") && !log.contains("INFO"), "{log}");
     write(&format!("{admin}[log]\nfilter = \"info\"\n{exceptions}"));
-    hang_up(&place, &server, "no setting has changed").await;
+    hang_up(&place, &server, &["no setting has changed"]).await;
     std::fs::remove_file(place.path("fanfare.toml")).unwrap();
-    hang_up(&place, &server, "cannot be read: all stays as it was").await;
+    hang_up(&place, &server, &["cannot be read: all stays as it was"]).await;
     printed(&subscribe());
     server.stop().await.unwrap();
 }
@@ -89,16 +96,16 @@ async fn certificates_are_renewed_by_a_hangup() {
     failed(&call("second.pem"));
 
     configure("second.pem");
-    let log = hang_up(&place, &server, "new connections use the changed certificates").await;
-    assert!(log.contains("setting=\"server.tls.certificate\""), "{log}");
+    let taken_up = "setting=\"server.tls.certificate\"";
+    hang_up(&place, &server, &["new connections use the changed certificates", taken_up]).await;
     printed(&call("second.pem"));
     failed(&call("first.pem"));
     // Other files under the same names, once whole and once not.
     certify("second.pem");
-    hang_up(&place, &server, "new connections use the changed certificates").await;
+    hang_up(&place, &server, &["new connections use the changed certificates"]).await;
     printed(&call("second.pem"));
     std::fs::write(place.path("second.pem.key"), "half a k").unwrap();
-    let log = hang_up(&place, &server, "all stays as it was").await;
+    let log = hang_up(&place, &server, &["all stays as it was"]).await;
     assert!(log.contains("second.pem.key"), "{log}");
     printed(&call("second.pem"));
     server.stop().await.unwrap();
